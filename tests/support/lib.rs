@@ -1,1 +1,6 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: the programs under test, and their real peers.
+//!
+//! A peer is a value: it starts in its constructor, listens on a free port, and is gone when the value is dropped, also after a failed test.
+
+pub mod process;
+pub mod tools;

@@ -1,0 +1,181 @@
+//! Programs that run beside a test, and programs that a test waits for: every wait has a limit.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A program in the background; dropping it ends it.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts `command` with both its outputs in the file `log`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(command: &mut Command, log: &Path) -> Self {
+        let out = File::create(log).unwrap();
+        let err = out.try_clone().unwrap();
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();
+        let child = child.unwrap_or_else(|e| panic!("starting {command:?}: {e}"));
+        Self {
+            child,
+            log: log.to_path_buf(),
+        }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has printed so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Sends SIGTERM, and SIGKILL to what has not ended within `limit`; tells how it ended.
+    pub fn stop(&mut self, limit: Duration) -> Option<ExitStatus> {
+        if let Some(status) = self.ended() {
+            return Some(status);
+        }
+        self.signal(Signal::TERM);
+        if until(limit, || self.ended().is_some()) {
+            return self.ended();
+        }
+        self.child.kill().ok();
+        self.child.wait().ok()
+    }
+
+    /// Sends a signal to the process.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+            kill_process(pid, signal).ok();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop(Duration::from_secs(3));
+    }
+}
+
+/// Asks `done` every 20 ms; false when it did not say yes within `limit`.
+pub fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        if done() {
+            return true;
+        }
+        if start.elapsed() >= limit {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Runs `command` to its end and returns what it printed.
+///
+/// # Panics
+/// When it cannot be started, or is still running after `limit` (it is killed then).
+pub fn run(command: &mut Command, limit: Duration) -> Output {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap_or_else(|e| panic!("starting {command:?}: {e}"));
+    let stdout = drain(child.stdout.take());
+    let stderr = drain(child.stderr.take());
+    let in_time = until(limit, || {
+        child.try_wait().is_ok_and(|status| status.is_some())
+    });
+    if !in_time {
+        child.kill().ok();
+    }
+    let status = child.wait().unwrap();
+    let output = Output {
+        status,
+        stdout: stdout.join().unwrap(),
+        stderr: stderr.join().unwrap(),
+    };
+    assert!(
+        in_time,
+        "{command:?} did not end within {limit:?}\n{}",
+        both(&output)
+    );
+    output
+}
+
+/// Runs `command` and returns its standard output.
+///
+/// # Panics
+/// As [`run`], and when it fails: with everything that it printed.
+pub fn succeed(command: &mut Command, limit: Duration) -> String {
+    let output = run(command, limit);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        both(&output)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Standard output and standard error as one text.
+pub fn both(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn drain(pipe: Option<impl io::Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes).ok();
+        }
+        bytes
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_hangs_is_ended() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut sleeper = Running::start(Command::new("sleep").arg("60"), log.path());
+        assert!(sleeper.ended().is_none());
+        let start = Instant::now();
+        assert!(
+            sleeper
+                .stop(Duration::from_secs(5))
+                .is_some_and(|status| !status.success())
+        );
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    #[should_panic(expected = "did not end within")]
+    fn a_run_over_its_limit_fails() {
+        run(Command::new("sleep").arg("60"), Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Installs the Debian packages that the build and the tests need; those already there cost nothing.
+# A test names the tool it misses, so that other systems can bring them in their own way.
+set -eu
+
+# build: C compilers for both agent targets
+packages='musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static'
+# shells that refuse what is not POSIX, and one that small systems really have
+packages="$packages dash posh yash busybox shellcheck"
+# peers: signatures, TLS, machines, engine
+packages="$packages minisign openssl stunnel4 curl wget ca-certificates jq"
+packages="$packages iproute2 systemd-container mmdebstrap debian-archive-keyring puppet-agent"
+
+missing=
+for package in $packages; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || state=absent
+    [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "error: installing packages: no apt-get here; bring these yourself:$missing" >&2
+    exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+    printf 'error: installing packages: not root\n\nhint: sudo apt-get install --no-install-recommends%s\n' "$missing" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "installing:$missing"
+install_missing() {
+    # shellcheck disable=SC2086 # the list is words
+    apt-get install -y -q -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 --no-install-recommends $missing >"$log" 2>&1
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# Package lists that are old or absent are the usual reason to fail: refresh them, then try once more.
+if ! install_missing; then
+    apt-get update -q -o DPkg::Lock::Timeout=120 >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+    install_missing || { cat "$log" >&2; exit 1; }
+fi
