@@ -2,5 +2,7 @@
 //!
 //! A peer is a value: it starts in its constructor, listens on a free port, and is gone when the value is dropped, also after a failed test.
 
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
 pub mod process;
 pub mod tools;

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -99,8 +100,8 @@ pub fn run(command: &mut Command, limit: Duration) -> Output {
         .stderr(Stdio::piped())
         .spawn();
     let mut child = child.unwrap_or_else(|e| panic!("starting {command:?}: {e}"));
-    let stdout = drain(child.stdout.take());
-    let stderr = drain(child.stderr.take());
+    let stdout = Drain::of(child.stdout.take());
+    let stderr = Drain::of(child.stderr.take());
     let in_time = until(limit, || {
         child.try_wait().is_ok_and(|status| status.is_some())
     });
@@ -110,8 +111,8 @@ pub fn run(command: &mut Command, limit: Duration) -> Output {
     let status = child.wait().unwrap();
     let output = Output {
         status,
-        stdout: stdout.join().unwrap(),
-        stderr: stderr.join().unwrap(),
+        stdout: stdout.take(),
+        stderr: stderr.take(),
     };
     assert!(
         in_time,
@@ -145,14 +146,30 @@ pub fn both(output: &Output) -> String {
     )
 }
 
-fn drain(pipe: Option<impl io::Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            pipe.read_to_end(&mut bytes).ok();
-        }
-        bytes
-    })
+/// What a pipe delivers, read by a thread: a grandchild that keeps the pipe open delays nobody.
+struct Drain {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Drain {
+    fn of(pipe: Option<impl io::Read + Send + 'static>) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&bytes);
+        let thread = thread::spawn(move || {
+            let Some(mut pipe) = pipe else { return };
+            let mut block = [0; 8192];
+            while let Ok(n @ 1..) = pipe.read(&mut block) {
+                sink.lock().unwrap().extend_from_slice(&block[..n]);
+            }
+        });
+        Self { bytes, thread }
+    }
+
+    fn take(self) -> Vec<u8> {
+        until(Duration::from_secs(2), || self.thread.is_finished());
+        std::mem::take(&mut self.bytes.lock().unwrap())
+    }
 }
 
 #[cfg(test)]
