@@ -4,5 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+pub mod garage;
+pub mod netns;
 pub mod process;
+pub mod random;
+pub mod tls;
 pub mod tools;

@@ -27,10 +27,7 @@ impl Running {
         let err = out.try_clone().unwrap();
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();
         let child = child.unwrap_or_else(|e| panic!("starting {command:?}: {e}"));
-        Self {
-            child,
-            log: log.to_path_buf(),
-        }
+        Self { child, log: log.to_path_buf() }
     }
 
     /// The process id.
@@ -94,31 +91,17 @@ pub fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
 /// # Panics
 /// When it cannot be started, or is still running after `limit` (it is killed then).
 pub fn run(command: &mut Command, limit: Duration) -> Output {
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.unwrap_or_else(|e| panic!("starting {command:?}: {e}"));
     let stdout = Drain::of(child.stdout.take());
     let stderr = Drain::of(child.stderr.take());
-    let in_time = until(limit, || {
-        child.try_wait().is_ok_and(|status| status.is_some())
-    });
+    let in_time = until(limit, || child.try_wait().is_ok_and(|status| status.is_some()));
     if !in_time {
         child.kill().ok();
     }
     let status = child.wait().unwrap();
-    let output = Output {
-        status,
-        stdout: stdout.take(),
-        stderr: stderr.take(),
-    };
-    assert!(
-        in_time,
-        "{command:?} did not end within {limit:?}\n{}",
-        both(&output)
-    );
+    let output = Output { status, stdout: stdout.take(), stderr: stderr.take() };
+    assert!(in_time, "{command:?} did not end within {limit:?}\n{}", both(&output));
     output
 }
 
@@ -128,22 +111,13 @@ pub fn run(command: &mut Command, limit: Duration) -> Output {
 /// As [`run`], and when it fails: with everything that it printed.
 pub fn succeed(command: &mut Command, limit: Duration) -> String {
     let output = run(command, limit);
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}",
-        output.status,
-        both(&output)
-    );
+    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, both(&output));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Standard output and standard error as one text.
 pub fn both(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// What a pipe delivers, read by a thread: a grandchild that keeps the pipe open delays nobody.
@@ -182,11 +156,7 @@ mod tests {
         let mut sleeper = Running::start(Command::new("sleep").arg("60"), log.path());
         assert!(sleeper.ended().is_none());
         let start = Instant::now();
-        assert!(
-            sleeper
-                .stop(Duration::from_secs(5))
-                .is_some_and(|status| !status.success())
-        );
+        assert!(sleeper.stop(Duration::from_secs(5)).is_some_and(|status| !status.success()));
         assert!(start.elapsed() < Duration::from_secs(5));
     }
 

@@ -16,8 +16,8 @@ pub fn cache() -> PathBuf {
 
 /// The published test vectors, which live beside the project and not in it.
 pub fn vectors() -> Option<PathBuf> {
-    let folder = env::var_os("STRINGLESS_VECTORS")
-        .map_or_else(|| root().join("../shared/vectors"), PathBuf::from);
+    let folder =
+        env::var_os("STRINGLESS_VECTORS").map_or_else(|| root().join("../shared/vectors"), PathBuf::from);
     present("the test vectors (STRINGLESS_VECTORS)", folder)
 }
 
@@ -28,18 +28,12 @@ pub fn generator() -> Option<PathBuf> {
 
 /// The static agent for this machine: `AGENT_BIN`, which `make` sets.
 pub fn agent() -> Option<PathBuf> {
-    built(
-        "AGENT_BIN",
-        "agents/x86_64-unknown-linux-musl/stringless-agent",
-    )
+    built("AGENT_BIN", "agents/x86_64-unknown-linux-musl/stringless-agent")
 }
 
 /// The static agent for 64-bit ARM: `AGENT_BIN_AARCH64`, which `make` sets.
 pub fn agent_aarch64() -> Option<PathBuf> {
-    built(
-        "AGENT_BIN_AARCH64",
-        "agents/aarch64-unknown-linux-musl/stringless-agent",
-    )
+    built("AGENT_BIN_AARCH64", "agents/aarch64-unknown-linux-musl/stringless-agent")
 }
 
 /// A program of the system, by name; `None` after saying so when it is missing.
@@ -57,10 +51,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
 /// # Panics
 /// When it is missing and `CI` is set.
 pub fn cached(folder: &str, name: &str) -> Option<PathBuf> {
-    present(
-        &format!("{folder} in the cache (make setup)"),
-        cache().join(folder).join("bin").join(name),
-    )
+    present(&format!("{folder} in the cache (make setup)"), cache().join(folder).join("bin").join(name))
 }
 
 /// The root file system of a Debian suite; an overlay goes on it, nothing is written into it.
@@ -80,11 +71,7 @@ pub fn rootfs(suite: &str) -> Option<PathBuf> {
 /// # Panics
 /// When it may not and `CI` is set.
 pub fn superuser() -> Option<()> {
-    if rustix::process::geteuid().is_root() {
-        Some(())
-    } else {
-        skip("not root")
-    }
+    if rustix::process::geteuid().is_root() { Some(()) } else { skip("not root") }
 }
 
 /// Ends a test that cannot run here: says why, and fails where `CI` is set.
@@ -92,10 +79,7 @@ pub fn superuser() -> Option<()> {
 /// # Panics
 /// When `CI` is set.
 pub fn skip<T>(why: &str) -> Option<T> {
-    assert!(
-        env::var_os("CI").is_none(),
-        "SKIP: {why}, and CI is set: run `make setup` and `make test`"
-    );
+    assert!(env::var_os("CI").is_none(), "SKIP: {why}, and CI is set: run `make setup` and `make test`");
     println!("SKIP: {why}");
     None
 }
@@ -122,9 +106,5 @@ fn built(variable: &str, below_target: &str) -> Option<PathBuf> {
 }
 
 fn present(what: &str, path: PathBuf) -> Option<PathBuf> {
-    if path.exists() {
-        Some(path)
-    } else {
-        skip(&format!("no {what}"))
-    }
+    if path.exists() { Some(path) } else { skip(&format!("no {what}")) }
 }

@@ -1,0 +1,225 @@
+//! Hosts on one machine: network namespaces joined by a wire.
+//!
+//! A [`Lab`] holds two: the `cloud`, where the servers are, and the `node`. Names and addresses are the
+//! same in each lab, and labs do not see each other, so that tests can run side by side.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::process::{run, succeed};
+use crate::tools;
+
+/// The servers' address as the node sees it.
+pub const CLOUD: &str = "10.0.2.2";
+/// The node's address.
+pub const NODE: &str = "10.0.2.15";
+/// Where every cloud's metadata service is.
+pub const METADATA: &str = "169.254.169.254";
+
+const NAMES: &str = "127.0.0.1 localhost
+10.0.2.2 s3.test configs.s3.test files.test mirror.test proxy.test
+";
+
+/// One host's view of the network: the machine's own, or that of a namespace.
+#[derive(Debug, Clone)]
+pub struct Net {
+    namespace: Option<String>,
+    address: &'static str,
+    etc: Option<PathBuf>,
+}
+
+impl Net {
+    /// The machine's own network; servers there listen on the loopback address.
+    pub fn host() -> Self {
+        Self { namespace: None, address: "127.0.0.1", etc: None }
+    }
+
+    /// The address at which a server on this host is reached.
+    pub fn address(&self) -> &'static str {
+        self.address
+    }
+
+    /// The namespace's file, for programs that enter it themselves.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.namespace.as_ref().map(|name| Path::new("/run/netns").join(name))
+    }
+
+    /// A command that will run on this host, with the lab's names and without any other resolver.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let (Some(namespace), Some(etc)) = (self.path(), &self.etc) else {
+            return Command::new(program);
+        };
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", namespace.display())).args(["unshare", "--mount", "sh", "-c"]);
+        command.arg(
+            "mount --bind $0/hosts /etc/hosts && mount --bind $0/resolv.conf /etc/resolv.conf && exec \"$@\"",
+        );
+        command.arg(etc).arg(program);
+        command
+    }
+
+    /// Listens on a free port of this host, at any address for a namespace, on loopback else.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub fn listen(&self) -> TcpListener {
+        let any = if self.namespace.is_some() { "0.0.0.0" } else { self.address };
+        self.listen_at(&format!("{any}:0"))
+    }
+
+    /// Listens on this host at `address`, which is `IP:PORT`.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub fn listen_at(&self, address: &str) -> TcpListener {
+        self.inside(|| TcpListener::bind(address)).unwrap_or_else(|e| panic!("listening on {address}: {e}"))
+    }
+
+    /// Connects from this host to `address`, which is `IP:PORT`.
+    ///
+    /// # Errors
+    /// As [`TcpStream::connect`].
+    pub fn connect(&self, address: &str) -> io::Result<TcpStream> {
+        self.inside(|| TcpStream::connect(address))
+    }
+
+    /// A port that was free a moment ago, for programs that open their own.
+    pub fn free_port(&self) -> u16 {
+        self.listen().local_addr().map_or(0, |address| address.port())
+    }
+
+    /// Does one thing with sockets on this host; a socket made there stays there.
+    fn inside<T: Send>(&self, act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+        let Some(path) = self.path() else { return act() };
+        thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                let namespace = File::open(path)?;
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+                act()
+            });
+            worker.join().unwrap()
+        })
+    }
+}
+
+/// A cloud and a node on one wire; gone when dropped.
+#[derive(Debug)]
+pub struct Lab {
+    /// Where servers run: `10.0.2.2` (`s3.test`, `files.test`, …) and `169.254.169.254`.
+    pub cloud: Net,
+    /// The machine: `10.0.2.15`, with its route to everything through the cloud.
+    pub node: Net,
+    /// `hosts` and `resolv.conf` as a machine of the lab has them.
+    pub etc: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Lab {
+    /// Makes both hosts; `None` after saying why not.
+    ///
+    /// # Panics
+    /// When the machine refuses, or when `CI` is set and this is not the superuser.
+    pub fn new() -> Option<Self> {
+        static SWEPT: Once = Once::new();
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        tools::superuser()?;
+        tools::program("ip")?;
+        SWEPT.call_once(sweep);
+
+        let folder = tempfile::tempdir().unwrap();
+        let etc = folder.path().to_path_buf();
+        fs::write(etc.join("hosts"), NAMES).unwrap();
+        fs::write(etc.join("resolv.conf"), "nameserver 127.0.0.1\n").unwrap();
+
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let net = |role, address| {
+            let namespace = format!("{PREFIX}{}-{number}{role}", process::id());
+            Net { namespace: Some(namespace), address, etc: Some(etc.clone()) }
+        };
+        let lab = Self { cloud: net("c", CLOUD), node: net("n", NODE), etc: etc.clone(), _folder: folder };
+        lab.wire();
+        Some(lab)
+    }
+
+    fn wire(&self) {
+        let (Some(cloud), Some(node)) = (&self.cloud.namespace, &self.node.namespace) else { return };
+        let batch = self.etc.join("ip");
+        fs::write(&batch, format!("netns add {cloud}\nnetns add {node}\nlink add eth0 netns {cloud} type veth peer name eth0 netns {node}\n")).unwrap();
+        ip(&["-batch", &batch.to_string_lossy()]);
+        fs::write(&batch, format!("link set lo up\nlink set eth0 up\naddress add {CLOUD}/24 dev eth0\naddress add {METADATA}/32 dev eth0\n")).unwrap();
+        ip(&["-netns", cloud, "-batch", &batch.to_string_lossy()]);
+        fs::write(&batch, format!("link set lo up\nlink set eth0 up\naddress add {NODE}/24 dev eth0\nroute add default via {CLOUD}\n")).unwrap();
+        ip(&["-netns", node, "-batch", &batch.to_string_lossy()]);
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for namespace in [&self.node.namespace, &self.cloud.namespace].into_iter().flatten() {
+            run(Command::new("ip").args(["netns", "delete", namespace]), LIMIT);
+        }
+    }
+}
+
+/// Removes what a killed test run left behind: a name tells whose it was.
+fn sweep() {
+    for entry in fs::read_dir("/run/netns").into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((pid, _)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')) else {
+            continue;
+        };
+        if pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists() {
+            run(Command::new("ip").args(["netns", "delete", &name]), LIMIT);
+        }
+    }
+}
+
+fn ip(args: &[&str]) {
+    succeed(Command::new("ip").args(args), LIMIT);
+}
+
+const PREFIX: &str = "stringless";
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[test]
+    fn the_node_reaches_the_metadata_address_and_two_labs_do_not_meet() {
+        let (Some(one), Some(two)) = (Lab::new(), Lab::new()) else { return };
+        let listener = one.cloud.listen_at("169.254.169.254:80");
+        let server = thread::spawn(move || listener.accept().unwrap().0.write_all(b"here"));
+        let mut text = String::new();
+        one.node.connect("169.254.169.254:80").unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "here");
+        server.join().unwrap().unwrap();
+        let refused = two.node.connect("169.254.169.254:80").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_command_on_the_node_knows_the_labs_names_only() {
+        let Some(lab) = Lab::new() else { return };
+        let known = succeed(lab.node.command("getent").args(["hosts", "s3.test"]), LIMIT);
+        assert!(known.starts_with(CLOUD), "{known}");
+        assert!(!run(lab.node.command("getent").args(["hosts", "debian.org"]), LIMIT).status.success());
+        let name = lab.cloud.path().unwrap();
+        assert!(name.exists());
+        drop(lab);
+        assert!(!name.exists());
+    }
+}
