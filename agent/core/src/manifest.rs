@@ -1,0 +1,158 @@
+//! The manifest: the signed list of packs that makes one release of an environment.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Sha256;
+use crate::name::Name;
+use crate::pack::{Pack, check_index, check_path};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// The format that this code writes, and the only one that it reads.
+pub const FORMAT: u32 = 1;
+
+/// One release of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Always `manifest`: no other signed payload can be taken for one.
+    #[serde(rename = "type")]
+    pub kind: ManifestType,
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The site that it belongs to.
+    pub site: Name,
+    /// The environment that it is a release of.
+    pub environment: Name,
+    /// The release's number, only ever rising.
+    pub serial: u64,
+    /// The newest trust version at the time of signing.
+    pub trust_version: u64,
+    /// When it was made.
+    pub created: Timestamp,
+    /// From when on it is no longer accepted as new; null: never.
+    pub expires: Option<Timestamp>,
+    /// Which agent may apply it, and which is published beside it.
+    pub agent: AgentPin,
+    /// How the node applies it.
+    pub apply: Apply,
+    /// Its content.
+    pub packs: Vec<Pack>,
+    /// What it was built from. Told to people, never acted upon.
+    pub source: Source,
+}
+
+/// The `type` of a manifest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ManifestType {
+    /// The one value.
+    #[default]
+    Manifest,
+}
+
+/// The agent's versions that matter to a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentPin {
+    /// The oldest agent that may apply this release.
+    pub minimum: Version,
+    /// The published agent, as the bootstrap pins it.
+    pub version: Version,
+    /// Per target (`x86_64-unknown-linux-musl`) the published file; empty before `agent push`.
+    pub targets: BTreeMap<Name, AgentFile>,
+}
+
+/// One published agent binary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentFile {
+    /// In bytes.
+    pub size: u64,
+    /// Of the file.
+    pub sha256: Sha256,
+}
+
+/// How a release is applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apply {
+    /// What applies it, with its settings.
+    pub engine: Engine,
+    /// Seconds after which the engine is ended; 1 to 86,400.
+    pub timeout: u64,
+    /// Seconds after which an unchanged release is applied again; null: only on change.
+    pub reapply: Option<u64>,
+}
+
+/// An engine and its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Engine {
+    /// Runs a file of the release.
+    Script(ScriptEngine),
+    /// Runs `puppet apply`.
+    Puppet(PuppetEngine),
+}
+
+/// Settings of the `script` engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptEngine {
+    /// The executable file, relative to the release.
+    pub run: String,
+}
+
+/// Settings of the `puppet` engine; the rest stands in the release's `environment.conf`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PuppetEngine {}
+
+/// What a release was built from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Name and version of the generator.
+    pub tool: String,
+    /// The git commit of the source tree, if it is one.
+    pub commit: Option<String>,
+    /// Whether the tree differed from that commit.
+    pub dirty: bool,
+}
+
+impl Manifest {
+    /// Checks the rules that the types do not express.
+    ///
+    /// # Errors
+    /// A sentence that names the field at fault.
+    pub fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!("format {} is not known here, only {FORMAT}", self.format));
+        }
+        if self.serial == 0 || self.trust_version == 0 {
+            return Err("serial and trust_version start at 1".into());
+        }
+        if !(1..=MAX_TIMEOUT).contains(&self.apply.timeout) {
+            return Err(format!("apply.timeout must be 1 to {MAX_TIMEOUT} seconds"));
+        }
+        if self.apply.reapply == Some(0) {
+            return Err("apply.reapply must be null or at least 1 second".into());
+        }
+        if let Engine::Script(script) = &self.apply.engine {
+            check_path(&script.run).map_err(|why| format!("apply.engine.script.run {why}"))?;
+        }
+        check_index(&self.packs)
+    }
+
+    /// The trusted comment that each of its signatures carries.
+    #[must_use]
+    pub fn comment(&self) -> String {
+        format!("manifest {} {} {}", self.site, self.environment, self.serial)
+    }
+}
+
+const MAX_TIMEOUT: u64 = 86_400;

@@ -1,0 +1,45 @@
+//! The nearest valid key for a mistyped one, from serde's own message.
+
+use alloc::vec::Vec;
+
+/// The valid key nearest to the unknown one that `message` complains about.
+///
+/// Reads serde's texts ``unknown field `x`, expected one of `a`, `b` `` and
+/// ``unknown variant …``; `None` for other messages and when nothing is near.
+#[must_use]
+pub fn nearest(message: &str) -> Option<&str> {
+    let from = message.find("unknown field `").or_else(|| message.find("unknown variant `"))?;
+    let mut quoted = message[from..].split('`').skip(1).step_by(2);
+    let wrong = quoted.next()?;
+    let (best, distance) =
+        quoted.map(|key| (key, distance(wrong, key))).min_by_key(|&(_, distance)| distance)?;
+    (distance <= best.len().max(wrong.len()) / 2).then_some(best)
+}
+
+/// Levenshtein distance over bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let replace = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_nearest_key() {
+        let message = "unknown field `enviroment`, expected one of `site`, `environment`, `stores` at line 3";
+        assert_eq!(nearest(message), Some("environment"));
+        assert_eq!(nearest("unknown field `x`, expected `site`"), None);
+        assert_eq!(nearest("invalid type: string"), None);
+    }
+}

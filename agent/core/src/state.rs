@@ -1,0 +1,72 @@
+//! What a node remembers of a layer between runs, `state.json`.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Sha256;
+use crate::name::Name;
+use crate::time::Timestamp;
+
+/// The state of one layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// 1; a higher one was written by a newer agent.
+    pub format: u32,
+    /// Per environment the newest manifest that was accepted.
+    pub seen: BTreeMap<Name, Seen>,
+    /// The release that `current` leads to.
+    pub live: Option<Release>,
+    /// The newest release that was applied without failure.
+    pub last_good: Option<Release>,
+    /// The last run of the engine.
+    pub applied: Option<Applied>,
+}
+
+/// An accepted manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Its serial.
+    pub serial: u64,
+    /// The trust version that it was accepted under.
+    pub trust_version: u64,
+    /// Of its bytes.
+    pub sha256: Sha256,
+    /// The store that sent it.
+    pub store: String,
+    /// The store's validator for it, sent back with the next check.
+    pub etag: Option<String>,
+}
+
+/// A release on the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The environment.
+    pub environment: Name,
+    /// The serial.
+    pub serial: u64,
+}
+
+/// A run of the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Applied {
+    /// What was applied.
+    pub release: Release,
+    /// When it began.
+    pub at: Timestamp,
+    /// Whether it succeeded. False also while it runs, so that a killed run counts as failed.
+    pub ok: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { format: FORMAT, seen: BTreeMap::new(), live: None, last_good: None, applied: None }
+    }
+}
+
+/// The format that this code writes, and the only one that it reads.
+pub const FORMAT: u32 = 1;

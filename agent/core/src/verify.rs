@@ -1,0 +1,152 @@
+//! The one verifier: bytes and trusted keys in, a [`Verified`] value or a [`Refusal`] out.
+//!
+//! Nothing else makes a `Verified`. The generator checks with it what it has signed.
+
+use serde::de::DeserializeOwned;
+
+use crate::document::Document;
+use crate::hash::Sha256;
+use crate::json;
+use crate::manifest::Manifest;
+use crate::name::Name;
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::trust::{Trust, TrustedKeys};
+
+/// A value whose signatures, type, site and rules have been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<T> {
+    value: T,
+    sha256: Sha256,
+}
+
+impl<T> Verified<T> {
+    /// The SHA-256 of the whole document, signatures included.
+    #[must_use]
+    pub fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+}
+
+impl<T> core::ops::Deref for Verified<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Verifies a manifest for one site and environment.
+///
+/// Whether it may replace what the node has (rollback, expiry) is [`crate::plan::admit`]'s question.
+///
+/// # Errors
+/// [`Refusal`] by the first check that fails: form, signatures, payload, site, environment, comment.
+pub fn manifest(
+    bytes: &[u8],
+    trusted: &TrustedKeys,
+    site: &Name,
+    environment: &Name,
+) -> Result<Verified<Manifest>, Refusal> {
+    let document = Document::parse(bytes).map_err(Refusal::Form)?;
+    signatures(&document, trusted)?;
+    let manifest: Manifest = payload(&document)?;
+    expect("site", &manifest.site, site)?;
+    expect("environment", &manifest.environment, environment)?;
+    comments(&document, trusted, &manifest.comment())?;
+    manifest.check().map_err(Refusal::Invalid)?;
+    Ok(Verified { value: manifest, sha256: Sha256::of(bytes) })
+}
+
+/// Verifies the trust document that follows `current`: version N+1, signed by the threshold of N's
+/// keys and of its own.
+///
+/// # Errors
+/// [`Refusal`] by the first check that fails; expiry is checked last, against `now`.
+pub fn next_trust(
+    bytes: &[u8],
+    current: &TrustedKeys,
+    site: &Name,
+    now: Timestamp,
+) -> Result<Verified<Trust>, Refusal> {
+    let document = Document::parse(bytes).map_err(Refusal::Form)?;
+    signatures(&document, current)?;
+    let trust = own_trust(&document, site)?;
+    if Some(trust.version) != current.version.checked_add(1) {
+        return Err(Refusal::TrustOrder { found: trust.version, current: current.version });
+    }
+    comments(&document, current, &trust.comment())?;
+    not_expired("trust", trust.expires, now)?;
+    Ok(Verified { value: trust, sha256: Sha256::of(bytes) })
+}
+
+/// Verifies a trust document by its own keys alone: how a site begins, and how a node reads back a
+/// document that it accepted before.
+///
+/// # Errors
+/// [`Refusal`] by the first check that fails.
+pub fn own_trust_document(bytes: &[u8], site: &Name) -> Result<Verified<Trust>, Refusal> {
+    let document = Document::parse(bytes).map_err(Refusal::Form)?;
+    let trust = own_trust(&document, site)?;
+    Ok(Verified { value: trust, sha256: Sha256::of(bytes) })
+}
+
+/// Refuses what is past its date.
+///
+/// # Errors
+/// [`Refusal::Expired`] from the second of `expires` on.
+pub fn not_expired(what: &'static str, expires: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
+    match expires {
+        Some(expires) if now >= expires => Err(Refusal::Expired { what, expires, now }),
+        _ => Ok(()),
+    }
+}
+
+fn own_trust(document: &Document<'_>, site: &Name) -> Result<Trust, Refusal> {
+    let trust: Trust = payload(document)?;
+    expect("site", &trust.site, site)?;
+    trust.check().map_err(Refusal::Invalid)?;
+    let own = trust.trusted_keys();
+    signatures(document, &own)?;
+    comments(document, &own, &trust.comment())?;
+    Ok(trust)
+}
+
+/// Counts distinct trusted keys with a valid signature; one key twice counts once.
+fn signatures(document: &Document<'_>, trusted: &TrustedKeys) -> Result<(), Refusal> {
+    trusted.check().map_err(Refusal::Invalid)?;
+    let signed = |key: &&crate::key::PublicKey| {
+        document.blocks.iter().any(|block| key.verify(block, document.payload).is_some())
+    };
+    let valid = trusted.keys.iter().filter(signed).count();
+    if valid >= trusted.threshold {
+        return Ok(());
+    }
+    Err(Refusal::Signatures { valid, threshold: trusted.threshold, version: trusted.version })
+}
+
+/// Each valid signature by a trusted key must carry the payload's own comment.
+fn comments(document: &Document<'_>, trusted: &TrustedKeys, expected: &str) -> Result<(), Refusal> {
+    for key in &trusted.keys {
+        for block in &document.blocks {
+            match key.verify(block, document.payload) {
+                Some(found) if found != expected => {
+                    return Err(Refusal::Comment { found, expected: expected.into() });
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn payload<T: DeserializeOwned>(document: &Document<'_>) -> Result<T, Refusal> {
+    json::parse(document.payload).map_err(Refusal::Payload)
+}
+
+fn expect(what: &'static str, found: &Name, expected: &Name) -> Result<(), Refusal> {
+    if found == expected {
+        return Ok(());
+    }
+    let (found, expected) = (found.as_str().into(), expected.as_str().into());
+    Err(Refusal::Foreign { what, found, expected })
+}
