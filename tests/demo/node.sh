@@ -2,10 +2,10 @@
 # node.sh DISK BUCKET COMMAND [ARG...]
 #
 # Runs a command as root of a throw-away machine and ends with its status. The machine has the
-# programs of this one (read-only), but its own /etc, /var, /root and /usr/local, which stay in the
-# folder DISK between calls; an empty /run (so no systemd is seen running), an own /proc, host name
-# and process ids, and no network. Of this machine's files it sees only the folder BUCKET, read-only.
-# Needs root, or user namespaces for everybody.
+# programs of this one (read-only) and calls itself Debian 13. It has its own /etc, /var, /root and
+# /usr/local, which stay in the folder DISK between calls; an empty /run (so no systemd is seen
+# running), an own /proc, host name and process ids, and no network. Of this machine's files it
+# sees only the folder BUCKET, read-only. Needs root, or user namespaces for everybody.
 set -eu
 
 main() {
@@ -65,7 +65,8 @@ format() {
     mkdir -p "$1/etc" "$1/var/lib" "$1/var/log" "$1/var/tmp" "$1/var/cache" "$1/root" \
         "$1/usr-local/bin" "$1/usr-local/sbin" "$1/machine"
     chmod 700 "$1/root"
-    for name in os-release debian_version ld.so.cache ld.so.conf ld.so.conf.d alternatives; do
+    printf 'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="13"\n' >"$1/etc/os-release"
+    for name in ld.so.cache ld.so.conf ld.so.conf.d alternatives; do
         if [ -e "/etc/$name" ]; then
             cp -RP "/etc/$name" "$1/etc/$name"
         fi
