@@ -66,7 +66,7 @@ impl Garage {
         command.env("GARAGE_DEFAULT_ACCESS_KEY", &writer.id).env("GARAGE_DEFAULT_SECRET_KEY", &writer.secret);
         command.env("GARAGE_DEFAULT_BUCKET", BUCKET);
         let running = Running::start(&mut command, &folder.path().join("log"));
-        let mut garage = Self { writer, reader, net: net.clone(), port, program, folder, running: running };
+        let mut garage = Self { writer, reader, net: net.clone(), port, program, folder, running };
         garage.wait();
         garage.admin(&["key", "import", "--yes", "-n", "reader", &garage.reader.id, &garage.reader.secret]);
         garage.admin(&["bucket", "allow", "--read", BUCKET, "--key", &garage.reader.id]);

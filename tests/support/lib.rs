@@ -5,8 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 pub mod garage;
+pub mod http;
+pub mod imds;
 pub mod netns;
 pub mod process;
 pub mod random;
+pub mod server;
 pub mod tls;
 pub mod tools;

@@ -1,0 +1,175 @@
+//! A metadata service as the strict kind is: version 2 only, every request with a token.
+
+use std::collections::VecDeque;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use crate::http::{Reply, Request, Seen, Service};
+use crate::random::hex;
+
+/// Temporary credentials of a role.
+#[derive(Debug, Clone)]
+pub struct RoleKeys {
+    /// Public half.
+    pub access_key_id: String,
+    /// Secret half.
+    pub secret_access_key: String,
+    /// The session's token.
+    pub token: String,
+    /// When they end, in RFC 3339.
+    pub expiration: String,
+}
+
+/// What the service tells.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Such as `i-0123456789abcdef0`.
+    pub instance_id: String,
+    /// Such as `eu-central-1`.
+    pub region: String,
+    /// The instance's role; none when empty.
+    pub role: String,
+    /// The role's credentials: one after another on each request, the last for ever.
+    pub keys: Vec<RoleKeys>,
+    /// What the instance was launched with.
+    pub user_data: Option<String>,
+}
+
+/// The running service; dropping it ends it.
+#[derive(Debug)]
+pub struct Imds {
+    service: Service,
+}
+
+impl Imds {
+    /// Answers on `listener`, which is 169.254.169.254:80 for a machine that shall believe it.
+    pub fn start(listener: TcpListener, facts: Facts) -> Self {
+        let keys = Mutex::new(VecDeque::from(facts.keys.clone()));
+        let tokens = Arc::new(Mutex::new(Vec::new()));
+        Self {
+            service: Service::start(listener, None, move |request| answer(&facts, &keys, &tokens, request)),
+        }
+    }
+
+    /// The requests since the last call.
+    pub fn take(&self) -> Vec<Seen> {
+        self.service.take()
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.service.port()
+    }
+}
+
+fn answer(
+    facts: &Facts,
+    keys: &Mutex<VecDeque<RoleKeys>>,
+    tokens: &Mutex<Vec<String>>,
+    request: &Request,
+) -> Reply {
+    if request.path() == "/latest/api/token" {
+        return token(tokens, request);
+    }
+    let known = request.header("x-aws-ec2-metadata-token");
+    if known.is_none_or(|token| !tokens.lock().unwrap().iter().any(|given| given == token)) {
+        return Reply::new(401, "Unauthorized");
+    }
+    if request.method != "GET" {
+        return Reply::new(405, "");
+    }
+    let credentials = "/latest/meta-data/iam/security-credentials/";
+    let has_role = !facts.role.is_empty();
+    match request.path() {
+        "/latest/meta-data/instance-id" => Reply::new(200, facts.instance_id.as_str()),
+        "/latest/meta-data/placement/region" => Reply::new(200, facts.region.as_str()),
+        "/latest/meta-data/placement/availability-zone" => Reply::new(200, format!("{}a", facts.region)),
+        "/latest/dynamic/instance-identity/document" => {
+            let document = serde_json::json!({"instanceId": facts.instance_id, "region": facts.region});
+            Reply::new(200, document.to_string())
+        }
+        "/latest/user-data" => {
+            facts.user_data.as_deref().map_or_else(|| Reply::new(404, ""), |text| Reply::new(200, text))
+        }
+        path if has_role && path == credentials => Reply::new(200, facts.role.as_str()),
+        path if has_role && path.strip_prefix(credentials) == Some(&facts.role) => role_keys(keys),
+        _ => Reply::new(404, ""),
+    }
+}
+
+fn token(tokens: &Mutex<Vec<String>>, request: &Request) -> Reply {
+    let seconds = request.header("x-aws-ec2-metadata-token-ttl-seconds").unwrap_or_default();
+    if request.method != "PUT" {
+        return Reply::new(405, "");
+    }
+    // A request that came through a proxy is not the instance's own.
+    if request.header("x-forwarded-for").is_some() {
+        return Reply::new(403, "");
+    }
+    if !seconds.parse().is_ok_and(|seconds: u32| (1..=21600).contains(&seconds)) {
+        return Reply::new(400, "");
+    }
+    let token = hex(28);
+    tokens.lock().unwrap().push(token.clone());
+    Reply::new(200, token).with("x-aws-ec2-metadata-token-ttl-seconds", seconds)
+}
+
+fn role_keys(keys: &Mutex<VecDeque<RoleKeys>>) -> Reply {
+    let mut keys = keys.lock().unwrap();
+    let Some(next) = keys.front().cloned() else { return Reply::new(404, "") };
+    if keys.len() > 1 {
+        keys.pop_front();
+    }
+    // Spaced and ordered as the real one, for scripts that take it apart without a JSON parser.
+    Reply::new(200, format!(
+        "{{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"2026-01-01T00:00:00Z\",\n  \"Type\" : \"AWS-HMAC\",\n  \
+         \"AccessKeyId\" : \"{}\",\n  \"SecretAccessKey\" : \"{}\",\n  \"Token\" : \"{}\",\n  \"Expiration\" : \"{}\"\n}}",
+        next.access_key_id, next.secret_access_key, next.token, next.expiration
+    ))
+    .with("content-type", "text/plain")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::netns::{Lab, Net};
+    use crate::process::run;
+
+    fn curl(net: &Net, args: &[&str]) -> String {
+        let mut curl = net.command("curl");
+        let output = run(
+            curl.args(["--silent", "--max-time", "5", "-w", " %{http_code}"]).args(args),
+            Duration::from_secs(10),
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    #[test]
+    fn it_refuses_whoever_has_no_token() {
+        let Some(lab) = Lab::new() else { return };
+        let facts = Facts {
+            instance_id: "i-1".into(),
+            region: "eu-central-1".into(),
+            role: "node".into(),
+            keys: Vec::new(),
+            user_data: None,
+        };
+        let imds = Imds::start(lab.cloud.listen_at("169.254.169.254:80"), facts);
+        let id = "http://169.254.169.254/latest/meta-data/instance-id";
+        let token = "http://169.254.169.254/latest/api/token";
+        let ttl = "X-aws-ec2-metadata-token-ttl-seconds: 60";
+        assert_eq!(curl(&lab.node, &[id]), "Unauthorized 401");
+        assert_eq!(curl(&lab.node, &["-H", "X-aws-ec2-metadata-token: guessed", id]), "Unauthorized 401");
+        assert_eq!(curl(&lab.node, &["-X", "PUT", token]), " 400");
+        assert_eq!(
+            curl(&lab.node, &["-X", "PUT", "-H", ttl, "-H", "X-Forwarded-For: 10.0.0.1", token]),
+            " 403"
+        );
+        let answer = curl(&lab.node, &["-X", "PUT", "-H", ttl, token]);
+        let header = format!("X-aws-ec2-metadata-token: {}", answer.trim_end_matches(" 200"));
+        assert_eq!(curl(&lab.node, &["-H", &header, id]), "i-1 200");
+        assert_eq!(imds.take().len(), 6);
+    }
+}
