@@ -8,6 +8,7 @@ pub mod garage;
 pub mod http;
 pub mod imds;
 pub mod netns;
+pub mod nspawn;
 pub mod process;
 pub mod random;
 pub mod server;

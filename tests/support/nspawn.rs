@@ -1,0 +1,285 @@
+//! Machines that boot: a Debian root file system with real systemd and real cloud-init, in a container.
+//!
+//! The root file system is an overlay: what a boot writes goes to memory and is gone with the machine.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Output};
+use std::sync::Once;
+use std::time::Duration;
+
+use crate::netns::Lab;
+use crate::process::{Running, run, succeed, until};
+use crate::random::hex;
+use crate::tools;
+
+/// A machine on the node's side of a [`Lab`]; dropping it pulls the plug and removes it.
+#[derive(Debug)]
+pub struct Machine {
+    name: String,
+    namespace: PathBuf,
+    mount: Mount,
+    running: Option<Running>,
+    leader: u32,
+}
+
+/// How cloud-init ended.
+#[derive(Debug)]
+pub struct CloudInit {
+    /// `done`, or `error`, as `cloud-init status` says.
+    pub status: String,
+    /// All that `cloud-init status --long` printed.
+    pub text: String,
+    /// What the user-data and the modules printed: `/var/log/cloud-init-output.log`.
+    pub log: String,
+}
+
+impl Machine {
+    /// A machine of this Debian suite, not yet booted; `None` after saying why not.
+    ///
+    /// # Panics
+    /// When the machine refuses a mount, or when `CI` is set and something is missing.
+    pub fn new(lab: &Lab, suite: &str) -> Option<Self> {
+        static SWEPT: Once = Once::new();
+        tools::superuser()?;
+        tools::program("systemd-nspawn")?;
+        let lower = tools::rootfs(suite)?;
+        SWEPT.call_once(sweep);
+
+        let machine = Self {
+            name: format!("node-{}", hex(4)),
+            namespace: lab.node.path()?,
+            mount: Mount::over(&lower),
+            running: None,
+            leader: 0,
+        };
+        machine.write("etc/hosts", fs::read(lab.etc.join("hosts")).unwrap(), 0o644);
+        // A name server that refuses at once: a silent one costs cloud-init half a minute.
+        machine.write("etc/resolv.conf", fs::read(lab.etc.join("resolv.conf")).unwrap(), 0o644);
+        // The wire is there already, as a cloud's DHCP would have left it.
+        machine.write("etc/cloud/cloud.cfg.d/99-lab.cfg", "network: {config: disabled}\n", 0o644);
+        Some(machine)
+    }
+
+    /// Gives the machine its user-data, as a NoCloud seed.
+    pub fn seed(&self, user_data: &str) {
+        self.write("var/lib/cloud/seed/nocloud/user-data", user_data, 0o600);
+        let meta_data = format!("instance-id: {}\nlocal-hostname: {}\n", self.name, self.name);
+        self.write("var/lib/cloud/seed/nocloud/meta-data", meta_data, 0o644);
+    }
+
+    /// Switches it on.
+    ///
+    /// # Panics
+    /// When no first process appears within ten seconds.
+    pub fn boot(&mut self) {
+        let mut nspawn = Command::new("systemd-nspawn");
+        nspawn.args([
+            "--quiet",
+            "--boot",
+            "--register=no",
+            "--keep-unit",
+            "--link-journal=no",
+            "--console=pipe",
+        ]);
+        nspawn.args(["--resolv-conf=off", "--timezone=off"]);
+        nspawn.arg(format!("--machine={}", self.name));
+        nspawn.arg(format!("--network-namespace-path={}", self.namespace.display()));
+        nspawn.arg("--directory").arg(self.mount.root());
+        let mut running = Running::start(&mut nspawn, &self.mount.folder.join("console"));
+        let started = until(Duration::from_secs(10), || {
+            self.leader = child_of(running.id()).unwrap_or(0);
+            self.leader != 0 || running.ended().is_some()
+        });
+        assert!(started && running.ended().is_none(), "the machine does not start:\n{}", running.log());
+        self.running = Some(running);
+    }
+
+    /// Waits until cloud-init has done everything, and tells how it went.
+    ///
+    /// # Panics
+    /// When that takes longer than `limit`: with all that is known by then.
+    pub fn cloud_init(&self, limit: Duration) -> CloudInit {
+        let result = Path::new("/proc").join(self.leader.to_string()).join("root/run/cloud-init/result.json");
+        let done = until(limit, || result.exists());
+        let output = run(self.command("cloud-init").args(["status", "--long"]), COMMAND);
+        let text = crate::process::both(&output);
+        let log = self.read("var/log/cloud-init-output.log").unwrap_or_default();
+        if !done {
+            let jobs = crate::process::both(&run(self.command("systemctl").arg("list-jobs"), COMMAND));
+            panic!("cloud-init is not done after {limit:?}\n{text}\n{log}\n{jobs}");
+        }
+        let status =
+            text.lines().find_map(|line| line.strip_prefix("status: ")).unwrap_or_default().to_string();
+        CloudInit { status, text, log }
+    }
+
+    /// A command that will run inside, as root.
+    ///
+    /// # Panics
+    /// When the machine is off.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        assert!(self.running.is_some(), "the machine is off");
+        let mut command = Command::new("nsenter");
+        command.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--target", &self.leader.to_string()]);
+        command.args(["env", "--ignore-environment", "HOME=/root", "LC_ALL=C.UTF-8"]);
+        command.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").arg(program);
+        command
+    }
+
+    /// Runs a shell line inside, bounded.
+    ///
+    /// # Panics
+    /// When it takes longer than 60 seconds.
+    pub fn sh(&self, line: &str) -> Output {
+        run(self.command("sh").args(["-c", line]), COMMAND)
+    }
+
+    /// What the machine has at `path` (no leading slash), running or not; `/run` is not among it.
+    pub fn read(&self, path: &str) -> Option<String> {
+        fs::read(self.mount.root().join(path)).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The path outside of `path` inside (no leading slash).
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.mount.root().join(path)
+    }
+
+    /// Puts a file into the machine (no leading slash).
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>, mode: u32) {
+        let file = self.mount.root().join(path);
+        fs::create_dir_all(file.parent().unwrap_or(&file)).unwrap();
+        // What is there may be a link to somewhere outside.
+        fs::remove_file(&file).ok();
+        fs::write(&file, bytes).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Shuts it down in order, within 30 seconds; its disk stays.
+    pub fn shut_down(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            // nspawn asks the machine's first process to power off.
+            running.stop(Duration::from_secs(30));
+        }
+    }
+
+    /// Shuts it down and boots it again from the same disk.
+    pub fn reboot(&mut self) {
+        self.shut_down();
+        self.boot();
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.signal(rustix::process::Signal::KILL);
+            until(Duration::from_secs(5), || running.ended().is_some());
+            let leader = Path::new("/proc").join(self.leader.to_string());
+            until(Duration::from_secs(5), || !leader.exists());
+        }
+    }
+}
+
+/// An overlay in memory, on a folder of its own.
+#[derive(Debug)]
+struct Mount {
+    folder: PathBuf,
+}
+
+impl Mount {
+    fn over(lower: &Path) -> Self {
+        let folder = std::env::temp_dir().join(format!("{PREFIX}{}-{}", process::id(), hex(4)));
+        let mount = Self { folder };
+        let folder = &mount.folder;
+        fs::create_dir(folder).unwrap();
+        succeed(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=0755", "tmpfs"]).arg(folder), COMMAND);
+        for name in ["root", "upper", "work"] {
+            fs::create_dir(folder.join(name)).unwrap();
+        }
+        let [lower, home] = [lower, folder].map(|path| path.display().to_string());
+        let options = format!("lowerdir={lower},upperdir={home}/upper,workdir={home}/work");
+        succeed(
+            Command::new("mount").args(["-t", "overlay", "-o", &options, "overlay"]).arg(folder.join("root")),
+            COMMAND,
+        );
+        mount
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.join("root")
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        remove(&self.folder);
+    }
+}
+
+/// Removes what a killed test run left behind: a name tells whose it was.
+fn sweep() {
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((pid, _)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')) else {
+            continue;
+        };
+        if pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists() {
+            remove(&entry.path());
+        }
+    }
+}
+
+/// Takes the mounts away, then the empty folder: never what is below a mount that stayed.
+fn remove(folder: &Path) {
+    for mount in [folder.join("root"), folder.to_path_buf()] {
+        run(Command::new("umount").arg("--lazy").arg(mount), COMMAND);
+    }
+    fs::remove_dir(folder).ok();
+}
+
+fn child_of(pid: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    children.split_whitespace().next()?.parse().ok()
+}
+
+const PREFIX: &str = "stringless-node-";
+const COMMAND: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boots_once_and_stays(suite: &str) {
+        let Some(lab) = Lab::new() else { return };
+        let Some(mut machine) = Machine::new(&lab, suite) else { return };
+        machine.seed("#!/bin/sh\necho \"hello from $(hostname)\"\necho run >>/var/lib/runs\ncat /nowhere\n");
+        machine.boot();
+        let first = machine.cloud_init(Duration::from_secs(90));
+        assert_eq!(first.status, "error", "{}", first.text);
+        assert!(first.log.contains("hello from node-"), "{}", first.log);
+        assert!(first.log.contains("/nowhere"), "{}", first.log);
+        machine.reboot();
+        let second = machine.cloud_init(Duration::from_secs(90));
+        assert_eq!(second.status, "done", "{}", second.text);
+        assert_eq!(machine.read("var/lib/runs").as_deref(), Some("run\n"));
+        let folder = machine.mount.folder.clone();
+        drop(machine);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn debian_12_boots_once_and_stays() {
+        boots_once_and_stays("bookworm");
+    }
+
+    #[test]
+    fn debian_13_boots_once_and_stays() {
+        boots_once_and_stays("trixie");
+    }
+}
