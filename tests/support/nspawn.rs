@@ -59,7 +59,11 @@ impl Machine {
         // A name server that refuses at once: a silent one costs cloud-init half a minute.
         machine.write("etc/resolv.conf", fs::read(lab.etc.join("resolv.conf")).unwrap(), 0o644);
         // The wire is there already, as a cloud's DHCP would have left it.
-        machine.write("etc/cloud/cloud.cfg.d/99-lab.cfg", "network: {config: disabled}\n", 0o644);
+        machine.write(
+            "etc/cloud/cloud.cfg.d/99-lab.cfg",
+            "network: {config: disabled}\napt_preserve_sources_list: true\n",
+            0o644,
+        );
         Some(machine)
     }
 
@@ -68,6 +72,11 @@ impl Machine {
         self.write("var/lib/cloud/seed/nocloud/user-data", user_data, 0o600);
         let meta_data = format!("instance-id: {}\nlocal-hostname: {}\n", self.name, self.name);
         self.write("var/lib/cloud/seed/nocloud/meta-data", meta_data, 0o644);
+    }
+
+    /// Lets it install packages from the archive at `url` alone (a folder of packages with their index).
+    pub fn archive(&self, url: &str) {
+        self.write("etc/apt/sources.list", format!("deb [trusted=yes] {url}/ ./\n"), 0o644);
     }
 
     /// Switches it on.
@@ -254,6 +263,7 @@ const COMMAND: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::Server;
 
     fn boots_once_and_stays(suite: &str) {
         let Some(lab) = Lab::new() else { return };
@@ -281,5 +291,21 @@ mod tests {
     #[test]
     fn debian_13_boots_once_and_stays() {
         boots_once_and_stays("trixie");
+    }
+
+    #[test]
+    fn a_machine_installs_packages_from_the_labs_archive() {
+        let Some(lab) = Lab::new() else { return };
+        let Some(debs) = tools::debs("trixie") else { return };
+        let Some(mut machine) = Machine::new(&lab, "trixie") else { return };
+        let server = Server::start(&lab.cloud, &debs, None);
+        machine.archive(&server.url(""));
+        machine.seed(
+            "#!/bin/sh\nset -e\napt-get update\napt-get install -y --no-install-recommends puppet-agent\n",
+        );
+        machine.boot();
+        let done = machine.cloud_init(Duration::from_secs(150));
+        assert_eq!(done.status, "done", "{}\n{}", done.text, done.log);
+        assert!(machine.path("usr/bin/puppet").exists());
     }
 }

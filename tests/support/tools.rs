@@ -66,6 +66,16 @@ pub fn rootfs(suite: &str) -> Option<PathBuf> {
     folder.canonicalize().ok()
 }
 
+/// The package archive of a Debian suite: `puppet-agent`, and what it needs beyond the root file system.
+///
+/// # Panics
+/// When it is missing and `CI` is set.
+pub fn debs(suite: &str) -> Option<PathBuf> {
+    let folder =
+        present(&format!("debs-{suite} in the cache (make setup)"), cache().join(format!("debs-{suite}")))?;
+    folder.canonicalize().ok()
+}
+
 /// Whether this process may make namespaces and mounts; `None` after saying so when not.
 ///
 /// # Panics

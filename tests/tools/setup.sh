@@ -4,12 +4,15 @@ set -eu
 
 tools=$(cd "$(dirname "$0")" && pwd)
 "$tools/apt.sh"
-# The downloads and unpacking of one wait for the other's compiler: two at a time.
-"$tools/rootfs.sh" bookworm &
-bookworm=$!
+# Downloads and unpacking beside the compiler: they wait for different things.
+(
+    set -e
+    for suite in bookworm trixie; do
+        "$tools/rootfs.sh" "$suite"
+        "$tools/debs.sh" "$suite" puppet-agent
+    done
+) &
+machines=$!
 "$tools/cargo-tool.sh" cargo-deny 0.20.2
-wait "$bookworm"
-"$tools/rootfs.sh" trixie &
-trixie=$!
 "$tools/cargo-tool.sh" garage 2.5.0 --no-default-features --features sqlite,bundled-libs
-wait "$trixie"
+wait "$machines"
