@@ -1,0 +1,101 @@
+//! What is wrong with what was given, and what mends it.
+
+use agent_core::nearest::nearest;
+use serde::de::DeserializeOwned;
+
+/// A fault in a file or a request that its author can mend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// Gerund, object, cause.
+    pub message: String,
+    /// The key or flag that mends it.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// A fault without a hint.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// Reads `text`, which came from the file `origin`, as YAML.
+///
+/// # Errors
+/// With file, line and column, the key at fault, and the nearest valid one as the hint.
+pub fn from_yaml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, Fault> {
+    serde_yaml::from_str(text).map_err(|error| {
+        let told = error.to_string();
+        let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
+        let place = match error.location() {
+            Some(at) => {
+                let line = key_line(text, what, at.line());
+                format!("{origin}:{line}")
+            }
+            None => origin.to_owned(),
+        };
+        let fault = Fault::new(format!("reading {place}: {what}"));
+        match nearest(what) {
+            Some(key) => fault.hint(format!("did you mean `{key}`?")),
+            None => fault,
+        }
+    })
+}
+
+/// The line of the unknown or double key that `what` names; serde gives the line where its map starts.
+fn key_line(text: &str, what: &str, from: usize) -> usize {
+    let named = ["unknown field `", "duplicate field `"]
+        .iter()
+        .find_map(|mark| what.split_once(mark)?.1.split('`').next());
+    let Some(key) = named else { return from };
+    let holds = |line: &str| {
+        let line = line.trim_start_matches([' ', '-', '{', ',']);
+        line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'))
+    };
+    let lines = text.lines().enumerate().skip(from.saturating_sub(1));
+    let mut found = lines.filter(|(_, line)| holds(line)).map(|(n, _)| n + 1);
+    let first = found.next();
+    if what.contains("duplicate") { found.next().or(first) } else { first }.unwrap_or(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(default)]
+        stores: Vec<u8>,
+        #[serde(default)]
+        node: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        interval: u8,
+    }
+
+    #[test]
+    fn names_file_line_key_and_the_nearest_key() {
+        let read = |text| from_yaml::<Outer>(text, "site.yaml").map(|o| (o.stores, o.node.map(|n| n.interval)));
+        assert_eq!(read("stores: [1]\nnode: {interval: 2}"), Ok((vec![1], Some(2))));
+        let fault = read("node:\n  interval: 1\nstors: []").unwrap_err();
+        assert_eq!(fault.message, "reading site.yaml:3: unknown field `stors`, expected `stores` or `node`");
+        assert_eq!(fault.hint.as_deref(), Some("did you mean `stores`?"));
+        let fault = read("stores: []\nnode:\n  intervall: 1").unwrap_err();
+        assert_eq!(fault.message, "reading site.yaml:3: node: unknown field `intervall`, expected `interval`");
+        let fault = read("stores: []\nnode: {interval: 1}\nstores: []").unwrap_err();
+        assert_eq!(fault.message, "reading site.yaml:3: duplicate field `stores`");
+        assert!(read("node:\n  interval: x").unwrap_err().message.starts_with("reading site.yaml:2: node.interval: "));
+    }
+}

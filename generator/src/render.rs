@@ -1,0 +1,158 @@
+//! (Distro, Cloud, Site) → user-data. No IO: bytes, keys and the time come in.
+
+mod config;
+mod engine;
+mod fetch;
+mod page;
+pub(crate) mod quote;
+
+use std::collections::BTreeMap;
+
+use agent_core::manifest::AgentFile;
+use agent_core::name::Name;
+use agent_core::sigv4::Credentials;
+use agent_core::time::Timestamp;
+use agent_core::trust::TrustedKeys;
+use agent_core::version::Version;
+use tera::{Context, Tera};
+
+use self::page::Page;
+use crate::catalog::{self, Cloud, Distro, Form};
+use crate::envelope;
+use crate::fault::Fault;
+use crate::site::Site;
+
+/// All that one rendering depends on; the same request gives the same bytes.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The system that boots.
+    pub distro: &'a Distro,
+    /// Where it boots.
+    pub cloud: &'a Cloud,
+    /// The site's settings.
+    pub site: &'a Site,
+    /// The environment that the node follows.
+    pub environment: &'a Name,
+    /// The keys that count now.
+    pub trust: TrustedKeys,
+    /// The lowest serial that the node takes: the published one.
+    pub min_serial: u64,
+    /// The agent to install.
+    pub agent: AgentPins<'a>,
+    /// Per target the signed URL of the agent; needed where the first fetch is `presigned`.
+    pub presigned: BTreeMap<Name, String>,
+    /// Keys for nodes ([`STATIC_KEYS`]); needed where `static` is all that the cloud can offer.
+    pub static_keys: Option<Credentials>,
+    /// The text of the site's `ca_file`.
+    pub ca_pem: Option<String>,
+    /// The time of rendering: the node's clock is never taken to be earlier.
+    pub now: Timestamp,
+    /// The form; `None` is the cloud's default.
+    pub form: Option<Form>,
+}
+
+/// The published agent, as the bootstrap pins it.
+#[derive(Clone, Copy, Debug)]
+pub struct AgentPins<'a> {
+    /// Its version.
+    pub version: Version,
+    /// Per target size and hash.
+    pub targets: &'a BTreeMap<Name, AgentFile>,
+}
+
+/// What is pasted, and what is said beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserData {
+    /// ASCII, LF.
+    pub text: String,
+    /// The form of `text`.
+    pub form: Form,
+    /// The bootstrap script inside.
+    pub script: String,
+}
+
+/// The environment variables of `stringless render` that hold keys for nodes: id, secret, session token.
+pub const STATIC_KEYS: [&str; 3] = [
+    "STRINGLESS_NODE_ACCESS_KEY_ID",
+    "STRINGLESS_NODE_SECRET_ACCESS_KEY",
+    "STRINGLESS_NODE_SESSION_TOKEN",
+];
+
+/// Renders user-data.
+///
+/// # Errors
+/// When the request asks for what the distro or the cloud cannot do, when a pin or a key is missing,
+/// and when the result is larger than the cloud takes; the hint names the setting.
+pub fn render(request: &Request<'_>) -> Result<UserData, Fault> {
+    let form = request.form.unwrap_or(request.cloud.forms[0]);
+    if !request.cloud.forms.contains(&form) {
+        let taken: Vec<&str> = request.cloud.forms.iter().map(|form| form.as_str()).collect();
+        return Err(Fault::new(format!(
+            "rendering for {}: it does not take the form `{}`",
+            request.cloud.name,
+            form.as_str()
+        ))
+        .hint(format!("forms that it takes: {}", taken.join(", "))));
+    }
+    let engine = templates()?;
+    let page = Page::of(request)?;
+    let mut context = Context::from_serialize(&page).map_err(|error| broken(&error))?;
+    let schedule = match page.schedule_template(request) {
+        Some(name) => engine.render(&name, &context).map_err(|error| broken(&error))?,
+        None => String::new(),
+    };
+    context.insert("schedule_functions", schedule.trim_end());
+    let family = format!("families/{}.tera", request.distro.family);
+    let script = engine.render(&family, &context).map_err(|error| broken(&error))?;
+    check_text(&script)?;
+    let text = envelope::wrap(form, &script);
+    envelope::check_size(request, form, &script, &text)?;
+    Ok(UserData { text, form, script })
+}
+
+/// The templates, with the filters that quote.
+fn templates() -> Result<Tera, Fault> {
+    let mut tera = Tera::default();
+    // The usual `{#` stands in every `${#name}` of the shell.
+    let delimiters =
+        tera::Delimiters { comment_start: "<#".into(), comment_end: "#>".into(), ..Default::default() };
+    tera.set_delimiters(delimiters).map_err(|error| broken(&error))?;
+    quote::register(&mut tera);
+    let texts = catalog::templates().map(|(name, text)| (name, without_tag_lines(text)));
+    tera.add_raw_templates(texts).map_err(|error| broken(&error))?;
+    Ok(tera)
+}
+
+/// A line that holds nothing but tags leaves no line behind.
+fn without_tag_lines(text: &str) -> String {
+    let only_tags = |mut line: &str| {
+        let some = line.starts_with("{%");
+        while let Some(rest) = line.strip_prefix("{%") {
+            let Some((_, after)) = rest.split_once("%}") else { return false };
+            line = after;
+        }
+        some && line.is_empty()
+    };
+    text.split_inclusive('\n')
+        .map(|line| if only_tags(line.trim_end()) { line.trim_end() } else { line })
+        .collect()
+}
+
+/// User-data passes through consoles, APIs and boot agents: only ASCII and LF arrive everywhere alike.
+fn check_text(script: &str) -> Result<(), Fault> {
+    match script.lines().find(|line| !line.bytes().all(|b| (b' '..=b'~').contains(&b))) {
+        None => Ok(()),
+        Some(line) => Err(Fault::new(format!(
+            "rendering the script: a setting brings a character outside printable ASCII into `{}`",
+            line.escape_default().take(120).collect::<String>()
+        ))
+        .hint("URLs and paths in the site file may hold printable ASCII only")),
+    }
+}
+
+fn broken(error: &tera::Error) -> Fault {
+    Fault::new(format!("rendering a built-in template: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

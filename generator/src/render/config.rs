@@ -1,0 +1,105 @@
+//! Request → the node's `agent.json`.
+
+use agent_core::config::{Config, CredentialSource, Layer, NodeStore, STATE_DIR};
+use agent_core::sigv4::Credentials;
+
+use super::{Request, STATIC_KEYS};
+use crate::fault::Fault;
+use crate::site::CredentialKind;
+
+/// Where the embedded authorities stand on the node.
+const CA_FILE: &str = "/etc/stringless/ca.pem";
+
+/// The node's configuration, checked by the node's own code.
+pub(super) fn config(request: &Request<'_>) -> Result<Config, Fault> {
+    let (site, node) = (request.site, &request.site.node);
+    let mut stores = Vec::new();
+    for store in &site.stores {
+        let private = store.url.starts_with("s3://");
+        stores.push(NodeStore {
+            url: store.url.clone(),
+            region: store.region.clone(),
+            endpoint: store.endpoint.clone(),
+            style: store.style,
+            credentials: if private { sources(request)? } else { Vec::new() },
+        });
+    }
+    let config = Config {
+        format: 1,
+        rendered: request.now,
+        node: node.name.clone(),
+        state_dir: STATE_DIR.into(),
+        proxy: node.proxy.clone(),
+        no_proxy: node.no_proxy.clone(),
+        ca_file: node.ca_file.as_ref().map(|_| CA_FILE.into()),
+        layers: vec![Layer {
+            site: site.site.clone(),
+            environment: request.environment.clone(),
+            min_serial: request.min_serial,
+            interval: node.interval.seconds(),
+            splay: node.splay.seconds(),
+            trust: request.trust.clone(),
+            stores,
+        }],
+    };
+    config.check().map_err(|why| Fault::new(format!("rendering the node's configuration: {why}")))?;
+    Ok(config)
+}
+
+/// What this node uses of the ways that the site names. Where the cloud offers a role, no key is
+/// embedded.
+pub(super) fn kinds(request: &Request<'_>) -> Result<Vec<CredentialKind>, Fault> {
+    let (cloud, listed) = (request.cloud, &request.site.node.credentials);
+    let role = cloud.credentials.contains(&CredentialKind::InstanceRole)
+        && (listed.is_empty() || listed.contains(&CredentialKind::InstanceRole));
+    if listed.is_empty() && role {
+        return Ok(vec![CredentialKind::InstanceRole]);
+    }
+    let usable = |kind: &CredentialKind| match kind {
+        CredentialKind::InstanceRole => role,
+        CredentialKind::Static => !role,
+        _ => true,
+    };
+    let kinds: Vec<_> = listed.iter().copied().filter(usable).collect();
+    if !kinds.is_empty() {
+        return Ok(kinds);
+    }
+    let [id, secret, _] = STATIC_KEYS;
+    Err(Fault::new(format!("rendering for {}: it offers no role to read the store with", cloud.name)).hint(
+        format!("add `static` to `node.credentials` and set {id} and {secret} to a read-only key"),
+    ))
+}
+
+/// The static keys of the request, fit for a script.
+pub(super) fn static_keys<'a>(request: &'a Request<'_>) -> Result<&'a Credentials, Fault> {
+    let [id, secret, token] = STATIC_KEYS;
+    let keys = request.static_keys.as_ref().ok_or_else(|| {
+        Fault::new("rendering static credentials: there are no keys for nodes")
+            .hint(format!("set {id} and {secret} to a read-only key"))
+    })?;
+    let named = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let session = keys.session_token.as_deref().unwrap_or("-");
+    for (name, text, ok) in [
+        (id, &*keys.access_key_id, keys.access_key_id.bytes().all(named)),
+        (secret, &*keys.secret_access_key, keys.secret_access_key.bytes().all(|b| b.is_ascii_graphic())),
+        (token, session, session.bytes().all(|b| b.is_ascii_graphic())),
+    ] {
+        if text.is_empty() || !ok {
+            return Err(Fault::new(format!("reading {name}: it is empty or holds characters that keys do not have")));
+        }
+    }
+    Ok(keys)
+}
+
+fn sources(request: &Request<'_>) -> Result<Vec<CredentialSource>, Fault> {
+    let source = |kind| {
+        Ok(match kind {
+            CredentialKind::InstanceRole => CredentialSource::InstanceRole,
+            CredentialKind::Environment => CredentialSource::Environment,
+            CredentialKind::Container => CredentialSource::Container,
+            CredentialKind::None => CredentialSource::None,
+            CredentialKind::Static => CredentialSource::Static(static_keys(request)?.clone()),
+        })
+    };
+    kinds(request)?.into_iter().map(source).collect()
+}

@@ -1,0 +1,177 @@
+//! Request → what the templates see. Every value is set: templates ask `if` of booleans only.
+
+use agent_core::name::Name;
+use serde::Serialize;
+
+use super::engine::{self, EnginePackage};
+use super::fetch::{self, Fetch};
+use super::{Request, config, quote};
+use crate::fault::Fault;
+use crate::site::Schedule;
+
+/// The values of the templates.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Page {
+    version: &'static str,
+    site: String,
+    environment: String,
+    min_serial: u64,
+    rendered: String,
+    distro_name: String,
+    cloud_name: String,
+    log: String,
+    /// `ID VERSION_ID`.
+    os: String,
+    proxy: String,
+    no_proxy: String,
+    pins: Vec<Pin>,
+    agent_version: String,
+    agent_json: String,
+    ca: String,
+    puppet: bool,
+    package: EnginePackage,
+    /// Something is downloaded.
+    downloads: bool,
+    fetch: Fetch,
+    daemon: bool,
+    periodic: bool,
+    interval: u64,
+    splay: u64,
+    /// The five fields of a line of crontab; `$m` is a random number.
+    cron: String,
+}
+
+/// The agent for one CPU.
+#[derive(Clone, Debug, Serialize)]
+struct Pin {
+    /// A pattern for `uname -m`.
+    cpu: String,
+    target: String,
+    sha256: String,
+    url: String,
+}
+
+impl Page {
+    pub(super) fn of(request: &Request<'_>) -> Result<Self, Fault> {
+        let (site, distro) = (request.site, request.distro);
+        let node = &site.node;
+        let fetch = fetch::fetch(request)?;
+        let package = engine::package(request)?;
+        let config = config::config(request)?;
+        let agent_json = quote::json(&config).map_err(|error| Fault::new(error.to_string()))?;
+        let repository = package.as_ref().is_some_and(|package| !package.release.is_empty());
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION"),
+            site: site.site.to_string(),
+            environment: request.environment.to_string(),
+            min_serial: request.min_serial,
+            rendered: request.now.to_string(),
+            distro_name: distro.name.clone(),
+            cloud_name: request.cloud.name.clone(),
+            log: distro.log.clone(),
+            os: format!("{} {}", distro.os_release.id, distro.os_release.version),
+            proxy: node.proxy.clone().unwrap_or_default(),
+            no_proxy: node.no_proxy.clone().unwrap_or_default(),
+            pins: pins(request)?,
+            agent_version: request.agent.version.to_string(),
+            agent_json,
+            ca: ca(request)?,
+            puppet: package.is_some(),
+            package: package.unwrap_or(EnginePackage {
+                name: String::new(),
+                version: String::new(),
+                release: String::new(),
+                release_sha256: String::new(),
+            }),
+            downloads: !fetch.folder || repository,
+            fetch,
+            daemon: node.schedule == Schedule::Daemon,
+            periodic: node.schedule != Schedule::Boot,
+            interval: node.interval.seconds(),
+            splay: node.splay.seconds(),
+            cron: cron(node.interval.seconds()),
+        })
+    }
+
+    /// The template of what runs the agent; `None` where nothing does.
+    pub(super) fn schedule_template(&self, request: &Request<'_>) -> Option<String> {
+        match request.site.node.schedule {
+            Schedule::Timer | Schedule::Daemon => Some(format!("init/{}.tera", request.distro.init)),
+            Schedule::Cron => Some("init/cron.tera".into()),
+            Schedule::Boot => None,
+        }
+    }
+}
+
+fn pins(request: &Request<'_>) -> Result<Vec<Pin>, Fault> {
+    let mut pins = Vec::new();
+    for target in &request.distro.targets {
+        let Some(file) = request.agent.targets.get(target) else { continue };
+        let cpu = target.as_str().split('-').next().unwrap_or_default();
+        pins.push(Pin {
+            cpu: pattern(cpu),
+            target: target.to_string(),
+            sha256: file.sha256.to_string(),
+            url: fetch::presigned_url(request, target)?,
+        });
+    }
+    if pins.is_empty() {
+        let targets: Vec<&str> = request.distro.targets.iter().map(Name::as_str).collect();
+        return Err(Fault::new(format!(
+            "rendering for {}: no agent {} is pinned for it",
+            request.distro.name, request.agent.version
+        ))
+        .hint(format!("run `stringless agent push` with one for {}", targets.join(" or "))));
+    }
+    Ok(pins)
+}
+
+/// What `uname -m` says on such a CPU.
+fn pattern(cpu: &str) -> String {
+    match cpu {
+        "x86_64" => "x86_64|amd64".into(),
+        "aarch64" => "aarch64|arm64".into(),
+        other => other.into(),
+    }
+}
+
+/// The site's authorities, without whatever stands around the certificates.
+fn ca(request: &Request<'_>) -> Result<String, Fault> {
+    let Some(file) = &request.site.node.ca_file else { return Ok(String::new()) };
+    let fault = |why: &str| Fault::new(format!("reading node.ca_file `{file}`: {why}"));
+    let pem = request.ca_pem.as_deref().ok_or_else(|| fault("its text is missing"))?;
+    let mut kept = Vec::new();
+    let mut inside = false;
+    for line in pem.lines().map(str::trim_end) {
+        inside |= line == BEGIN;
+        if line.starts_with("-----BEGIN ") && line != BEGIN {
+            return Err(fault("it holds something else than certificates").hint("never give nodes a private key"));
+        }
+        if inside {
+            let base64 = line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+            if !base64 && line != BEGIN && line != END {
+                return Err(fault("a certificate in it is not base64"));
+            }
+            kept.push(line);
+        }
+        inside &= line != END;
+    }
+    if kept.is_empty() || inside {
+        return Err(fault("it holds no complete certificate in PEM form"));
+    }
+    Ok(kept.join("\n"))
+}
+
+/// `seconds` as the nearest interval that cron knows, at a minute `$m` of the node's own.
+fn cron(seconds: u64) -> String {
+    let minutes = seconds.div_ceil(60).max(1);
+    match minutes {
+        1 => "* * * * *".into(),
+        2..60 => format!("$((m % {minutes}))-59/{minutes} * * * *"),
+        60..1440 => format!("$((m % 60)) */{} * * *", minutes / 60),
+        _ => "$((m % 60)) $((m % 24)) * * *".into(),
+    }
+}
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";

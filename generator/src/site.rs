@@ -1,0 +1,301 @@
+//! The site file, `stringless.yaml`: text ↔ [`Site`]. No IO, no secrets.
+
+mod span;
+
+use std::collections::BTreeMap;
+
+use agent_core::manifest::{Apply, Engine};
+use agent_core::name::Name;
+use agent_core::store::{Store, StoreSettings};
+use agent_core::version::Version;
+use serde::{Deserialize, Serialize};
+
+pub use self::span::{Limit, Span};
+use crate::fault::{Fault, from_yaml};
+
+/// One organisation's set-up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// The site's name: part of every signature.
+    pub site: Name,
+    /// Where the bucket is; the first one is published to, and the agent is first fetched from it.
+    pub stores: Vec<StoreSettings>,
+    /// The environments that it publishes.
+    pub environments: BTreeMap<Name, Environment>,
+    /// How nodes apply a release.
+    pub apply: ApplySettings,
+    /// How long a release counts as new after signing. Default: 30 days.
+    #[serde(default = "expires")]
+    pub expires: Limit,
+    /// What nodes are told.
+    #[serde(default)]
+    pub node: NodeSettings,
+    /// How nodes get the Puppet engine; used only where an engine is `puppet`.
+    #[serde(default)]
+    pub puppet: PuppetSettings,
+    /// Which agent nodes install.
+    #[serde(default)]
+    pub agent: AgentSettings,
+}
+
+/// One environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// What it is built from.
+    #[serde(default)]
+    pub source: Source,
+    /// Settings that differ from the site's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply: Option<ApplyOverride>,
+}
+
+/// Where the content of an environment is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// A folder, relative to the site file. Default: the site file's own.
+    #[serde(default = "here")]
+    pub path: String,
+}
+
+/// How nodes apply a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplySettings {
+    /// What applies it.
+    #[serde(with = "serde_yaml::with::singleton_map")]
+    pub engine: Engine,
+    /// After this the engine is ended. Default: 30 minutes.
+    #[serde(default = "timeout")]
+    pub timeout: Span,
+    /// How often an unchanged release is applied again. Default: `puppet` every 30 minutes, `script`
+    /// never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reapply: Option<Limit>,
+}
+
+/// What an environment changes of [`ApplySettings`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyOverride {
+    /// See [`ApplySettings::engine`].
+    #[serde(default, with = "serde_yaml::with::singleton_map", skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
+    /// See [`ApplySettings::timeout`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// See [`ApplySettings::reapply`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reapply: Option<Limit>,
+}
+
+/// What nodes are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeSettings {
+    /// What runs the agent. Default: `timer`.
+    pub schedule: Schedule,
+    /// Between two checks. Default: 5 minutes.
+    pub interval: Span,
+    /// At most so much more, at random. Default: 1 minute.
+    pub splay: Span,
+    /// How the agent itself is first fetched. Default: `signed` from `s3://`, else `public`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_fetch: Option<FirstFetch>,
+    /// Ways to credentials for `s3://` stores, in order. Default: the cloud's role where it has one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<CredentialKind>,
+    /// `http://host:port`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// Hosts that are reached without the proxy, with commas between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_proxy: Option<String>,
+    /// A PEM file beside the site file: authorities that nodes trust, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// The node's name, where the cloud has no instance id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+}
+
+/// What runs the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// A systemd timer; cron where systemd does not run.
+    #[default]
+    Timer,
+    /// The agent stays resident.
+    Daemon,
+    /// `/etc/cron.d`.
+    Cron,
+    /// The first boot only.
+    Boot,
+}
+
+/// How the agent itself is first fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstFetch {
+    /// The script signs the URL with the node's role or static keys.
+    Signed,
+    /// The generator signs the URL; it lives for seven days at most.
+    Presigned,
+    /// A plain URL.
+    Public,
+}
+
+/// A way to credentials for an object store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// The instance's role.
+    InstanceRole,
+    /// The environment of the agent.
+    Environment,
+    /// The role of a container.
+    Container,
+    /// Unsigned requests.
+    None,
+    /// Keys, taken from the environment of `stringless render` and embedded.
+    Static,
+}
+
+/// How nodes get the Puppet engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PuppetSettings {
+    /// Whose package. Default: `openvox`.
+    pub package: PuppetPackage,
+    /// The pinned version; needed for `openvox`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Per distro the SHA-256 of the package that adds OpenVox's repository and its signing key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub release_sha256: BTreeMap<String, agent_core::hash::Sha256>,
+}
+
+/// Whose Puppet package.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PuppetPackage {
+    /// `openvox-agent` from the package repository of OpenVox.
+    #[default]
+    Openvox,
+    /// The distribution's own package, from its own signed archive.
+    Distro,
+}
+
+/// Which agent nodes install.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSettings {
+    /// Its version. Default: the generator's own.
+    pub version: Version,
+}
+
+impl Site {
+    /// Parses and checks a site file that came from `origin`.
+    ///
+    /// # Errors
+    /// With file, line and key, and with the nearest valid key or the way out as the hint.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, Fault> {
+        let site: Self = from_yaml(text, origin)?;
+        site.check(origin)?;
+        Ok(site)
+    }
+
+    /// How `environment` is applied: the site's settings, overridden by its own.
+    ///
+    /// # Errors
+    /// When the site has no such environment.
+    pub fn apply(&self, environment: &Name) -> Result<Apply, Fault> {
+        let own = self.environment(environment)?.apply.clone().unwrap_or_default();
+        let engine = own.engine.unwrap_or_else(|| self.apply.engine.clone());
+        let every = own.reapply.or(self.apply.reapply).unwrap_or(match engine {
+            Engine::Puppet(_) => Limit::After(Span::minutes(30)),
+            Engine::Script(_) => Limit::Never,
+        });
+        let timeout = own.timeout.unwrap_or(self.apply.timeout).seconds();
+        Ok(Apply { engine, timeout, reapply: every.seconds() })
+    }
+
+    /// The environment of that name.
+    ///
+    /// # Errors
+    /// When there is none, with those there are.
+    pub fn environment(&self, name: &Name) -> Result<&Environment, Fault> {
+        self.environments.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.environments.keys().map(Name::as_str).collect();
+            Fault::new(format!("looking up the environment `{name}`: the site has none of that name"))
+                .hint(format!("`environments` has {}", known.join(", ")))
+        })
+    }
+
+    /// How the agent is first fetched: what the site says, or what its first store asks for.
+    #[must_use]
+    pub fn first_fetch(&self) -> FirstFetch {
+        let private = self.stores.first().is_some_and(|store| store.url.starts_with("s3://"));
+        self.node.first_fetch.unwrap_or(if private { FirstFetch::Signed } else { FirstFetch::Public })
+    }
+
+    fn check(&self, origin: &str) -> Result<(), Fault> {
+        let fault = |key: &str, why: &str| Fault::new(format!("reading {origin}: {key}: {why}"));
+        if self.stores.is_empty() {
+            return Err(fault("stores", "at least one store is needed"));
+        }
+        for (n, settings) in self.stores.iter().enumerate() {
+            let store = settings.parse().map_err(|error| fault(&format!("stores[{n}]"), &error.to_string()))?;
+            if n == 0 && !matches!(store, Store::S3(_)) && self.first_fetch() != FirstFetch::Public {
+                return Err(fault("node.first_fetch", "only `s3://` stores take signed requests")
+                    .hint("leave `node.first_fetch` out, or set it to `public`"));
+            }
+        }
+        if self.environments.is_empty() {
+            return Err(fault("environments", "at least one environment is needed")
+                .hint("`environments: {production: {source: {path: .}}}`"));
+        }
+        for name in self.environments.keys() {
+            let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+            let puppet = matches!(self.apply(name)?.engine, Engine::Puppet(_));
+            if puppet && !name.as_str().bytes().all(small) {
+                return Err(fault(
+                    &format!("environments.{name}"),
+                    "Puppet allows lower-case letters, digits and `_` only",
+                ));
+            }
+        }
+        self.node.check().map_err(|(key, why)| fault(&format!("node.{key}"), &why))
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self { path: here() }
+    }
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self { version: Version::parse(env!("CARGO_PKG_VERSION")).expect("the crate's own version") }
+    }
+}
+
+fn here() -> String {
+    ".".into()
+}
+
+fn timeout() -> Span {
+    Span::minutes(30)
+}
+
+fn expires() -> Limit {
+    Limit::After(Span::minutes(30 * 24 * 60))
+}
+
+mod node;
+#[cfg(test)]
+mod tests;

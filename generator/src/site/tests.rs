@@ -1,0 +1,130 @@
+use super::*;
+
+const LEAST: &str = "\
+site: example
+stores: [{url: 'file:///srv/bucket'}]
+environments: {production: {}}
+apply: {engine: {script: {run: apply}}}
+";
+
+const FULL: &str = "\
+site: example
+stores:
+  - url: s3://bucket/prefix
+    region: eu-central-1
+    endpoint: https://s3.example.org
+    style: path
+  - url: https://mirror.example.org/x
+environments:
+  production: {source: {path: .}}
+  staging:
+    source: {path: ../staging}
+    apply: {timeout: 5m, reapply: never}
+apply:
+  engine: {puppet: {}}
+  timeout: 20m
+expires: never
+node:
+  schedule: daemon
+  interval: 2m
+  splay: 10s
+  first_fetch: presigned
+  credentials: [instance_role, static]
+  proxy: http://proxy:3128
+  no_proxy: 10.0.0.0/8,.internal
+  ca_file: ca.pem
+  name: web-1
+puppet:
+  package: openvox
+  version: 8.28.1
+  release_sha256:
+    some-distro: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+agent: {version: 0.1.0}
+";
+
+fn parse(text: &str) -> Result<Site, Fault> {
+    Site::parse(text, "stringless.yaml")
+}
+
+#[test]
+fn fills_in_defaults() {
+    let site = parse(LEAST).unwrap();
+    assert_eq!(site.first_fetch(), FirstFetch::Public);
+    assert_eq!(site.node.schedule, Schedule::Timer);
+    assert_eq!((site.node.interval.seconds(), site.node.splay.seconds()), (300, 60));
+    assert_eq!(site.expires.seconds(), Some(30 * 86_400));
+    assert_eq!(site.agent.version.to_string(), env!("CARGO_PKG_VERSION"));
+    let production = Name::new("production").unwrap();
+    assert_eq!(site.environments[&production].source.path, ".");
+    let apply = site.apply(&production).unwrap();
+    assert_eq!((apply.timeout, apply.reapply), (1800, None));
+}
+
+#[test]
+fn an_environment_overrides_the_site() {
+    let site = parse(FULL).unwrap();
+    let apply = |name: &str| site.apply(&Name::new(name).unwrap());
+    let (production, staging) = (apply("production").unwrap(), apply("staging").unwrap());
+    assert_eq!((production.timeout, production.reapply), (1200, Some(1800)));
+    assert_eq!((staging.timeout, staging.reapply), (300, None));
+    let fault = apply("prod").unwrap_err();
+    assert_eq!(fault.hint.as_deref(), Some("`environments` has production, staging"));
+}
+
+#[test]
+fn private_stores_are_signed_for() {
+    let site = parse(&FULL.replace("  first_fetch: presigned\n", "")).unwrap();
+    assert_eq!(site.first_fetch(), FirstFetch::Signed);
+}
+
+#[test]
+fn what_is_written_reads_the_same() {
+    for text in [LEAST, FULL] {
+        let site = parse(text).unwrap();
+        let written = serde_yaml::to_string(&site).unwrap();
+        assert_eq!(parse(&written).unwrap(), site, "{written}");
+    }
+}
+
+#[test]
+fn tells_file_line_key_and_way_out() {
+    let change = |from: &str, to: &str| {
+        assert!(FULL.contains(from), "{from}");
+        parse(&FULL.replace(from, to)).expect_err(to)
+    };
+    for (from, to, message, hint) in [
+        ("expires:", "expire:", "stringless.yaml:18: unknown field `expire`", "did you mean `expires`?"),
+        ("splay:", "spley:", "stringless.yaml:22: node: unknown field `spley`", "did you mean `splay`?"),
+        ("schedule: daemon", "schedule: deamon", "node.schedule: unknown variant `deamon`", "did you mean `daemon`?"),
+        ("{puppet: {}}", "{pupet: {}}", "unknown variant `pupet`", "did you mean `puppet`?"),
+        ("interval: 2m", "interval: 2", "interval", ""),
+        ("interval: 2m", "interval: 5s", "node.interval: 10 seconds to 7 days", ""),
+        ("s3://bucket/prefix", "s3://B", "stores[0]: store `s3://B`", ""),
+        ("http://proxy:3128", "http://pro xy", "node.proxy: expected", ""),
+        ("http://proxy:3128", "proxy:3128", "node.proxy: expected", ""),
+        (".internal", "'.internal, .b'", "no_proxy", ""),
+        ("  staging:", "  feature-x:", "environments.feature-x: Puppet allows", ""),
+        ("  staging:", "  ../x:", "not allowed", ""),
+        ("[instance_role, static]", "[static, static]", "stands twice", ""),
+        ("site: example", "site: 'a b'", "site: name `a b` is not allowed", ""),
+        ("e3b0c4", "zzb0c4", "release_sha256", ""),
+    ] {
+        let fault = change(from, to);
+        assert!(fault.message.contains(message), "{to}: {fault}");
+        assert!(fault.message.starts_with("reading stringless.yaml"), "{to}: {fault}");
+        assert!(fault.hint.unwrap_or_default().contains(hint), "{to}");
+    }
+}
+
+#[test]
+fn refuses_signing_for_stores_that_take_no_signature() {
+    let fault = parse(&format!("{LEAST}node: {{first_fetch: signed}}\n")).unwrap_err();
+    assert!(fault.message.contains("node.first_fetch: only `s3://` stores take signed requests"), "{fault}");
+}
+
+#[test]
+fn never_panics_on_odd_text() {
+    for text in ["", "[]", "site", "a: [", "\u{0}", "site: {a: b}", "%", "&a [*a]", "site: !x y"] {
+        assert!(parse(text).is_err(), "{text:?}");
+    }
+}
