@@ -10,6 +10,8 @@ use std::process::{self, Command, Output};
 use std::sync::Once;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::netns::Lab;
 use crate::process::{Running, run, succeed, until};
 use crate::random::hex;
@@ -186,12 +188,12 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        if let Some(running) = &mut self.running {
-            running.signal(rustix::process::Signal::KILL);
-            until(Duration::from_secs(5), || running.ended().is_some());
-            let leader = Path::new("/proc").join(self.leader.to_string());
-            until(Duration::from_secs(5), || !leader.exists());
+        let Some(running) = &mut self.running else { return };
+        // With its first process the machine is gone, and nspawn ends by itself.
+        if let Some(first) = Pid::from_raw(self.leader.cast_signed()) {
+            kill_process(first, Signal::KILL).ok();
         }
+        until(Duration::from_secs(5), || running.ended().is_some());
     }
 }
 
