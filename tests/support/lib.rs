@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+pub mod agent;
 pub mod garage;
 pub mod http;
 pub mod imds;

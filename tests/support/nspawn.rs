@@ -32,6 +32,8 @@ pub struct Machine {
 pub struct CloudInit {
     /// `done`, or `error`, as `cloud-init status` says.
     pub status: String,
+    /// The exit code of `cloud-init status`: 0 done, 1 error, 2 (newer ones) done with warnings.
+    pub code: i32,
     /// All that `cloud-init status --long` printed.
     pub text: String,
     /// What the user-data and the modules printed: `/var/log/cloud-init-output.log`.
@@ -60,12 +62,8 @@ impl Machine {
         machine.write("etc/hosts", fs::read(lab.etc.join("hosts")).unwrap(), 0o644);
         // A name server that refuses at once: a silent one costs cloud-init half a minute.
         machine.write("etc/resolv.conf", fs::read(lab.etc.join("resolv.conf")).unwrap(), 0o644);
-        // The wire is there already, as a cloud's DHCP would have left it.
-        machine.write(
-            "etc/cloud/cloud.cfg.d/99-lab.cfg",
-            "network: {config: disabled}\napt_preserve_sources_list: true\n",
-            0o644,
-        );
+        machine.write("etc/cloud/cloud.cfg.d/99-lab.cfg", IMAGE, 0o644);
+        machine.write("etc/ssh/ssh_host_ed25519_key", "", 0o600);
         Some(machine)
     }
 
@@ -124,7 +122,7 @@ impl Machine {
         }
         let status =
             text.lines().find_map(|line| line.strip_prefix("status: ")).unwrap_or_default().to_string();
-        CloudInit { status, text, log }
+        CloudInit { status, code: output.status.code().unwrap_or(-1), text, log }
     }
 
     /// A command that will run inside, as root.
@@ -259,6 +257,14 @@ fn child_of(pid: u32) -> Option<u32> {
     children.split_whitespace().next()?.parse().ok()
 }
 
+/// What differs from a cloud's image: the wire is there already, as DHCP would have left it, and there
+/// is no ssh server that could make keys.
+const IMAGE: &str = "network: {config: disabled}
+apt: {preserve_sources_list: true}
+locale: C.UTF-8
+ssh_deletekeys: false
+ssh_genkeytypes: [ed25519]
+";
 const PREFIX: &str = "stringless-node-";
 const COMMAND: Duration = Duration::from_secs(60);
 
@@ -278,7 +284,7 @@ mod tests {
         assert!(first.log.contains("/nowhere"), "{}", first.log);
         machine.reboot();
         let second = machine.cloud_init(Duration::from_secs(90));
-        assert_eq!(second.status, "done", "{}", second.text);
+        assert_eq!((second.status.as_str(), second.code), ("done", 0), "{}", second.text);
         assert_eq!(machine.read("var/lib/runs").as_deref(), Some("run\n"));
         let folder = machine.mount.folder.clone();
         drop(machine);
