@@ -34,14 +34,13 @@ pub fn from_yaml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, Fau
     serde_yaml::from_str(text).map_err(|error| {
         let told = error.to_string();
         let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
-        let place = match error.location() {
+        let fault = Fault::new(match error.location() {
             Some(at) => {
                 let line = key_line(text, what, at.line());
-                format!("{origin}:{line}")
+                format!("reading {origin}:{line}: {}", with_key(text, what, line))
             }
-            None => origin.to_owned(),
-        };
-        let fault = Fault::new(format!("reading {place}: {what}"));
+            None => format!("reading {origin}: {what}"),
+        });
         match nearest(what) {
             Some(key) => fault.hint(format!("did you mean `{key}`?")),
             None => fault,
@@ -49,21 +48,42 @@ pub fn from_yaml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, Fau
     })
 }
 
-/// The line of the unknown or double key that `what` names; serde gives the line where its map starts.
+/// The line that `what` is about: serde gives the line where its map starts.
 fn key_line(text: &str, what: &str, from: usize) -> usize {
-    let named = ["unknown field `", "duplicate field `"]
-        .iter()
-        .find_map(|mark| what.split_once(mark)?.1.split('`').next());
-    let Some(key) = named else { return from };
-    let holds = |line: &str| {
-        let line = line.trim_start_matches([' ', '-', '{', ',']);
-        line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'))
+    let Some(quoted) = what.split('`').nth(1) else { return from };
+    let is_key = KEYS.iter().any(|mark| what.contains(mark));
+    let about = |line: &str| {
+        let Some((key, value)) = key_and_value(line) else { return false };
+        if is_key { key == quoted } else { value.trim_matches(['"', '\'', ' ', '}', ',']) == quoted }
     };
     let lines = text.lines().enumerate().skip(from.saturating_sub(1));
-    let mut found = lines.filter(|(_, line)| holds(line)).map(|(n, _)| n + 1);
+    let mut found = lines.filter(|(_, line)| about(line)).map(|(n, _)| n + 1);
     let first = found.next();
     if what.contains("duplicate") { found.next().or(first) } else { first }.unwrap_or(from)
 }
+
+/// `what` with the full path of its key: serde leaves the last one out where a type refuses its text.
+fn with_key(text: &str, what: &str, line: usize) -> String {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let quoted = what.split('`').nth(1).unwrap_or_default();
+    let word = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.[]-".contains(&b));
+    match (key_and_value(line), what.split_once(": ")) {
+        _ if KEYS.iter().any(|mark| what.contains(mark)) => what.into(),
+        (Some((key, value)), told) if word(key) && value.contains(quoted) => match told {
+            Some((path, _)) if word(path) && path.split(['.', '[']).any(|part| part == key) => what.into(),
+            Some((path, why)) if word(path) => format!("{path}.{key}: {why}"),
+            _ => format!("{key}: {what}"),
+        },
+        _ => what.into(),
+    }
+}
+
+fn key_and_value(line: &str) -> Option<(&str, &str)> {
+    line.trim_start_matches([' ', '-', '{']).split_once(':')
+}
+
+/// Messages that quote a key, not a value.
+const KEYS: [&str; 3] = ["unknown field `", "duplicate field `", "missing field `"];
 
 #[cfg(test)]
 mod tests {

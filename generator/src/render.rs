@@ -39,7 +39,8 @@ pub struct Request<'a> {
     pub min_serial: u64,
     /// The agent to install.
     pub agent: AgentPins<'a>,
-    /// Per target the signed URL of the agent; needed where the first fetch is `presigned`.
+    /// Per target the signed URL of the agent; needed where the first fetch is `presigned`. Only CPUs
+    /// that have one are rendered for.
     pub presigned: BTreeMap<Name, String>,
     /// Keys for nodes ([`STATIC_KEYS`]); needed where `static` is all that the cloud can offer.
     pub static_keys: Option<Credentials>,

@@ -1,7 +1,5 @@
 //! Request → how the script first fetches the agent.
 
-use std::collections::BTreeMap;
-
 use agent_core::layout;
 use agent_core::name::Name;
 use agent_core::store::Store;
@@ -36,8 +34,8 @@ pub(super) struct Fetch {
 /// What the script signs with.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Sign {
-    /// `https://host`.
-    pub origin: String,
+    /// `https`.
+    pub scheme: String,
     /// Of the store.
     pub region: String,
     /// With the instance's role, by IMDSv2; else with the keys below.
@@ -73,7 +71,7 @@ pub(super) fn fetch(request: &Request<'_>) -> Result<Fetch, Fault> {
         (Store::S3(bucket), FirstFetch::Signed) => {
             fetch.signed = true;
             fetch.sign = sign(request)?;
-            fetch.sign.origin = format!("{}://{}", bucket.scheme, bucket.host);
+            fetch.sign.scheme.clone_from(&bucket.scheme);
             fetch.sign.region.clone_from(&bucket.region);
         }
         (Store::Web { .. }, FirstFetch::Signed) => {
@@ -88,16 +86,17 @@ pub(super) fn fetch(request: &Request<'_>) -> Result<Fetch, Fault> {
     Ok(fetch)
 }
 
-/// The signed URL of the agent for `target`; empty where the first fetch is another one.
-pub(super) fn presigned_url(request: &Request<'_>, target: &Name) -> Result<String, Fault> {
+/// The signed URL of the agent for `target`: empty where the first fetch is another one, `None` where
+/// the request has no link for that target.
+pub(super) fn presigned_url(request: &Request<'_>, target: &Name) -> Result<Option<String>, Fault> {
     if request.site.first_fetch() != FirstFetch::Presigned {
-        return Ok(String::new());
+        return Ok(Some(String::new()));
     }
-    let urls: &BTreeMap<Name, String> = &request.presigned;
-    match urls.get(target) {
-        Some(url) if url.bytes().all(in_url) => Ok(url.clone()),
-        Some(_) => Err(Fault::new("rendering the first fetch: the signed URL holds a character that URLs do not have")),
-        None => Err(Fault::new(format!("rendering the first fetch: no signed URL for {target}"))),
+    match request.presigned.get(target) {
+        Some(url) if !url.bytes().all(in_url) => {
+            Err(Fault::new("rendering the first fetch: the signed URL holds a character that URLs do not have"))
+        }
+        url => Ok(url.cloned()),
     }
 }
 

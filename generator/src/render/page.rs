@@ -107,12 +107,13 @@ fn pins(request: &Request<'_>) -> Result<Vec<Pin>, Fault> {
     let mut pins = Vec::new();
     for target in &request.distro.targets {
         let Some(file) = request.agent.targets.get(target) else { continue };
+        let Some(url) = fetch::presigned_url(request, target)? else { continue };
         let cpu = target.as_str().split('-').next().unwrap_or_default();
         pins.push(Pin {
             cpu: pattern(cpu),
             target: target.to_string(),
             sha256: file.sha256.to_string(),
-            url: fetch::presigned_url(request, target)?,
+            url,
         });
     }
     if pins.is_empty() {

@@ -1,0 +1,177 @@
+use std::collections::BTreeMap;
+
+use agent_core::hash::Sha256;
+use agent_core::key::PublicKey;
+
+use super::*;
+use crate::catalog::Catalog;
+
+const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+const SITE: &str = "\
+site: example
+stores: [{url: 's3://example/nodes', region: eu-central-1}]
+environments: {production: {}}
+apply: {engine: {script: {run: apply}}}
+";
+
+struct Case {
+    catalog: Catalog,
+    site: Site,
+    environment: Name,
+    targets: BTreeMap<Name, AgentFile>,
+}
+
+impl Case {
+    fn new(site: &str) -> Self {
+        let target = |name: &&str| (Name::new(name).unwrap(), AgentFile { size: 1, sha256: Sha256::of(b"") });
+        Self {
+            catalog: Catalog::embedded().unwrap(),
+            site: Site::parse(site, "stringless.yaml").unwrap(),
+            environment: Name::new("production").unwrap(),
+            targets: ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"].iter().map(target).collect(),
+        }
+    }
+
+    /// For the first pair whose cloud does, or does not, offer a role.
+    fn request(&self, role: bool) -> Request<'_> {
+        let offers = |cloud: &&Cloud| cloud.credentials.contains(&crate::site::CredentialKind::InstanceRole);
+        Request {
+            distro: &self.catalog.distros[0],
+            cloud: self.catalog.clouds.iter().find(|cloud| offers(cloud) == role).unwrap(),
+            site: &self.site,
+            environment: &self.environment,
+            trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
+            min_serial: 7,
+            agent: AgentPins { version: Version::parse("0.1.0").unwrap(), targets: &self.targets },
+            presigned: BTreeMap::new(),
+            static_keys: Some(Credentials {
+                access_key_id: "ID".into(),
+                secret_access_key: "secret+key/1".into(),
+                session_token: None,
+            }),
+            ca_pem: None,
+            now: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
+            form: None,
+        }
+    }
+}
+
+#[test]
+fn no_key_is_embedded_where_the_cloud_offers_a_role() {
+    let case = Case::new(&format!("{SITE}node: {{credentials: [static, instance_role]}}\n"));
+    let with_role = render(&case.request(true)).unwrap().text;
+    assert!(with_role.contains("instance_role") && !with_role.contains("secret+key/1"));
+    let without = render(&case.request(false)).unwrap().text;
+    assert!(!without.contains("instance_role") && without.contains("sk=secret+key/1"));
+}
+
+#[test]
+fn keys_are_embedded_only_when_the_site_says_so() {
+    let case = Case::new(SITE);
+    let fault = render(&case.request(false)).unwrap_err();
+    assert!(fault.message.ends_with("offers no role to read the store with"), "{fault}");
+    assert!(fault.hint.unwrap().starts_with("add `static` to `node.credentials`"));
+    let case = Case::new(&format!("{SITE}node: {{credentials: [static]}}\n"));
+    let request = Request { static_keys: None, ..case.request(true) };
+    let fault = render(&request).unwrap_err();
+    assert!(fault.hint.unwrap().contains(STATIC_KEYS[1]));
+}
+
+#[test]
+fn keys_with_odd_characters_are_refused() {
+    let case = Case::new(&format!("{SITE}node: {{credentials: [static]}}\n"));
+    for (id, secret) in [("a b", "s"), ("a'b", "s"), ("a", "s\nt"), ("a", "é"), ("", "s"), ("a", "")] {
+        let keys =
+            Credentials { access_key_id: id.into(), secret_access_key: secret.into(), session_token: None };
+        let fault = render(&Request { static_keys: Some(keys), ..case.request(true) }).unwrap_err();
+        assert!(fault.message.starts_with("reading STRINGLESS_NODE_"), "{id:?} {secret:?} {fault}");
+        assert!(secret.len() < 2 || !fault.message.contains(secret), "{fault}");
+    }
+}
+
+#[test]
+fn the_first_fetch_needs_a_way_to_sign() {
+    let case = Case::new(&format!("{SITE}node: {{credentials: [environment]}}\n"));
+    let fault = render(&case.request(true)).unwrap_err();
+    assert!(fault.message.contains("no role and no keys to sign with"), "{fault}");
+    let case = Case::new(&format!("{SITE}node: {{first_fetch: presigned}}\n"));
+    let fault = render(&case.request(true)).unwrap_err();
+    assert!(fault.message.contains("no agent 0.1.0 is pinned"), "{fault}");
+    let target = case.targets.keys().next().unwrap().clone();
+    let link = |url: &str| BTreeMap::from([(target.clone(), url.to_string())]);
+    let request = |url| Request { presigned: link(url), ..case.request(true) };
+    let script = render(&request("https://h/a?X-Amz-Signature=1&b=%2F")).unwrap().text;
+    assert!(script.contains("url='https://h/a?X-Amz-Signature=1&b=%2F'"), "{script}");
+    assert!(render(&request("https://h/a b")).is_err());
+    assert!(render(&request("https://h/\"b")).is_err());
+}
+
+#[test]
+fn the_engine_is_pinned_or_comes_from_a_signed_archive() {
+    let site = SITE.replace("{script: {run: apply}}", "{puppet: {}}");
+    let case = Case::new(&site);
+    let fault = render(&case.request(true)).unwrap_err();
+    assert!(fault.message.contains("version of openvox-agent is not pinned"), "{fault}");
+    let case = Case::new(&format!("{site}puppet: {{version: 8.28.1}}\n"));
+    let fault = render(&case.request(true)).unwrap_err();
+    let id = &case.catalog.distros[0].id;
+    assert!(fault.hint.unwrap().contains(&format!("`puppet.release_sha256` to `{{{id}:")));
+    let case = Case::new(&format!("{site}puppet: {{package: distro}}\n"));
+    assert!(render(&case.request(true)).unwrap().text.contains("apt-get"));
+    let case = Case::new(&format!("{site}puppet: {{package: distro, version: \"1;rm\"}}\n"));
+    assert!(render(&case.request(true)).unwrap_err().message.contains("puppet.version"));
+}
+
+#[test]
+fn only_agents_that_are_pinned_are_rendered() {
+    let mut case = Case::new(SITE);
+    case.targets.retain(|target, _| target.as_str().starts_with("aarch64"));
+    let script = render(&case.request(true)).unwrap().text;
+    assert!(script.contains("aarch64|arm64) ") && !script.contains("x86_64|amd64"), "{script}");
+    case.targets.clear();
+    let fault = render(&case.request(true)).unwrap_err();
+    assert!(fault.hint.unwrap().contains("stringless agent push"));
+}
+
+#[test]
+fn what_is_too_large_is_refused_with_what_to_drop() {
+    let case = Case::new(&format!("{SITE}node: {{ca_file: ca.pem}}\n"));
+    let line = "A".repeat(64) + "\n";
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", line.repeat(300));
+    let request = Request { ca_pem: Some(pem), form: Some(Form::CloudConfig), ..case.request(true) };
+    let fault = render(&request).unwrap_err();
+    assert!(fault.message.contains("it takes 16384 (raw bytes"), "{fault}");
+    let hint = fault.hint.unwrap();
+    assert!(hint.contains("the form `script`") && hint.contains("fewer certificates"), "{hint}");
+}
+
+#[test]
+fn a_ca_file_brings_certificates_and_nothing_else() {
+    let case = Case::new(&format!("{SITE}node: {{ca_file: ca.pem}}\n"));
+    let with = |pem: Option<&str>| render(&Request { ca_pem: pem.map(Into::into), ..case.request(true) });
+    let good = "subject=/CN=é\n-----BEGIN CERTIFICATE-----\r\nAAAA\n-----END CERTIFICATE-----\n";
+    let script = with(Some(good)).unwrap().text;
+    assert!(script.contains("<<'PEM'") && script.contains("\n-----BEGIN CERTIFICATE-----\nAAAA\n"));
+    assert!(!script.contains("subject"));
+    for bad in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n",
+        "-----BEGIN CERTIFICATE-----\nPEM\nrm -rf /\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    ] {
+        assert!(with(Some(bad)).is_err(), "{bad}");
+    }
+    assert!(with(None).is_err());
+}
+
+#[test]
+fn the_same_request_gives_the_same_bytes() {
+    let case = Case::new(SITE);
+    assert_eq!(render(&case.request(true)).unwrap(), render(&case.request(true)).unwrap());
+}
+
+#[test]
+fn a_line_of_tags_leaves_no_line() {
+    let text = "a\n{% if x %}\nb\n{% endif %}{% if y %}\n{% if z %}c{% endif %}\n  {% x %}\n";
+    assert_eq!(without_tag_lines(text), "a\n{% if x %}b\n{% endif %}{% if y %}{% if z %}c{% endif %}\n  {% x %}\n");
+}

@@ -93,14 +93,14 @@ fn tells_file_line_key_and_way_out() {
         parse(&FULL.replace(from, to)).expect_err(to)
     };
     for (from, to, message, hint) in [
-        ("expires:", "expire:", "stringless.yaml:18: unknown field `expire`", "did you mean `expires`?"),
-        ("splay:", "spley:", "stringless.yaml:22: node: unknown field `spley`", "did you mean `splay`?"),
+        ("expires:", "expire:", "stringless.yaml:16: unknown field `expire`", "did you mean `expires`?"),
+        ("splay:", "spley:", "stringless.yaml:20: node: unknown field `spley`", "did you mean `splay`?"),
         ("schedule: daemon", "schedule: deamon", "node.schedule: unknown variant `deamon`", "did you mean `daemon`?"),
         ("{puppet: {}}", "{pupet: {}}", "unknown variant `pupet`", "did you mean `puppet`?"),
-        ("interval: 2m", "interval: 2", "interval", ""),
+        ("interval: 2m", "interval: 2", "stringless.yaml:19: node.interval: `2` is not a span of time", ""),
         ("interval: 2m", "interval: 5s", "node.interval: 10 seconds to 7 days", ""),
         ("s3://bucket/prefix", "s3://B", "stores[0]: store `s3://B`", ""),
-        ("http://proxy:3128", "http://pro xy", "node.proxy: expected", ""),
+        ("http://proxy:3128", "'http://pro xy'", "node.proxy: expected", ""),
         ("http://proxy:3128", "proxy:3128", "node.proxy: expected", ""),
         (".internal", "'.internal, .b'", "no_proxy", ""),
         ("  staging:", "  feature-x:", "environments.feature-x: Puppet allows", ""),
