@@ -11,6 +11,7 @@ pub mod imds;
 pub mod netns;
 pub mod nspawn;
 pub mod process;
+pub mod proxy;
 pub mod random;
 pub mod server;
 pub mod tls;
