@@ -16,8 +16,6 @@ pub struct State {
     pub format: u32,
     /// Per environment the newest manifest that was accepted.
     pub seen: BTreeMap<Name, Seen>,
-    /// The release that `current` leads to.
-    pub live: Option<Release>,
     /// The newest release that was applied without failure.
     pub last_good: Option<Release>,
     /// The last run of the engine.
@@ -64,7 +62,7 @@ pub struct Applied {
 
 impl Default for State {
     fn default() -> Self {
-        Self { format: FORMAT, seen: BTreeMap::new(), live: None, last_good: None, applied: None }
+        Self { format: FORMAT, seen: BTreeMap::new(), last_good: None, applied: None }
     }
 }
 

@@ -1,0 +1,176 @@
+//! The command line, parsed by the table of `agent_core::flags`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use agent_core::flags::{COMMANDS, FLAGS};
+use agent_core::name::Name;
+use agent_core::nearest::nearest;
+use lexopt::{Arg, ValueExt};
+
+use crate::error::{Error, Result};
+
+/// What was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Args {
+    /// What to do.
+    pub action: Action,
+    /// `--noop`
+    pub noop: bool,
+    /// `--force`
+    pub force: bool,
+    /// `--json`
+    pub json: bool,
+    /// `--detailed-exitcodes`
+    pub detailed: bool,
+    /// `--environment`
+    pub environment: Option<Name>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--root`
+    pub root: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// Print the usage text.
+    #[default]
+    Help,
+    /// Print the version.
+    Version,
+    /// Run once.
+    Once,
+    /// Run until SIGTERM.
+    Daemon,
+    /// Tell what runs here.
+    Status,
+    /// Verify a file.
+    Verify(PathBuf),
+}
+
+/// Parses the whole command line, the program's name first.
+///
+/// # Errors
+/// Usage errors, with the nearest valid word.
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args> {
+    let mut parser = lexopt::Parser::from_iter(argv);
+    let mut args = Args::default();
+    let mut action: Option<Action> = None;
+    while let Some(arg) = parser.next().map_err(|error| usage(error.to_string()))? {
+        let next = match arg {
+            Arg::Long(name) => {
+                let name = name.to_owned();
+                flag(&name, &mut parser, &mut args)?
+            }
+            Arg::Short('h') => Some(Action::Help),
+            Arg::Short('V') => Some(Action::Version),
+            Arg::Short(letter) => return Err(usage(format!("unknown flag `-{letter}`"))),
+            Arg::Value(word) if action == Some(Action::Verify(PathBuf::new())) => {
+                action = None;
+                Some(Action::Verify(word.into()))
+            }
+            Arg::Value(word) => Some(command(&word.to_string_lossy())?),
+        };
+        match (next, &action) {
+            (Some(next), None) => action = Some(next),
+            (Some(_), Some(_)) => return Err(usage("more than one thing to do".into())),
+            (None, _) => {}
+        }
+    }
+    args.action = action.ok_or_else(|| usage("nothing to do".into()))?;
+    match &args.action {
+        Action::Verify(file) if file.as_os_str().is_empty() => Err(usage("`verify` needs a FILE".into())),
+        _ => Ok(args),
+    }
+}
+
+fn flag(name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<Option<Action>> {
+    let known = FLAGS.iter().find(|flag| flag.long == name);
+    let Some(known) = known else {
+        let words = FLAGS.iter().map(|flag| flag.long);
+        return Err(usage(format!("unknown flag `--{name}`{}", meant(name, words, "--"))));
+    };
+    let value = match known.value {
+        Some(_) => parser.value().map_err(|error| usage(error.to_string()))?,
+        None => OsString::new(),
+    };
+    match name {
+        "once" => return Ok(Some(Action::Once)),
+        "daemon" => return Ok(Some(Action::Daemon)),
+        "help" => return Ok(Some(Action::Help)),
+        "version" => return Ok(Some(Action::Version)),
+        "noop" => args.noop = true,
+        "force" => args.force = true,
+        "json" => args.json = true,
+        "detailed-exitcodes" => args.detailed = true,
+        "config" => args.config = Some(value.into()),
+        "root" => args.root = Some(value.into()),
+        "environment" => {
+            let text = value.string().map_err(|error| usage(error.to_string()))?;
+            args.environment =
+                Some(Name::new(&text).map_err(|error| usage(format!("--environment: {error}")))?);
+        }
+        other => return Err(usage(format!("flag `--{other}` is in the table only"))),
+    }
+    Ok(None)
+}
+
+fn command(word: &str) -> Result<Action> {
+    match word {
+        "status" => Ok(Action::Status),
+        "verify" => Ok(Action::Verify(PathBuf::new())),
+        "version" => Ok(Action::Version),
+        "help" => Ok(Action::Help),
+        _ => {
+            let words = COMMANDS.iter().map(|command| command.name);
+            Err(usage(format!("unknown command `{word}`{}", meant(word, words, ""))))
+        }
+    }
+}
+
+fn meant<'a>(word: &str, valid: impl Iterator<Item = &'a str>, dashes: &str) -> String {
+    let list: Vec<_> = valid.map(|word| format!("`{word}`")).collect();
+    let text = format!("unknown field `{word}`, expected one of {}", list.join(", "));
+    nearest(&text).map(|word| format!("; did you mean `{dashes}{word}`?")).unwrap_or_default()
+}
+
+fn usage(message: String) -> Error {
+    Error::usage(message).hint("`stringless-agent --help` lists commands and flags")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Args> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn every_flag_of_the_table_is_understood() {
+        for flag in FLAGS {
+            let value = flag.value.map(|_| " x").unwrap_or_default();
+            let line = format!("agent --{}{value}", flag.long);
+            match parsed(&line) {
+                Ok(_) => {}
+                Err(error) => assert!(error.to_string().contains("nothing to do"), "{line}: {error}"),
+            }
+        }
+        for command in COMMANDS {
+            assert!(parsed(format!("agent {} {}", command.name, command.arguments).trim_end()).is_ok());
+        }
+    }
+
+    #[test]
+    fn refuses_with_what_was_meant() {
+        let error = |line| parsed(line).unwrap_err().to_string();
+        assert!(error("agent --onse").contains("did you mean `--once`"));
+        assert!(error("agent statsu").contains("did you mean `status`"));
+        assert!(error("agent --once --daemon").contains("more than one"));
+        assert!(error("agent --noop").contains("nothing to do"));
+        assert!(error("agent verify").contains("needs a FILE"));
+        assert!(error("agent --once --environment ../x").contains("--environment"));
+        assert!(error("agent --config").contains("missing argument"));
+    }
+}

@@ -1,0 +1,175 @@
+//! What the command line asks for, carried out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use agent_core::config::{Config, Layer};
+use agent_core::json;
+use agent_core::outcome::{Ending, LayerReport, Report};
+
+use crate::args::{Action, Args};
+use crate::clock::Clock;
+use crate::daemon;
+use crate::disk::{Disk, read_capped, replace};
+use crate::error::{Error, Result};
+use crate::flow::{self, Run};
+use crate::http::Http;
+use crate::io::Io;
+use crate::log;
+use crate::node;
+use crate::status;
+
+/// Carries out the command line.
+///
+/// # Errors
+/// What ended it before there was anything to report.
+pub fn run(args: &Args) -> Result<Ending> {
+    match &args.action {
+        Action::Help => print(&agent_core::flags::usage()),
+        Action::Version => print(&format!("stringless-agent {}\n", env!("CARGO_PKG_VERSION"))),
+        Action::Once => Session::open(args)?.once(),
+        Action::Daemon => daemon::run(&Session::open(args)?),
+        Action::Status => status::status(&Session::open(args)?),
+        Action::Verify(file) => status::verify(&Session::open(args)?, file),
+    }
+}
+
+/// A configuration with the outside world.
+pub struct Session<'a> {
+    /// The command line.
+    pub args: &'a Args,
+    /// The node's configuration.
+    pub config: Config,
+    /// This node.
+    pub node: String,
+    /// Network, clock and disk.
+    pub io: Io,
+}
+
+impl<'a> Session<'a> {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// Configuration errors.
+    pub fn open(args: &'a Args) -> Result<Self> {
+        let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
+        let path = args.config.clone().unwrap_or_else(|| root.join(CONFIG));
+        let config = read(&path)?;
+        let disk = Disk::new(root.join(config.state_dir.trim_start_matches('/')));
+        let floor = disk.time().unwrap_or_default().max(config.rendered);
+        let clock = Arc::new(Clock::new(floor));
+        let http = Http::new(&config, &root, &clock)?;
+        let node = node::id(&config, &root);
+        let io = Io { http, clock, disk, traffic: Default::default() };
+        Ok(Self { args, config, node, io })
+    }
+
+    /// One run of every layer, under the lock.
+    ///
+    /// # Errors
+    /// Temporary: the lock or the disk. What happens to a layer stands in the report, and the worst of
+    /// it is the ending.
+    pub fn once(&self) -> Result<Ending> {
+        self.run(&self.config.layers.iter().collect::<Vec<_>>())
+    }
+
+    /// One run of some layers, under the lock.
+    ///
+    /// # Errors
+    /// As [`Session::once`].
+    pub fn run(&self, layers: &[&Layer]) -> Result<Ending> {
+        let _lock = self.io.disk.lock()?;
+        let (started, clock) = (self.io.clock.now(), Instant::now());
+        let reports: Vec<LayerReport> = layers.iter().map(|layer| flow::run(&self.layer(layer))).collect();
+        self.io.disk.keep_time(self.io.clock.now())?;
+        let ending = reports.iter().map(|report| report.ending).max().unwrap_or(Ending::Converged);
+        let report = Report {
+            format: 1,
+            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            node: self.node.clone(),
+            started,
+            milliseconds: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ending,
+            exit_code: ending.exit_code(self.args.detailed),
+            layers: reports,
+        };
+        self.report(&report);
+        Ok(ending)
+    }
+
+    fn layer<'s>(&'s self, layer: &'s Layer) -> Run<'s> {
+        let proxy = self.config.proxy.as_deref();
+        Run {
+            layer,
+            environment: self.args.environment.as_ref().unwrap_or(&layer.environment),
+            disk: self.io.disk.layer(&layer.site),
+            node: &self.node,
+            args: self.args,
+            proxy: proxy.map(|proxy| (proxy, self.config.no_proxy.as_deref().unwrap_or_default())),
+            io: &self.io,
+        }
+    }
+
+    /// Keeps the report, unless nothing happened and nothing was wrong before; prints it with
+    /// `--json`. A report that fails never changes the outcome.
+    fn report(&self, report: &Report) {
+        let bytes = json::write(report);
+        let path = self.io.disk.file("last-run.json");
+        let idle = report.layers.iter().all(|layer| {
+            layer.ending == Ending::Converged && layer.reason.is_none() && layer.warnings.is_empty()
+        });
+        let recovered = idle && last_failed(&path);
+        if (!idle || recovered)
+            && let Err(error) = replace(&path, &bytes)
+        {
+            log::warn(format_args!("keeping the report: {error}"));
+        }
+        if self.args.json {
+            let _ = print(&String::from_utf8_lossy(&bytes));
+        }
+    }
+}
+
+fn last_failed(path: &Path) -> bool {
+    let last = read_capped(path).ok().flatten().and_then(|bytes| json::parse::<Report>(&bytes).ok());
+    last.is_some_and(|last| last.ending > Ending::Changed)
+}
+
+fn read(path: &Path) -> Result<Config> {
+    let wrong = |why: String| Error::configuration(format!("reading `{}`: {why}", path.display()));
+    let bytes = read_capped(path).map_err(|error| Error::configuration(error.to_string()))?;
+    let bytes = bytes.ok_or_else(|| {
+        wrong("there is no such file".into())
+            .hint("the bootstrap writes it; `--config FILE` or `--root DIR` names another")
+    })?;
+    let config = Config::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
+    secret(path, &config)?;
+    Ok(config)
+}
+
+/// A file with static keys that others can read is refused.
+fn secret(path: &Path, config: &Config) -> Result<()> {
+    use agent_core::config::CredentialSource::Static;
+    use std::os::unix::fs::PermissionsExt;
+    let mut sources =
+        config.layers.iter().flat_map(|layer| &layer.stores).flat_map(|store| &store.credentials);
+    let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
+    if mode & 0o077 != 0 && sources.any(|source| matches!(source, Static(_))) {
+        let message = format!(
+            "reading `{}`: it holds secret keys, and others than its owner can read it",
+            path.display()
+        );
+        return Err(Error::configuration(message).hint(format!("chmod 600 {}", path.display())));
+    }
+    Ok(())
+}
+
+/// Prints to standard output. A reader that went away is no reason to fail.
+pub fn print(text: &str) -> Result<Ending> {
+    use std::io::Write;
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(Ending::Converged)
+}
+
+const CONFIG: &str = "etc/stringless/agent.json";

@@ -1,0 +1,71 @@
+//! The role of a container on AWS: ECS and EKS hand out its keys at an address in the environment.
+
+use std::time::Duration;
+
+use crate::http::{Http, Request};
+
+/// The role's keys, as JSON.
+///
+/// # Errors
+/// A sentence, when the environment names no address or it does not answer.
+pub fn role(http: &Http) -> Result<String, String> {
+    let url = address(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
+    let mut headers = Vec::new();
+    if let Some(token) = token()? {
+        headers.push(("authorization", token));
+    }
+    let request = Request { method: "GET", url: &url, headers: &headers, limit: Duration::from_secs(5) };
+    let reply = http.send_local(&request)?;
+    match reply.status {
+        200 => Ok(reply.text(64 * 1024)),
+        status => Err(format!("the address answered {status}")),
+    }
+}
+
+/// The address that the environment names. Keys are asked for over TLS, or of this machine and the
+/// two addresses that AWS keeps for them.
+fn address(var: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    if let Some(path) = var("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
+        return Ok(format!("http://169.254.170.2{path}"));
+    }
+    let Some(url) = var("AWS_CONTAINER_CREDENTIALS_FULL_URI") else {
+        return Err("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set".into());
+    };
+    let host = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let near = matches!(name, "127.0.0.1" | "localhost" | "169.254.170.2" | "169.254.170.23");
+    if near || url.starts_with("https://") {
+        return Ok(url);
+    }
+    Err("AWS_CONTAINER_CREDENTIALS_FULL_URI is neither https nor on this machine".into())
+}
+
+fn token() -> Result<Option<String>, String> {
+    if let Ok(file) = std::env::var("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("reading `{file}`: {error}"))?;
+        return Ok(Some(text.trim().to_owned()));
+    }
+    Ok(std::env::var("AWS_CONTAINER_AUTHORIZATION_TOKEN").ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address;
+
+    fn with(name: &'static str, value: &'static str) -> Result<String, String> {
+        address(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn takes_near_addresses_and_tls_only() {
+        assert_eq!(with("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x").unwrap(), "http://169.254.170.2/x");
+        for url in ["https://example.org/x", "http://169.254.170.23/v1/credentials", "http://127.0.0.1:80/x"]
+        {
+            assert!(with("AWS_CONTAINER_CREDENTIALS_FULL_URI", url).is_ok(), "{url}");
+        }
+        for url in ["http://example.org/", "http://127.0.0.1.example.org/", "ftp://127.0.0.1/"] {
+            assert!(with("AWS_CONTAINER_CREDENTIALS_FULL_URI", url).is_err(), "{url}");
+        }
+        assert!(address(|_| None).is_err());
+    }
+}

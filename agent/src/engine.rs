@@ -1,0 +1,129 @@
+//! Engines: what applies a release. The node's side of `agent_core::manifest::Engine`.
+
+mod puppet;
+mod run;
+mod script;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use agent_core::manifest::{Apply, Engine};
+use agent_core::name::Name;
+use agent_core::state::Release;
+
+use crate::error::{Error, Result};
+use crate::log;
+use run::{End, Finished};
+
+/// What an engine is given.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The site.
+    pub site: &'a Name,
+    /// The release.
+    pub release: &'a Release,
+    /// Its folder.
+    pub path: &'a Path,
+    /// This node.
+    pub node: &'a str,
+    /// Say what would be done, and do nothing.
+    pub noop: bool,
+    /// Output goes to standard error, as standard output carries JSON.
+    pub json: bool,
+    /// For the engine's downloads.
+    pub proxy: Option<(&'a str, &'a str)>,
+}
+
+/// How an engine's run ended.
+#[derive(Debug)]
+pub struct Applied {
+    /// Whether something was changed; true also when the engine cannot tell.
+    pub changed: bool,
+    /// Its exit status.
+    pub status: Option<i32>,
+    /// The end of its output.
+    pub output: String,
+}
+
+/// A failed run, with what it said.
+#[derive(Debug)]
+pub struct Failed {
+    /// The error.
+    pub error: Error,
+    /// Its exit status; `None` when a signal ended it or it never ran.
+    pub status: Option<i32>,
+    /// The end of its output.
+    pub output: String,
+}
+
+/// Runs the engine of a release.
+///
+/// # Errors
+/// The failure, with the exit status and what the engine said last.
+pub fn apply(apply: &Apply, job: &Job<'_>) -> std::result::Result<Applied, Failed> {
+    let unable = |error| Failed { error, status: None, output: String::new() };
+    let (name, command) = match &apply.engine {
+        Engine::Script(script) if job.noop => {
+            log::info(format_args!("noop: would run `{}` of release {}", script.run, job.release.serial));
+            return Ok(Applied { changed: false, status: None, output: String::new() });
+        }
+        Engine::Script(script) => ("script", script::command(script, job)),
+        Engine::Puppet(_) => ("puppet", puppet::command(job)),
+    };
+    let mut command = command.map_err(unable)?;
+    surroundings(&mut command, job);
+    let finished = run::run(&mut command, Duration::from_secs(apply.timeout), job.json)
+        .map_err(|error| unable(Error::engine(format!("starting the {name} engine: {error}"))))?;
+    let changed = match (&apply.engine, &finished.end) {
+        (Engine::Script(_), End::Exit(0)) => Some(true),
+        (Engine::Puppet(_), End::Exit(status)) => puppet::changed(*status),
+        _ => None,
+    };
+    conclude(name, changed, finished)
+}
+
+fn conclude(name: &str, changed: Option<bool>, finished: Finished) -> std::result::Result<Applied, Failed> {
+    let Finished { end, output } = finished;
+    let status = if let End::Exit(status) = end { Some(status) } else { None };
+    match changed {
+        Some(changed) => Ok(Applied { changed, status, output }),
+        None => {
+            let error = Error::engine(format!("the {name} engine {end}"))
+                .hint("its output stands above, and the end of it in last-run.json");
+            Err(Failed { error, status, output })
+        }
+    }
+}
+
+/// The environment of every engine: the agent's own, without credentials.
+fn surroundings(command: &mut Command, job: &Job<'_>) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    if std::env::var_os("PATH").is_none() {
+        command.env("PATH", PATH);
+    }
+    if std::env::var_os("HOME").is_none() {
+        command.env("HOME", "/root");
+    }
+    if let Some((proxy, direct)) = job.proxy {
+        for (name, value) in [("http_proxy", proxy), ("https_proxy", proxy), ("no_proxy", direct)] {
+            command.env(name, value).env(name.to_ascii_uppercase(), value);
+        }
+    }
+    command
+        .env("STRINGLESS_SITE", job.site.as_str())
+        .env("STRINGLESS_ENVIRONMENT", job.release.environment.as_str())
+        .env("STRINGLESS_SERIAL", job.release.serial.to_string())
+        .env("STRINGLESS_RELEASE", job.path)
+        .env("STRINGLESS_NODE", job.node)
+        .current_dir(job.path);
+}
+
+/// The result of finding an engine's program.
+type Found = Result<Command>;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,0 +1,81 @@
+//! The `puppet` engine: `puppet apply` of OpenVox or Puppet.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Found, Job};
+use crate::error::Error;
+
+/// The command that applies the release with Puppet.
+///
+/// The release's folder is named for its environment and stands in a folder of its own: that is the
+/// environment path, and Puppet itself reads `environment.conf` and Hiera 5.
+///
+/// # Errors
+/// An engine error when there is no Puppet.
+pub fn command(job: &Job<'_>) -> Found {
+    let program = program().ok_or_else(|| {
+        Error::engine("looking for puppet: it is neither in /opt/puppetlabs/bin nor in PATH")
+            .hint("install `openvox-agent`, or render the bootstrap with the puppet engine: it installs it")
+    })?;
+    let mut command = Command::new(program);
+    command
+        .arg("apply")
+        .arg("--environmentpath")
+        .arg(job.path.parent().unwrap_or(Path::new("/")))
+        .arg("--environment")
+        .arg(job.release.environment.as_str())
+        .args(["--detailed-exitcodes", "--color", "false"]);
+    if job.noop {
+        command.arg("--noop");
+    }
+    command.arg(manifest(job.path));
+    Ok(command)
+}
+
+/// What Puppet's exit status means: whether something was changed; `None` for a failure.
+///
+/// Puppet's `apply` with `--detailed-exitcodes`: 0 nothing, 2 changes, 4 failures, 6 both, 1 no run.
+pub fn changed(status: i32) -> Option<bool> {
+    match status {
+        0 => Some(false),
+        2 => Some(true),
+        _ => None,
+    }
+}
+
+fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let all = [PathBuf::from("/opt/puppetlabs/bin")].into_iter().chain(std::env::split_paths(&path));
+    all.map(|folder| folder.join("puppet")).find(|program| program.is_file())
+}
+
+/// The manifest that `environment.conf` names, else `manifests`. `puppet apply` asks for one.
+fn manifest(release: &Path) -> PathBuf {
+    let text = std::fs::read_to_string(release.join("environment.conf")).unwrap_or_default();
+    let mut values = text.lines().filter_map(|line| {
+        let (key, value) = line.split('#').next()?.split_once('=')?;
+        (key.trim() == "manifest").then(|| value.trim().trim_matches(['"', '\'']))
+    });
+    // Joining an absolute path gives that path, as Puppet has it.
+    release.join(values.next_back().filter(|value| !value.is_empty()).unwrap_or("manifests"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_manifest_of_environment_conf() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(manifest(folder.path()), folder.path().join("manifests"));
+        let conf = folder.path().join("environment.conf");
+        std::fs::write(&conf, "# manifest = no\nmodulepath = a:b\n manifest= site/x.pp # here\n").unwrap();
+        assert_eq!(manifest(folder.path()), folder.path().join("site/x.pp"));
+    }
+
+    #[test]
+    fn maps_the_exit_status() {
+        assert_eq!([0, 2, 1, 4, 6].map(changed), [Some(false), Some(true), None, None, None]);
+    }
+}

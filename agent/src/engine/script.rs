@@ -1,0 +1,25 @@
+//! The `script` engine: a file of the release.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use agent_core::manifest::ScriptEngine;
+
+use super::{Found, Job};
+use crate::error::Error;
+
+/// The command that runs the release's script.
+///
+/// # Errors
+/// An engine error when there is no such file, or it is not executable.
+pub fn command(script: &ScriptEngine, job: &Job<'_>) -> Found {
+    let path = job.path.join(&script.run);
+    let executable =
+        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o100 != 0);
+    if !executable {
+        let message =
+            format!("running `{}`: not an executable file of release {}", script.run, job.release.serial);
+        return Err(Error::engine(message).hint("`chmod +x` it in the source tree, and publish again"));
+    }
+    Ok(Command::new(path))
+}

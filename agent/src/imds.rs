@@ -1,0 +1,45 @@
+//! The metadata service of AWS instances, version 2: a token first, then the question with it.
+
+use std::time::Duration;
+
+use crate::http::{Http, Request};
+
+/// The keys of the instance's role, as JSON.
+///
+/// # Errors
+/// A sentence, when there is no service, no role, or no answer.
+pub fn role(http: &Http) -> Result<String, String> {
+    let token = ask(http, "PUT", "api/token", ("x-aws-ec2-metadata-token-ttl-seconds", "300".into()))?;
+    let get = |path: &str| ask(http, "GET", path, ("x-aws-ec2-metadata-token", token.clone()));
+    let roles = get(ROLES)?;
+    let role = roles.lines().next().map(str::trim).filter(|role| !role.is_empty());
+    let role = role.ok_or("the instance has no role")?;
+    if !role.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b)) {
+        return Err("the role has a name that IAM does not allow".into());
+    }
+    get(&format!("{ROLES}{role}"))
+}
+
+fn ask(http: &Http, method: &str, path: &str, header: (&'static str, String)) -> Result<String, String> {
+    let url = format!("http://169.254.169.254/latest/{path}");
+    let request = Request { method, url: &url, headers: &[header], limit: LIMIT };
+    let mut failure = String::new();
+    for _ in 0..TRIES {
+        match http.send_local(&request) {
+            Ok(reply) if reply.status == 200 => return Ok(reply.text(64 * 1024)),
+            Ok(reply) if reply.status == 404 && path == ROLES => {
+                return Err("the instance has no role".into());
+            }
+            Ok(reply) => {
+                failure = format!("the metadata service answered {} to {method} {path}", reply.status);
+            }
+            Err(error) => failure = format!("the metadata service did not answer: {error}"),
+        }
+    }
+    Err(failure)
+}
+
+const ROLES: &str = "meta-data/iam/security-credentials/";
+/// The service is on the same host: what takes longer is not there.
+const LIMIT: Duration = Duration::from_secs(2);
+const TRIES: u32 = 3;

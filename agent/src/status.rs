@@ -1,0 +1,153 @@
+//! `status` and `verify`: what runs here, and whether a document is one that this node would take.
+
+use std::path::Path;
+
+use agent_core::document::Document;
+use agent_core::json;
+use agent_core::name::Name;
+use agent_core::outcome::{Ending, Report};
+use agent_core::state::{Release, State};
+use agent_core::time::Timestamp;
+use agent_core::verify;
+use serde::{Deserialize, Serialize};
+
+use crate::command::{Session, print};
+use crate::disk::read_capped;
+use crate::error::{At, Error, Result};
+use crate::trust::InUse;
+
+/// What `status --json` prints.
+#[derive(Serialize)]
+struct Status {
+    format: u32,
+    agent: &'static str,
+    node: String,
+    /// The last check that got through to its end.
+    checked: Option<Timestamp>,
+    layers: Vec<LayerStatus>,
+    last_run: Option<Report>,
+}
+
+#[derive(Serialize)]
+struct LayerStatus {
+    site: Name,
+    environment: Name,
+    trust_version: u64,
+    live: Option<Release>,
+    last_good: Option<Release>,
+    /// When the live manifest expires.
+    expires: Option<Timestamp>,
+    state: State,
+}
+
+/// Tells what runs here, for people or as JSON.
+///
+/// # Errors
+/// A state that cannot be read.
+pub fn status(session: &Session<'_>) -> Result<Ending> {
+    let last_run = read_capped(&session.io.disk.file("last-run.json"))?;
+    let mut status = Status {
+        format: 1,
+        agent: env!("CARGO_PKG_VERSION"),
+        node: session.node.clone(),
+        checked: session.io.disk.time(),
+        layers: Vec::new(),
+        last_run: last_run.and_then(|bytes| json::parse(&bytes).ok()),
+    };
+    for layer in &session.config.layers {
+        let disk = session.io.disk.layer(&layer.site);
+        let trust = InUse::load(&layer.trust, &layer.site, &disk)?;
+        let state = disk.state()?;
+        let manifest = disk.manifest(&layer.environment)?;
+        let manifest = manifest
+            .and_then(|bytes| verify::manifest(&bytes, &trust.keys, &layer.site, &layer.environment).ok());
+        status.layers.push(LayerStatus {
+            site: layer.site.clone(),
+            environment: layer.environment.clone(),
+            trust_version: trust.keys.version,
+            live: disk.live(),
+            last_good: state.last_good.clone(),
+            expires: manifest.and_then(|manifest| manifest.expires),
+            state,
+        });
+    }
+    if session.args.json {
+        return print(&String::from_utf8_lossy(&json::write(&status)));
+    }
+    print(&text(&status))
+}
+
+fn text(status: &Status) -> String {
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none yet".to_owned());
+    let release = |release: &Option<Release>| {
+        or_none(release.as_ref().map(|r| format!("{} of {}", r.serial, r.environment)))
+    };
+    let mut text = format!("node        {}\n", status.node);
+    text += &format!("checked     {}\n", or_none(status.checked.map(|time| time.to_string())));
+    for layer in &status.layers {
+        text += &format!("\n{} / {}\n", layer.site, layer.environment);
+        text += &format!("  live      release {}\n", release(&layer.live));
+        text += &format!("  last good release {}\n", release(&layer.last_good));
+        text += &format!("  trust     version {}\n", layer.trust_version);
+        if let Some(expires) = layer.expires {
+            text += &format!("  expires   {expires}\n");
+        }
+        if let Some(applied) = &layer.state.applied {
+            let how = if applied.ok { "succeeded" } else { "failed, or was cut off" };
+            text += &format!("  applied   {} ({how})\n", applied.at);
+        }
+    }
+    if let Some(last) = &status.last_run {
+        text += &format!("\nlast run    {} (exit code {})\n", last.started, last.exit_code);
+        for layer in &last.layers {
+            for line in layer.error.iter().chain(&layer.warnings) {
+                text += &format!("  {}: {line}\n", layer.site);
+            }
+        }
+    }
+    text
+}
+
+/// The two keys that every payload has.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "type")]
+    kind: String,
+    site: Name,
+}
+
+/// Verifies a file with the trust of the layer whose site it names.
+///
+/// # Errors
+/// Refused, or unreadable.
+pub fn verify(session: &Session<'_>, file: &Path) -> Result<Ending> {
+    let bytes = read_capped(file)?.ok_or("there is no such file").at("reading", file)?;
+    let what = format!("`{}`", file.display());
+    let refused = |refusal| Error::refused(&what, &refusal);
+    let document =
+        Document::parse(&bytes).map_err(|error| refused(agent_core::refusal::Refusal::Form(error)))?;
+    let head: Head = json::parse(document.payload)
+        .map_err(|error| refused(agent_core::refusal::Refusal::Payload(error)))?;
+    let layer = session.config.layers.iter().find(|layer| layer.site == head.site).ok_or_else(|| {
+        Error::configuration(format!("verifying {what}: this node follows no site `{}`", head.site))
+    })?;
+    let disk = session.io.disk.layer(&layer.site);
+    let trust = InUse::load(&layer.trust, &layer.site, &disk)?;
+    let told = match head.kind.as_str() {
+        "trust" => {
+            let own = verify::own_trust_document(&bytes, &layer.site).map_err(refused)?;
+            if own.trusted_keys() == trust.keys {
+                own.comment()
+            } else {
+                verify::next_trust(&bytes, &trust.keys, &layer.site, session.io.clock.now())
+                    .map_err(refused)?
+                    .comment()
+            }
+        }
+        _ => {
+            let environment = session.args.environment.as_ref().unwrap_or(&layer.environment);
+            verify::manifest(&bytes, &trust.keys, &layer.site, environment).map_err(refused)?.comment()
+        }
+    };
+    print(&format!("{what} is good: {told}\n"))
+}
