@@ -71,8 +71,8 @@ golden: ## write the expected renderings anew; read the diff before you commit i
 	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test golden
 
 .PHONY: docs
-docs: build ## write docs/ref anew from the program itself
-	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test docs
+docs: build agents ## run the commands of README and docs, follow their links
+	$(CARGO) test --locked --package e2e --test docs
 
 .PHONY: clean
 clean: ## remove what was built; the cache of peers stays
