@@ -4,6 +4,7 @@ mod puppet;
 mod run;
 mod script;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -73,7 +74,9 @@ pub fn apply(apply: &Apply, job: &Job<'_>) -> std::result::Result<Applied, Faile
     };
     let mut command = command.map_err(unable)?;
     surroundings(&mut command, job);
-    let finished = run::run(&mut command, Duration::from_secs(apply.timeout), job.json)
+    let output: Box<dyn Write + Send> =
+        if job.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
+    let finished = run::run(&mut command, Duration::from_secs(apply.timeout), output)
         .map_err(|error| unable(Error::engine(format!("starting the {name} engine: {error}"))))?;
     let changed = match (&apply.engine, &finished.end) {
         (Engine::Script(_), End::Exit(0)) => Some(true),

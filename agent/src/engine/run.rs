@@ -43,11 +43,15 @@ impl fmt::Display for End {
     }
 }
 
-/// Runs `command`.
+/// Runs `command`; what it says goes to `output`, and the end of it is kept.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn run(command: &mut Command, limit: Duration, to_stderr: bool) -> io::Result<Finished> {
+pub fn run(
+    command: &mut Command,
+    limit: Duration,
+    output: impl Write + Send + 'static,
+) -> io::Result<Finished> {
     let (read, write) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(write.try_clone()?).stderr(write).process_group(0);
     let mut child = command.spawn()?;
@@ -56,7 +60,7 @@ pub fn run(command: &mut Command, limit: Duration, to_stderr: bool) -> io::Resul
     let tail = Arc::new(Mutex::new(VecDeque::new()));
     let reader = {
         let tail = Arc::clone(&tail);
-        thread::spawn(move || pass_on(File::from(std::os::fd::OwnedFd::from(read)), &tail, to_stderr))
+        thread::spawn(move || pass_on(File::from(std::os::fd::OwnedFd::from(read)), &tail, output))
     };
     let end = wait(&mut child, limit)?;
     // A daemon that the command left behind may hold the pipe open: the run is over all the same.
@@ -106,15 +110,11 @@ fn ended(status: ExitStatus) -> End {
     }
 }
 
-fn pass_on(mut from: File, tail: &Mutex<VecDeque<u8>>, to_stderr: bool) {
+fn pass_on(mut from: File, tail: &Mutex<VecDeque<u8>>, mut to: impl Write) {
     let mut buffer = [0; 4096];
     while let Ok(got @ 1..) = from.read(&mut buffer) {
         // Nobody may be reading; the run goes on.
-        let _ = if to_stderr {
-            io::stderr().write_all(&buffer[..got])
-        } else {
-            io::stdout().write_all(&buffer[..got])
-        };
+        let _ = to.write_all(&buffer[..got]).and_then(|()| to.flush());
         let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
         tail.extend(&buffer[..got]);
         let over = tail.len().saturating_sub(KEPT);
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, limit: u64) -> Finished {
-        run(Command::new("sh").args(["-c", script]), Duration::from_secs(limit), true).unwrap()
+        run(Command::new("sh").args(["-c", script]), Duration::from_secs(limit), io::sink()).unwrap()
     }
 
     #[test]
