@@ -1,0 +1,395 @@
+//! Every distro on every cloud in every form, by what must hold for each of them.
+
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+mod rendering;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use agent_core::config::Config;
+use agent_core::name::Name;
+use agent_core::sigv4::encode_path;
+use e2e::process::{both, run};
+use e2e::tools;
+use generator::catalog::{Catalog, Form, Level};
+use generator::render::{UserData, render};
+use rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, puppet_site, site};
+use similar::TextDiff;
+
+const KEYS: &str = "node: {credentials: [instance_role, static]}\n";
+
+/// Sites that differ in what the script does, by name.
+fn variants() -> BTreeMap<&'static str, Case> {
+    let node = |keys: &str| format!("node: {{credentials: [instance_role, static], {keys}}}\n");
+    let mut presigned = Case::new(&puppet_site(BUCKET, true, &node("first_fetch: presigned")));
+    for target in presigned.targets.keys() {
+        // As long as a link signed with static keys is.
+        let link = format!(
+            "https://example-config.s3.eu-central-1.amazonaws.com/nodes/agent/0.1.0/{target}/stringless-agent?\
+             X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20261120%2Feu-central-1%2Fs3%2F\
+             aws4_request&X-Amz-Date=20261120T180000Z&X-Amz-Expires=604800&X-Amz-SignedHeaders=host&X-Amz-Signature={}",
+            "0".repeat(64)
+        );
+        presigned.presigned.insert(target.clone(), link);
+    }
+    let mut authority =
+        Case::new(&site(WEB, SCRIPT, "node: {ca_file: ca.pem, proxy: 'http://proxy:3128'}\n"));
+    authority.ca_pem = Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into());
+    let mut session = Case::new(&site(BUCKET, SCRIPT, "node: {credentials: [static], ca_file: ca.pem}\n"));
+    session.ca_pem.clone_from(&authority.ca_pem);
+    session.keys.session_token = Some("a+b/c==".into());
+    let file = "{url: 'file:///srv/my-bucket'}";
+    BTreeMap::from([
+        ("authority", authority),
+        ("boot", Case::new(&site(file, SCRIPT, "node: {schedule: boot}\n"))),
+        ("cron", Case::new(&site(WEB, SCRIPT, "node: {schedule: cron, interval: 2h}\n"))),
+        ("daemon", Case::new(&site(WEB, SCRIPT, "node: {schedule: daemon}\n"))),
+        ("file", Case::new(&site(file, SCRIPT, ""))),
+        ("file-openvox", Case::new(&puppet_site(file, true, ""))),
+        ("presigned", presigned),
+        ("public", Case::new(&site(WEB, SCRIPT, ""))),
+        ("public-distro", Case::new(&puppet_site(WEB, false, ""))),
+        ("public-openvox", Case::new(&puppet_site(WEB, true, ""))),
+        ("session", session),
+        ("signed", Case::new(&site(BUCKET, SCRIPT, KEYS))),
+        ("signed-distro", Case::new(&puppet_site(BUCKET, false, KEYS))),
+        ("signed-openvox", Case::new(&puppet_site(BUCKET, true, KEYS))),
+    ])
+}
+
+/// Calls `check` with the name and the rendering of every variant for every pair in every form.
+fn everywhere(mut check: impl FnMut(&str, &UserData)) {
+    for (variant, case) in variants() {
+        for distro in &case.catalog.distros {
+            for cloud in &case.catalog.clouds {
+                for form in &cloud.forms {
+                    let name = format!("{}.{}.{}.{variant}", distro.id, cloud.id, form.as_str());
+                    let data = render(&case.request(distro, cloud, Some(*form)))
+                        .unwrap_or_else(|fault| panic!("{name}: {fault}\n{:?}", fault.hint));
+                    check(&name, &data);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_is_plain_text_within_its_size() {
+    let mut largest: BTreeMap<String, usize> = BTreeMap::new();
+    everywhere(|name, data| {
+        let plain = data.text.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b));
+        assert!(plain, "{name}: other bytes than printable ASCII and LF");
+        assert!(data.text.ends_with('\n') && !data.text.contains(" \n"), "{name}: ends of lines");
+        assert!(data.script.starts_with("#!/bin/sh\n"), "{name}");
+        assert!(data.script.ends_with("\n}\nmain \"$@\"\n"), "{name}");
+        assert!(!data.script.contains("\n\n\n") && !data.script.contains("{{"), "{name}");
+        if data.form == Form::Script {
+            assert_eq!(data.text, data.script, "{name}");
+            let limit = if data.script.contains("hmac()") { 8192 } else { 6144 };
+            assert!(data.text.len() <= limit, "{name}: {} bytes, {limit} are allowed", data.text.len());
+            let (_, variant) = name.rsplit_once('.').unwrap();
+            let size = largest.entry(variant.to_owned()).or_default();
+            *size = data.text.len().max(*size);
+        }
+    });
+    println!("largest per variant: {largest:#?}");
+}
+
+#[test]
+fn no_secret_stands_where_a_role_does() {
+    everywhere(|name, data| {
+        let role = data.script.contains("instance_role");
+        assert!(!role || !data.text.contains(SECRET), "{name}");
+        assert!(!data.script.contains("set -x") && !data.script.contains("| logger\n"), "{name}");
+    });
+}
+
+#[test]
+fn each_cloud_config_carries_the_script() {
+    everywhere(|name, data| {
+        if data.form != Form::CloudConfig {
+            return;
+        }
+        assert!(data.text.starts_with("#cloud-config\n# Stringless bootstrap"), "{name}");
+        let yaml: serde_yaml::Value = serde_yaml::from_str(&data.text).unwrap();
+        let file = &yaml["write_files"][0];
+        assert_eq!(file["content"].as_str(), Some(data.script.as_str()), "{name}");
+        assert_eq!(file["permissions"].as_str(), Some("0700"), "{name}");
+        // Its status is the last, and so the status of the whole.
+        assert_eq!(yaml["runcmd"].as_sequence().unwrap().len(), 1, "{name}");
+        assert_eq!(yaml["runcmd"][0][1], file["path"], "{name}");
+    });
+}
+
+#[test]
+fn each_passes_shellcheck_and_the_shells() {
+    let Some(shellcheck) = tools::program("shellcheck") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    everywhere(|name, data| {
+        if data.form == Form::Script {
+            let file = folder.path().join(name);
+            fs::write(&file, &data.script).unwrap();
+            files.push(file);
+        }
+    });
+    // SC1091: /etc/os-release is the node's.
+    let mut check = Command::new(shellcheck);
+    check.args(["--shell=sh", "--severity=style", "--exclude=SC1091"]).args(&files);
+    let output = run(&mut check, LIMIT);
+    assert!(output.status.success(), "{}", both(&output));
+    for shell in SHELLS {
+        let Some(program) = tools::program(shell[0]) else { return };
+        for file in &files {
+            let output = run(Command::new(&program).args(&shell[1..]).arg("-n").arg(file), LIMIT);
+            assert!(output.status.success() && both(&output).is_empty(), "{shell:?}: {}", both(&output));
+        }
+    }
+}
+
+#[test]
+fn each_unit_is_what_systemd_takes() {
+    let Some(analyze) = tools::program("systemd-analyze") else { return };
+    for variant in ["public", "daemon"] {
+        let case = &variants()[variant];
+        for distro in case.catalog.distros.iter().filter(|distro| distro.init.as_str() == "systemd") {
+            let script = case.render(&distro.id, "nocloud", Form::Script).unwrap().script;
+            let folder = tempfile::tempdir().unwrap();
+            let mut units = Vec::new();
+            for part in script.split("cat >/etc/systemd/system/").skip(1) {
+                let (name, rest) = part.split_once(" <<'UNIT'").unwrap();
+                let body = rest.split_once('\n').unwrap().1.split_once("\nUNIT\n").unwrap().0;
+                assert!(
+                    !body.contains("cloud-"),
+                    "a unit that waits for cloud-init waits for itself:\n{body}"
+                );
+                let body = body.replace("/usr/local/bin/stringless-agent", "/bin/true");
+                let unit = folder.path().join(name);
+                fs::write(&unit, body).unwrap();
+                units.push(unit);
+            }
+            assert_eq!(units.len(), if variant == "daemon" { 1 } else { 2 });
+            let output = run(Command::new(&analyze).arg("verify").arg("--man=no").args(&units), LIMIT);
+            let told = both(&output);
+            let ours: Vec<&str> = told.lines().filter(|line| line.contains("stringless")).collect();
+            assert!(ours.is_empty(), "{}: {told}", distro.id);
+        }
+    }
+}
+
+/// Texts that would run, end a quotation or end a document if one place did not quote.
+const HOSTILE: [&str; 10] = [
+    "$(touch$IFS/pwned)",
+    "`id`",
+    "';id;'",
+    "\";id;\"",
+    "\\",
+    "$HOME",
+    "&id&",
+    "\nJSON\ntouch /pwned\n",
+    "\u{e9}",
+    "a b",
+];
+/// Harmless, but in need of quotes as well.
+const HARMLESS: &str = "(a;b)";
+
+#[test]
+fn hostile_settings_stay_inert_or_are_refused() {
+    let expected: Vec<_> = settings(HARMLESS).into_iter().collect();
+    let mut rendered = 0;
+    for text in HOSTILE {
+        for ((name, case), (_, harmless)) in settings(text).into_iter().zip(&expected) {
+            // Refused with the site file: it never reaches a script.
+            let (Some(case), Some(harmless)) = (case, harmless) else { continue };
+            for cloud in &case.catalog.clouds {
+                let render = |case: &Case| case.render(&case.catalog.distros[0].id, &cloud.id, Form::Script);
+                let (Ok(data), Ok(plain)) = (render(&case), render(harmless)) else { continue };
+                let code = without(&skeleton(&data.script), text);
+                let expected = without(&skeleton(&plain.script), HARMLESS);
+                let diff = TextDiff::from_lines(&expected, &code);
+                assert!(code == expected, "{name}: {text:?}\n{}", diff.unified_diff().context_radius(0));
+                let config = Config::parse(embedded(&data.script).as_bytes()).unwrap();
+                assert_eq!(config.layers[0].stores[0].url, case.site.stores[0].url);
+                assert_eq!(config.proxy, case.site.node.proxy);
+                assert_eq!(config.no_proxy, case.site.node.no_proxy);
+                rendered += 1;
+            }
+        }
+    }
+    assert!(rendered > 100, "only {rendered} were not refused");
+}
+
+/// A case for each setting that takes a text, with `text` in it; `None` where it is refused.
+fn settings(text: &str) -> Vec<(&'static str, Option<Case>)> {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let (value, url) = (quoted(text), |start: &str| quoted(&format!("{start}{text}")));
+    let yaml = [
+        ("folder", site(&format!("{{url: {}}}", url("file:///srv/")), SCRIPT, "")),
+        ("web", site(&format!("{{url: {}}}", url("https://h.example/")), SCRIPT, "")),
+        ("bucket", site(&format!("{{url: {}, region: r}}", url("s3://bucket/")), SCRIPT, KEYS)),
+        ("run", site(WEB, &format!("{{script: {{run: {value}}}}}"), "")),
+        ("proxy", site(WEB, SCRIPT, &format!("node: {{proxy: {}}}\n", url("http://u:p@proxy/")))),
+        ("no_proxy", site(WEB, SCRIPT, &format!("node: {{proxy: 'http://p:1', no_proxy: {value}}}\n"))),
+        ("name", site(WEB, SCRIPT, &format!("node: {{name: {value}}}\n"))),
+        ("ca_file", site(WEB, SCRIPT, &format!("node: {{ca_file: {value}}}\n"))),
+        ("region", site(&format!("{{url: 's3://bucket', region: {value}}}"), SCRIPT, KEYS)),
+        (
+            "endpoint",
+            site(&format!("{{url: 's3://bucket', region: r, endpoint: {}}}", url("https://h")), SCRIPT, KEYS),
+        ),
+    ];
+    let keys = "node: {credentials: [static]}\n";
+    let mut cases: Vec<_> = yaml.into_iter().map(|(name, yaml)| (name, parse(&yaml))).collect();
+    let mut add = |name, yaml: &str, change: &dyn Fn(&mut Case)| {
+        let mut case = Case::new(yaml);
+        change(&mut case);
+        cases.push((name, Some(case)));
+    };
+    add("secret", &site(BUCKET, SCRIPT, keys), &|case| case.keys.secret_access_key = text.into());
+    add("session", &site(BUCKET, SCRIPT, keys), &|case| case.keys.session_token = Some(text.into()));
+    add("version", &puppet_site(WEB, false, ""), &|case| case.site.puppet.version = Some(text.into()));
+    add("link", &site(BUCKET, SCRIPT, "node: {credentials: [static], first_fetch: presigned}\n"), &|case| {
+        let targets: Vec<Name> = case.targets.keys().cloned().collect();
+        let link = |target| (target, format!("https://h.example/?a={text}"));
+        case.presigned = targets.into_iter().map(link).collect();
+    });
+    add("ca_pem", &site(WEB, SCRIPT, "node: {ca_file: ca.pem}\n"), &|case| {
+        let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+        case.ca_pem = Some(format!("{text}\n{certificate}\n{text}\n"));
+    });
+    cases
+}
+
+fn parse(yaml: &str) -> Option<Case> {
+    let parsed = generator::site::Site::parse(yaml, "stringless.yaml").ok()?;
+    let mut case = Case::new(&site(WEB, SCRIPT, ""));
+    case.site = parsed;
+    case.ca_pem = Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into());
+    Some(case)
+}
+
+/// The script without its quoted documents, comments and the insides of single quotes: whatever of it
+/// a setting changes is code.
+fn skeleton(script: &str) -> String {
+    let mut code = String::new();
+    let mut lines = script.lines();
+    while let Some(line) = lines.next() {
+        if line.starts_with('#') {
+            continue;
+        }
+        code.push_str(line.split(" # ").next().unwrap());
+        code.push('\n');
+        for mark in ["JSON", "PEM", "UNIT"] {
+            if line.contains(&format!("<<'{mark}'")) {
+                assert!(lines.any(|line| line == mark), "{mark} does not end");
+            }
+        }
+    }
+    let (mut kept, mut rest) = (String::new(), code.chars());
+    let mut double = false;
+    while let Some(c) = rest.next() {
+        kept.push(c);
+        match c {
+            '\\' => kept.extend(rest.next()),
+            '"' => double = !double,
+            '\'' if !double => {
+                assert!(rest.any(|c| c == '\''), "a quotation does not end:\n{script}");
+                kept.push('\'');
+            }
+            _ => {}
+        }
+    }
+    assert!(!double, "a quotation does not end:\n{script}");
+    while kept.contains(r"''\'''") {
+        kept = kept.replace(r"''\'''", "''");
+    }
+    kept
+}
+
+/// `code` without what the percent-encoded `text` brings into it.
+fn without(code: &str, text: &str) -> String {
+    let path = encode_path(text);
+    code.replace(&path, "(text)").replace(&path.replace('/', "%2F"), "(text)")
+}
+
+fn embedded(script: &str) -> &str {
+    script.split_once("<<'JSON'").unwrap().1.split_once('\n').unwrap().1.split_once("\nJSON\n").unwrap().0
+}
+
+#[test]
+fn no_distro_and_no_cloud_is_named_in_code() {
+    let catalog = Catalog::embedded().unwrap();
+    let mut names: Vec<String> = Vec::new();
+    for distro in &catalog.distros {
+        names.extend([distro.id.clone(), distro.name.split(' ').next().unwrap().to_owned()]);
+        names.push(distro.os_release.id.to_string());
+    }
+    for cloud in &catalog.clouds {
+        names.extend([cloud.id.clone(), cloud.name.clone()]);
+    }
+    let mut files =
+        vec![tools::root().join("templates/base.tera"), tools::root().join("templates/presign.tera")];
+    collect(&tools::root().join("generator/src"), &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for name in &names {
+            let named = text.match_indices(name.as_str()).any(|(at, _)| {
+                let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+                let (before, after) = (&text[..at], &text[at + name.len()..]);
+                !before.ends_with(inside) && !after.starts_with(inside)
+            });
+            assert!(!named, "{} names `{name}`: data names things, code names kinds", file.display());
+        }
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { collect(&path, files) } else { files.push(path) }
+    }
+}
+
+#[test]
+fn the_catalog_is_complete_and_plain() {
+    let catalog = Catalog::embedded().unwrap();
+    assert!(!catalog.distros.is_empty() && !catalog.clouds.is_empty());
+    for distro in &catalog.distros {
+        assert!(distro.name.is_ascii() && distro.log.starts_with('/'), "{}", distro.id);
+        let date = format!("{}T00:00:00Z", distro.eol);
+        assert!(agent_core::time::Timestamp::parse(&date).is_ok(), "{}: eol {}", distro.id, distro.eol);
+        assert!(!distro.targets.is_empty(), "{}", distro.id);
+    }
+    for cloud in &catalog.clouds {
+        assert!(!cloud.forms.is_empty() && cloud.docs.starts_with("https://"), "{}", cloud.id);
+        assert!(cloud.name.is_ascii() && cloud.paste_into.is_ascii(), "{}", cloud.id);
+    }
+    let fault = catalog.distro("debain-12").unwrap_err();
+    assert!(fault.hint.unwrap().contains("debian-12"));
+}
+
+/// A claim is only as good as the test that runs every pair that makes it.
+#[test]
+fn every_claimed_level_has_its_test() {
+    let catalog = Catalog::embedded().unwrap();
+    for (level, test, calls) in
+        [(Level::Booted, "boot.rs", "Level::Booted"), (Level::RanInRoot, "shells.rs", "Level::RanInRoot")]
+    {
+        let pairs = catalog.claimed(level).unwrap();
+        for (distro, cloud) in &pairs {
+            assert_eq!(catalog.level(distro, cloud), level, "{} {} claims two levels", distro.id, cloud.id);
+        }
+        if !pairs.is_empty() {
+            let text = fs::read_to_string(tools::root().join("tests").join(test)).unwrap_or_default();
+            assert!(text.contains(calls), "tests/{test} does not run what claims `{}`", level.as_str());
+        }
+    }
+    assert!(catalog.claimed(Level::Linted).unwrap().is_empty(), "linted is what every pair is");
+}
+
+const SHELLS: [&[&str]; 4] = [&["dash"], &["posh"], &["yash", "-o", "posixly-correct"], &["busybox", "ash"]];
+const LIMIT: Duration = Duration::from_secs(120);

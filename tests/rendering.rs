@@ -1,0 +1,109 @@
+//! One request to render, with everything that a test does not care about filled in.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part, and reports by panicking")]
+
+use std::collections::BTreeMap;
+
+use agent_core::hash::Sha256;
+use agent_core::key::PublicKey;
+use agent_core::manifest::AgentFile;
+use agent_core::name::Name;
+use agent_core::sigv4::Credentials;
+use agent_core::time::Timestamp;
+use agent_core::trust::TrustedKeys;
+use agent_core::version::Version;
+use generator::catalog::{Catalog, Cloud, Distro, Form};
+use generator::fault::Fault;
+use generator::render::{AgentPins, Request, UserData, render};
+use generator::site::Site;
+
+pub const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+
+/// What a rendering is made from.
+pub struct Case {
+    pub catalog: Catalog,
+    pub site: Site,
+    pub environment: Name,
+    pub targets: BTreeMap<Name, AgentFile>,
+    pub presigned: BTreeMap<Name, String>,
+    pub keys: Credentials,
+    pub ca_pem: Option<String>,
+}
+
+impl Case {
+    /// For the site file `site`.
+    pub fn new(site: &str) -> Self {
+        let catalog = Catalog::embedded().unwrap();
+        let targets: Vec<Name> = catalog.distros.iter().flat_map(|distro| distro.targets.clone()).collect();
+        let file =
+            |target: &Name| AgentFile { size: 2_000_000, sha256: Sha256::of(target.as_str().as_bytes()) };
+        Self {
+            site: Site::parse(site, "stringless.yaml").unwrap_or_else(|fault| panic!("{fault}\n{site}")),
+            environment: Name::new("production").unwrap(),
+            targets: targets.iter().map(|target| (target.clone(), file(target))).collect(),
+            presigned: BTreeMap::new(),
+            keys: Credentials {
+                access_key_id: "AKIDEXAMPLE".into(),
+                secret_access_key: SECRET.into(),
+                session_token: None,
+            },
+            ca_pem: None,
+            catalog,
+        }
+    }
+
+    /// The request for a pair and a form.
+    pub fn request<'a>(&'a self, distro: &'a Distro, cloud: &'a Cloud, form: Option<Form>) -> Request<'a> {
+        Request {
+            distro,
+            cloud,
+            site: &self.site,
+            environment: &self.environment,
+            trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
+            min_serial: 7,
+            agent: AgentPins { version: Version::parse("0.1.0").unwrap(), targets: &self.targets },
+            presigned: self.presigned.clone(),
+            static_keys: Some(self.keys.clone()),
+            ca_pem: self.ca_pem.clone(),
+            now: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
+            form,
+        }
+    }
+
+    /// The rendering for a pair, by its ids.
+    pub fn render(&self, distro: &str, cloud: &str, form: Form) -> Result<UserData, Fault> {
+        let (distro, cloud) = (self.catalog.distro(distro)?, self.catalog.cloud(cloud)?);
+        render(&self.request(distro, cloud, Some(form)))
+    }
+}
+
+/// A site whose engine is Puppet, from OpenVox's repository where `openvox`; `more` is added to it.
+pub fn puppet_site(store: &str, openvox: bool, more: &str) -> String {
+    let pins: String = Catalog::embedded()
+        .unwrap()
+        .distros
+        .iter()
+        .map(|distro| format!("    {}: {}\n", distro.id, Sha256::of(distro.id.as_bytes())))
+        .collect();
+    let puppet = if openvox {
+        format!("puppet:\n  version: 8.28.1\n  release_sha256:\n{pins}")
+    } else {
+        "puppet: {package: distro}\n".into()
+    };
+    format!("{}{puppet}", site(store, "{puppet: {}}", more))
+}
+
+/// A site with one store and one engine.
+pub fn site(store: &str, engine: &str, more: &str) -> String {
+    format!(
+        "site: example\nstores: [{store}]\nenvironments: {{production: {{}}}}\napply: {{engine: {engine}}}\n{more}"
+    )
+}
+
+/// A private bucket.
+pub const BUCKET: &str = "{url: 's3://example-config/nodes', region: eu-central-1}";
+/// A public one.
+pub const WEB: &str = "{url: 'https://config.example.org/nodes'}";
+/// The engine that runs a file of the release.
+pub const SCRIPT: &str = "{script: {run: apply}}";

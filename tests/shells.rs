@@ -1,0 +1,1 @@
+//! The script, run for real in throw-away roots.
