@@ -172,9 +172,9 @@ impl Catalog {
         pairs
             .iter()
             .map(|pair| {
-                let (distro, cloud) = pair.split_once(' ').ok_or_else(|| {
-                    Fault::new(format!("reading {LEVELS}: `{pair}` is not `DISTRO CLOUD`"))
-                })?;
+                let (distro, cloud) = pair
+                    .split_once(' ')
+                    .ok_or_else(|| Fault::new(format!("reading {LEVELS}: `{pair}` is not `DISTRO CLOUD`")))?;
                 Ok((self.distro(distro)?, self.cloud(cloud)?))
             })
             .collect()

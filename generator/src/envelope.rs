@@ -56,12 +56,7 @@ fn heading(script: &str) -> String {
 }
 
 /// Refuses what is larger than the cloud takes.
-pub(crate) fn check_size(
-    request: &Request<'_>,
-    form: Form,
-    script: &str,
-    text: &str,
-) -> Result<(), Fault> {
+pub(crate) fn check_size(request: &Request<'_>, form: Form, script: &str, text: &str) -> Result<(), Fault> {
     let Some(max) = request.cloud.max_bytes.filter(|max| text.len() > *max) else { return Ok(()) };
     let mut drops = Vec::new();
     if form != Form::Script && request.cloud.forms.contains(&Form::Script) {

@@ -107,15 +107,24 @@ mod tests {
 
     #[test]
     fn names_file_line_key_and_the_nearest_key() {
-        let read = |text| from_yaml::<Outer>(text, "site.yaml").map(|o| (o.stores, o.node.map(|n| n.interval)));
+        let read =
+            |text| from_yaml::<Outer>(text, "site.yaml").map(|o| (o.stores, o.node.map(|n| n.interval)));
         assert_eq!(read("stores: [1]\nnode: {interval: 2}"), Ok((vec![1], Some(2))));
         let fault = read("node:\n  interval: 1\nstors: []").unwrap_err();
         assert_eq!(fault.message, "reading site.yaml:3: unknown field `stors`, expected `stores` or `node`");
         assert_eq!(fault.hint.as_deref(), Some("did you mean `stores`?"));
         let fault = read("stores: []\nnode:\n  intervall: 1").unwrap_err();
-        assert_eq!(fault.message, "reading site.yaml:3: node: unknown field `intervall`, expected `interval`");
+        assert_eq!(
+            fault.message,
+            "reading site.yaml:3: node: unknown field `intervall`, expected `interval`"
+        );
         let fault = read("stores: []\nnode: {interval: 1}\nstores: []").unwrap_err();
         assert_eq!(fault.message, "reading site.yaml:3: duplicate field `stores`");
-        assert!(read("node:\n  interval: x").unwrap_err().message.starts_with("reading site.yaml:2: node.interval: "));
+        assert!(
+            read("node:\n  interval: x")
+                .unwrap_err()
+                .message
+                .starts_with("reading site.yaml:2: node.interval: ")
+        );
     }
 }

@@ -73,11 +73,8 @@ pub struct UserData {
 }
 
 /// The environment variables of `stringless render` that hold keys for nodes: id, secret, session token.
-pub const STATIC_KEYS: [&str; 3] = [
-    "STRINGLESS_NODE_ACCESS_KEY_ID",
-    "STRINGLESS_NODE_SECRET_ACCESS_KEY",
-    "STRINGLESS_NODE_SESSION_TOKEN",
-];
+pub const STATIC_KEYS: [&str; 3] =
+    ["STRINGLESS_NODE_ACCESS_KEY_ID", "STRINGLESS_NODE_SECRET_ACCESS_KEY", "STRINGLESS_NODE_SESSION_TOKEN"];
 
 /// Renders user-data.
 ///

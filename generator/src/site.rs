@@ -248,7 +248,8 @@ impl Site {
             return Err(fault("stores", "at least one store is needed"));
         }
         for (n, settings) in self.stores.iter().enumerate() {
-            let store = settings.parse().map_err(|error| fault(&format!("stores[{n}]"), &error.to_string()))?;
+            let store =
+                settings.parse().map_err(|error| fault(&format!("stores[{n}]"), &error.to_string()))?;
             if n == 0 && !matches!(store, Store::S3(_)) && self.first_fetch() != FirstFetch::Public {
                 return Err(fault("node.first_fetch", "only `s3://` stores take signed requests")
                     .hint("leave `node.first_fetch` out, or set it to `public`"));

@@ -65,9 +65,8 @@ pub(super) fn kinds(request: &Request<'_>) -> Result<Vec<CredentialKind>, Fault>
         return Ok(kinds);
     }
     let [id, secret, _] = STATIC_KEYS;
-    Err(Fault::new(format!("rendering for {}: it offers no role to read the store with", cloud.name)).hint(
-        format!("add `static` to `node.credentials` and set {id} and {secret} to a read-only key"),
-    ))
+    Err(Fault::new(format!("rendering for {}: it offers no role to read the store with", cloud.name))
+        .hint(format!("add `static` to `node.credentials` and set {id} and {secret} to a read-only key")))
 }
 
 /// The static keys of the request, fit for a script.
@@ -85,7 +84,9 @@ pub(super) fn static_keys<'a>(request: &'a Request<'_>) -> Result<&'a Credential
         (token, session, session.bytes().all(|b| b.is_ascii_graphic())),
     ] {
         if text.is_empty() || !ok {
-            return Err(Fault::new(format!("reading {name}: it is empty or holds characters that keys do not have")));
+            return Err(Fault::new(format!(
+                "reading {name}: it is empty or holds characters that keys do not have"
+            )));
         }
     }
     Ok(keys)

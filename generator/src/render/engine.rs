@@ -28,7 +28,9 @@ pub(super) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fa
     let (settings, distro) = (&request.site.puppet, request.distro);
     let version = settings.version.clone().unwrap_or_default();
     if !version.bytes().all(|b| b.is_ascii_alphanumeric() || b".+~:-".contains(&b)) {
-        return Err(Fault::new(format!("reading puppet.version: `{version}` is not the version of a package")));
+        return Err(Fault::new(format!(
+            "reading puppet.version: `{version}` is not the version of a package"
+        )));
     }
     let missing = |whose| {
         Fault::new(format!("rendering the Puppet engine for {}: there is no {whose} package", distro.name))
@@ -42,8 +44,10 @@ pub(super) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fa
         PuppetPackage::Openvox => {
             let release = distro.puppet.openvox.clone().ok_or_else(|| missing("OpenVox"))?;
             if version.is_empty() {
-                return Err(Fault::new("rendering the Puppet engine: the version of openvox-agent is not pinned")
-                    .hint("set `puppet.version`, as in `8.28.1`"));
+                return Err(Fault::new(
+                    "rendering the Puppet engine: the version of openvox-agent is not pinned",
+                )
+                .hint("set `puppet.version`, as in `8.28.1`"));
             }
             let pin = settings.release_sha256.get(&distro.id).ok_or_else(|| {
                 Fault::new(format!("rendering the Puppet engine: `{release}` is not pinned")).hint(format!(

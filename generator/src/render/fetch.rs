@@ -1,5 +1,7 @@
 //! Request → how the script first fetches the agent.
 
+use std::collections::BTreeMap;
+
 use agent_core::layout;
 use agent_core::name::Name;
 use agent_core::store::Store;
@@ -16,88 +18,114 @@ pub(super) struct Fetch {
     /// Copied from a folder.
     pub folder: bool,
     /// From a plain URL.
-    pub public: bool,
+    public: bool,
     /// From a URL that the generator signed.
-    pub presigned: bool,
+    presigned: bool,
     /// From a URL that the script signs.
-    pub signed: bool,
+    signed: bool,
     /// Path or URL of the agent, up to the target.
-    pub before: String,
+    before: String,
     /// The rest of it, after the target.
-    pub after: String,
+    after: String,
+    /// With `presigned`: what follows for each target.
+    #[serde(skip)]
+    signatures: BTreeMap<Name, String>,
     /// The host that the script talks to.
-    pub host: String,
+    host: String,
     /// What `signed` needs.
-    pub sign: Sign,
+    sign: Sign,
 }
 
 /// What the script signs with.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Sign {
+struct Sign {
     /// `https`.
-    pub scheme: String,
+    scheme: String,
     /// Of the store.
-    pub region: String,
+    region: String,
     /// With the instance's role, by IMDSv2; else with the keys below.
-    pub role: bool,
+    role: bool,
     /// Static keys: id.
-    pub access_key_id: String,
+    access_key_id: String,
     /// Static keys: secret.
-    pub secret_access_key: String,
+    secret_access_key: String,
     /// Static keys: session token, as a query value.
-    pub session_token: String,
+    session_token: String,
 }
 
-/// How to fetch from the site's first store.
-pub(super) fn fetch(request: &Request<'_>) -> Result<Fetch, Fault> {
-    let store = request.site.stores[0].parse().map_err(|error| Fault::new(format!("reading {error}")))?;
-    let target = Name::new(TARGET).map_err(|error| Fault::new(error.to_string()))?;
-    let key = layout::agent(&request.agent.version, &target);
-    let address = match (&store, request.site.first_fetch()) {
-        (Store::S3(bucket), FirstFetch::Signed) => bucket.path(&key),
-        _ => store.object(&key),
-    };
-    let (before, after) = address.rsplit_once(TARGET).unwrap_or((&address, ""));
-    let mut fetch = Fetch { before: before.into(), after: after.into(), ..Fetch::default() };
-    fetch.host = match &store {
-        Store::File { root } => root.clone(),
-        Store::Web { base } => base.split('/').nth(2).unwrap_or_default().into(),
-        Store::S3(bucket) => bucket.host.clone(),
-    };
-    match (&store, request.site.first_fetch()) {
-        (Store::File { .. }, _) => fetch.folder = true,
-        (_, FirstFetch::Public) => fetch.public = true,
-        (_, FirstFetch::Presigned) => fetch.presigned = true,
-        (Store::S3(bucket), FirstFetch::Signed) => {
-            fetch.signed = true;
-            fetch.sign = sign(request)?;
-            fetch.sign.scheme.clone_from(&bucket.scheme);
-            fetch.sign.region.clone_from(&bucket.region);
-        }
-        (Store::Web { .. }, FirstFetch::Signed) => {
-            return Err(Fault::new("rendering the first fetch: only `s3://` stores take signed requests")
+impl Fetch {
+    /// How to fetch from the site's first store.
+    pub(super) fn of(request: &Request<'_>) -> Result<Self, Fault> {
+        let store = request.site.stores[0].parse().map_err(|error| Fault::new(format!("reading {error}")))?;
+        let key = layout::agent(&request.agent.version, &marker()?);
+        let mut fetch = Self::default();
+        fetch.host = match &store {
+            Store::File { .. } => String::new(),
+            Store::Web { base } => base.split('/').nth(2).unwrap_or_default().into(),
+            Store::S3(bucket) => bucket.host.clone(),
+        };
+        let mut address = store.object(&key);
+        match (&store, request.site.first_fetch()) {
+            (Store::File { .. }, _) => fetch.folder = true,
+            (_, FirstFetch::Public) => fetch.public = true,
+            (_, FirstFetch::Presigned) => {
+                fetch.presigned = true;
+                (address, fetch.signatures) = links(request)?;
+            }
+            (Store::S3(bucket), FirstFetch::Signed) => {
+                fetch.signed = true;
+                fetch.sign = sign(request)?;
+                fetch.sign.scheme.clone_from(&bucket.scheme);
+                fetch.sign.region.clone_from(&bucket.region);
+                address = bucket.path(&key);
+            }
+            (Store::Web { .. }, FirstFetch::Signed) => {
+                return Err(Fault::new(
+                    "rendering the first fetch: only `s3://` stores take signed requests",
+                )
                 .hint("set `node.first_fetch: public`"));
+            }
         }
-    }
-    if !fetch.folder && !before.bytes().all(in_url) {
-        return Err(Fault::new(format!("rendering the first fetch: `{before}` holds a character that URLs do not have"))
+        if !fetch.folder && !address.bytes().all(in_url) {
+            return Err(Fault::new(
+                "rendering the first fetch: its URL holds a character that URLs do not have",
+            )
             .hint("write it percent-encoded in `stores`"));
+        }
+        let (before, after) = address.rsplit_once(MARKER).unwrap_or((&address, ""));
+        (fetch.before, fetch.after) = (before.into(), after.into());
+        Ok(fetch)
     }
-    Ok(fetch)
+
+    /// What ends the URL for `target`; `None` where the request has no link for it.
+    pub(super) fn signature(&self, target: &Name) -> Option<String> {
+        if self.presigned { self.signatures.get(target).cloned() } else { Some(String::new()) }
+    }
 }
 
-/// The signed URL of the agent for `target`: empty where the first fetch is another one, `None` where
-/// the request has no link for that target.
-pub(super) fn presigned_url(request: &Request<'_>, target: &Name) -> Result<Option<String>, Fault> {
-    if request.site.first_fetch() != FirstFetch::Presigned {
-        return Ok(Some(String::new()));
-    }
-    match request.presigned.get(target) {
-        Some(url) if !url.bytes().all(in_url) => {
-            Err(Fault::new("rendering the first fetch: the signed URL holds a character that URLs do not have"))
+/// The signed links as what they have in common and what each has of its own: they are long.
+fn links(request: &Request<'_>) -> Result<(String, BTreeMap<Name, String>), Fault> {
+    let mut marked = BTreeMap::new();
+    for (target, url) in
+        request.presigned.iter().filter(|(target, _)| request.distro.targets.contains(target))
+    {
+        if !url.bytes().all(in_url) {
+            return Err(Fault::new(
+                "rendering the first fetch: the signed URL holds a character that URLs do not have",
+            ));
         }
-        url => Ok(url.cloned()),
+        marked.insert(target.clone(), url.replacen(target.as_str(), MARKER, 1));
     }
+    let mut common = marked.values().next().cloned().unwrap_or_default();
+    for url in marked.values() {
+        let same = common.bytes().zip(url.bytes()).take_while(|(a, b)| a == b).count();
+        common.truncate(same);
+    }
+    let own = |(target, url): (Name, String)| {
+        let own = url[common.len()..].replacen(MARKER, target.as_str(), 1);
+        (target, own)
+    };
+    Ok((common.clone(), marked.into_iter().map(own).collect()))
 }
 
 fn sign(request: &Request<'_>) -> Result<Sign, Fault> {
@@ -107,7 +135,9 @@ fn sign(request: &Request<'_>) -> Result<Sign, Fault> {
     }
     if !used.contains(&CredentialKind::Static) {
         return Err(Fault::new("rendering the first fetch: the script has no role and no keys to sign with")
-            .hint("set `node.first_fetch` to `presigned` or `public`, or add `static` to `node.credentials`"));
+            .hint(
+                "set `node.first_fetch` to `presigned` or `public`, or add `static` to `node.credentials`",
+            ));
     }
     let keys = static_keys(request)?;
     Ok(Sign {
@@ -118,10 +148,14 @@ fn sign(request: &Request<'_>) -> Result<Sign, Fault> {
     })
 }
 
-/// What RFC 3986 allows in a URL: nothing that a shell, curl's config or a header takes for more.
+/// What RFC 3986 allows in a URL: nothing that curl's configuration or a header takes for more.
 fn in_url(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b)
 }
 
+fn marker() -> Result<Name, Fault> {
+    Name::new(MARKER).map_err(|error| Fault::new(error.to_string()))
+}
+
 /// Stands for the target, which the node finds out; no store's address holds it.
-const TARGET: &str = "TARGET-OF-THE-NODE";
+const MARKER: &str = "TARGET-OF-THE-NODE";

@@ -4,7 +4,7 @@ use agent_core::name::Name;
 use serde::Serialize;
 
 use super::engine::{self, EnginePackage};
-use super::fetch::{self, Fetch};
+use super::fetch::Fetch;
 use super::{Request, config, quote};
 use crate::fault::Fault;
 use crate::site::Schedule;
@@ -48,14 +48,15 @@ struct Pin {
     cpu: String,
     target: String,
     sha256: String,
-    url: String,
+    /// What the end of this target's signed link has of its own.
+    signature: String,
 }
 
 impl Page {
     pub(super) fn of(request: &Request<'_>) -> Result<Self, Fault> {
         let (site, distro) = (request.site, request.distro);
         let node = &site.node;
-        let fetch = fetch::fetch(request)?;
+        let fetch = Fetch::of(request)?;
         let package = engine::package(request)?;
         let config = config::config(request)?;
         let agent_json = quote::json(&config).map_err(|error| Fault::new(error.to_string()))?;
@@ -72,7 +73,7 @@ impl Page {
             os: format!("{} {}", distro.os_release.id, distro.os_release.version),
             proxy: node.proxy.clone().unwrap_or_default(),
             no_proxy: node.no_proxy.clone().unwrap_or_default(),
-            pins: pins(request)?,
+            pins: pins(request, &fetch)?,
             agent_version: request.agent.version.to_string(),
             agent_json,
             ca: ca(request)?,
@@ -103,17 +104,17 @@ impl Page {
     }
 }
 
-fn pins(request: &Request<'_>) -> Result<Vec<Pin>, Fault> {
+fn pins(request: &Request<'_>, fetch: &Fetch) -> Result<Vec<Pin>, Fault> {
     let mut pins = Vec::new();
     for target in &request.distro.targets {
         let Some(file) = request.agent.targets.get(target) else { continue };
-        let Some(url) = fetch::presigned_url(request, target)? else { continue };
+        let Some(signature) = fetch.signature(target) else { continue };
         let cpu = target.as_str().split('-').next().unwrap_or_default();
         pins.push(Pin {
             cpu: pattern(cpu),
             target: target.to_string(),
             sha256: file.sha256.to_string(),
-            url,
+            signature,
         });
     }
     if pins.is_empty() {
@@ -146,7 +147,9 @@ fn ca(request: &Request<'_>) -> Result<String, Fault> {
     for line in pem.lines().map(str::trim_end) {
         inside |= line == BEGIN;
         if line.starts_with("-----BEGIN ") && line != BEGIN {
-            return Err(fault("it holds something else than certificates").hint("never give nodes a private key"));
+            return Err(
+                fault("it holds something else than certificates").hint("never give nodes a private key")
+            );
         }
         if inside {
             let base64 = line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));

@@ -101,7 +101,14 @@ fn the_first_fetch_needs_a_way_to_sign() {
     let link = |url: &str| BTreeMap::from([(target.clone(), url.to_string())]);
     let request = |url| Request { presigned: link(url), ..case.request(true) };
     let script = render(&request("https://h/a?X-Amz-Signature=1&b=%2F")).unwrap().text;
-    assert!(script.contains("url='https://h/a?X-Amz-Signature=1&b=%2F'"), "{script}");
+    assert!(script.contains("get 'https://h/a?X-Amz-Signature=1&b=%2F'"), "{script}");
+    let both: BTreeMap<_, _> = case
+        .targets
+        .keys()
+        .map(|target| (target.clone(), format!("https://h/{target}?s={}", target.as_str().len())))
+        .collect();
+    let script = render(&Request { presigned: both, ..case.request(true) }).unwrap().text;
+    assert!(script.contains("get https://h/\"$t\"'?s='\"${g-}\"") && script.contains(" g=26 ;;"), "{script}");
     assert!(render(&request("https://h/a b")).is_err());
     assert!(render(&request("https://h/\"b")).is_err());
 }
@@ -173,5 +180,8 @@ fn the_same_request_gives_the_same_bytes() {
 #[test]
 fn a_line_of_tags_leaves_no_line() {
     let text = "a\n{% if x %}\nb\n{% endif %}{% if y %}\n{% if z %}c{% endif %}\n  {% x %}\n";
-    assert_eq!(without_tag_lines(text), "a\n{% if x %}b\n{% endif %}{% if y %}{% if z %}c{% endif %}\n  {% x %}\n");
+    assert_eq!(
+        without_tag_lines(text),
+        "a\n{% if x %}b\n{% endif %}{% if y %}{% if z %}c{% endif %}\n  {% x %}\n"
+    );
 }

@@ -121,13 +121,18 @@ mod tests {
 
     #[test]
     fn reads_and_writes_spans() {
-        for (text, seconds, back) in
-            [("90s", 90, "90s"), ("30m", 1800, "30m"), ("60m", 3600, "1h"), ("14d", 1_209_600, "2w"), ("0s", 0, "0s")]
-        {
+        for (text, seconds, back) in [
+            ("90s", 90, "90s"),
+            ("30m", 1800, "30m"),
+            ("60m", 3600, "1h"),
+            ("14d", 1_209_600, "2w"),
+            ("0s", 0, "0s"),
+        ] {
             let span = Span::parse(text).unwrap();
             assert_eq!((span.seconds(), span.to_string().as_str()), (seconds, back));
         }
-        for text in ["", "5", "m", "-5m", "+5m", "5 m", "5min", "1.5h", "99999999999999999999w", "600w", "5µ"] {
+        for text in ["", "5", "m", "-5m", "+5m", "5 m", "5min", "1.5h", "99999999999999999999w", "600w", "5µ"]
+        {
             assert!(Span::parse(text).is_err(), "{text}");
         }
     }

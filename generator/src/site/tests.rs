@@ -95,7 +95,12 @@ fn tells_file_line_key_and_way_out() {
     for (from, to, message, hint) in [
         ("expires:", "expire:", "stringless.yaml:16: unknown field `expire`", "did you mean `expires`?"),
         ("splay:", "spley:", "stringless.yaml:20: node: unknown field `spley`", "did you mean `splay`?"),
-        ("schedule: daemon", "schedule: deamon", "node.schedule: unknown variant `deamon`", "did you mean `daemon`?"),
+        (
+            "schedule: daemon",
+            "schedule: deamon",
+            "node.schedule: unknown variant `deamon`",
+            "did you mean `daemon`?",
+        ),
         ("{puppet: {}}", "{pupet: {}}", "unknown variant `pupet`", "did you mean `puppet`?"),
         ("interval: 2m", "interval: 2", "stringless.yaml:19: node.interval: `2` is not a span of time", ""),
         ("interval: 2m", "interval: 5s", "node.interval: 10 seconds to 7 days", ""),
