@@ -1,0 +1,175 @@
+//! Source tree → packs in the site's cache: read, bundled, and held against the node's allow-list.
+
+use std::fs;
+use std::io::Write;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use agent_core::manifest::{Engine, Source};
+use agent_core::name::Name;
+use agent_core::pack::{Pack, check_index};
+
+use crate::bundle::{self, Item, ItemKind};
+use crate::error::{Error, Result};
+use crate::folder::SiteFolder;
+use crate::progress::Progress;
+use crate::secret;
+use crate::source::{self, Found, FoundKind};
+use crate::unpack;
+
+/// The content of a release, before it is signed.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// Sorted by path.
+    pub packs: Vec<Pack>,
+    /// What it was built from.
+    pub source: Source,
+    /// The folder that holds the packs.
+    pub folder: PathBuf,
+}
+
+/// Builds an environment into the site's cache.
+///
+/// # Errors
+/// For what a release may not hold, with path and reason.
+pub fn build(site: &SiteFolder, environment: &Name, progress: &Progress) -> Result<Build> {
+    let root = site.source(environment)?;
+    let folder = site.cache("packs")?;
+    let tree = source::scan(&root, &site.own_files())?;
+    let list: Vec<(&String, &Vec<Found>)> = tree.packs.iter().collect();
+    let bar = progress.bar("building", list.len() as u64);
+    let packs = in_parallel(&list, |(path, found)| {
+        let pack = build_pack(path, found, &folder);
+        bar.inc(1);
+        pack
+    })?;
+    bar.finish_and_clear();
+    check_index(&packs).map_err(|why| Error::refused(format!("building `{environment}`: {why}")))?;
+    let engine = site.site.apply(environment)?.engine;
+    check_engine(&engine, &tree, environment)?;
+    Ok(Build { packs, source: source_of(&root), folder })
+}
+
+impl Build {
+    /// The file of a pack.
+    #[must_use]
+    pub fn file(&self, pack: &Pack) -> PathBuf {
+        pack_file(&self.folder, pack)
+    }
+}
+
+/// Where the bytes of `pack` lie in a folder of packs.
+#[must_use]
+pub fn pack_file(folder: &Path, pack: &Pack) -> PathBuf {
+    folder.join(format!("{}.tar.gz", pack.sha256))
+}
+
+/// Writes a file that is either whole or not there.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.persist(path)?;
+        Ok::<_, std::io::Error>(())
+    };
+    write().map_err(|e| Error::io("writing", path, e))
+}
+
+fn build_pack(path: &str, found: &[Found], folder: &Path) -> Result<Pack> {
+    let items: Vec<Item> = found.iter().map(|one| read(path, one)).collect::<Result<_>>()?;
+    let (pack, bytes) = bundle::bundle(path, items);
+    // What a node would refuse is refused here, where somebody can mend it.
+    unpack::each(&pack, &bytes, drop).map_err(|refusal| {
+        Error::refusal("building", format!("pack `{path}`"), &refusal)
+            .hint(format!("remove it, or name it in `{}`", source::IGNORE_FILE))
+    })?;
+    let file = pack_file(folder, &pack);
+    if fs::metadata(&file).is_ok_and(|there| there.len() == pack.size) {
+        return Ok(pack);
+    }
+    write_whole(&file, &bytes)?;
+    Ok(pack)
+}
+
+fn read(pack: &str, found: &Found) -> Result<Item> {
+    let kind = match &found.kind {
+        FoundKind::Folder => ItemKind::Folder,
+        FoundKind::Link { target } => ItemKind::Link { target: target.clone() },
+        FoundKind::File { executable } => {
+            let content = fs::read(&found.disk).map_err(|e| Error::io("reading", &found.disk, e))?;
+            if secret::holds_secret_key(&content) {
+                let path = [pack, &found.path].join("/");
+                return Err(Error::refused(format!(
+                    "building from `{}`: it holds a secret key",
+                    path.trim_start_matches('/')
+                ))
+                .hint(format!("move it out of the source tree, or name it in `{}`", source::IGNORE_FILE)));
+            }
+            ItemKind::File { executable: *executable, content }
+        }
+    };
+    Ok(Item { path: found.path.clone(), kind })
+}
+
+/// A `script` engine needs its script, and may execute it.
+fn check_engine(engine: &Engine, tree: &source::Tree, environment: &Name) -> Result<()> {
+    let Engine::Script(script) = engine else { return Ok(()) };
+    let run = &script.run;
+    let full =
+        |pack: &str, path: &str| if pack.is_empty() { path.to_owned() } else { format!("{pack}/{path}") };
+    let found = tree
+        .packs
+        .iter()
+        .flat_map(|(pack, found)| found.iter().map(move |one| (full(pack, &one.path), &one.kind)))
+        .find(|(path, _)| path == run);
+    match found {
+        Some((_, FoundKind::File { executable: true } | FoundKind::Link { .. })) => Ok(()),
+        Some((_, FoundKind::File { .. })) => Err(Error::configuration(format!(
+            "building `{environment}`: the script `{run}` is not executable"
+        ))
+        .hint(format!("chmod +x {run}"))),
+        _ => Err(Error::configuration(format!("building `{environment}`: there is no script `{run}`"))
+            .hint("`apply: {engine: {script: {run: FILE}}}` in the site file names it")),
+    }
+}
+
+/// What git says of the tree, if it is there and the tree is one of its.
+fn source_of(root: &Path) -> Source {
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(root).args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
+        let output = git.output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let commit = git(&["rev-parse", "HEAD"]);
+    let dirty = commit.is_some()
+        && git(&["status", "--porcelain", "--", "."]).is_none_or(|status| !status.is_empty());
+    Source { tool: concat!("stringless ", env!("CARGO_PKG_VERSION")).to_owned(), commit, dirty }
+}
+
+/// Does `work` for every item on all CPUs; results in order, the first error by order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len().max(1));
+    let mut done: Vec<(usize, Result<R>)> = thread::scope(|scope| {
+        let worker = || {
+            let mut mine = Vec::new();
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(n) else { break mine };
+                mine.push((n, work(item)));
+            }
+        };
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker that does not panic")).collect()
+    });
+    done.sort_by_key(|(n, _)| *n);
+    done.into_iter().map(|(_, result)| result).collect()
+}

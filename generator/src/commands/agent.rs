@@ -1,0 +1,130 @@
+//! `stringless agent`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use agent_core::hash::Sha256;
+use agent_core::layout;
+use agent_core::manifest::{AgentFile, AgentPin};
+use agent_core::name::Name;
+use serde::Serialize;
+
+use super::{open_store, print};
+use crate::cli::AgentPushArgs;
+use crate::error::{Error, Result};
+use crate::folder::SiteFolder;
+use crate::lock::{LOCK_FILE, minimum};
+use crate::store::{Condition, Put, Store};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: u32,
+    pushed: bool,
+    agent: &'a AgentPin,
+}
+
+/// Uploads agent binaries and pins them.
+///
+/// # Errors
+/// When there are none, or another file is known under the version.
+pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
+    let site = SiteFolder::open(site)?;
+    let found = binaries(&args.from)?;
+    let version = site.site.agent.version;
+    let mut lock = site.lock()?;
+    let mut pin = AgentPin { minimum: minimum(), version, targets: lock.pin(version).targets };
+    for (target, bytes) in &found {
+        let file = AgentFile { size: bytes.len() as u64, sha256: Sha256::of(bytes) };
+        if pin.targets.get(target).is_some_and(|known| *known != file) {
+            return Err(other(&format!("`{LOCK_FILE}`"), &format!("agent {version} for {target}")));
+        }
+        pin.targets.insert(target.clone(), file);
+    }
+    let store = open_store(&site)?;
+    let mut lines = String::new();
+    for (target, bytes) in &found {
+        let key = layout::agent(&version, target);
+        let done = put(&store, &key, bytes, args.dry_run)?;
+        lines
+            .push_str(&format!("{done} agent {version} for {target}, {}\n", print::size(bytes.len() as u64)));
+    }
+    if !args.dry_run {
+        lock.remember(pin.clone());
+        lock.write(&site.root)?;
+    }
+    if args.json {
+        print::json(&Report { format: print::JSON_FORMAT, pushed: !args.dry_run, agent: &pin })?;
+    } else {
+        print::out(&lines)?;
+    }
+    Ok(0)
+}
+
+fn put(store: &Store, key: &str, bytes: &[u8], dry_run: bool) -> Result<&'static str> {
+    if let Some(there) = store.get(key, MAX_AGENT)? {
+        if there.bytes == bytes {
+            return Ok("there already:");
+        }
+        return Err(other(&store.url(key), "the agent"));
+    }
+    if dry_run {
+        return Ok("would upload");
+    }
+    match store.put(key, bytes, Condition::Absent)? {
+        Put::Written => Ok("uploaded"),
+        Put::NotHeld => {
+            Err(Error::temporary(format!("writing {}: another publisher was faster", store.url(key)))
+                .hint("run it again: the same file under the same version is no conflict"))
+        }
+    }
+}
+
+/// Each `TARGET/stringless-agent` of a folder.
+fn binaries(from: &Path) -> Result<BTreeMap<Name, Vec<u8>>> {
+    let missing = |why: &str| {
+        Error::configuration(format!("looking for agents in `{}`: {why}", from.display())).hint(
+            "`make agents` builds them; `--from DIR` names the folder that holds TARGET/stringless-agent",
+        )
+    };
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(from).map_err(|e| missing(&e.to_string()))?.flatten() {
+        let path = entry.path().join("stringless-agent");
+        let Some(target) = entry.file_name().to_str().and_then(|name| Name::new(name).ok()) else { continue };
+        if !path.is_file() {
+            continue;
+        }
+        let bytes = fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
+        check_binary(&path, &target, &bytes)?;
+        found.insert(target, bytes);
+    }
+    if found.is_empty() { Err(missing("there is none")) } else { Ok(found) }
+}
+
+/// An ELF file for the CPU that the target names: what is pinned is what nodes will run.
+fn check_binary(path: &Path, target: &Name, bytes: &[u8]) -> Result<()> {
+    let fault = |why: &str| Error::refused(format!("reading `{}`: {why}", path.display()));
+    if bytes.len() as u64 > MAX_AGENT {
+        return Err(fault("larger than an agent may be"));
+    }
+    if !bytes.starts_with(b"\x7fELF") || bytes.len() < 20 {
+        return Err(fault("not an ELF executable"));
+    }
+    let machine = u16::from_le_bytes([bytes[18], bytes[19]]);
+    let cpu = target.as_str().split('-').next().unwrap_or_default();
+    match MACHINES.iter().find(|(name, _)| *name == cpu) {
+        Some((_, expected)) if *expected != machine => {
+            Err(fault(&format!("made for another CPU than `{target}`")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn other(place: &str, what: &str) -> Error {
+    Error::refused(format!("pushing {what}: {place} has another file under this version"))
+        .hint("a version's files never change: raise `agent: {version: …}` in the site file, and build that version")
+}
+
+const MAX_AGENT: u64 = 64 << 20;
+/// ELF machine numbers by the first word of a target.
+const MACHINES: [(&str, u16); 3] = [("x86_64", 62), ("aarch64", 183), ("riscv64gc", 243)];

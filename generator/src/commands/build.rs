@@ -1,0 +1,98 @@
+//! `stringless build`.
+
+use std::fs;
+use std::path::Path;
+
+use agent_core::manifest::Source;
+use agent_core::name::Name;
+use agent_core::pack::Pack;
+use serde::Serialize;
+
+use super::print;
+use crate::build::{self, Build};
+use crate::cli::BuildArgs;
+use crate::error::{Error, Result};
+use crate::folder::SiteFolder;
+use crate::progress::Progress;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: u32,
+    site: &'a Name,
+    environments: Vec<Index<'a>>,
+}
+
+/// The pack index of one environment, also kept as `.stringless/index/<environment>.json`.
+#[derive(Serialize)]
+struct Index<'a> {
+    format: u32,
+    environment: &'a Name,
+    source: &'a Source,
+    packs: &'a [Pack],
+}
+
+/// Builds the packs of one or every environment.
+///
+/// # Errors
+/// When the tree holds what a release may not.
+pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
+    let site = SiteFolder::open(site)?;
+    let names: Vec<Name> = if args.all {
+        site.site.environments.keys().cloned().collect()
+    } else {
+        vec![site.environment(args.environment.as_ref())?]
+    };
+    let progress = Progress::new();
+    let mut builds = Vec::new();
+    for name in &names {
+        let build = build::build(&site, name, &progress)?;
+        write_index(&site, name, &build)?;
+        if let Some(out) = &args.out {
+            copy(&build, out)?;
+        }
+        builds.push((name, build));
+    }
+    if args.json {
+        let environments = builds.iter().map(|(name, build)| index(name, build)).collect();
+        print::json(&Report { format: print::JSON_FORMAT, site: &site.site.site, environments })?;
+        return Ok(0);
+    }
+    for (name, build) in &builds {
+        print::out(&told(name, build))?;
+    }
+    Ok(0)
+}
+
+fn index<'a>(environment: &'a Name, build: &'a Build) -> Index<'a> {
+    Index { format: print::JSON_FORMAT, environment, source: &build.source, packs: &build.packs }
+}
+
+fn write_index(site: &SiteFolder, name: &Name, build: &Build) -> Result<()> {
+    let path = site.cache("index")?.join(format!("{name}.json"));
+    build::write_whole(&path, &agent_core::json::write(&index(name, build)))
+}
+
+fn copy(build: &Build, out: &Path) -> Result<()> {
+    fs::create_dir_all(out).map_err(|e| Error::io("making", out, e))?;
+    for pack in &build.packs {
+        let to = build::pack_file(out, pack);
+        fs::copy(build.file(pack), &to).map_err(|e| Error::io("writing", &to, e))?;
+    }
+    Ok(())
+}
+
+fn told(name: &Name, build: &Build) -> String {
+    let mut rows = vec![["PACK", "FILES", "SIZE", "SHA-256"].map(str::to_owned).to_vec()];
+    for pack in &build.packs {
+        let path = if pack.path.is_empty() { "(top level)" } else { &pack.path };
+        let sha256 = pack.sha256.to_string();
+        rows.push(vec![
+            path.to_owned(),
+            pack.files.to_string(),
+            print::size(pack.size),
+            sha256[..16].to_owned(),
+        ]);
+    }
+    let bytes = build.packs.iter().map(|pack| pack.size).sum();
+    format!("{}{name}: {} packs, {}\n", print::table(&rows), build.packs.len(), print::size(bytes))
+}

@@ -1,0 +1,164 @@
+//! `stringless init`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use agent_core::store::{StoreSettings, Style};
+use agent_core::trust::{Trust, TrustKey, TrustType};
+
+use super::print;
+use crate::cli::{EngineKind, InitArgs};
+use crate::error::{Error, Result};
+use crate::folder::{CACHE, KEYS, SITE_FILE};
+use crate::secret::{Protection, SecretKey, public_path};
+use crate::sign;
+use crate::site::Site;
+
+/// Makes a site.
+///
+/// # Errors
+/// When something is there already, or the settings are not understood.
+pub fn run(args: &InitArgs) -> Result<u8> {
+    let text = site_file(args);
+    // What is written is understood: by the code that will read it.
+    Site::parse(&text, SITE_FILE).map_err(Error::from).map_err(|error| {
+        let error = Error::usage(format!("making the site: {error}"));
+        if args.region.is_none() && args.store.starts_with("s3://") {
+            return error.hint("`--region REGION` names the bucket's region");
+        }
+        error.hint("`--store s3://bucket/prefix --region R`, or `--store file:///folder`")
+    })?;
+    let secret = args.dir.join(KEYS).join(format!("{}.key", args.key_name));
+    let trust = args.dir.join(agent_core::layout::trust(1));
+    let file = args.dir.join(SITE_FILE);
+    for path in [&file, &trust, &secret, &public_path(&secret)] {
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::refused(format!("making the site: `{}` exists already", path.display()))
+                .hint("choose another folder; `init` writes over nothing"));
+        }
+    }
+    if args.dry_run {
+        for path in [&file, &trust, &secret, &public_path(&secret)] {
+            print::out(&format!("would write {}\n", path.display()))?;
+        }
+        return Ok(0);
+    }
+    make_folder(&args.dir.join(KEYS))?;
+    make_folder(&args.dir.join("trust"))?;
+    let key =
+        SecretKey::create(&secret, if args.no_password { Protection::None } else { Protection::Password })?;
+    write(&trust, &first_trust(args, &key)?)?;
+    write(&args.dir.join(KEYS).join(".gitignore"), b"*.key\n")?;
+    add_line(&args.dir.join(".gitignore"), &format!("/{CACHE}/"))?;
+    write(&file, text.as_bytes())?;
+    print::out(&told(args, &file, &secret, &key))?;
+    Ok(0)
+}
+
+fn first_trust(args: &InitArgs, key: &SecretKey) -> Result<Vec<u8>> {
+    let public = key.public().clone();
+    let trust = Trust {
+        kind: TrustType::Trust,
+        site: args.site.clone(),
+        version: 1,
+        threshold: 1,
+        keys: vec![TrustKey { name: args.key_name.clone(), id: public.id(), key: public }],
+        expires: None,
+        min_serial: BTreeMap::new(),
+    };
+    sign::trust(&trust, std::slice::from_ref(key), &args.site)
+}
+
+fn site_file(args: &InitArgs) -> String {
+    let InitArgs { site, environment, .. } = args;
+    let store = StoreSettings {
+        url: args.store.clone(),
+        region: args.region.clone(),
+        endpoint: args.endpoint.clone(),
+        style: args.style,
+    };
+    let mut stores = format!("  - url: {}\n", quoted(&store.url));
+    for (key, value) in [("region", &store.region), ("endpoint", &store.endpoint)] {
+        if let Some(value) = value {
+            stores.push_str(&format!("    {key}: {}\n", quoted(value)));
+        }
+    }
+    if let Some(style) = store.style {
+        stores.push_str(&format!("    style: {}\n", if style == Style::Path { "path" } else { "virtual" }));
+    }
+    let engine = match args.engine {
+        EngineKind::Script => "{script: {run: apply}}   # the file `apply` of the release is run",
+        EngineKind::Puppet => "{puppet: {}}             # `puppet apply` with the release as its environment",
+    };
+    let puppet = match args.engine {
+        EngineKind::Script => "",
+        EngineKind::Puppet => PUPPET,
+    };
+    format!(
+        "# The site: a name that is part of every signature.\n\
+         site: {site}\n\n\
+         # Where releases are published, the first one; more are mirrors of it.\n\
+         stores:\n{stores}\n\
+         # What is published: each environment from a folder, relative to this file.\n\
+         environments:\n  {environment}:\n    source: {{path: .}}\n\n\
+         # How nodes apply it.\n\
+         apply:\n  engine: {engine}\n  timeout: 30m\n\n\
+         # A release counts as new for so long; publish, or re-sign, before that.\n\
+         expires: 30d\n\n\
+         # How nodes run the agent.\n\
+         node:\n  schedule: timer   # or daemon, cron, boot\n  interval: 5m\n  splay: 1m\n{puppet}"
+    )
+}
+
+/// As YAML that is that text, whatever is in it.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:".contains(c);
+    if text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.ends_with(':')
+    {
+        return text.to_owned();
+    }
+    serde_json::Value::from(text).to_string()
+}
+
+fn told(args: &InitArgs, file: &Path, secret: &Path, key: &SecretKey) -> String {
+    let next = match args.engine {
+        EngineKind::Script => "put an executable file `apply` beside the site file",
+        EngineKind::Puppet => "put your control repo beside the site file",
+    };
+    format!(
+        "made site `{}`\n  {}   its settings\n  {}   secret key {}: keep a copy in a safe place\n\nnext: {next}, then `stringless publish`\n",
+        args.site,
+        file.display(),
+        secret.display(),
+        key.public().id()
+    )
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|e| Error::io("making", path, e))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).map_err(|e| Error::io("writing", path, e))
+}
+
+/// Adds a line to a file that may be somebody's own.
+fn add_line(path: &PathBuf, line: &str) -> Result<()> {
+    let mut text = fs::read_to_string(path).unwrap_or_default();
+    if text.lines().any(|there| there == line) {
+        return Ok(());
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(line);
+    text.push('\n');
+    write(path, text.as_bytes())
+}
+
+const PUPPET: &str = "
+# How nodes get Puppet: `distro` is the distribution's own package; `openvox` needs a pinned `version`.
+puppet:
+  package: distro
+";

@@ -1,0 +1,231 @@
+//! `stringless verify`.
+
+use std::fs;
+use std::path::Path;
+
+use agent_core::manifest::Manifest;
+use agent_core::name::Name;
+use agent_core::refusal::Refusal;
+use agent_core::trust::Trust;
+use agent_core::verify;
+use serde::Serialize;
+
+use super::{open_one, print};
+use crate::cli::VerifyArgs;
+use crate::error::{Error, Result};
+use crate::folder::{SiteFolder, TrustFile, now};
+use crate::progress::Progress;
+use crate::published;
+use crate::store::Store;
+use crate::unpack;
+
+#[derive(Serialize)]
+struct Report {
+    format: u32,
+    site: Name,
+    ok: bool,
+    checks: Vec<Check>,
+}
+
+/// What was found of one environment in one store.
+#[derive(Serialize)]
+struct Check {
+    store: String,
+    environment: Name,
+    /// Null where nothing is published, or what is there is refused.
+    serial: Option<u64>,
+    trust_version: Option<u64>,
+    created: Option<String>,
+    expires: Option<String>,
+    packs: usize,
+    bytes: u64,
+    /// Null when a node would take it.
+    error: Option<String>,
+}
+
+/// Verifies what the stores hold, or one document on disk.
+///
+/// # Errors
+/// When the site is not usable; a refusal is told by exit code 3.
+pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
+    let site = SiteFolder::open(site)?;
+    let chain = site.trust()?;
+    if let Some(file) = &args.file {
+        return document(&site, &chain, file, args.json);
+    }
+    let names: Vec<Name> = match &args.environment {
+        Some(name) => vec![site.environment(Some(name))?],
+        None => site.site.environments.keys().cloned().collect(),
+    };
+    let mut checks = Vec::new();
+    let mut failure = None;
+    for settings in &site.site.stores {
+        for name in &names {
+            let check = match open_one(&site, settings).and_then(|store| one(&store, &site, &chain, name)) {
+                Ok(None) if args.environment.is_none() => continue,
+                Ok(None) => {
+                    Err(Error::refused(format!("verifying {}: `{name}` is not published", settings.url)))
+                }
+                Ok(Some(check)) => Ok(check),
+                Err(error) => Err(error),
+            };
+            checks.push(check.unwrap_or_else(|error| {
+                let check = Check::failed(&settings.url, name, &error);
+                // A refusal weighs more than a store that does not answer.
+                if failure.as_ref().is_none_or(|known: &Error| known.exit_code() < error.exit_code()) {
+                    failure = Some(error);
+                }
+                check
+            }));
+        }
+    }
+    if checks.is_empty() {
+        return Err(Error::refused("verifying the stores: nothing is published").hint("`stringless publish`"));
+    }
+    let ok = failure.is_none();
+    if args.json {
+        let report = Report { format: print::JSON_FORMAT, site: site.site.site.clone(), ok, checks };
+        print::json(&report)?;
+        return Ok(failure.map_or(0, |error| error.exit_code()));
+    }
+    print::out(&told(&checks))?;
+    failure.map_or(Ok(0), Err)
+}
+
+/// Everything that a node checks of one environment in one store.
+fn one(store: &Store, site: &SiteFolder, chain: &[TrustFile], name: &Name) -> Result<Option<Check>> {
+    let Some(last) = chain.last() else { return Ok(None) };
+    let own = &site.site.site;
+    let newer = published::newer_trust(store, own, &last.trust, now())?;
+    let trust: &Trust = newer.last().map_or(&*last.trust, |trust| trust);
+    let Some(found) = published::read(store, own, name, &[trust.trusted_keys()])? else { return Ok(None) };
+    let manifest: &Manifest = &found.manifest;
+    let url = store.url(&agent_core::layout::manifest(name));
+    published::admit_new(&found.manifest, trust, now())
+        .map_err(|refusal| expired(Error::refusal("verifying", &url, &refusal), &refusal))?;
+    let bar = Progress::new().bytes("verifying", manifest.packs.iter().map(|pack| pack.size).sum());
+    for pack in &manifest.packs {
+        let bytes = published::pack(store, pack)?;
+        let key = agent_core::layout::pack(&pack.sha256);
+        unpack::each(pack, &bytes, drop)
+            .map_err(|refusal| Error::refusal("verifying", store.url(&key), &refusal))?;
+        bar.inc(pack.size);
+    }
+    bar.finish_and_clear();
+    Ok(Some(Check {
+        store: store_name(store),
+        environment: name.clone(),
+        serial: Some(manifest.serial),
+        trust_version: Some(manifest.trust_version),
+        created: Some(manifest.created.to_string()),
+        expires: manifest.expires.map(|time| time.to_string()),
+        packs: manifest.packs.len(),
+        bytes: manifest.packs.iter().map(|pack| pack.size).sum(),
+        error: None,
+    }))
+}
+
+impl Check {
+    fn failed(store: &str, environment: &Name, error: &Error) -> Self {
+        Self {
+            store: store.to_owned(),
+            environment: environment.clone(),
+            serial: None,
+            trust_version: None,
+            created: None,
+            expires: None,
+            packs: 0,
+            bytes: 0,
+            error: Some(error.to_string()),
+        }
+    }
+}
+
+fn expired(error: Error, refusal: &Refusal) -> Error {
+    match refusal {
+        Refusal::Expired { .. } => error.hint("`stringless publish` signs it anew"),
+        _ => error,
+    }
+}
+
+fn told(checks: &[Check]) -> String {
+    let head = ["STORE", "ENVIRONMENT", "SERIAL", "TRUST", "PACKS", "SIZE", "EXPIRES", ""];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for check in checks {
+        let number = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        rows.push(vec![
+            check.store.clone(),
+            check.environment.to_string(),
+            number(check.serial),
+            number(check.trust_version),
+            check.packs.to_string(),
+            print::size(check.bytes),
+            check.expires.clone().unwrap_or_else(|| if check.error.is_none() { "never" } else { "-" }.into()),
+            if check.error.is_none() { "ok" } else { "REFUSED" }.to_owned(),
+        ]);
+    }
+    print::table(&rows)
+}
+
+fn store_name(store: &Store) -> String {
+    store.url("").trim_end_matches('/').to_owned()
+}
+
+/// Verifies one document: as a trust document of the chain, or as a manifest.
+fn document(site: &SiteFolder, chain: &[TrustFile], file: &Path, json: bool) -> Result<u8> {
+    #[derive(Serialize)]
+    struct Document {
+        format: u32,
+        kind: &'static str,
+        site: Name,
+        name: String,
+        number: u64,
+        trust_version: u64,
+    }
+    let bytes = fs::read(file).map_err(|e| Error::io("reading", file, e))?;
+    let own = &site.site.site;
+    let mut refusal = None;
+    for link in chain.iter().rev() {
+        let trusted = link.trust.trusted_keys();
+        let base = |kind, name: String, number| Document {
+            format: print::JSON_FORMAT,
+            kind,
+            site: own.clone(),
+            name,
+            number,
+            trust_version: trusted.version,
+        };
+        let mut found = None;
+        if link.bytes == bytes {
+            found = Some(base("trust", "keys".into(), link.trust.version));
+        } else if let Ok(next) = verify::next_trust(&bytes, &trusted, own, now()) {
+            found = Some(base("trust", "keys".into(), next.version));
+        }
+        for name in site.site.environments.keys() {
+            if found.is_some() {
+                break;
+            }
+            match verify::manifest(&bytes, &trusted, own, name) {
+                Ok(manifest) => found = Some(base("manifest", name.to_string(), manifest.serial)),
+                // Signed for another environment of the site is not yet the last word.
+                Err(error) if refusal.is_none() || matches!(refusal, Some(Refusal::Foreign { .. })) => {
+                    refusal = Some(error);
+                }
+                Err(_) => {}
+            }
+        }
+        if let Some(found) = found {
+            if json {
+                print::json(&found)?;
+            } else {
+                let Document { kind, name, number, trust_version, .. } = &found;
+                print::out(&format!(
+                    "ok: {kind} {own} {name} {number}, signed under trust version {trust_version}\n"
+                ))?;
+            }
+            return Ok(0);
+        }
+    }
+    let refusal = refusal.unwrap_or(Refusal::Invalid("there is no trust to verify with".into()));
+    Err(Error::refusal("verifying", format!("`{}`", file.display()), &refusal))
+}

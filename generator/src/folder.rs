@@ -1,0 +1,205 @@
+//! The folder of a site on disk: the site file, and what lies beside it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use agent_core::name::Name;
+use agent_core::time::Timestamp;
+use agent_core::trust::Trust;
+use agent_core::verify::{self, Verified};
+
+use crate::error::{Error, Result};
+use crate::fault::Fault;
+use crate::lock::Lock;
+use crate::site::Site;
+
+/// A site with the folder that it was read from.
+#[derive(Clone, Debug)]
+pub struct SiteFolder {
+    /// The folder of the site file.
+    pub root: PathBuf,
+    /// The site file.
+    pub file: PathBuf,
+    /// What it says.
+    pub site: Site,
+}
+
+/// A trust document of the site, as it lies in `trust/`.
+#[derive(Clone, Debug)]
+pub struct TrustFile {
+    /// Its bytes, signatures included.
+    pub bytes: Vec<u8>,
+    /// What it says, verified by the version before it, the first one by its own keys.
+    pub trust: Verified<Trust>,
+}
+
+/// The name of the site file.
+pub const SITE_FILE: &str = "stringless.yaml";
+
+impl SiteFolder {
+    /// Reads `file`, or else the `stringless.yaml` of this folder or the nearest one above it.
+    ///
+    /// # Errors
+    /// When there is none, or it is not understood.
+    pub fn open(file: Option<&Path>) -> Result<Self> {
+        let file = match file {
+            Some(file) if file.is_dir() => file.join(SITE_FILE),
+            Some(file) => file.to_path_buf(),
+            None => find_upwards()?,
+        };
+        let text = fs::read_to_string(&file).map_err(|e| {
+            Error::configuration(format!("reading `{}`: {e}", file.display()))
+                .hint("`--site-file FILE` names it; `stringless init` makes one")
+        })?;
+        let site = Site::parse(&text, &file.display().to_string())?;
+        let root = match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        Ok(Self { root, file, site })
+    }
+
+    /// The environment to work on: `asked`, or the only one, or `production`.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it is not clear which.
+    pub fn environment(&self, asked: Option<&Name>) -> Result<Name> {
+        if let Some(name) = asked {
+            self.site.environment(name)?;
+            return Ok(name.clone());
+        }
+        let mut names = self.site.environments.keys();
+        match (names.next(), names.next()) {
+            (Some(only), None) => Ok(only.clone()),
+            _ => names_with_default(&self.site).ok_or_else(|| {
+                let all: Vec<&str> = self.site.environments.keys().map(Name::as_str).collect();
+                Error::usage("choosing the environment: the site has several, and no `production`")
+                    .hint(format!("`--environment E`, one of {}", all.join(", ")))
+            }),
+        }
+    }
+
+    /// The folder that `environment` is built from.
+    ///
+    /// # Errors
+    /// When the site has no such environment.
+    pub fn source(&self, environment: &Name) -> Result<PathBuf> {
+        Ok(self.root.join(&self.site.environment(environment)?.source.path))
+    }
+
+    /// The trust documents of `trust/`, from the first to the newest, each verified.
+    ///
+    /// # Errors
+    /// When the first is missing, or one does not follow the one before it.
+    pub fn trust(&self) -> Result<Vec<TrustFile>> {
+        let mut chain: Vec<TrustFile> = Vec::new();
+        for version in 1.. {
+            let path = self.root.join(agent_core::layout::trust(version));
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound && version > 1 => break,
+                Err(e) => {
+                    return Err(Error::configuration(format!("reading `{}`: {e}", path.display()))
+                        .hint("`stringless init` makes it; it belongs into version control"));
+                }
+            };
+            let trust = match chain.last() {
+                None => verify::own_trust_document(&bytes, &self.site.site),
+                // Whether it is past its date is asked where it matters: of the newest one.
+                Some(last) => verify::next_trust(
+                    &bytes,
+                    &last.trust.trusted_keys(),
+                    &self.site.site,
+                    Timestamp::default(),
+                ),
+            };
+            let trust = trust
+                .map_err(|refusal| Error::refusal("verifying", format!("`{}`", path.display()), &refusal))?;
+            if trust.version != version {
+                return Err(Error::refused(format!(
+                    "verifying `{}`: it holds trust version {}",
+                    path.display(),
+                    trust.version
+                )));
+            }
+            chain.push(TrustFile { bytes, trust });
+        }
+        Ok(chain)
+    }
+
+    /// What was pushed: `stringless.lock.json`.
+    ///
+    /// # Errors
+    /// When it is not understood; a missing one is an empty one.
+    pub fn lock(&self) -> Result<Lock> {
+        Lock::read(&self.root)
+    }
+
+    /// The folder of what can be made again; made when it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn cache(&self, part: &str) -> Result<PathBuf> {
+        let path = self.root.join(CACHE).join(part);
+        fs::create_dir_all(&path).map_err(|e| Error::io("making", &path, e))?;
+        Ok(path)
+    }
+
+    /// The site's own files, which never become part of a release.
+    pub fn own_files(&self) -> Vec<PathBuf> {
+        let mut own: Vec<_> = OWN.iter().map(|name| self.root.join(name)).collect();
+        own.push(self.file.clone());
+        own.extend(self.site.node.ca_file.iter().map(|name| self.root.join(name)));
+        own
+    }
+
+    /// The secret keys in `keys/`, sorted by name.
+    pub fn secret_keys(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.root.join(KEYS)).into_iter().flatten().flatten();
+        let mut keys: Vec<_> =
+            entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "key")).collect();
+        keys.sort();
+        keys
+    }
+}
+
+/// The time of this machine.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::from_seconds(since.map_or(0, |since| since.as_secs()))
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        let error = Self::configuration(fault.message);
+        match fault.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+fn find_upwards() -> Result<PathBuf> {
+    let here = env::current_dir().map_err(|e| Error::io("reading", Path::new("."), e))?;
+    for (up, folder) in here.ancestors().enumerate() {
+        let file = folder.join(SITE_FILE);
+        if file.is_file() {
+            // As short as it can be told.
+            return Ok(if up == 0 { PathBuf::from(SITE_FILE) } else { file });
+        }
+    }
+    Err(Error::configuration(format!("looking for `{SITE_FILE}`: none here, nor in a folder above"))
+        .hint("`stringless init DIR --site NAME --store URL` makes one; `--site-file FILE` names one"))
+}
+
+fn names_with_default(site: &Site) -> Option<Name> {
+    site.environments.keys().find(|name| name.as_str() == "production").cloned()
+}
+
+/// The folder of secret keys.
+pub const KEYS: &str = "keys";
+/// The folder of what can be made again.
+pub const CACHE: &str = ".stringless";
+const OWN: [&str; 5] = [KEYS, CACHE, "trust", SITE_FILE, crate::lock::LOCK_FILE];

@@ -1,0 +1,245 @@
+//! (What is published, what was built, now) → what to sign, and what to upload in which order. No IO.
+
+use agent_core::layout;
+use agent_core::manifest::{AgentPin, Apply, FORMAT, Manifest, ManifestType, Source};
+use agent_core::name::Name;
+use agent_core::pack::Pack;
+use agent_core::time::Timestamp;
+use agent_core::trust::Trust;
+
+use crate::error::{Error, Result};
+
+/// What a release is to be.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The site.
+    pub site: Name,
+    /// The environment.
+    pub environment: Name,
+    /// Its content.
+    pub packs: Vec<Pack>,
+    /// How it is applied.
+    pub apply: Apply,
+    /// The published agent.
+    pub agent: AgentPin,
+    /// Seconds that it counts as new; `None`: for ever.
+    pub lifetime: Option<u64>,
+    /// What it was built from.
+    pub source: Source,
+}
+
+/// What there is to publish.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// The store has it.
+    Nothing,
+    /// A manifest to sign, and why.
+    Sign(Box<Manifest>, Vec<&'static str>),
+}
+
+/// An object to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A pack that may be there already.
+    Pack(Pack),
+    /// The trust document of a version, which may be there already.
+    Trust(u64),
+    /// The manifest under its serial.
+    History(u64),
+    /// The manifest under the name that nodes ask for.
+    Pointer,
+}
+
+/// Decides whether there is something to publish, and what.
+///
+/// `published` is the release in the store with the trust version that signed it.
+///
+/// # Errors
+/// When no serial is left.
+pub fn decide(
+    wanted: Wanted,
+    published: Option<(&Manifest, u64)>,
+    trust: &Trust,
+    now: Timestamp,
+    force: bool,
+) -> Result<Decision> {
+    let reasons = match published {
+        None => vec!["first release"],
+        Some((manifest, _)) => reasons(&wanted, manifest, trust, now, force),
+    };
+    if reasons.is_empty() {
+        return Ok(Decision::Nothing);
+    }
+    let serial = serial(&wanted.environment, published, trust)?;
+    let manifest = Manifest {
+        kind: ManifestType::Manifest,
+        format: FORMAT,
+        site: wanted.site,
+        environment: wanted.environment,
+        serial,
+        trust_version: trust.version,
+        created: now,
+        expires: wanted.lifetime.map(|seconds| now.plus(seconds)),
+        agent: wanted.agent,
+        apply: wanted.apply,
+        packs: wanted.packs,
+        source: wanted.source,
+    };
+    Ok(Decision::Sign(Box::new(manifest), reasons))
+}
+
+/// What to write, in the order that keeps a reader from ever seeing a manifest whose packs are missing.
+#[must_use]
+pub fn steps(manifest: &Manifest, published: Option<&Manifest>) -> Vec<Step> {
+    let known = |pack: &&Pack| published.is_some_and(|p| p.packs.iter().any(|old| old.sha256 == pack.sha256));
+    let mut packs: Vec<&Pack> = manifest.packs.iter().collect();
+    // Those that are surely new first; the others are only asked for.
+    packs.sort_by_key(|pack| known(pack));
+    let mut steps: Vec<Step> = packs.into_iter().cloned().map(Step::Pack).collect();
+    steps.extend((1..=manifest.trust_version).map(Step::Trust));
+    steps.push(Step::History(manifest.serial));
+    steps.push(Step::Pointer);
+    steps
+}
+
+impl Step {
+    /// The object's name in the store.
+    #[must_use]
+    pub fn key(&self, environment: &Name) -> String {
+        match self {
+            Self::Pack(pack) => layout::pack(&pack.sha256),
+            Self::Trust(version) => layout::trust(*version),
+            Self::History(serial) => layout::history(environment, *serial),
+            Self::Pointer => layout::manifest(environment),
+        }
+    }
+}
+
+fn reasons(
+    wanted: &Wanted,
+    published: &Manifest,
+    trust: &Trust,
+    now: Timestamp,
+    force: bool,
+) -> Vec<&'static str> {
+    let near = match (published.expires, wanted.lifetime) {
+        (Some(expires), Some(lifetime)) => now.plus(lifetime / 3) >= expires,
+        (None, None) => false,
+        _ => true,
+    };
+    let all = [
+        (published.packs != wanted.packs, "content changed"),
+        (published.apply != wanted.apply, "apply settings changed"),
+        (published.agent != wanted.agent, "agent changed"),
+        (published.trust_version != trust.version, "trust changed"),
+        (near, "expiry is near, or its setting changed"),
+        (force, "forced"),
+    ];
+    all.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why).collect()
+}
+
+/// One more than the published serial. After a rotation that sets a floor, the floor: what a stolen key
+/// published as `u64::MAX` must not be the last word.
+fn serial(environment: &Name, published: Option<(&Manifest, u64)>, trust: &Trust) -> Result<u64> {
+    let floor = trust.min_serial.get(environment).copied().unwrap_or(0).max(1);
+    match published {
+        None => Ok(floor),
+        Some((_, signed_by)) if signed_by < trust.version && floor > 1 => Ok(floor),
+        Some((manifest, _)) => manifest.serial.checked_add(1).map(|next| next.max(floor)).ok_or_else(|| {
+            Error::refused(format!(
+                "choosing the serial of `{environment}`: none is left after {}",
+                manifest.serial
+            ))
+            .hint("rotate the trust, with a `min_serial` for the environment")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent_core::hash::Sha256;
+    use agent_core::manifest::{Engine, PuppetEngine};
+    use agent_core::trust::TrustType;
+    use agent_core::version::Version;
+    use std::collections::BTreeMap;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn pack(content: &str) -> Pack {
+        Pack { path: "p".into(), sha256: Sha256::of(content.as_bytes()), size: 1, unpacked: 1, files: 1 }
+    }
+
+    fn wanted(content: &str) -> Wanted {
+        let version = Version::parse("0.1.0").unwrap();
+        Wanted {
+            site: name("s"),
+            environment: name("e"),
+            packs: vec![pack(content)],
+            apply: Apply { engine: Engine::Puppet(PuppetEngine {}), timeout: 60, reapply: None },
+            agent: AgentPin { minimum: version, version, targets: BTreeMap::new() },
+            lifetime: Some(3000),
+            source: Source::default(),
+        }
+    }
+
+    fn trust(version: u64, floor: Option<u64>) -> Trust {
+        let min_serial = floor.map(|floor| (name("e"), floor)).into_iter().collect();
+        Trust {
+            kind: TrustType::Trust,
+            site: name("s"),
+            version,
+            threshold: 1,
+            keys: Vec::new(),
+            expires: None,
+            min_serial,
+        }
+    }
+
+    fn sign(decision: Decision) -> (Manifest, Vec<&'static str>) {
+        match decision {
+            Decision::Sign(manifest, reasons) => (*manifest, reasons),
+            Decision::Nothing => panic!("nothing to sign"),
+        }
+    }
+
+    #[test]
+    fn publishes_what_changed_and_nothing_else() {
+        let trust = trust(1, None);
+        let (first, why) = sign(decide(wanted("a"), None, &trust, NOW, false).unwrap());
+        assert_eq!((first.serial, why), (1, vec!["first release"]));
+        let again = |wanted, now, force| decide(wanted, Some((&first, 1)), &trust, now, force).unwrap();
+        assert!(matches!(again(wanted("a"), NOW, false), Decision::Nothing));
+        let (second, why) = sign(again(wanted("b"), NOW, false));
+        assert_eq!((second.serial, why), (2, vec!["content changed"]));
+        assert_eq!(sign(again(wanted("a"), NOW, true)).1, ["forced"]);
+        assert!(matches!(again(wanted("a"), NOW.plus(1999), false), Decision::Nothing));
+        assert_eq!(sign(again(wanted("a"), NOW.plus(2000), false)).0.expires, Some(NOW.plus(5000)));
+        let never = Wanted { lifetime: None, ..wanted("a") };
+        assert_eq!(sign(again(never, NOW, false)).0.expires, None);
+    }
+
+    #[test]
+    fn a_rotation_with_a_floor_resets_a_poisoned_serial() {
+        let (mut poisoned, _) = sign(decide(wanted("a"), None, &trust(1, None), NOW, false).unwrap());
+        poisoned.serial = u64::MAX;
+        let next = |trust, signed_by| decide(wanted("b"), Some((&poisoned, signed_by)), &trust, NOW, false);
+        assert_eq!(next(trust(1, None), 1).unwrap_err().exit_code(), 3);
+        assert_eq!(next(trust(2, None), 1).unwrap_err().exit_code(), 3);
+        assert_eq!(next(trust(2, Some(9)), 2).unwrap_err().exit_code(), 3);
+        assert_eq!(sign(next(trust(2, Some(9)), 1).unwrap()).0.serial, 9);
+    }
+
+    #[test]
+    fn the_pointer_comes_last() {
+        let (first, _) = sign(decide(wanted("a"), None, &trust(2, None), NOW, false).unwrap());
+        let steps = steps(&first, None);
+        let expected =
+            [Step::Pack(pack("a")), Step::Trust(1), Step::Trust(2), Step::History(1), Step::Pointer];
+        assert_eq!(steps, expected);
+    }
+}

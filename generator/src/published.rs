@@ -1,0 +1,129 @@
+//! What a store holds, read as a node would: trust walked, signatures and packs checked.
+
+use agent_core::json::MAX_BYTES;
+use agent_core::layout;
+use agent_core::manifest::Manifest;
+use agent_core::name::Name;
+use agent_core::pack::Pack;
+use agent_core::plan::{Floor, admit};
+use agent_core::refusal::Refusal;
+use agent_core::time::Timestamp;
+use agent_core::trust::{Trust, TrustedKeys};
+use agent_core::verify::{self, Verified};
+use agent_core::version::Version;
+
+use crate::error::{Error, Result};
+use crate::folder::TrustFile;
+use crate::store::Store;
+
+/// The published release of an environment.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Its manifest.
+    pub manifest: Verified<Manifest>,
+    /// The store's validator for the pointer.
+    pub etag: Option<String>,
+    /// The trust version whose keys it is signed with.
+    pub trust_version: u64,
+}
+
+/// Reads the pointer of `environment` and verifies it by one of `trusts`, the newest that fits.
+///
+/// # Errors
+/// When the store does not answer, or what it holds is signed by none of them.
+pub fn read(
+    store: &Store,
+    site: &Name,
+    environment: &Name,
+    trusts: &[TrustedKeys],
+) -> Result<Option<Published>> {
+    let key = layout::manifest(environment);
+    let Some(object) = store.get(&key, MAX_BYTES as u64)? else { return Ok(None) };
+    let mut refusal = None;
+    for trusted in trusts.iter().rev() {
+        match verify::manifest(&object.bytes, trusted, site, environment) {
+            Ok(manifest) => {
+                return Ok(Some(Published { manifest, etag: object.etag, trust_version: trusted.version }));
+            }
+            // The newest trust's word is what is told.
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    let refusal = refusal.unwrap_or(Refusal::Signatures { valid: 0, threshold: 1, version: 0 });
+    Err(foreign(&store.url(&key), site, &refusal))
+}
+
+/// The trust documents of the store that follow `newest`, each verified by the one before it.
+///
+/// # Errors
+/// When the store does not answer, or a document does not follow.
+pub fn newer_trust(
+    store: &Store,
+    site: &Name,
+    newest: &Trust,
+    now: Timestamp,
+) -> Result<Vec<Verified<Trust>>> {
+    let mut newer: Vec<Verified<Trust>> = Vec::new();
+    loop {
+        let last = newer.last().map_or(newest, |trust| trust);
+        let key = layout::trust(last.version + 1);
+        let Some(object) = store.get(&key, MAX_BYTES as u64)? else { return Ok(newer) };
+        let next = verify::next_trust(&object.bytes, &last.trusted_keys(), site, now);
+        newer.push(next.map_err(|refusal| Error::refusal("verifying", store.url(&key), &refusal))?);
+    }
+}
+
+/// The keys of each trust document, in order.
+#[must_use]
+pub fn keys(chain: &[TrustFile]) -> Vec<TrustedKeys> {
+    chain.iter().map(|file| file.trust.trusted_keys()).collect()
+}
+
+/// Whether a node that boots now would take the manifest.
+///
+/// # Errors
+/// The node's refusal.
+pub fn admit_new(
+    manifest: &Verified<Manifest>,
+    trust: &Trust,
+    now: Timestamp,
+) -> std::result::Result<(), Refusal> {
+    let floor = Floor {
+        seen: None,
+        bootstrap: 0,
+        trust: trust.min_serial.get(&manifest.environment).copied().unwrap_or(0),
+        trust_version: trust.version,
+        agent: Version::parse(env!("CARGO_PKG_VERSION")).unwrap_or(manifest.agent.minimum),
+        now,
+    };
+    admit(manifest, &floor)
+}
+
+/// The bytes of a pack, at most as many as its line of the manifest says.
+///
+/// # Errors
+/// When the store does not have it, or has more under its name.
+pub fn pack(store: &Store, pack: &Pack) -> Result<Vec<u8>> {
+    let key = layout::pack(&pack.sha256);
+    match store.get(&key, pack.size)? {
+        Some(object) => Ok(object.bytes),
+        None => Err(Error::refused(format!(
+            "reading {}: the manifest names it, and it is not there",
+            store.url(&key)
+        ))
+        .hint("`stringless publish --force` brings back what is missing")),
+    }
+}
+
+fn foreign(url: &str, site: &Name, refusal: &Refusal) -> Error {
+    let error = Error::refusal("verifying", url, refusal);
+    match refusal {
+        Refusal::Foreign { what: "site", found, .. } => error.hint(format!(
+            "the store belongs to site `{found}`, this is `{site}`: give each site a bucket or prefix of its own"
+        )),
+        Refusal::Signatures { .. } => {
+            error.hint("is `trust/` of the newest version? If nobody here signed it, the store was tampered with")
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,123 @@
+//! Keys for S3: from the usual variables, or from the shared credentials file and its profiles.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use agent_core::sigv4::Credentials;
+
+use crate::error::{Error, Result};
+
+/// The keys to publish with.
+///
+/// `AWS_ACCESS_KEY_ID` and its companions count first, then the profile `AWS_PROFILE` (or `default`) in
+/// `AWS_SHARED_CREDENTIALS_FILE` (or `~/.aws/credentials`), then the same profile in `AWS_CONFIG_FILE`
+/// (or `~/.aws/config`).
+///
+/// # Errors
+/// When there are none, or only half of a pair.
+pub fn find() -> Result<Credentials> {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(access_key_id), Some(secret_access_key)) => {
+            let session_token = variable("AWS_SESSION_TOKEN");
+            return Ok(Credentials { access_key_id, secret_access_key, session_token });
+        }
+        (None, None) => {}
+        (Some(_), None) => return Err(half("AWS_SECRET_ACCESS_KEY")),
+        (None, Some(_)) => return Err(half("AWS_ACCESS_KEY_ID")),
+    }
+    let profile = variable("AWS_PROFILE").or(variable("AWS_DEFAULT_PROFILE"));
+    let home = || env::home_dir().unwrap_or_default().join(".aws");
+    let file = |name, default| variable(name).map_or_else(|| home().join(default), PathBuf::from);
+    let shared = file("AWS_SHARED_CREDENTIALS_FILE", "credentials");
+    let config = file("AWS_CONFIG_FILE", "config");
+    let name = profile.as_deref().unwrap_or("default");
+    for (path, section) in [(&shared, name.to_owned()), (&config, config_section(name))] {
+        let Ok(text) = fs::read_to_string(path) else { continue };
+        if let Some(found) = keys_of(&parse(&text), &section) {
+            return found.map_err(|missing| {
+                Error::configuration(format!(
+                    "reading profile `{name}` of `{}`: no `{missing}`",
+                    path.display()
+                ))
+            });
+        }
+    }
+    Err(Error::configuration(format!(
+        "looking for S3 keys: none in the environment, and no profile `{name}` with keys in `{}`",
+        shared.display()
+    ))
+    .hint("set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `AWS_PROFILE`"))
+}
+
+type Sections = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Sections of `key = value` lines; what is indented below a key is a value of its own kind, and skipped.
+fn parse(text: &str) -> Sections {
+    let mut sections = Sections::new();
+    let mut section = String::new();
+    for line in text.lines() {
+        if line.starts_with([' ', '\t', '#', ';']) {
+            continue;
+        }
+        if let Some(name) = line.trim_end().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        } else if let Some((key, value)) = line.split_once('=') {
+            let keys = sections.entry(section.clone()).or_default();
+            keys.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
+        }
+    }
+    sections
+}
+
+/// The keys of a section: `None` when it has none at all, `Err` with the missing half.
+fn keys_of(sections: &Sections, section: &str) -> Option<std::result::Result<Credentials, &'static str>> {
+    let keys = sections.get(section)?;
+    match (keys.get("aws_access_key_id"), keys.get("aws_secret_access_key")) {
+        (None, None) => None,
+        (None, _) => Some(Err("aws_access_key_id")),
+        (_, None) => Some(Err("aws_secret_access_key")),
+        (Some(id), Some(secret)) => Some(Ok(Credentials {
+            access_key_id: id.clone(),
+            secret_access_key: secret.clone(),
+            session_token: keys.get("aws_session_token").cloned(),
+        })),
+    }
+}
+
+fn config_section(profile: &str) -> String {
+    if profile == "default" { profile.to_owned() } else { format!("profile {profile}") }
+}
+
+fn half(missing: &str) -> Error {
+    Error::configuration(format!("looking for S3 keys: `{missing}` is not set"))
+        .hint("set both `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or neither")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_profiles() {
+        let text = "# x\n[default]\naws_access_key_id = A\naws_secret_access_key=b/c+d=\n[ci]\n\
+            aws_access_key_id=C\naws_secret_access_key=d\naws_session_token=t\ns3 =\n  aws_access_key_id = no\n\
+            [profile other]\naws_access_key_id=E\naws_secret_access_key=f\n[half]\naws_access_key_id=x\n[none]\nregion=y\n";
+        let sections = parse(text);
+        let of = |name: &str| {
+            keys_of(&sections, name)
+                .map(|keys| keys.map(|k| (k.access_key_id, k.secret_access_key, k.session_token)))
+        };
+        let keys = |id: &str, secret: &str, token: Option<&str>| {
+            Some(Ok((id.into(), secret.into(), token.map(Into::into))))
+        };
+        assert_eq!(of("default"), keys("A", "b/c+d=", None));
+        assert_eq!(of("ci"), keys("C", "d", Some("t")));
+        assert_eq!(of(&config_section("other")), keys("E", "f", None));
+        assert_eq!(of("half"), Some(Err("aws_secret_access_key")));
+        assert_eq!(of("none"), None);
+        assert_eq!(of("missing"), None);
+    }
+}

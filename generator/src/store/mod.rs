@@ -1,0 +1,118 @@
+//! Stores: a folder, a web server, an S3 bucket, behind one set of verbs.
+
+pub mod credentials;
+mod file;
+pub mod http;
+mod s3;
+mod web;
+
+use agent_core::store::{Store as Address, StoreSettings};
+
+pub use self::s3::S3Store;
+use crate::error::{Error, Result};
+
+/// An opened store.
+#[derive(Debug)]
+pub enum Store {
+    /// A folder.
+    File(file::FileStore),
+    /// A web server; read only.
+    Web(web::WebStore),
+    /// An S3 bucket.
+    S3(S3Store),
+}
+
+/// An object that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// The store's validator for it.
+    pub etag: Option<String>,
+}
+
+/// When a write counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition<'a> {
+    /// Only when there is no such object: `If-None-Match: *`.
+    Absent,
+    /// Only when the object is still that one: `If-Match`.
+    Unchanged(&'a str),
+}
+
+/// How a conditional write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Put {
+    /// The object is now the one given.
+    Written,
+    /// The condition did not hold; nothing was written.
+    NotHeld,
+}
+
+impl Store {
+    /// Opens the store that `settings` describe; `ca` is PEM text of further authorities.
+    ///
+    /// # Errors
+    /// When the settings are not understood, or keys for S3 are missing.
+    pub fn open(settings: &StoreSettings, ca: Option<&[u8]>) -> Result<Self> {
+        let address = settings.parse().map_err(|e| Error::configuration(format!("opening {e}")))?;
+        Ok(match address {
+            Address::File { root } => Self::File(file::FileStore::new(root.into())),
+            Address::Web { base } => Self::Web(web::WebStore::new(base, http::Http::new(ca)?)),
+            Address::S3(bucket) => {
+                let keys = credentials::find()?;
+                Self::S3(S3Store::new(bucket, keys, http::Http::new(ca)?))
+            }
+        })
+    }
+
+    /// Reads an object of at most `cap` bytes; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store does not answer as it should, or the object is larger.
+    pub fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
+        match self {
+            Self::File(store) => store.get(key, cap),
+            Self::Web(store) => store.get(key, cap),
+            Self::S3(store) => store.get(key, cap),
+        }
+    }
+
+    /// Whether there is an object at `key`, of `size` bytes.
+    ///
+    /// # Errors
+    /// When the store does not answer as it should.
+    pub fn holds(&self, key: &str, size: u64) -> Result<bool> {
+        match self {
+            Self::File(store) => store.holds(key, size),
+            Self::Web(store) => store.holds(key, size),
+            Self::S3(store) => store.holds(key, size),
+        }
+    }
+
+    /// Writes an object whole, if the condition holds.
+    ///
+    /// # Errors
+    /// When the store does not answer as it should, or cannot be written.
+    pub fn put(&self, key: &str, bytes: &[u8], condition: Condition<'_>) -> Result<Put> {
+        match self {
+            Self::File(store) => store.put(key, bytes, condition),
+            Self::Web(store) => {
+                Err(Error::configuration(format!("writing `{}`: a web server is only read", store.url(key)))
+                    .hint("the first of `stores` is published to: it must be `s3://` or `file://`"))
+            }
+            Self::S3(store) => store.put(key, bytes, condition),
+        }
+    }
+
+    /// The address of the object at `key`, for messages.
+    #[must_use]
+    pub fn url(&self, key: &str) -> String {
+        match self {
+            Self::File(store) => store.path(key).display().to_string(),
+            Self::Web(store) => store.url(key),
+            Self::S3(store) => store.url(key),
+        }
+    }
+}

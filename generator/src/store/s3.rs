@@ -1,0 +1,201 @@
+//! An S3 bucket as a store: requests signed by `aws-sigv4`, writes conditional.
+
+use std::time::{Duration, SystemTime};
+
+use agent_core::hash::Sha256;
+use agent_core::sigv4::Credentials;
+use agent_core::store::Bucket;
+use aws_credential_types::Credentials as AwsCredentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+    SigningParams, SigningSettings, UriPathNormalizationMode, sign,
+};
+use aws_sigv4::sign::v4;
+use ureq::http::Method;
+
+use super::http::{Answer, Call, Http};
+use super::{Condition, Object, Put};
+use crate::error::{Error, Result};
+
+/// A bucket with the keys to it.
+#[derive(Debug)]
+pub struct S3Store {
+    bucket: Bucket,
+    keys: Credentials,
+    http: Http,
+}
+
+impl S3Store {
+    pub(super) fn new(bucket: Bucket, keys: Credentials, http: Http) -> Self {
+        Self { bucket, keys, http }
+    }
+
+    pub(super) fn url(&self, key: &str) -> String {
+        self.bucket.url(key)
+    }
+
+    pub(super) fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
+        let answer = self.ask(Method::GET, key, &[], None, cap.max(ERROR_CAP))?;
+        let url = self.url(key);
+        match answer.status {
+            200 if answer.cut || answer.body.len() as u64 > cap => {
+                Err(Error::refused(format!("reading {url}: larger than {cap} bytes")))
+            }
+            200 => {
+                let etag = answer.header("etag").map(ToOwned::to_owned);
+                Ok(Some(Object { bytes: answer.body, etag }))
+            }
+            404 if code(&answer) != "NoSuchBucket" => Ok(None),
+            _ => Err(self.explain("reading", &url, &answer)),
+        }
+    }
+
+    pub(super) fn holds(&self, key: &str, size: u64) -> Result<bool> {
+        let answer = self.ask(Method::HEAD, key, &[], None, 0)?;
+        match answer.status {
+            200 => Ok(answer.header("content-length").is_none_or(|length| length == size.to_string())),
+            404 => Ok(false),
+            // A HEAD has no body that says why; a GET does.
+            _ => Ok(self.get(key, size)?.is_some_and(|object| object.bytes.len() as u64 == size)),
+        }
+    }
+
+    pub(super) fn put(&self, key: &str, bytes: &[u8], condition: Condition<'_>) -> Result<Put> {
+        let header = match condition {
+            Condition::Absent => ("if-none-match", "*"),
+            Condition::Unchanged(etag) => ("if-match", etag),
+        };
+        let answer = self.ask(Method::PUT, key, bytes, Some(header), ERROR_CAP)?;
+        match answer.status {
+            200 | 201 | 204 => Ok(Put::Written),
+            409 | 412 => Ok(Put::NotHeld),
+            _ => Err(self.explain("writing", &self.url(key), &answer)),
+        }
+    }
+
+    /// A URL that reads the object for `lifetime`, at most seven days, without keys.
+    ///
+    /// # Errors
+    /// When the request cannot be signed.
+    pub fn presign(&self, key: &str, lifetime: Duration, now: SystemTime) -> Result<String> {
+        let mut settings = settings();
+        settings.signature_location = SignatureLocation::QueryParams;
+        settings.expires_in = Some(lifetime.min(MAX_PRESIGNED));
+        settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
+        let url = self.url(key);
+        let request = SignableRequest::new("GET", &url, std::iter::empty(), SignableBody::UnsignedPayload);
+        let (_, query) = self.sign(request, settings, now, &url)?;
+        let query: Vec<String> = query
+            .iter()
+            .map(|(name, value)| {
+                format!("{name}={}", agent_core::sigv4::encode_path(value).replace('/', "%2F"))
+            })
+            .collect();
+        Ok(format!("{url}?{}", query.join("&")))
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        key: &str,
+        body: &[u8],
+        condition: Option<(&str, &str)>,
+        cap: u64,
+    ) -> Result<Answer> {
+        let url = self.url(key);
+        let hash = Sha256::of(body).to_string();
+        self.http.send(&url, cap, || {
+            let extra = condition.into_iter();
+            let body_of = SignableBody::Precomputed(hash.clone());
+            let request = SignableRequest::new(method.as_str(), &url, extra.clone(), body_of);
+            let (signed, _) = self.sign(request, settings(), SystemTime::now(), &url)?;
+            let mut headers: Vec<(String, String)> =
+                extra.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            headers.extend(signed);
+            Ok(Call { method: method.clone(), headers, body })
+        })
+    }
+
+    fn sign(
+        &self,
+        request: std::result::Result<SignableRequest<'_>, aws_sigv4::http_request::SigningError>,
+        settings: SigningSettings,
+        now: SystemTime,
+        url: &str,
+    ) -> Result<(Vec<(String, String)>, Vec<(String, String)>)> {
+        let failed =
+            |e: &dyn std::fmt::Display| Error::temporary(format!("signing the request for {url}: {e}"));
+        let keys = &self.keys;
+        let token = keys.session_token.clone();
+        let identity =
+            AwsCredentials::new(&keys.access_key_id, &keys.secret_access_key, token, None, "stringless")
+                .into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.bucket.region)
+            .name("s3")
+            .time(now)
+            .settings(settings)
+            .build()
+            .map_err(|e| failed(&e))?;
+        let request = request.map_err(|e| failed(&e))?;
+        let output = sign(request, &SigningParams::V4(params)).map_err(|e| failed(&e))?;
+        let (headers, query) = output.into_parts().0.into_parts();
+        let headers = headers.iter().map(|h| (h.name().to_owned(), h.value().to_owned())).collect();
+        let query = query.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned())).collect();
+        Ok((headers, query))
+    }
+
+    fn explain(&self, doing: &str, url: &str, answer: &Answer) -> Error {
+        let code = code(answer);
+        let (id, region) = (&self.keys.access_key_id, &self.bucket.region);
+        let told =
+            if code.is_empty() { answer.status.to_string() } else { format!("{} {code}", answer.status) };
+        let error = |cause: &str| format!("{doing} {url}: the store answered {told}{cause}");
+        let elsewhere = answer.header("x-amz-bucket-region").filter(|there| there != region);
+        if let Some(there) = elsewhere {
+            return Error::configuration(error(&format!(": the bucket is in region `{there}`")))
+                .hint(format!("`region: {there}` in the store of the site file; it is `{region}` now"));
+        }
+        match (answer.status, code.as_str()) {
+            (404, _) => Error::configuration(error(": there is no such bucket"))
+                .hint("check the bucket's name, `endpoint` and `style` in the site file"),
+            (301 | 307 | 308, _) => Error::configuration(error(": the bucket is at another address"))
+                .hint(format!("check `region` (`{region}` now), `endpoint` and `style` in the site file")),
+            (_, "InvalidAccessKeyId") => Error::configuration(error(&format!(": it does not know the key `{id}`")))
+                .hint("`AWS_ACCESS_KEY_ID`, or the profile of `AWS_PROFILE`, holds a key of another service or a deleted one"),
+            (_, "SignatureDoesNotMatch") => Error::configuration(error(&format!(": the signature of key `{id}` is wrong")))
+                .hint(format!("check `AWS_SECRET_ACCESS_KEY`, and the `region` (`{region}` now)")),
+            (400 | 403, "AuthorizationHeaderMalformed") => Error::configuration(error(&format!(": it is not in region `{region}`")))
+                .hint("set `region` of the store in the site file to the bucket's own"),
+            (_, "RequestTimeTooSkewed") => Error::temporary(error(": this machine's clock is off by more than 15 minutes"))
+                .hint("set the clock"),
+            (_, "ExpiredToken" | "InvalidToken") => Error::configuration(error(&format!(": the session of key `{id}` is over")))
+                .hint("fetch new temporary keys; `AWS_SESSION_TOKEN` belongs to them"),
+            (403, _) => Error::configuration(error(&format!(": key `{id}` may not do this")))
+                .hint(format!("it needs s3:GetObject, s3:PutObject and s3:ListBucket there; wrong `region` (`{region}` now) also ends so")),
+            (501, _) => Error::configuration(error(": it has no conditional writes"))
+                .hint("publishing needs `If-Match` and `If-None-Match`; use a service that has them"),
+            _ => Error::temporary(error("")),
+        }
+    }
+}
+
+fn settings() -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    settings
+}
+
+/// The `<Code>` of an error body.
+fn code(answer: &Answer) -> String {
+    let body = String::from_utf8_lossy(&answer.body);
+    let code =
+        body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
+    code.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(60).collect()
+}
+
+const ERROR_CAP: u64 = 64 * 1024;
+const MAX_PRESIGNED: Duration = Duration::from_secs(7 * 86_400);

@@ -1,0 +1,61 @@
+//! A web server as a store: read only, without credentials.
+
+use ureq::http::Method;
+
+use super::Object;
+use super::http::{Answer, Call, Http};
+use crate::error::{Error, Result};
+
+/// A web server.
+#[derive(Debug)]
+pub struct WebStore {
+    base: String,
+    http: Http,
+}
+
+impl WebStore {
+    pub(super) fn new(base: String, http: Http) -> Self {
+        Self { base, http }
+    }
+
+    pub(super) fn url(&self, key: &str) -> String {
+        format!("{}/{}", self.base, agent_core::sigv4::encode_path(key))
+    }
+
+    pub(super) fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
+        let answer = self.ask(Method::GET, key, cap)?;
+        let url = self.url(key);
+        match answer.status {
+            200 if answer.cut => Err(Error::refused(format!("reading {url}: larger than {cap} bytes"))),
+            200 => {
+                let etag = answer.header("etag").map(ToOwned::to_owned);
+                Ok(Some(Object { bytes: answer.body, etag }))
+            }
+            404 | 410 => Ok(None),
+            status => Err(odd("reading", &url, status, &answer)),
+        }
+    }
+
+    pub(super) fn holds(&self, key: &str, size: u64) -> Result<bool> {
+        let answer = self.ask(Method::HEAD, key, 0)?;
+        match answer.status {
+            200 => Ok(answer.header("content-length").is_none_or(|length| length == size.to_string())),
+            404 | 410 => Ok(false),
+            status => Err(odd("asking for", &self.url(key), status, &answer)),
+        }
+    }
+
+    fn ask(&self, method: Method, key: &str, cap: u64) -> Result<Answer> {
+        let headers = Vec::new();
+        let call = Call { method, headers, body: &[] };
+        self.http.send(&self.url(key), cap, || Ok(call.clone()))
+    }
+}
+
+fn odd(doing: &str, url: &str, status: u16, answer: &Answer) -> Error {
+    let error = Error::temporary(format!("{doing} {url}: the server answered {status}"));
+    match answer.header("location") {
+        Some(location) => error.hint(format!("it points to {location}: is the store's `url` right?")),
+        None => error,
+    }
+}

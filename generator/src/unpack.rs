@@ -1,0 +1,67 @@
+//! Pack bytes → its items, through the allow-list of the node. No IO.
+
+use std::io::Read;
+
+use agent_core::entry::{AllowList, Kind};
+use agent_core::hash::Sha256;
+use agent_core::pack::Pack;
+use agent_core::refusal::Refusal;
+use flate2::read::GzDecoder;
+use tar::{Archive, EntryType};
+
+use crate::bundle::{Item, ItemKind};
+
+/// Checks a pack against its line of the manifest as a node does, and hands out its items in order.
+///
+/// # Errors
+/// The [`Refusal`] of the first rule that is broken.
+pub fn each(pack: &Pack, bytes: &[u8], mut visit: impl FnMut(Item)) -> Result<(), Refusal> {
+    let path = || pack.path.clone();
+    if bytes.len() as u64 != pack.size {
+        return Err(Refusal::Size { path: path(), what: "bytes", expected: pack.size });
+    }
+    let found = Sha256::of(bytes);
+    if found != pack.sha256 {
+        return Err(Refusal::Hash { path: path(), found, expected: pack.sha256 });
+    }
+    let broken = |e: std::io::Error| Refusal::Invalid(format!("pack `{}`: {e}", pack.path));
+    let mut allowed = AllowList::new(pack);
+    let mut archive = Archive::new(GzDecoder::new(bytes));
+    for entry in archive.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| not_utf8(pack));
+        let mut name = text(&entry.path_bytes())?;
+        let mode = entry.header().mode().map_err(broken)?;
+        let kind = entry.header().entry_type();
+        let target = entry.link_name_bytes().map(|target| text(&target)).transpose()?.unwrap_or_default();
+        if kind == EntryType::Directory && name.ends_with('/') {
+            name.pop();
+        }
+        let claim = match kind {
+            EntryType::Regular => Kind::File { size: entry.size() },
+            EntryType::Directory => Kind::Directory,
+            EntryType::Symlink => Kind::Symlink { target: &target },
+            _ => Kind::Other,
+        };
+        let admitted = allowed.admit(&name, &claim, mode);
+        admitted.map_err(|entry| Refusal::Archive { path: path(), entry })?;
+        let kind = match kind {
+            EntryType::Directory => ItemKind::Folder,
+            EntryType::Symlink => ItemKind::Link { target },
+            _ => {
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content).map_err(broken)?;
+                ItemKind::File { executable: mode & 0o100 != 0, content }
+            }
+        };
+        visit(Item { path: name, kind });
+    }
+    allowed.finish().map_err(|what| {
+        let expected = if what == "files" { pack.files } else { pack.unpacked };
+        Refusal::Size { path: path(), what, expected }
+    })
+}
+
+fn not_utf8(pack: &Pack) -> Refusal {
+    Refusal::Invalid(format!("pack `{}`: a name is not UTF-8", pack.path))
+}

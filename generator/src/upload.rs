@@ -1,0 +1,122 @@
+//! Carries the steps of a publication out.
+
+use std::fs;
+
+use agent_core::json::MAX_BYTES;
+use agent_core::manifest::Manifest;
+use serde::Serialize;
+
+use crate::build::Build;
+use crate::error::{Error, Result};
+use crate::folder::TrustFile;
+use crate::progress::Progress;
+use crate::publish::Step;
+use crate::store::{Condition, Put, Store};
+
+/// A publication that is ready to be carried out.
+#[derive(Debug)]
+pub struct Upload<'a> {
+    /// Where to.
+    pub store: &'a Store,
+    /// The site's trust documents.
+    pub trust: &'a [TrustFile],
+    /// Where the packs lie.
+    pub build: &'a Build,
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// The manifest, signed.
+    pub signed: &'a [u8],
+    /// The validator of the pointer that it follows.
+    pub after: Option<&'a str>,
+}
+
+/// What was moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// Packs that were not there.
+    pub packs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// How an upload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uploaded {
+    /// Nodes see the release.
+    Done(Moved),
+    /// There is another manifest under this serial, of a publication that was cut off or is under way.
+    SerialTaken,
+}
+
+/// Writes what is missing, the pointer last.
+///
+/// # Errors
+/// When the store fails, or somebody else published in the meantime.
+pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<Uploaded> {
+    let mut moved = Moved::default();
+    let total = upload.manifest.packs.iter().map(|pack| pack.size).sum();
+    let bar = progress.bytes("uploading", total);
+    for step in steps {
+        let key = step.key(&upload.manifest.environment);
+        match step {
+            Step::Pack(pack) => {
+                if !upload.store.holds(&key, pack.size)? {
+                    let path = upload.build.file(pack);
+                    let bytes = fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
+                    if upload.store.put(&key, &bytes, Condition::Absent)? == Put::NotHeld
+                        && !upload.store.holds(&key, pack.size)?
+                    {
+                        return Err(taken(upload.store, &key, "packs are named by their hash"));
+                    }
+                    moved.packs += 1;
+                    moved.bytes += pack.size;
+                }
+                bar.inc(pack.size);
+            }
+            Step::Trust(version) => put_trust(upload, *version, &key)?,
+            Step::History(_) => {
+                if !put_same(upload.store, &key, upload.signed)? {
+                    return Ok(Uploaded::SerialTaken);
+                }
+            }
+            Step::Pointer => {
+                let condition = upload.after.map_or(Condition::Absent, Condition::Unchanged);
+                if upload.store.put(&key, upload.signed, condition)? == Put::NotHeld {
+                    return Err(overtaken(upload.store, &key));
+                }
+            }
+        }
+    }
+    bar.finish_and_clear();
+    Ok(Uploaded::Done(moved))
+}
+
+fn put_trust(upload: &Upload<'_>, version: u64, key: &str) -> Result<()> {
+    let file = upload.trust.iter().find(|file| file.trust.version == version);
+    let bytes = file.map(|file| file.bytes.as_slice()).unwrap_or_default();
+    if put_same(upload.store, key, bytes)? {
+        return Ok(());
+    }
+    Err(taken(upload.store, key, "a trust version never changes")
+        .hint("is `trust/` beside the site file that of this site, at its newest?"))
+}
+
+/// Writes an immutable object; false when there is another one in its place.
+fn put_same(store: &Store, key: &str, bytes: &[u8]) -> Result<bool> {
+    if let Some(there) = store.get(key, MAX_BYTES as u64)? {
+        return Ok(there.bytes == bytes);
+    }
+    if store.put(key, bytes, Condition::Absent)? == Put::Written {
+        return Ok(true);
+    }
+    Ok(store.get(key, MAX_BYTES as u64)?.is_some_and(|there| there.bytes == bytes))
+}
+
+fn taken(store: &Store, key: &str, why: &str) -> Error {
+    Error::refused(format!("writing {}: something else is there already, and {why}", store.url(key)))
+}
+
+fn overtaken(store: &Store, key: &str) -> Error {
+    Error::temporary(format!("writing {}: another publisher was faster", store.url(key)))
+        .hint("look at what it published with `stringless diff`, then publish again")
+}
