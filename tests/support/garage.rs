@@ -64,7 +64,7 @@ impl Garage {
         command.args(["server", "--single-node", "--default-bucket"]);
         command.env("GARAGE_CONFIG_FILE", folder.path().join("garage.toml"));
         command.env("GARAGE_DEFAULT_ACCESS_KEY", &writer.id).env("GARAGE_DEFAULT_SECRET_KEY", &writer.secret);
-        command.env("GARAGE_DEFAULT_BUCKET", BUCKET);
+        command.env("GARAGE_DEFAULT_BUCKET", BUCKET).env("NO_COLOR", "1");
         let running = Running::start(&mut command, &folder.path().join("log"));
         let mut garage = Self { writer, reader, net: net.clone(), port, program, folder, running };
         garage.wait();
@@ -86,6 +86,14 @@ impl Garage {
     /// What the server has printed.
     pub fn log(&self) -> String {
         self.running.log()
+    }
+
+    /// Every request so far, in order, as `(key ID) METHOD PATH`, without the key for an unsigned one.
+    pub fn requests(&self) -> Vec<String> {
+        let log = self.log();
+        let told = log.lines().filter_map(|line| line.split_once("generic_server: ")?.1.split_once(' '));
+        // Beside the requests stand the refusals, which begin with their status.
+        told.filter(|(client, _)| client.contains(':')).map(|(_, request)| request.to_owned()).collect()
     }
 
     /// Sends a request for `path` in the bucket, signed by curl and not by the code under test, and
@@ -155,6 +163,8 @@ mod tests {
         assert_eq!(garage.curl(&garage.reader, "b", &put).0, 403);
         let forged = Key { secret: hex(32), ..garage.reader.clone() };
         assert_eq!(garage.curl(&forged, "a", &[]).0, 403);
+        let last = format!("(key {}) GET /{BUCKET}/a", garage.reader.id);
+        assert_eq!(garage.requests().last(), Some(&last));
     }
 
     #[test]

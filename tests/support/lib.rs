@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 pub mod agent;
+pub mod forge;
 pub mod garage;
 pub mod http;
 pub mod imds;
@@ -14,5 +15,6 @@ pub mod process;
 pub mod proxy;
 pub mod random;
 pub mod server;
+pub mod site;
 pub mod tls;
 pub mod tools;

@@ -8,7 +8,7 @@ packages='musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-stati
 # shells that refuse what is not POSIX, and one that small systems really have
 packages="$packages dash posh yash busybox shellcheck"
 # peers: signatures, TLS, machines, engine
-packages="$packages minisign openssl stunnel4 curl wget ca-certificates jq"
+packages="$packages minisign openssl stunnel4 curl wget ca-certificates jq time"
 packages="$packages iproute2 systemd-container mmdebstrap debian-archive-keyring puppet-agent"
 
 missing=
