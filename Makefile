@@ -14,6 +14,7 @@ export STRINGLESS_VECTORS := $(abspath $(or $(STRINGLESS_VECTORS),../shared/vect
 export GENERATOR_BIN := $(TARGET_DIR)/release/stringless
 export AGENT_BIN := $(TARGET_DIR)/agents/x86_64-unknown-linux-musl/stringless-agent
 export AGENT_BIN_AARCH64 := $(TARGET_DIR)/agents/aarch64-unknown-linux-musl/stringless-agent
+export AGENT_CHECKPOINTS_BIN := $(TARGET_DIR)/agents/checkpoints/stringless-agent
 # The C compiler and linker of the one target that is foreign to this machine.
 export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= aarch64-linux-gnu-gcc
@@ -29,7 +30,7 @@ demo: build agents ## one site, one node, one change: the whole way on this mach
 
 .PHONY: test
 test: export CI = 1
-test: setup lint build agents ## everything: set-up, lint, builds, unit and end-to-end tests
+test: setup lint build agents checkpoints ## everything: set-up, lint, builds, unit and end-to-end tests
 	.ci/agent $(TARGET_DIR) $(NODE_TARGETS)
 	$(CARGO) test --workspace --locked
 
@@ -48,6 +49,11 @@ agents: ## the agent, one static file per node target: target/agents/*/stringles
 		install -D -m 0755 $(TARGET_DIR)/$$target/agent/stringless-agent $(TARGET_DIR)/agents/$$target/stringless-agent || exit 1; \
 	done
 
+.PHONY: checkpoints
+checkpoints: ## the agent that a test can kill at a named point
+	$(CARGO) build --locked --package agent --features checkpoints
+	install -D -m 0755 $(TARGET_DIR)/debug/stringless-agent $(AGENT_CHECKPOINTS_BIN)
+
 .PHONY: setup
 setup: ## bring the compilers and the tests' peers (root; cached)
 	tests/tools/setup.sh
@@ -63,7 +69,7 @@ lint: ## format, clippy, licences and bans, shellcheck, file length
 	$(CARGO_DENY) --log-level error --manifest-path agent/Cargo.toml --config .ci/deny-agent.toml check bans
 
 .PHONY: e2e
-e2e: setup build agents ## the end-to-end tests alone; one of them: make e2e T=s3
+e2e: setup build agents checkpoints ## the end-to-end tests alone; one of them: make e2e T=s3
 	$(CARGO) test --locked --package e2e $(if $(T),--test $(T)) -- --nocapture
 
 .PHONY: golden

@@ -53,7 +53,6 @@ impl Run {
     ///
     /// # Panics
     /// When it did not: with all that it printed.
-    #[must_use]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "exit status\n{}{}", self.out, self.err);
         self

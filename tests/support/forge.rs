@@ -1,0 +1,226 @@
+//! A publisher that can lie: it makes a bucket by hand, so that a test may sign what the generator
+//! never would.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use agent_core::document::Document;
+use agent_core::hash::Sha256;
+use agent_core::key::PublicKey;
+use agent_core::manifest::{AgentPin, Apply, Engine, FORMAT, Manifest, ManifestType, ScriptEngine, Source};
+use agent_core::name::Name;
+use agent_core::pack::Pack;
+use agent_core::time::Timestamp;
+use agent_core::version::Version;
+use agent_core::{json, layout};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use minisign::KeyPair;
+use serde_json::{Value, json};
+
+/// A bucket in a folder, and the key that signs for its site.
+#[derive(Debug)]
+pub struct Forge {
+    folder: tempfile::TempDir,
+    /// Signs for the site.
+    pub key: KeyPair,
+}
+
+/// An archive entry: name, type, mode, content or link target.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// As it will stand in the archive, unchecked.
+    pub name: &'a str,
+    /// The tar type: `b'0'` a file, `b'5'` a folder, `b'2'` a symbolic link, `b'1'` a hard link …
+    pub kind: u8,
+    /// Permission bits.
+    pub mode: u32,
+    /// A file's content, or a link's target.
+    pub content: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// A file.
+    pub fn file(name: &'a str, mode: u32, content: &'a str) -> Self {
+        Self { name, kind: b'0', mode, content: content.as_bytes() }
+    }
+
+    /// A folder.
+    pub fn folder(name: &'a str) -> Self {
+        Self { name, kind: b'5', mode: 0o755, content: b"" }
+    }
+
+    /// A link of a kind.
+    pub fn link(name: &'a str, kind: u8, target: &'a str) -> Self {
+        Self { name, kind, mode: 0o777, content: target.as_bytes() }
+    }
+}
+
+impl Default for Forge {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Forge {
+    /// An empty bucket of site `example` with a fresh key.
+    pub fn new() -> Self {
+        let key = KeyPair::generate_unencrypted_keypair().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), key }
+    }
+
+    /// The bucket's folder.
+    pub fn bucket(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts an object into the bucket.
+    pub fn put(&self, key: &str, bytes: &[u8]) {
+        let path = self.bucket().join(key);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // A new inode, so that a conditional read of the folder sees the change.
+        let next = path.with_extension("next");
+        fs::write(&next, bytes).unwrap();
+        fs::rename(next, path).unwrap();
+    }
+
+    /// Makes and stores a pack of these entries, truthfully described.
+    pub fn pack(&self, path: &str, entries: &[Entry<'_>]) -> Pack {
+        let unpacked =
+            entries.iter().filter(|entry| entry.kind == b'0').map(|entry| entry.content.len()).sum::<usize>();
+        let pack = describe(path, &gzip(&tar(entries)), unpacked as u64, entries.len() as u64);
+        self.put(&layout::pack(&pack.sha256), &gzip(&tar(entries)));
+        pack
+    }
+
+    /// Stores these bytes as a pack, described as told.
+    pub fn raw_pack(&self, path: &str, bytes: &[u8], unpacked: u64, files: u64) -> Pack {
+        let pack = describe(path, bytes, unpacked, files);
+        self.put(&layout::pack(&pack.sha256), bytes);
+        pack
+    }
+
+    /// A pack with an executable `apply` of this shell text.
+    pub fn script(&self, text: &str) -> Pack {
+        self.pack("", &[Entry::file("apply", 0o755, &format!("#!/bin/sh\nset -eu\n{text}\n"))])
+    }
+
+    /// The manifest of a release of `production` with the `script` engine.
+    pub fn manifest(&self, serial: u64, packs: Vec<Pack>) -> Manifest {
+        let version = Version::parse("0.1.0").unwrap();
+        Manifest {
+            kind: ManifestType::Manifest,
+            format: FORMAT,
+            site: name("example"),
+            environment: name("production"),
+            serial,
+            trust_version: 1,
+            created: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
+            expires: None,
+            agent: AgentPin { minimum: version, version, targets: Default::default() },
+            apply: Apply {
+                engine: Engine::Script(ScriptEngine { run: "apply".into() }),
+                timeout: 60,
+                reapply: None,
+            },
+            packs,
+            source: Source { tool: "forge".into(), commit: None, dirty: false },
+        }
+    }
+
+    /// Signs `manifest` with the site's key and moves the pointer to it.
+    pub fn publish(&self, manifest: &Manifest) {
+        self.publish_by(&self.key, manifest);
+    }
+
+    /// The same, signed by this key.
+    pub fn publish_by(&self, key: &KeyPair, manifest: &Manifest) {
+        let document = sign(&[key], &json::write(manifest), &manifest.comment());
+        self.put(&layout::manifest(&manifest.environment), &document);
+    }
+
+    /// One release: a script that writes `text` below `$OUT`.
+    pub fn release(&self, serial: u64, text: &str) -> Manifest {
+        let script = self.script(&format!("echo '{text}' >\"$OUT/applied\"; echo applied {text}"));
+        let manifest = self.manifest(serial, vec![script]);
+        self.publish(&manifest);
+        manifest
+    }
+
+    /// The `agent.json` of a node that follows this bucket at `store`.
+    pub fn config(&self, store: &str) -> Value {
+        json!({
+            "format": 1,
+            "rendered": "2026-11-20T18:00:00Z",
+            "layers": [{
+                "site": "example",
+                "environment": "production",
+                "min_serial": 1,
+                "interval": 10,
+                "splay": 0,
+                "trust": {"version": 1, "threshold": 1, "keys": [self.key.pk.to_base64()]},
+                "stores": [{"url": store}],
+            }],
+        })
+    }
+
+    /// The `file://` address of the bucket.
+    pub fn url(&self) -> String {
+        format!("file://{}", self.bucket().display())
+    }
+}
+
+/// A signed document.
+pub fn sign(keys: &[&KeyPair], payload: &[u8], comment: &str) -> Vec<u8> {
+    let block = |key: &&KeyPair| {
+        let signed =
+            minisign::sign(Some(&key.pk), &key.sk, Cursor::new(payload), Some(comment), Some("forge"));
+        signed.unwrap().into_string()
+    };
+    Document::assemble(&keys.iter().map(block).collect::<Vec<_>>(), payload)
+}
+
+/// The key in the form of the formats.
+pub fn public(key: &KeyPair) -> PublicKey {
+    PublicKey::parse(&key.pk.to_base64()).unwrap()
+}
+
+/// A name of the formats.
+pub fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+/// An uncompressed archive with exactly these names: the usual builder refuses the odd ones.
+pub fn tar(entries: &[Entry<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in entries {
+        let content: &[u8] = if entry.kind == b'0' { entry.content } else { b"" };
+        let mut header = tar::Header::new_ustar();
+        let old = header.as_old_mut();
+        old.name[..entry.name.len()].copy_from_slice(entry.name.as_bytes());
+        old.linkflag = [entry.kind];
+        if matches!(entry.kind, b'1' | b'2') {
+            old.linkname[..entry.content.len()].copy_from_slice(entry.content);
+        }
+        header.set_mode(entry.mode);
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(content);
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+    }
+    bytes.resize(bytes.len() + 1024, 0);
+    bytes
+}
+
+/// Compressed as a pack is.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn describe(path: &str, bytes: &[u8], unpacked: u64, files: u64) -> Pack {
+    Pack { path: path.into(), sha256: Sha256::of(bytes), size: bytes.len() as u64, unpacked, files }
+}
