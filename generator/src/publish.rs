@@ -95,8 +95,8 @@ pub fn steps(manifest: &Manifest, published: Option<&Manifest>) -> Vec<Step> {
     let mut packs: Vec<&Pack> = manifest.packs.iter().collect();
     // Those that are surely new first; the others are only asked for.
     packs.sort_by_key(|pack| known(pack));
-    let mut steps: Vec<Step> = packs.into_iter().cloned().map(Step::Pack).collect();
-    steps.extend((1..=manifest.trust_version).map(Step::Trust));
+    let mut steps: Vec<Step> = (1..=manifest.trust_version).map(Step::Trust).collect();
+    steps.extend(packs.into_iter().cloned().map(Step::Pack));
     steps.push(Step::History(manifest.serial));
     steps.push(Step::Pointer);
     steps
@@ -239,7 +239,7 @@ mod tests {
         let (first, _) = sign(decide(wanted("a"), None, &trust(2, None), NOW, false).unwrap());
         let steps = steps(&first, None);
         let expected =
-            [Step::Pack(pack("a")), Step::Trust(1), Step::Trust(2), Step::History(1), Step::Pointer];
+            [Step::Trust(1), Step::Trust(2), Step::Pack(pack("a")), Step::History(1), Step::Pointer];
         assert_eq!(steps, expected);
     }
 }

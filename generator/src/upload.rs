@@ -3,10 +3,12 @@
 use std::fs;
 
 use agent_core::json::MAX_BYTES;
+use agent_core::layout;
 use agent_core::manifest::Manifest;
 use serde::Serialize;
 
 use crate::build::Build;
+use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::folder::TrustFile;
 use crate::progress::Progress;
@@ -37,6 +39,8 @@ pub struct Moved {
     pub packs: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Whether a claim stood in for conditional writes, which the store does not heed.
+    pub claimed: bool,
 }
 
 /// How an upload ended.
@@ -56,6 +60,7 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
     let mut moved = Moved::default();
     let total = upload.manifest.packs.iter().map(|pack| pack.size).sum();
     let bar = progress.bytes("uploading", total);
+    let mut claim = None;
     for step in steps {
         let key = step.key(&upload.manifest.environment);
         match step {
@@ -75,11 +80,16 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
             }
             Step::Trust(version) => put_trust(upload, *version, &key)?,
             Step::History(_) => {
+                claim = claim_if_needed(upload)?;
+                moved.claimed = claim.is_some();
                 if !put_same(upload.store, &key, upload.signed)? {
                     return Ok(Uploaded::SerialTaken);
                 }
             }
             Step::Pointer => {
+                if claim.is_some() {
+                    still_the_same(upload, &key)?;
+                }
                 let condition = upload.after.map_or(Condition::Absent, Condition::Unchanged);
                 if upload.store.put(&key, upload.signed, condition)? == Put::NotHeld {
                     return Err(overtaken(upload.store, &key));
@@ -89,6 +99,21 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
     }
     bar.finish_and_clear();
     Ok(Uploaded::Done(moved))
+}
+
+/// Where the store does not heed conditions, publishers take turns by a claim.
+fn claim_if_needed<'a>(upload: &Upload<'a>) -> Result<Option<Claim<'a>>> {
+    let Some(newest) = upload.trust.last() else { return Ok(None) };
+    if upload.store.heeds_conditions(&layout::trust(newest.trust.version), &newest.bytes)? {
+        return Ok(None);
+    }
+    Claim::take(upload.store, &upload.manifest.environment).map(Some)
+}
+
+/// Under a claim: whether the pointer is still the one that the manifest follows.
+fn still_the_same(upload: &Upload<'_>, key: &str) -> Result<()> {
+    let now = upload.store.get(key, MAX_BYTES as u64)?.and_then(|object| object.etag);
+    if now.as_deref() == upload.after { Ok(()) } else { Err(overtaken(upload.store, key)) }
 }
 
 fn put_trust(upload: &Upload<'_>, version: u64, key: &str) -> Result<()> {

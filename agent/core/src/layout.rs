@@ -25,6 +25,12 @@ pub fn history(environment: &Name, serial: u64) -> String {
     format!("env/{environment}/history/{serial}")
 }
 
+/// The claim of a publisher, in stores without conditional writes. Nodes never read it.
+#[must_use]
+pub fn claim(environment: &Name) -> String {
+    format!("env/{environment}/claim")
+}
+
 /// A pack; immutable.
 #[must_use]
 pub fn pack(sha256: &Sha256) -> String {

@@ -163,6 +163,11 @@ fn told(
     reasons: Vec<&'static str>,
     moved: Option<Moved>,
 ) -> Result<u8> {
+    if moved.is_some_and(|moved| moved.claimed) {
+        print::note(
+            "warning: the store does not heed `If-Match`; publishers took turns by a claim, which is weaker",
+        );
+    }
     if args.json {
         return report(site, manifest, moved.is_some(), reasons, moved.unwrap_or_default());
     }

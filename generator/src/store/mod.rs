@@ -106,6 +106,36 @@ impl Store {
         }
     }
 
+    /// Whether conditions count here: some S3 services write whatever is asked.
+    ///
+    /// Asks by writing `bytes` again over the object at `key`, which holds them already, on conditions
+    /// that do not hold.
+    ///
+    /// # Errors
+    /// When the store does not answer as it should.
+    pub fn heeds_conditions(&self, key: &str, bytes: &[u8]) -> Result<bool> {
+        match self {
+            Self::File(_) | Self::Web(_) => Ok(true),
+            Self::S3(store) => Ok(store.put(key, bytes, Condition::Absent)? == Put::NotHeld
+                && store.put(key, bytes, Condition::Unchanged(NO_ETAG))? == Put::NotHeld),
+        }
+    }
+
+    /// Writes an object whatever is there.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::S3(store) => store.replace(key, bytes),
+            Self::File(_) | Self::Web(_) => {
+                let now = self.get(key, u64::MAX - 1)?.and_then(|object| object.etag);
+                let condition = now.as_deref().map_or(Condition::Absent, Condition::Unchanged);
+                self.put(key, bytes, condition).map(drop)
+            }
+        }
+    }
+
     /// The address of the object at `key`, for messages.
     #[must_use]
     pub fn url(&self, key: &str) -> String {
@@ -116,3 +146,6 @@ impl Store {
         }
     }
 }
+
+/// A validator that no object has.
+const NO_ETAG: &str = "\"00000000000000000000000000000000\"";

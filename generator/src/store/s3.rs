@@ -69,6 +69,16 @@ impl S3Store {
         match answer.status {
             200 | 201 | 204 => Ok(Put::Written),
             409 | 412 => Ok(Put::NotHeld),
+            // It has no conditional writes: as if it did not heed them.
+            501 => self.replace(key, bytes).map(|()| Put::Written),
+            _ => Err(self.explain("writing", &self.url(key), &answer)),
+        }
+    }
+
+    pub(super) fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
+        let answer = self.ask(Method::PUT, key, bytes, None, ERROR_CAP)?;
+        match answer.status {
+            200 | 201 | 204 => Ok(()),
             _ => Err(self.explain("writing", &self.url(key), &answer)),
         }
     }
@@ -174,8 +184,6 @@ impl S3Store {
                 .hint("fetch new temporary keys; `AWS_SESSION_TOKEN` belongs to them"),
             (403, _) => Error::configuration(error(&format!(": key `{id}` may not do this")))
                 .hint(format!("it needs s3:GetObject, s3:PutObject and s3:ListBucket there; wrong `region` (`{region}` now) also ends so")),
-            (501, _) => Error::configuration(error(": it has no conditional writes"))
-                .hint("publishing needs `If-Match` and `If-None-Match`; use a service that has them"),
             _ => Error::temporary(error("")),
         }
     }
