@@ -75,6 +75,9 @@ format() {
     echo 'root:x:0:' >"$1/etc/group"
     printf 'passwd: files\ngroup: files\nhosts: files\n' >"$1/etc/nsswitch.conf"
     printf '127.0.0.1 localhost\n' >"$1/etc/hosts"
+    # As cloud-init leaves it when a cloud has told it the instance id.
+    mkdir -p "$1/var/lib/cloud/data"
+    echo web1 >"$1/var/lib/cloud/data/instance-id"
     od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$1/etc/machine-id.new"
     echo >>"$1/etc/machine-id.new"
     mv "$1/etc/machine-id.new" "$1/etc/machine-id"
@@ -85,7 +88,7 @@ inside() {
     user=$1 disk=$2 bucket=$3
     shift 3
     new=$disk/machine
-    hostname "${DEMO_HOSTNAME:-web1}" 2>/dev/null || true
+    hostname web1 2>/dev/null || true
     mount -t tmpfs -o mode=755 none "$new"
 
     for folder in usr bin sbin lib lib32 lib64 libx32; do
