@@ -1,12 +1,13 @@
 //! The site file, `stringless.yaml`: text ↔ [`Site`]. No IO, no secrets.
 
+mod check;
 mod span;
 
 use std::collections::BTreeMap;
 
 use agent_core::manifest::{Apply, Engine};
 use agent_core::name::Name;
-use agent_core::store::{Store, StoreSettings};
+use agent_core::store::StoreSettings;
 use agent_core::version::Version;
 use serde::{Deserialize, Serialize};
 
@@ -241,36 +242,6 @@ impl Site {
         let private = self.stores.first().is_some_and(|store| store.url.starts_with("s3://"));
         self.node.first_fetch.unwrap_or(if private { FirstFetch::Signed } else { FirstFetch::Public })
     }
-
-    fn check(&self, origin: &str) -> Result<(), Fault> {
-        let fault = |key: &str, why: &str| Fault::new(format!("reading {origin}: {key}: {why}"));
-        if self.stores.is_empty() {
-            return Err(fault("stores", "at least one store is needed"));
-        }
-        for (n, settings) in self.stores.iter().enumerate() {
-            let store =
-                settings.parse().map_err(|error| fault(&format!("stores[{n}]"), &error.to_string()))?;
-            if n == 0 && !matches!(store, Store::S3(_)) && self.first_fetch() != FirstFetch::Public {
-                return Err(fault("node.first_fetch", "only `s3://` stores take signed requests")
-                    .hint("leave `node.first_fetch` out, or set it to `public`"));
-            }
-        }
-        if self.environments.is_empty() {
-            return Err(fault("environments", "at least one environment is needed")
-                .hint("`environments: {production: {source: {path: .}}}`"));
-        }
-        for name in self.environments.keys() {
-            let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-            let puppet = matches!(self.apply(name)?.engine, Engine::Puppet(_));
-            if puppet && !name.as_str().bytes().all(small) {
-                return Err(fault(
-                    &format!("environments.{name}"),
-                    "Puppet allows lower-case letters, digits and `_` only",
-                ));
-            }
-        }
-        self.node.check().map_err(|(key, why)| fault(&format!("node.{key}"), &why))
-    }
 }
 
 impl Default for Source {
@@ -297,6 +268,5 @@ fn expires() -> Limit {
     Limit::After(Span::minutes(30 * 24 * 60))
 }
 
-mod node;
 #[cfg(test)]
 mod tests;

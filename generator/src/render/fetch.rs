@@ -58,12 +58,12 @@ impl Fetch {
     pub(super) fn of(request: &Request<'_>) -> Result<Self, Fault> {
         let store = request.site.stores[0].parse().map_err(|error| Fault::new(format!("reading {error}")))?;
         let key = layout::agent(&request.agent.version, &marker()?);
-        let mut fetch = Self::default();
-        fetch.host = match &store {
+        let host = match &store {
             Store::File { .. } => String::new(),
             Store::Web { base } => base.split('/').nth(2).unwrap_or_default().into(),
             Store::S3(bucket) => bucket.host.clone(),
         };
+        let mut fetch = Self { host, ..Self::default() };
         let mut address = store.object(&key);
         match (&store, request.site.first_fetch()) {
             (Store::File { .. }, _) => fetch.folder = true,

@@ -1,0 +1,87 @@
+//! The rules of the site file that its types do not express.
+
+use agent_core::manifest::Engine;
+use agent_core::store::Store;
+
+use super::{FirstFetch, NodeSettings, Schedule, Site, Span};
+use crate::fault::Fault;
+
+impl Site {
+    pub(super) fn check(&self, origin: &str) -> Result<(), Fault> {
+        let fault = |key: &str, why: &str| Fault::new(format!("reading {origin}: {key}: {why}"));
+        if self.stores.is_empty() {
+            return Err(fault("stores", "at least one store is needed"));
+        }
+        for (n, settings) in self.stores.iter().enumerate() {
+            let store =
+                settings.parse().map_err(|error| fault(&format!("stores[{n}]"), &error.to_string()))?;
+            if n == 0 && !matches!(store, Store::S3(_)) && self.first_fetch() != FirstFetch::Public {
+                return Err(fault("node.first_fetch", "only `s3://` stores take signed requests")
+                    .hint("leave `node.first_fetch` out, or set it to `public`"));
+            }
+        }
+        if self.environments.is_empty() {
+            return Err(fault("environments", "at least one environment is needed")
+                .hint("`environments: {production: {source: {path: .}}}`"));
+        }
+        for name in self.environments.keys() {
+            let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+            let puppet = matches!(self.apply(name)?.engine, Engine::Puppet(_));
+            if puppet && !name.as_str().bytes().all(small) {
+                return Err(fault(
+                    &format!("environments.{name}"),
+                    "Puppet allows lower-case letters, digits and `_` only",
+                ));
+            }
+        }
+        self.node.check().map_err(|(key, why)| fault(&format!("node.{key}"), &why))
+    }
+}
+
+impl Default for NodeSettings {
+    fn default() -> Self {
+        Self {
+            schedule: Schedule::default(),
+            interval: Span::minutes(5),
+            splay: Span::minutes(1),
+            first_fetch: None,
+            credentials: Vec::new(),
+            proxy: None,
+            no_proxy: None,
+            ca_file: None,
+            name: None,
+        }
+    }
+}
+
+impl NodeSettings {
+    /// The key at fault and why.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        let bounds = 10..=7 * 86_400;
+        if !bounds.contains(&self.interval.seconds()) {
+            return Err(("interval", "10 seconds to 7 days are possible".into()));
+        }
+        if self.splay.seconds() > *bounds.end() {
+            return Err(("splay", "at most 7 days are possible".into()));
+        }
+        for (n, kind) in self.credentials.iter().enumerate() {
+            if self.credentials[..n].contains(kind) {
+                return Err(("credentials", format!("{kind:?} stands twice")));
+            }
+        }
+        if let Some(proxy) = &self.proxy {
+            let rest = proxy.strip_prefix("http://").or_else(|| proxy.strip_prefix("https://"));
+            if !rest.is_some_and(|rest| plain(rest) && !rest.is_empty()) {
+                return Err(("proxy", "expected `http://host:port`, printable ASCII without spaces".into()));
+            }
+        }
+        if !self.no_proxy.as_deref().is_none_or(plain) {
+            return Err(("no_proxy", "expected hosts with commas between them, without spaces".into()));
+        }
+        Ok(())
+    }
+}
+
+fn plain(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic())
+}

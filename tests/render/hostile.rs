@@ -1,0 +1,149 @@
+//! Settings that try to be code.
+
+use agent_core::config::Config;
+use agent_core::name::Name;
+use agent_core::sigv4::encode_path;
+use generator::catalog::Form;
+use similar::TextDiff;
+
+use crate::KEYS;
+use crate::rendering::{BUCKET, Case, SCRIPT, WEB, puppet_site, site};
+
+/// Texts that would run, end a quotation or end a document if one place did not quote.
+const HOSTILE: [&str; 10] = [
+    "$(touch$IFS/pwned)",
+    "`id`",
+    "';id;'",
+    "\";id;\"",
+    "\\",
+    "$HOME",
+    "&id&",
+    "\nJSON\ntouch /pwned\n",
+    "\u{e9}",
+    "a b",
+];
+/// Harmless, but in need of quotes as well.
+const HARMLESS: &str = "(a;b)";
+
+#[test]
+fn hostile_settings_stay_inert_or_are_refused() {
+    let expected: Vec<_> = settings(HARMLESS).into_iter().collect();
+    let mut rendered = 0;
+    for text in HOSTILE {
+        for ((name, case), (_, harmless)) in settings(text).into_iter().zip(&expected) {
+            // Refused with the site file: it never reaches a script.
+            let (Some(case), Some(harmless)) = (case, harmless) else { continue };
+            for cloud in &case.catalog.clouds {
+                let render = |case: &Case| case.render(&case.catalog.distros[0].id, &cloud.id, Form::Script);
+                let (Ok(data), Ok(plain)) = (render(&case), render(harmless)) else { continue };
+                let code = without(&skeleton(&data.script), text);
+                let expected = without(&skeleton(&plain.script), HARMLESS);
+                let diff = TextDiff::from_lines(&expected, &code);
+                assert!(code == expected, "{name}: {text:?}\n{}", diff.unified_diff().context_radius(0));
+                let config = Config::parse(embedded(&data.script).as_bytes()).unwrap();
+                assert_eq!(config.layers[0].stores[0].url, case.site.stores[0].url);
+                assert_eq!(config.proxy, case.site.node.proxy);
+                assert_eq!(config.no_proxy, case.site.node.no_proxy);
+                rendered += 1;
+            }
+        }
+    }
+    assert!(rendered > 100, "only {rendered} were not refused");
+}
+
+/// A case for each setting that takes a text, with `text` in it; `None` where it is refused.
+fn settings(text: &str) -> Vec<(&'static str, Option<Case>)> {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let (value, url) = (quoted(text), |start: &str| quoted(&format!("{start}{text}")));
+    let yaml = [
+        ("folder", site(&format!("{{url: {}}}", url("file:///srv/")), SCRIPT, "")),
+        ("web", site(&format!("{{url: {}}}", url("https://h.example/")), SCRIPT, "")),
+        ("bucket", site(&format!("{{url: {}, region: r}}", url("s3://bucket/")), SCRIPT, KEYS)),
+        ("run", site(WEB, &format!("{{script: {{run: {value}}}}}"), "")),
+        ("proxy", site(WEB, SCRIPT, &format!("node: {{proxy: {}}}\n", url("http://u:p@proxy/")))),
+        ("no_proxy", site(WEB, SCRIPT, &format!("node: {{proxy: 'http://p:1', no_proxy: {value}}}\n"))),
+        ("name", site(WEB, SCRIPT, &format!("node: {{name: {value}}}\n"))),
+        ("ca_file", site(WEB, SCRIPT, &format!("node: {{ca_file: {value}}}\n"))),
+        ("region", site(&format!("{{url: 's3://bucket', region: {value}}}"), SCRIPT, KEYS)),
+        (
+            "endpoint",
+            site(&format!("{{url: 's3://bucket', region: r, endpoint: {}}}", url("https://h")), SCRIPT, KEYS),
+        ),
+    ];
+    let keys = "node: {credentials: [static]}\n";
+    let mut cases: Vec<_> = yaml.into_iter().map(|(name, yaml)| (name, parse(&yaml))).collect();
+    let mut add = |name, yaml: &str, change: &dyn Fn(&mut Case)| {
+        let mut case = Case::new(yaml);
+        change(&mut case);
+        cases.push((name, Some(case)));
+    };
+    add("secret", &site(BUCKET, SCRIPT, keys), &|case| case.keys.secret_access_key = text.into());
+    add("session", &site(BUCKET, SCRIPT, keys), &|case| case.keys.session_token = Some(text.into()));
+    add("version", &puppet_site(WEB, false, ""), &|case| case.site.puppet.version = Some(text.into()));
+    add("link", &site(BUCKET, SCRIPT, "node: {credentials: [static], first_fetch: presigned}\n"), &|case| {
+        let targets: Vec<Name> = case.targets.keys().cloned().collect();
+        let link = |target| (target, format!("https://h.example/?a={text}"));
+        case.presigned = targets.into_iter().map(link).collect();
+    });
+    add("ca_pem", &site(WEB, SCRIPT, "node: {ca_file: ca.pem}\n"), &|case| {
+        let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+        case.ca_pem = Some(format!("{text}\n{certificate}\n{text}\n"));
+    });
+    cases
+}
+
+fn parse(yaml: &str) -> Option<Case> {
+    let parsed = generator::site::Site::parse(yaml, "stringless.yaml").ok()?;
+    let mut case = Case::new(&site(WEB, SCRIPT, ""));
+    case.site = parsed;
+    case.ca_pem = Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into());
+    Some(case)
+}
+
+/// The script without its quoted documents, comments and the insides of single quotes: whatever of it
+/// a setting changes is code.
+fn skeleton(script: &str) -> String {
+    let mut code = String::new();
+    let mut lines = script.lines();
+    while let Some(line) = lines.next() {
+        if line.starts_with('#') {
+            continue;
+        }
+        code.push_str(line.split(" # ").next().unwrap());
+        code.push('\n');
+        for mark in ["JSON", "PEM", "UNIT"] {
+            if line.contains(&format!("<<'{mark}'")) {
+                assert!(lines.any(|line| line == mark), "{mark} does not end");
+            }
+        }
+    }
+    let (mut kept, mut rest) = (String::new(), code.chars());
+    let mut double = false;
+    while let Some(c) = rest.next() {
+        kept.push(c);
+        match c {
+            '\\' => kept.extend(rest.next()),
+            '"' => double = !double,
+            '\'' if !double => {
+                assert!(rest.any(|c| c == '\''), "a quotation does not end:\n{script}");
+                kept.push('\'');
+            }
+            _ => {}
+        }
+    }
+    assert!(!double, "a quotation does not end:\n{script}");
+    while kept.contains(r"''\'''") {
+        kept = kept.replace(r"''\'''", "''");
+    }
+    kept
+}
+
+/// `code` without what the percent-encoded `text` brings into it.
+fn without(code: &str, text: &str) -> String {
+    let path = encode_path(text);
+    code.replace(&path, "(text)").replace(&path.replace('/', "%2F"), "(text)")
+}
+
+fn embedded(script: &str) -> &str {
+    script.split_once("<<'JSON'").unwrap().1.split_once('\n').unwrap().1.split_once("\nJSON\n").unwrap().0
+}
