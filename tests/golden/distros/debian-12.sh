@@ -1,0 +1,198 @@
+#!/bin/sh
+# Stringless bootstrap: site example, environment production, serial 7 or later.
+# Rendered 2026-11-20T18:00:00Z for Debian 12 (bookworm) on Amazon EC2 by stringless 0.1.0.
+# It installs openvox-agent 8.28.1 and stringless-agent 0.1.0 (SHA-256 below), writes
+# /etc/stringless/agent.json, schedules the agent and applies the configuration once; the
+# exit status is that of this run, 1 before it. It may be run again. Output: /var/log/cloud-init-output.log
+main() {
+umask 077
+HOME=${HOME:-/root}
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME PATH
+bin=/usr/local/bin/stringless-agent
+etc=/etc/stringless
+lib=/var/lib/stringless
+new=$bin.$$
+rm -f $lib/bootstrapped
+trap 'rm -f "$new"*' EXIT
+trap 'exit 1' HUP INT TERM
+say() { printf 'stringless: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+has() { command -v "$1" >/dev/null; }
+try() { # seven times, 1 to 32 s apart
+w=1
+until "$@"; do
+[ $w -le 32 ] || return 1
+sleep $w
+w=$((w * 2))
+done
+}
+
+# The machine.
+[ "$(id -u)" = 0 ] || die 'not root: run this as root'
+os=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
+case $os in
+'debian 12'|'debian 12'.*) ;;
+*) die "this is '$os', rendered for debian 12: render it for this system" ;;
+esac
+case $(uname -m) in
+x86_64|amd64) t=x86_64-unknown-linux-musl h=11a7f97d7c53e609ba9fb10d25657f4474d2bfc81353533ddaec0ab2ca688e9c ;;
+aarch64|arm64) t=aarch64-unknown-linux-musl h=38990144ad7c86a796fa7844440da54dbc1ca481e48f87796209d8a9f5d26611 ;;
+*) die "no agent is pinned for the CPU $(uname -m)" ;;
+esac
+for sha in sha256sum 'sha256 -q' 'shasum -a 256' 'openssl dgst -sha256 -r' ''; do has "${sha%% *}" && break; done
+[ "$sha" ] || die 'no sha256sum, sha256, shasum or openssl: install one'
+sum() { $sha | cut -c1-64; }
+same() { [ -f "$1" ] && [ "$(sum <"$1")" = "$2" ]; }
+for dl in curl wget fetch python3 ''; do has "$dl" && break; done
+[ "$dl" ] || die 'no curl, wget, fetch or python3: install one'
+get() { # URL FILE
+case $dl in
+curl) printf 'url=%s\n' "$1" | curl -gfsSL --connect-timeout 10 -m 600 -D "$2.h" -o "$2" -K - ;;
+wget) timeout 300 wget -S -O "$2" "$1" 2>"$2.h" || { tail -n 1 "$2.h" >&2; return 1; } ;;
+fetch) fetch -q -T 30 -o "$2" "$1" ;;
+*) printf %s "$1" | python3 -c 'import sys,urllib.request as r
+f=sys.argv[1]
+try: open(f,"wb").write(r.urlopen(sys.stdin.read(),timeout=30).read())
+except Exception as e:
+ open(f+".h","w").write(str(getattr(e,"headers","")))
+ sys.exit(str(e))' "$2" ;;
+esac
+}
+if [ -d /run/systemd/system ]; then
+schedule() {
+cat >/etc/systemd/system/stringless.service <<'UNIT' || return 1
+[Unit]
+Description=Stringless: pull, verify and apply configuration
+Wants=network-online.target
+After=network-online.target
+[Service]
+Type=oneshot
+ExecStart=/usr/local/bin/stringless-agent --once
+KillMode=process
+UNIT
+cat >/etc/systemd/system/stringless.timer <<'UNIT' || return 1
+[Timer]
+OnBootSec=30
+OnUnitInactiveSec=300
+RandomizedDelaySec=60
+AccuracySec=1
+[Install]
+WantedBy=timers.target
+UNIT
+systemctl daemon-reload && systemctl -q enable stringless.timer
+}
+resume() { systemctl start --no-block stringless.timer; }
+else
+has cron || has crond || die 'no systemd and no cron to run the agent again: set node.schedule to boot'
+schedule() { # at a minute of this node's own
+m=$(od -An -N2 -tu2 /dev/urandom)
+mkdir -p /etc/cron.d
+cat >/etc/cron.d/stringless <<CRON
+PATH=$PATH
+$((m % 5))-59/5 * * * * root $bin --once 2>&1 | logger -t stringless
+CRON
+}
+resume() { :; }
+fi
+
+# The engine.
+if ! has puppet && [ ! -x /opt/puppetlabs/bin/puppet ]; then
+umask 022
+apt() { DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"; }
+# Its own daemon must not run.
+if has systemctl; then systemctl -q mask puppet.service; fi
+u=https://apt.voxpupuli.org/openvox8-release-debian12.deb
+try get $u "$new.deb" || die "cannot download $u (reason above)"
+same "$new.deb" cae66afe3057e4eb553d161dd813fb8e53fc3493d0b0804fdc40214a589247de || die "$u has another SHA-256 than the pinned one"
+try apt install "$new.deb" || die "cannot install $u (reason above)"
+try apt update
+try apt install 'openvox-agent=8.28.1-*' || die 'cannot install openvox-agent 8.28.1 (reason above)'
+umask 077
+fi
+
+# The agent: fetched beside its place, checked, renamed.
+if ! same $bin $h; then
+# The store is private: the URL is signed here (AWS SigV4, query form) with the hash tool
+# alone, so that no key is ever an argument of a program.
+octal() { # HEX N: each byte xor N as an escape of printf, in $r
+r='' s=$1
+while [ "$s" ]; do
+n=$((0x${s%"${s#??}"} ^ $2)); s=${s#??}
+r=$r\\0$((n / 64))$((n / 8 % 8))$((n % 8))
+done
+}
+hmac() { # HEXKEY TEXT
+k=$1
+[ ${#k} -le 128 ] || { octal "$k" 0; k=$(printf %b "$r" | sum); }
+while [ ${#k} -lt 128 ]; do k=${k}00; done
+octal "$k" 92; o=$r
+octal "$k" 54
+octal "$({ printf %b "$r"; printf %s "$2"; } | sum)" 0
+printf %b "$o$r" | sum
+}
+imds() { # METHOD HEADER PATH
+printf 'header="%s"\nurl=http://169.254.169.254/latest/%s\n' "$2" "$3" | curl -fsS --noproxy '*' --connect-timeout 2 -m 5 -X "$1" -K -
+}
+role() { # the keys of the instance's role, by IMDSv2
+a=X-aws-ec2-metadata-token p=meta-data/iam/security-credentials/
+a="$a: $(imds PUT "$a-ttl-seconds: 300" api/token)" &&
+c=$(imds GET "$a" $p) && c=$(imds GET "$a" "$p$c") || return 1
+ak=$(field AccessKeyId) sk=$(field SecretAccessKey)
+tk=$(field Token | sed 's/%/%25/g;s/+/%2B/g;s,/,%2F,g;s/=/%3D/g')
+}
+field() { printf %s "$c" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
+has curl || die 'no curl to ask for the role of the instance with: install it'
+try role || die 'no role from 169.254.169.254 (reason above): attach an instance profile'
+agent() {
+now=$(date -u +%Y%m%dT%H%M%SZ)
+# After a refusal: by the server's clock.
+x=$(sed -n 's/^ *[Dd]ate: ..., \(..\) \(...\) \(....\) \(..\):\(..\):\(..\) .*/\3 \2 \1T\4\5\6Z/p' "$new.h" 2>/dev/null | tail -n 1)
+if [ "$x" ]; then
+m=${x#* }; y=JanFebMarAprMayJunJulAugSepOctNovDec; y=${y%%"${m% *}"*}; m=$((${#y} / 3 + 101))
+now=${x%% *}${m#1}${x##* }
+fi
+d=${now%T*}; s=$d/eu-central-1/s3/aws4_request
+host=example-config.s3.eu-central-1.amazonaws.com p=/nodes/agent/0.1.0/$t/stringless-agent
+q="X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=$ak%2F$d%2Feu-central-1%2Fs3%2Faws4_request&X-Amz-Date=$now&X-Amz-Expires=900${tk:+&X-Amz-Security-Token=$tk}&X-Amz-SignedHeaders=host"
+c=$(printf 'GET\n%s\n%s\nhost:%s\n\nhost\nUNSIGNED-PAYLOAD' "$p" "$q" "$host" | sum)
+k=$(printf %s "AWS4$sk" | od -An -v -tx1 | tr -d ' \n')
+for x in "$d" eu-central-1 s3 aws4_request; do k=$(hmac "$k" "$x"); done
+get "https://$host$p?$q&X-Amz-Signature=$(hmac "$k" "AWS4-HMAC-SHA256
+$now
+$s
+$c")" "$new"
+}
+try agent || die 'cannot download the agent (reason above): is example-config.s3.eu-central-1.amazonaws.com reachable, the agent published?'
+same "$new" $h || die "the agent's SHA-256 is not the pinned $h: not installed"
+chmod 755 "$new"
+"$new" version >/dev/null || die 'the agent does not run here (reason above)'
+mv -f "$new" $bin || die "cannot write $bin"
+fi
+if has restorecon; then restorecon -F $bin; fi
+
+# Its configuration.
+mkdir -p $etc $lib && chmod 700 $etc
+cat >$etc/new <<'JSON' || die "cannot write $etc: is the disk full?"
+{"format":1,"rendered":"2026-11-20T18:00:00Z","layers":[{"site":"example","environment":"production","min_serial":7,"interval":300,"splay":60,"trust":{"version":1,"threshold":1,"keys":["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"]},"stores":[{"url":"s3://example-config/nodes","region":"eu-central-1","credentials":["instance_role"]}]}]}
+JSON
+mv -f $etc/new $etc/agent.json
+umask 022
+schedule || die 'cannot schedule the agent'
+
+# The first run; exit 1 is temporary.
+w=5
+while $bin --once; rc=$?; [ $rc = 1 ] && [ $w -le 20 ]; do
+say "no store answered: again in $w s"
+sleep $w
+w=$((w * 2))
+done
+resume
+[ $rc = 0 ] || {
+say "the first run failed with exit status $rc (reason above); it will be tried again"
+exit $rc
+}
+date -u >$lib/bootstrapped
+say 'ready'
+}
+main "$@"
