@@ -14,7 +14,7 @@ export STRINGLESS_VECTORS := $(abspath $(or $(STRINGLESS_VECTORS),../shared/vect
 export GENERATOR_BIN := $(TARGET_DIR)/release/stringless
 export AGENT_BIN := $(TARGET_DIR)/agents/x86_64-unknown-linux-musl/stringless-agent
 export AGENT_BIN_AARCH64 := $(TARGET_DIR)/agents/aarch64-unknown-linux-musl/stringless-agent
-export AGENT_CHECKPOINTS_BIN := $(TARGET_DIR)/agents/checkpoints/stringless-agent
+export AGENT_CHECKPOINTS_BIN := $(TARGET_DIR)/checkpoints/stringless-agent
 # The C compiler and linker of the one target that is foreign to this machine.
 export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= aarch64-linux-gnu-gcc

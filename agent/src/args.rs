@@ -80,6 +80,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args> {
     }
     args.action = action.ok_or_else(|| usage("nothing to do".into()))?;
     match &args.action {
+        Action::Daemon if args.force => Err(usage("`--force` goes with `--once` alone".into())),
         Action::Verify(file) if file.as_os_str().is_empty() => Err(usage("`verify` needs a FILE".into())),
         _ => Ok(args),
     }
@@ -170,6 +171,7 @@ mod tests {
         assert!(error("agent --once --daemon").contains("more than one"));
         assert!(error("agent --noop").contains("nothing to do"));
         assert!(error("agent verify").contains("needs a FILE"));
+        assert!(error("agent --daemon --force").contains("`--once` alone"));
         assert!(error("agent --once --environment ../x").contains("--environment"));
         assert!(error("agent --config").contains("missing argument"));
     }
