@@ -43,6 +43,7 @@ main() {
 
     step "The node's next check takes it"
     on_node stringless-agent --once
+    cp "$demo/node/var/lib/stringless/last-run.json" "$demo/report"
     on_node site-greeting
     told 'packs fetched' fetched
     told 'bytes received, the manifest included' received
@@ -50,8 +51,8 @@ main() {
     note "all packs together: $all bytes; the agent: $(wc -c <"$agent" | tr -d ' ')"
 
     step 'The check after that finds nothing new'
-    on_node stringless-agent --once
-    told requests requests
+    on_node stringless-agent --once --json
+    told 'ending' ending
     told 'bytes received' received
     told milliseconds milliseconds
     on_node stringless-agent status
@@ -87,7 +88,7 @@ prepare() {
 
     if [ -e "$demo" ]; then
         if [ ! -e "$demo/.made-by-make-demo" ]; then
-            fail "'$demo' is there, and not from an earlier demo" "mv '$demo' somewhere else"
+            fail "the folder '$demo' is there, and not from an earlier demo" "mv '$demo' somewhere else"
         fi
         rm -rf "$demo" 2>/dev/null ||
             fail "removing the last demo in '$demo': it belongs to another user" "sudo rm -r '$demo'"
@@ -162,7 +163,10 @@ on_node() {
     code=0
     show "node# $*"
     "$here/node.sh" "$demo/node" "$demo/bucket" "$@" >"$demo/output" 2>&1 || code=$?
-    sed 's/^./    &/' "$demo/output"
+    case "$*" in
+    *--json) mv "$demo/output" "$demo/report" ;;
+    *) sed 's/^./    &/' "$demo/output" ;;
+    esac
     if [ "$code" != 0 ]; then
         fail "on the node the command ended with $code" "its output stands above; the node's disk is demo-site/node/"
     fi
@@ -174,10 +178,9 @@ show() {
     printf '  %s%s%s\n' "$dim" "$text" "$plain"
 }
 
-# told TEXT KEY: a number of the node's report of its last run.
+# told TEXT KEY: a word or number of the node's report of a run.
 told() {
-    value=$(sed -n "s/.*\"$2\": *\([0-9]*\).*/\1/p" "$demo/node/var/lib/stringless/last-run.json" | tail -n 1)
-    note "$1: $value"
+    note "$1: $(sed -n "s/.*\"$2\": *\"*\([a-z0-9]*\).*/\1/p" "$demo/report" | tail -n 1)"
 }
 
 note() {
