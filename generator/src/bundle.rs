@@ -119,7 +119,10 @@ mod tests {
             file("b", b""),
         ];
         let (pack, _) = bundle("", items);
-        assert_eq!(pack.sha256.to_string(), "1aa5d40eed2817ce9cbefe7c220ec9157f1bab5d09703290e9486cc87960077b");
+        assert_eq!(
+            pack.sha256.to_string(),
+            "1aa5d40eed2817ce9cbefe7c220ec9157f1bab5d09703290e9486cc87960077b"
+        );
     }
 
     #[test]

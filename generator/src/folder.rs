@@ -54,10 +54,8 @@ impl SiteFolder {
                 .hint("`--site-file FILE` names it; `stringless init` makes one")
         })?;
         let site = Site::parse(&text, &file.display().to_string())?;
-        let root = match file.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
-        };
+        // Empty for this folder: what is joined to it is told as it was typed.
+        let root = file.parent().unwrap_or(Path::new("")).to_path_buf();
         Ok(Self { root, file, site })
     }
 

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod bundle;
 pub mod catalog;
+pub mod changes;
 pub mod claim;
 pub mod cli;
 pub mod commands;

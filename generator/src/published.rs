@@ -1,5 +1,6 @@
 //! What a store holds, read as a node would: trust walked, signatures and packs checked.
 
+use agent_core::document::Document;
 use agent_core::json::MAX_BYTES;
 use agent_core::layout;
 use agent_core::manifest::Manifest;
@@ -50,7 +51,7 @@ pub fn read(
         }
     }
     let refusal = refusal.unwrap_or(Refusal::Signatures { valid: 0, threshold: 1, version: 0 });
-    Err(foreign(&store.url(&key), site, &refusal))
+    Err(foreign(&store.url(&key), site, &object.bytes, &refusal))
 }
 
 /// The trust documents of the store that follow `newest`, each verified by the one before it.
@@ -115,15 +116,21 @@ pub fn pack(store: &Store, pack: &Pack) -> Result<Vec<u8>> {
     }
 }
 
-fn foreign(url: &str, site: &Name, refusal: &Refusal) -> Error {
+fn foreign(url: &str, site: &Name, bytes: &[u8], refusal: &Refusal) -> Error {
     let error = Error::refusal("verifying", url, refusal);
-    match refusal {
-        Refusal::Foreign { what: "site", found, .. } => error.hint(format!(
-            "the store belongs to site `{found}`, this is `{site}`: give each site a bucket or prefix of its own"
+    match (claimed_site(bytes), refusal) {
+        (Some(other), Refusal::Foreign { .. } | Refusal::Signatures { .. }) if other != *site => error.hint(format!(
+            "it says that it belongs to site `{other}`, this is `{site}`: give each site a bucket or prefix of its own"
         )),
-        Refusal::Signatures { .. } => {
+        (_, Refusal::Signatures { .. }) => {
             error.hint("is `trust/` of the newest version? If nobody here signed it, the store was tampered with")
         }
         _ => error,
     }
+}
+
+/// What an unverified document says of itself: for a hint, and nothing else.
+fn claimed_site(bytes: &[u8]) -> Option<Name> {
+    let payload: serde_json::Value = serde_json::from_slice(Document::parse(bytes).ok()?.payload).ok()?;
+    Name::new(payload.get("site")?.as_str()?).ok()
 }

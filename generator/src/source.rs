@@ -166,7 +166,10 @@ fn kind(disk: &Path, path: &str, metadata: &Metadata) -> Result<FoundKind> {
 }
 
 /// The relative folders of `modulepath` in `environment.conf`; `modules` where it says nothing.
-fn modulepath(root: &Path) -> Result<BTreeSet<String>> {
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub fn modulepath(root: &Path) -> Result<BTreeSet<String>> {
     let path = root.join("environment.conf");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -178,11 +181,11 @@ fn modulepath(root: &Path) -> Result<BTreeSet<String>> {
 
 /// The static relative entries of `modulepath`, the last one that `environment.conf` gives.
 pub fn parse_modulepath(text: &str) -> BTreeSet<String> {
-    let value = text.lines().filter_map(|line| {
+    let mut values = text.lines().filter_map(|line| {
         let (key, value) = line.split_once('=')?;
         (key.trim() == "modulepath").then(|| value.trim())
     });
-    let value = value.last().unwrap_or("modules");
+    let value = values.next_back().unwrap_or("modules");
     let entries = value.split(':').map(|entry| entry.trim().trim_matches('"'));
     entries
         .filter(|entry| !entry.contains('$') && !entry.starts_with('/'))

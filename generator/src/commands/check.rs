@@ -1,14 +1,248 @@
 //! `stringless check`.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use agent_core::manifest::Engine;
+use agent_core::name::Name;
+use agent_core::trust::Trust;
+use serde::Serialize;
+
+use super::{ca_pem, print};
+use crate::build;
+use crate::catalog::Catalog;
 use crate::cli::CheckArgs;
 use crate::error::{Error, Result};
+use crate::folder::{SiteFolder, now};
+use crate::progress::Progress;
+use crate::secret::public_path;
+use crate::source;
+use crate::store::http::Http;
 
-/// Not there yet.
+#[derive(Serialize)]
+struct Report {
+    format: u32,
+    site: Name,
+    ok: bool,
+    findings: Vec<Finding>,
+}
+
+/// What was found of one thing.
+#[derive(Serialize)]
+struct Finding {
+    level: Level,
+    what: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Ok,
+    Warning,
+    Error,
+}
+
+/// Validates everything that needs no store.
 ///
 /// # Errors
-/// Always.
-pub fn run(_site: Option<&Path>, _args: &CheckArgs) -> Result<u8> {
-    Err(Error::usage("running `check`: it is not there yet"))
+/// When there is no site; what is wrong with it is told, and ends with the worst finding's exit code.
+pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
+    let site = SiteFolder::open(site)?;
+    let mut list = Findings::default();
+    list.ok("site file", format!("`{}`, site `{}`", site.file.display(), site.site.site));
+    list.take("catalog", catalog());
+    if let Some(trust) = list.take("trust", trust(&site)) {
+        check_keys(&site, &trust, &mut list);
+    }
+    list.take("authorities", authorities(&site));
+    check_agent(&site, &mut list);
+    for name in site.site.environments.keys() {
+        list.take(&format!("environment {name}"), environment(&site, name));
+        if let Ok(folder) = site.source(name) {
+            check_puppet(&site, name, &folder, &mut list);
+        }
+    }
+    if args.json {
+        let (ok, findings) = (list.worst == 0, list.all);
+        print::json(&Report { format: print::JSON_FORMAT, site: site.site.site.clone(), ok, findings })?;
+    } else {
+        print::out(&list.told())?;
+    }
+    Ok(list.worst)
 }
+
+#[derive(Default)]
+struct Findings {
+    all: Vec<Finding>,
+    worst: u8,
+}
+
+impl Findings {
+    fn ok(&mut self, what: &str, message: String) {
+        self.all.push(Finding { level: Level::Ok, what: what.to_owned(), message, hint: None });
+    }
+
+    fn warn(&mut self, what: &str, message: String, hint: &str) {
+        let hint = Some(hint.to_owned());
+        self.all.push(Finding { level: Level::Warning, what: what.to_owned(), message, hint });
+    }
+
+    /// Notes how a check went, and hands out what it found.
+    fn take<T>(&mut self, what: &str, result: Result<(T, String)>) -> Option<T> {
+        match result {
+            Ok((value, message)) => {
+                if !message.is_empty() {
+                    self.ok(what, message);
+                }
+                Some(value)
+            }
+            Err(error) => {
+                self.worst = self.worst.max(error.exit_code());
+                let (message, hint) = (error.to_string(), error.hint_text().map(str::to_owned));
+                self.all.push(Finding { level: Level::Error, what: what.to_owned(), message, hint });
+                None
+            }
+        }
+    }
+
+    fn told(&self) -> String {
+        let mut text = String::new();
+        for finding in &self.all {
+            let word = match finding.level {
+                Level::Ok => "ok",
+                Level::Warning => "warning",
+                Level::Error => "error",
+            };
+            text.push_str(&format!("{word:<8} {}: {}\n", finding.what, finding.message));
+            if let Some(hint) = &finding.hint {
+                text.push_str(&format!("         hint: {hint}\n"));
+            }
+        }
+        text
+    }
+}
+
+fn catalog() -> Result<((), String)> {
+    let catalog = Catalog::embedded()?;
+    Ok(((), format!("{} distros, {} clouds", catalog.distros.len(), catalog.clouds.len())))
+}
+
+fn trust(site: &SiteFolder) -> Result<(Trust, String)> {
+    let chain = site.trust()?;
+    let Some(last) = chain.last() else { return Err(Error::configuration("reading `trust/`: it is empty")) };
+    let trust: &Trust = &last.trust;
+    if let Some(expires) = trust.expires.filter(|expires| now() >= *expires) {
+        return Err(Error::refused(format!("version {} expired at {expires}", trust.version)));
+    }
+    let told =
+        format!("version {}, {} of {} keys must sign", trust.version, trust.threshold, trust.keys.len());
+    Ok((trust.clone(), told))
+}
+
+fn check_keys(site: &SiteFolder, trust: &Trust, list: &mut Findings) {
+    if let Some(expires) = trust.expires.filter(|expires| now().plus(SOON) >= *expires) {
+        list.warn(
+            "trust",
+            format!("version {} expires at {expires}", trust.version),
+            "rotate it before that",
+        );
+    }
+    let mut trusted = 0;
+    for path in site.secret_keys() {
+        let shown = path.display();
+        let public = fs::read_to_string(public_path(&path)).unwrap_or_default();
+        let key = trust.keys.iter().find(|key| public.lines().any(|line| line == key.key.as_str()));
+        let mode = fs::metadata(&path).map_or(0, |metadata| metadata.mode() & 0o777);
+        if mode & 0o077 != 0 {
+            let message = format!("others than its owner can read `{shown}` (mode {mode:04o})");
+            let error = Error::refused(message).hint(format!("chmod 600 {shown}"));
+            list.take::<()>("keys", Err(error));
+        }
+        match key {
+            Some(key) => {
+                trusted += 1;
+                list.ok("keys", format!("`{shown}` is `{}`, {}", key.name, key.id));
+            }
+            None => {
+                list.warn("keys", format!("`{shown}` is not of the newest trust"), "nodes do not accept it");
+            }
+        }
+    }
+    if trusted < trust.threshold {
+        let message = format!("{trusted} of {} needed are in `{}`", trust.threshold, crate::folder::KEYS);
+        list.warn("keys", message, "publishing from here needs `--key FILE`");
+    }
+}
+
+fn authorities(site: &SiteFolder) -> Result<((), String)> {
+    let Some(pem) = ca_pem(site)? else { return Ok(((), String::new())) };
+    Http::new(Some(pem.as_bytes()))?;
+    Ok(((), format!("`{}`", site.site.node.ca_file.clone().unwrap_or_default())))
+}
+
+fn check_agent(site: &SiteFolder, list: &mut Findings) {
+    let lock = site.lock().map(|lock| (lock.pin(site.site.agent.version), String::new()));
+    let Some(pin) = list.take("agent", lock) else { return };
+    if pin.targets.is_empty() {
+        list.warn(
+            "agent",
+            format!("{} was not pushed", pin.version),
+            "`stringless agent push`, before rendering",
+        );
+    } else {
+        let targets: Vec<&str> = pin.targets.keys().map(Name::as_str).collect();
+        list.ok("agent", format!("{} for {}", pin.version, targets.join(", ")));
+    }
+}
+
+fn environment(site: &SiteFolder, name: &Name) -> Result<((), String)> {
+    let build = build::build(site, name, &Progress::new())?;
+    let bytes = build.packs.iter().map(|pack| pack.size).sum();
+    Ok(((), format!("{} packs, {}", build.packs.len(), print::size(bytes))))
+}
+
+/// What Puppet would only find out on a node.
+fn check_puppet(site: &SiteFolder, name: &Name, folder: &Path, list: &mut Findings) {
+    let what = format!("environment {name}");
+    if !matches!(site.site.apply(name).map(|apply| apply.engine), Ok(Engine::Puppet(_))) {
+        return;
+    }
+    let conf = fs::read_to_string(folder.join("environment.conf")).unwrap_or_default();
+    let outside = |entry: &&str| {
+        let entry = entry.trim();
+        entry.starts_with('/') || entry.split('/').any(|part| part == "..")
+    };
+    let setting = |key: &str| {
+        let pairs = conf.lines().filter_map(|line| line.split_once('='));
+        pairs.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned()).next_back()
+    };
+    if let Some(path) = setting("modulepath")
+        && let Some(entry) = path.split(':').find(outside)
+    {
+        list.warn(
+            &what,
+            format!("`modulepath` holds `{entry}`"),
+            "a release carries what lies in the source folder only",
+        );
+    }
+    for entry in source::modulepath(folder).unwrap_or_default() {
+        if setting("modulepath").is_some() && !folder.join(&entry).is_dir() {
+            list.warn(
+                &what,
+                format!("`modulepath` names `{entry}`, which is not there"),
+                "is it made by a step before?",
+            );
+        }
+    }
+    let manifest = setting("manifest").unwrap_or_else(|| "manifests".to_owned());
+    if !manifest.contains('$') && !folder.join(&manifest).exists() {
+        list.warn(&what, format!("there is no `{manifest}`"), "`manifest` in environment.conf names it");
+    }
+}
+
+/// Thirty days, in seconds.
+const SOON: u64 = 30 * 86_400;

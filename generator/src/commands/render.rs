@@ -51,7 +51,7 @@ struct Report<'a> {
 pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     let catalog = Catalog::embedded()?;
     let (distro, cloud) = (catalog.distro(&args.distro)?, catalog.cloud(&args.cloud)?);
-    let form = args.form.as_deref().map(|form| parse_form(form)).transpose()?;
+    let form = args.form.as_deref().map(parse_form).transpose()?;
     let site = SiteFolder::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
     let chain = site.trust()?;

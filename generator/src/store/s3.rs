@@ -35,7 +35,7 @@ impl S3Store {
     }
 
     pub(super) fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
-        let answer = self.ask(Method::GET, key, &[], None, cap.max(ERROR_CAP))?;
+        let answer = self.ask(&Method::GET, key, &[], None, cap.max(ERROR_CAP))?;
         let url = self.url(key);
         match answer.status {
             200 if answer.cut || answer.body.len() as u64 > cap => {
@@ -51,7 +51,7 @@ impl S3Store {
     }
 
     pub(super) fn holds(&self, key: &str, size: u64) -> Result<bool> {
-        let answer = self.ask(Method::HEAD, key, &[], None, 0)?;
+        let answer = self.ask(&Method::HEAD, key, &[], None, 0)?;
         match answer.status {
             200 => Ok(answer.header("content-length").is_none_or(|length| length == size.to_string())),
             404 => Ok(false),
@@ -65,7 +65,7 @@ impl S3Store {
             Condition::Absent => ("if-none-match", "*"),
             Condition::Unchanged(etag) => ("if-match", etag),
         };
-        let answer = self.ask(Method::PUT, key, bytes, Some(header), ERROR_CAP)?;
+        let answer = self.ask(&Method::PUT, key, bytes, Some(header), ERROR_CAP)?;
         match answer.status {
             200 | 201 | 204 => Ok(Put::Written),
             409 | 412 => Ok(Put::NotHeld),
@@ -76,7 +76,7 @@ impl S3Store {
     }
 
     pub(super) fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        let answer = self.ask(Method::PUT, key, bytes, None, ERROR_CAP)?;
+        let answer = self.ask(&Method::PUT, key, bytes, None, ERROR_CAP)?;
         match answer.status {
             200 | 201 | 204 => Ok(()),
             _ => Err(self.explain("writing", &self.url(key), &answer)),
@@ -106,7 +106,7 @@ impl S3Store {
 
     fn ask(
         &self,
-        method: Method,
+        method: &Method,
         key: &str,
         body: &[u8],
         condition: Option<(&str, &str)>,
@@ -132,7 +132,7 @@ impl S3Store {
         settings: SigningSettings,
         now: SystemTime,
         url: &str,
-    ) -> Result<(Vec<(String, String)>, Vec<(String, String)>)> {
+    ) -> Result<(Pairs, Pairs)> {
         let failed =
             |e: &dyn std::fmt::Display| Error::temporary(format!("signing the request for {url}: {e}"));
         let keys = &self.keys;
@@ -204,6 +204,9 @@ fn code(answer: &Answer) -> String {
         body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
     code.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(60).collect()
 }
+
+/// Headers, or query parameters.
+type Pairs = Vec<(String, String)>;
 
 const ERROR_CAP: u64 = 64 * 1024;
 const MAX_PRESIGNED: Duration = Duration::from_secs(7 * 86_400);

@@ -1,0 +1,208 @@
+//! The arguments of each command.
+
+use std::path::PathBuf;
+
+use agent_core::name::Name;
+use agent_core::store::Style;
+use clap::{Args, ValueEnum};
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder; made when it is missing.
+    pub dir: PathBuf,
+    /// The site's name: part of every signature.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub site: Name,
+    /// s3://bucket/prefix, or file:///folder.
+    #[arg(long, value_name = "URL")]
+    pub store: String,
+    /// The bucket's region; needed with s3://.
+    #[arg(long)]
+    pub region: Option<String>,
+    /// https://host of another S3 service than AWS.
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Where the bucket's name goes in S3 addresses [default: virtual].
+    #[arg(long, value_parser = style, value_name = "virtual|path")]
+    pub style: Option<Style>,
+    /// What applies a release on the nodes.
+    #[arg(long, value_enum, default_value_t = EngineKind::Script)]
+    pub engine: EngineKind,
+    /// The first environment.
+    #[arg(long, value_name = "E", default_value = "production", value_parser = name)]
+    pub environment: Name,
+    /// What the key is called.
+    #[arg(long, value_name = "NAME", default_value = "release", value_parser = name)]
+    pub key_name: Name,
+    /// Keep the secret key without a password, protected by its file mode alone.
+    #[arg(long)]
+    pub no_password: bool,
+    /// Only say what would be written.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Engines by kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineKind {
+    /// A script of the release.
+    Script,
+    /// `puppet apply`.
+    Puppet,
+}
+
+/// Arguments of `keygen`.
+#[derive(Debug, Args)]
+pub struct KeygenArgs {
+    /// The secret key's file.
+    pub path: PathBuf,
+    /// Keep the secret key without a password, protected by its file mode alone.
+    #[arg(long)]
+    pub no_password: bool,
+    /// Only say what would be written.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// The environment [default: the only one, or production].
+    #[arg(long, short, value_name = "E", value_parser = name, conflicts_with = "all")]
+    pub environment: Option<Name>,
+    /// Every environment.
+    #[arg(long)]
+    pub all: bool,
+    /// Copy the packs into this folder, too.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the pack index as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The environment [default: the only one, or production].
+    #[arg(long, short, value_name = "E", value_parser = name)]
+    pub environment: Option<Name>,
+    /// Print only how many lines of each file change.
+    #[arg(long)]
+    pub stat: bool,
+    /// Print the changes as JSON, without the lines.
+    #[arg(long, conflicts_with = "stat")]
+    pub json: bool,
+}
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The environment [default: the only one, or production].
+    #[arg(long, short, value_name = "E", value_parser = name)]
+    pub environment: Option<Name>,
+    /// A secret key; once for each signature that the trust asks for [default: those in keys/].
+    #[arg(long, short, value_name = "FILE")]
+    pub key: Vec<PathBuf>,
+    /// Sign again although nothing changed.
+    #[arg(long)]
+    pub force: bool,
+    /// Only say what would be published.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print what was done as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A signed document on disk: a manifest or a trust document.
+    pub file: Option<PathBuf>,
+    /// The environment [default: every one that is published].
+    #[arg(long, short, value_name = "E", value_parser = name)]
+    pub environment: Option<Name>,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `agent push`.
+#[derive(Debug, Args)]
+pub struct AgentPushArgs {
+    /// The folder that holds TARGET/stringless-agent for each target.
+    #[arg(long, value_name = "DIR", default_value = "target/agents")]
+    pub from: PathBuf,
+    /// Only say what would be uploaded.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the pin as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// The system that boots; `stringless list distros` has them.
+    pub distro: String,
+    /// Where it boots; `stringless list clouds` has them.
+    pub cloud: String,
+    /// The environment that the node follows [default: the only one, or production].
+    #[arg(long, short, value_name = "E", value_parser = name)]
+    pub environment: Option<Name>,
+    /// script or cloud-config [default: what the cloud prefers].
+    #[arg(long, value_name = "FORM")]
+    pub form: Option<String>,
+    /// The lowest serial that the node accepts [default: the published one, asked of the store].
+    #[arg(long, value_name = "N")]
+    pub min_serial: Option<u64>,
+    /// Write the user-data to this file (mode 0600) and not to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print user-data and what is said of it as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only these.
+    #[arg(value_enum)]
+    pub what: Option<Listed>,
+    /// Print them as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `list` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Listed {
+    /// Systems that boot.
+    Distros,
+    /// Places where they boot.
+    Clouds,
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::new(text).map_err(|e| e.to_string())
+}
+
+fn style(text: &str) -> Result<Style, String> {
+    match text {
+        "virtual" => Ok(Style::Virtual),
+        "path" => Ok(Style::Path),
+        _ => Err("expected `virtual` or `path`".into()),
+    }
+}
