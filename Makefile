@@ -25,8 +25,11 @@ help: ## list the targets
 		printf '  %-8s %s\n' "$$target" "$$text"; done
 
 .PHONY: demo
-demo: build agents ## one site, one node, one change: the whole way on this machine
-	tests/demo/demo.sh
+demo: ## one site, one node, one change: the whole way on this machine
+	@tests/demo/need.sh
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory agents NODE_TARGETS=$$(uname -m)-unknown-linux-musl
+	@tests/demo/demo.sh
 
 .PHONY: test
 test: export CI = 1
