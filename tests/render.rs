@@ -158,7 +158,7 @@ fn each_unit_is_what_systemd_takes() {
             let script = case.render(&distro.id, "nocloud", Form::Script).unwrap().script;
             let folder = tempfile::tempdir().unwrap();
             let mut units = Vec::new();
-            for part in script.split("cat >/etc/systemd/system/").skip(1) {
+            for part in script.split("cat >$u.").skip(1) {
                 let (name, rest) = part.split_once(" <<'UNIT'").unwrap();
                 let body = rest.split_once('\n').unwrap().1.split_once("\nUNIT\n").unwrap().0;
                 assert!(
@@ -166,7 +166,7 @@ fn each_unit_is_what_systemd_takes() {
                     "a unit that waits for cloud-init waits for itself:\n{body}"
                 );
                 let body = body.replace("/usr/local/bin/stringless-agent", "/bin/true");
-                let unit = folder.path().join(name);
+                let unit = folder.path().join(format!("stringless-agent.{name}"));
                 fs::write(&unit, body).unwrap();
                 units.push(unit);
             }

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+#[path = "shells/engine.rs"]
+mod engine;
 #[path = "shells/fetching.rs"]
 mod fetching;
 mod rendering;
@@ -163,8 +165,8 @@ fn another_system_is_refused() {
         if ok {
             assert_eq!(ended.code, 0, "{}", ended.told);
         } else {
-            assert_untouched(&root, &before, &ended, "this is '");
-            assert!(ended.told.contains("render it for this system"), "{}", ended.told);
+            assert_untouched(&root, &before, &ended, "this system is '");
+            assert!(ended.told.contains("render it anew"), "{}", ended.told);
         }
     }
 }
