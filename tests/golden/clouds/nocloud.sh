@@ -13,7 +13,6 @@ bin=/usr/local/bin/stringless-agent
 etc=/etc/stringless
 lib=/var/lib/stringless
 new=$bin.$$
-rm -f $lib/bootstrapped
 trap 'rm -f "$new"*' EXIT
 trap 'exit 1' HUP INT TERM
 say() { printf 'stringless: %s\n' "$*" >&2; }
@@ -33,7 +32,7 @@ done
 os=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
 case $os in
 'debian 12'|'debian 12'.*) ;;
-*) die "this is '$os', rendered for debian 12: render it for this system" ;;
+*) die "this system is '$os', the script is for 'debian 12': render it anew" ;;
 esac
 case $(uname -m) in
 x86_64|amd64) t=x86_64-unknown-linux-musl h=11a7f97d7c53e609ba9fb10d25657f4474d2bfc81353533ddaec0ab2ca688e9c ;;
@@ -61,7 +60,8 @@ esac
 }
 if [ -d /run/systemd/system ]; then
 schedule() {
-cat >/etc/systemd/system/stringless.service <<'UNIT' || return 1
+u=/etc/systemd/system/stringless-agent
+cat >$u.service <<'UNIT' || return 1
 [Unit]
 Description=Stringless: pull, verify and apply configuration
 Wants=network-online.target
@@ -71,7 +71,7 @@ Type=oneshot
 ExecStart=/usr/local/bin/stringless-agent --once
 KillMode=process
 UNIT
-cat >/etc/systemd/system/stringless.timer <<'UNIT' || return 1
+cat >$u.timer <<'UNIT' || return 1
 [Timer]
 OnBootSec=30
 OnUnitInactiveSec=300
@@ -80,9 +80,9 @@ AccuracySec=1
 [Install]
 WantedBy=timers.target
 UNIT
-systemctl daemon-reload && systemctl -q enable stringless.timer
+systemctl daemon-reload && systemctl -q enable stringless-agent.timer
 }
-resume() { systemctl start --no-block stringless.timer; }
+resume() { systemctl start --no-block stringless-agent.timer; }
 else
 has cron || has crond || die 'no systemd and no cron to run the agent again: set node.schedule to boot'
 schedule() { # at a minute of this node's own
@@ -95,17 +95,18 @@ CRON
 }
 resume() { :; }
 fi
+rm -f $lib/bootstrapped
 
 # The engine.
 if ! has puppet && [ ! -x /opt/puppetlabs/bin/puppet ]; then
 umask 022
 apt() { DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"; }
-# Its own daemon must not run.
-if has systemctl; then systemctl -q mask puppet.service; fi
 u=https://apt.voxpupuli.org/openvox8-release-debian12.deb
 try get $u "$new.deb" || die "cannot download $u (reason above)"
 same "$new.deb" cae66afe3057e4eb553d161dd813fb8e53fc3493d0b0804fdc40214a589247de || die "$u has another SHA-256 than the pinned one"
 try apt install "$new.deb" || die "cannot install $u (reason above)"
+# Its own daemon must not run.
+if has systemctl; then systemctl -q mask puppet.service; fi
 try apt update
 try apt install 'openvox-agent=8.28.1-*' || die 'cannot install openvox-agent 8.28.1 (reason above)'
 umask 077
