@@ -1,0 +1,118 @@
+//! A store behind HTTPS: few requests, cut downloads, busy servers, wrong ones, and proxies.
+
+use agent_core::layout;
+use e2e::agent::{Node, Run};
+use e2e::forge::{Entry, Forge, name};
+use e2e::netns::Net;
+use e2e::proxy::Proxy;
+use e2e::server::{Fault, Reply, Server};
+use serde_json::{Value, json};
+
+#[test]
+fn an_idle_check_is_one_request() {
+    let forge = Forge::new();
+    forge.release(7, "seven");
+    let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
+    let Some(node) = web_node(&forge, &server) else { return };
+    Run::of(node.command(&["--once"]).env("OUT", node.root())).expect(0);
+    let first = server.take();
+    assert_eq!(first.len(), 2, "the manifest and one pack: {first:?}");
+    let run = Run::of(node.command(&["--once", "--json"]).env("OUT", node.root())).expect(0);
+    let idle = server.take();
+    assert_eq!(idle.len(), 1, "{idle:?}");
+    let report: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(report["layers"][0]["requests"], 1);
+    assert_eq!(report["layers"][0]["received"], 0);
+}
+
+#[test]
+fn resumes_a_cut_download_and_outlasts_a_busy_store() {
+    let forge = Forge::new();
+    let text = "x".repeat(300_000);
+    let noise: String =
+        (0..200_000u32).map(|n| char::from(33 + (n.wrapping_mul(2_654_435_761) >> 25) as u8 % 90)).collect();
+    let pack = forge.pack("data", &[Entry::file("noise", 0o644, &noise), Entry::file("text", 0o644, &text)]);
+    let key = layout::pack(&pack.sha256);
+    let half = pack.size as usize / 2;
+    forge.publish(&forge.manifest(1, vec![forge.script("echo done >\"$OUT/applied\""), pack]));
+    let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
+    server.fault_times(&key, Fault::short(half), 1);
+    server.fault_times(&layout::manifest(&name("production")), Fault::status(503), 1);
+    let Some(node) = web_node(&forge, &server) else { return };
+    Run::of(node.command(&["--once"]).env("OUT", node.root())).expect(0);
+    assert_eq!(node.read("applied").as_deref(), Some("done\n"));
+    let ranged = server.take().into_iter().filter(|seen| seen.request.header("range").is_some()).count();
+    assert_eq!(ranged, 1, "the rest was asked for, not the whole");
+}
+
+#[test]
+fn does_not_follow_a_redirect() {
+    let forge = Forge::new();
+    forge.release(7, "seven");
+    let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
+    let target = server.url("packs");
+    let elsewhere = Reply::new(302, "").with("location", &target);
+    server.fault("env/production/manifest", Fault::Answer(elsewhere));
+    let Some(node) = web_node(&forge, &server) else { return };
+    let run = node.once().expect(1);
+    assert!(run.err.contains("302") && run.err.contains("redirects are not followed"), "{}", run.err);
+    assert_eq!(server.take().len(), 1);
+}
+
+#[test]
+fn refuses_a_server_with_another_name_or_authority() {
+    let forge = Forge::new();
+    forge.release(7, "seven");
+    for certificate in
+        [authority().issue(&["elsewhere.test"]), e2e::tls::Authority::new().issue(&["127.0.0.1"])]
+    {
+        let server = Server::start(&Net::host(), forge.bucket(), Some(&certificate));
+        let Some(node) = web_node(&forge, &server) else { return };
+        let run = node.once().expect(1);
+        assert!(run.err.contains("certificate"), "{}", run.err);
+        assert!(server.take().is_empty());
+    }
+}
+
+fn authority() -> &'static e2e::tls::Authority {
+    static ONE: std::sync::OnceLock<e2e::tls::Authority> = std::sync::OnceLock::new();
+    ONE.get_or_init(e2e::tls::Authority::new)
+}
+
+fn web_node(forge: &Forge, server: &Server) -> Option<Node> {
+    let mut config = forge.config(&server.url(""));
+    config["ca_file"] = json!("/etc/stringless/ca.pem");
+    let node = Node::new(&Net::host(), &config)?;
+    node.write("etc/stringless/ca.pem", authority().pem());
+    Some(node)
+}
+
+#[test]
+fn goes_through_a_proxy_and_around_it() {
+    let forge = Forge::new();
+    forge.release(7, "seven");
+    let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
+    let proxy = Proxy::start(&Net::host());
+    let address = format!("http://127.0.0.1:{}", proxy.port());
+    let node = |proxy: Option<&str>, around: Option<&str>| {
+        let node = web_node(&forge, &server)?;
+        let mut config = forge.config(&server.url(""));
+        config["ca_file"] = json!("/etc/stringless/ca.pem");
+        config["proxy"] = json!(proxy);
+        config["no_proxy"] = json!(around);
+        node.configure(&config);
+        Some(node)
+    };
+    let asked = format!("CONNECT 127.0.0.1:{}", server.port());
+    let Some(configured) = node(Some(&address), None) else { return };
+    Run::of(configured.command(&["--once"]).env("OUT", configured.root())).expect(0);
+    assert!(proxy.take().contains(&asked), "the configuration names the proxy");
+    let Some(around) = node(Some(&address), Some("example.org, 127.0.0.1")) else { return };
+    Run::of(around.command(&["--once"]).env("OUT", around.root())).expect(0);
+    assert!(proxy.take().is_empty(), "no_proxy leads around it");
+    let Some(plain) = node(None, None) else { return };
+    Run::of(plain.command(&["--once"]).env("OUT", plain.root()).env("HTTPS_PROXY", &address)).expect(0);
+    assert!(proxy.take().contains(&asked), "the environment names the proxy");
+    let Some(gone) = node(Some("http://127.0.0.1:1"), None) else { return };
+    gone.once().expect(1);
+}
