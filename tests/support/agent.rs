@@ -1,6 +1,7 @@
 //! The built agent on a node that is a folder: `--root` keeps it away from this machine's own paths.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -70,9 +71,14 @@ impl Node {
         Some(node)
     }
 
-    /// Replaces its `agent.json`.
+    /// Replaces its `agent.json`, which only its owner may read.
+    ///
+    /// # Panics
+    /// When it cannot be written.
     pub fn configure(&self, config: &Value) {
         self.write("etc/stringless/agent.json", &config.to_string());
+        let file = self.root().join("etc/stringless/agent.json");
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// `stringless-agent --root … ARGS`, not yet started.

@@ -18,7 +18,7 @@ pub struct Request {
     pub target: String,
     /// Names in lower case, in their order.
     pub headers: Vec<(String, String)>,
-    /// The body, for a request with `content-length`.
+    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -288,6 +288,13 @@ fn read_request(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
     while let Some(line) = read_line(stream)?.filter(|line| !line.is_empty()) {
         let (name, value) = line.split_once(':').ok_or_else(|| io::Error::other("no colon in a header"))?;
         request.headers.push((name.to_ascii_lowercase(), value.trim().to_string()));
+    }
+    if request.header("transfer-encoding").is_some() {
+        while let Some(size @ 1..) = read_line(stream)?.and_then(|line| u64::from_str_radix(&line, 16).ok()) {
+            stream.take(size.min(MAX_BODY)).read_to_end(&mut request.body)?;
+            read_line(stream)?;
+        }
+        read_line(stream)?;
     }
     let length: u64 = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
     stream.take(length.min(MAX_BODY)).read_to_end(&mut request.body)?;

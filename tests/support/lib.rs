@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 pub mod agent;
+pub mod bucket;
 pub mod forge;
 pub mod garage;
 pub mod http;

@@ -118,6 +118,17 @@ impl Site {
         self.write("stringless.yaml", text.replacen(part, other, 1), 0o644);
     }
 
+    /// Takes the line that starts like this out of `stringless.yaml`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn drop_line(&self, start: &str) {
+        let text = fs::read_to_string(self.path("stringless.yaml")).unwrap();
+        let line = text.lines().find(|line| line.starts_with(start));
+        let line = line.unwrap_or_else(|| panic!("no line `{start}` in\n{text}"));
+        self.edit(&format!("{line}\n"), "");
+    }
+
     /// Puts a file into the site.
     ///
     /// # Panics
