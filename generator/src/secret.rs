@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use agent_core::key::PublicKey;
+use base64ct::{Base64, Encoding};
 use minisign::{KeyPair, SecretKeyBox};
 
 use crate::error::{Error, Result};
@@ -110,15 +111,17 @@ impl SecretKey {
         let boxed = SecretKeyBox::from(text.to_owned());
         let opened = match password {
             Some(password) => boxed.into_secret_key(Some(password)),
-            None => boxed.into_unencrypted_secret_key(),
+            None => boxed.into_unencrypted_secret_key().or_else(|e| without_checksum(text).ok_or(e)),
         };
         let secret = opened.map_err(|e| {
             let error = failed("reading", path, &e);
             if encrypted(text) { error.hint(format!("is `{PASSWORD}` that of this key?")) } else { error }
         })?;
-        let public =
-            minisign::PublicKey::from_secret_key(&secret).map_err(|e| failed("reading", path, &e))?;
-        let public = PublicKey::parse(&public.to_base64())
+        let pair = minisign::PublicKey::from_secret_key(&secret).map_err(|e| failed("reading", path, &e))?;
+        // A key whose halves do not fit would sign what nobody can verify.
+        minisign::sign(Some(&pair), &secret, &b""[..], None, None)
+            .map_err(|e| failed("reading", path, &e))?;
+        let public = PublicKey::parse(&pair.to_base64())
             .map_err(|e| Error::configuration(format!("reading key `{}`: {e}", path.display())))?;
         Ok(Self { secret, public })
     }
@@ -144,6 +147,16 @@ pub fn holds_secret_key(bytes: &[u8]) -> bool {
             rest.iter().take_while(base64).count() >= SECRET_LENGTH
         })
     })
+}
+
+/// The key of stock `minisign -G -W`: it leaves the checksum of an unlocked key empty.
+fn without_checksum(text: &str) -> Option<minisign::SecretKey> {
+    let bytes = Base64::decode_vec(text.lines().nth(1)?).ok()?;
+    let (_, checksum) = bytes.split_last_chunk::<32>()?;
+    if bytes.len() != SECRET_BYTES || *checksum != [0; 32] {
+        return None;
+    }
+    minisign::SecretKey::from_bytes(&bytes).ok()
 }
 
 fn finish(path: &Path, public_path: &Path, text: &str, password: Option<String>) -> Result<SecretKey> {
@@ -204,7 +217,8 @@ fn failed(doing: &str, path: &Path, cause: &minisign::PError) -> Error {
 
 /// Base64 of `Ed`, `Sc` (scrypt) or two zeros (none), `B2` (the checksum's kind).
 const SECRET_STARTS: [&[u8]; 2] = [b"RWRTY0Iy", b"RWQAAEIy"];
-/// 158 bytes in base64.
+const SECRET_BYTES: usize = 158;
+/// Of those in base64, without padding and what depends on it.
 const SECRET_LENGTH: usize = 208;
 const MAX_KEY_FILE: u64 = 4096;
 

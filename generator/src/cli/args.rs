@@ -38,6 +38,9 @@ pub struct InitArgs {
     /// Keep the secret key without a password, protected by its file mode alone.
     #[arg(long)]
     pub no_password: bool,
+    /// Trust this secret key, as `minisign -G` makes it, and make none; it stays where it is.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_password")]
+    pub key: Option<PathBuf>,
     /// Only say what would be written.
     #[arg(long)]
     pub dry_run: bool,

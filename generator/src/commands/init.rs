@@ -32,28 +32,39 @@ pub fn run(args: &InitArgs) -> Result<u8> {
     let secret = args.dir.join(KEYS).join(format!("{}.key", args.key_name));
     let trust = args.dir.join(agent_core::layout::trust(1));
     let file = args.dir.join(SITE_FILE);
-    for path in [&file, &trust, &secret, &public_path(&secret)] {
+    let mut new = vec![file.clone(), trust.clone()];
+    if args.key.is_none() {
+        new.extend([secret.clone(), public_path(&secret)]);
+    }
+    for path in &new {
         if path.symlink_metadata().is_ok() {
             return Err(Error::refused(format!("making the site: `{}` exists already", path.display()))
                 .hint("choose another folder; `init` writes over nothing"));
         }
     }
     if args.dry_run {
-        for path in [&file, &trust, &secret, &public_path(&secret)] {
+        for path in &new {
             print::out(&format!("would write {}\n", path.display()))?;
         }
         return Ok(0);
     }
+    let given = args.key.as_deref().map(SecretKey::open).transpose()?;
     make_folder(&args.dir.join(KEYS))?;
     make_folder(&args.dir.join("trust"))?;
-    let key =
-        SecretKey::create(&secret, if args.no_password { Protection::None } else { Protection::Password })?;
+    let key = match given {
+        Some(key) => key,
+        None => SecretKey::create(&secret, protection(args))?,
+    };
     write(&trust, &first_trust(args, &key)?)?;
     write(&args.dir.join(KEYS).join(".gitignore"), b"*.key\n")?;
     add_line(&args.dir.join(".gitignore"), &format!("/{CACHE}/"))?;
     write(&file, text.as_bytes())?;
-    print::out(&told(args, &file, &secret, &key))?;
+    print::out(&told(args, &file, args.key.as_ref().unwrap_or(&secret), &key))?;
     Ok(0)
+}
+
+fn protection(args: &InitArgs) -> Protection {
+    if args.no_password { Protection::None } else { Protection::Password }
 }
 
 fn first_trust(args: &InitArgs, key: &SecretKey) -> Result<Vec<u8>> {
