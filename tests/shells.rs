@@ -4,10 +4,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+#[path = "shells/cloud_config.rs"]
+mod cloud_config;
 #[path = "shells/engine.rs"]
 mod engine;
 #[path = "shells/fetching.rs"]
 mod fetching;
+#[path = "shells/first_run.rs"]
+mod first_run;
 mod rendering;
 #[path = "shells/root.rs"]
 mod root;
@@ -111,6 +115,14 @@ fn each_shell_installs_schedules_and_applies() {
         assert_eq!(root.run(shell, &script).code, 0, "{shell:?}");
         assert_eq!(root.read("runs").lines().count(), 2);
     }
+}
+
+#[test]
+fn what_is_renamed_is_labelled() {
+    let Some((_, root, script)) = prepare("") else { return };
+    root.write("usr/sbin/restorecon", "#!/bin/sh\necho \"$*\" >>/labelled\n", 0o755);
+    assert_eq!(root.run(SH, &script).code, 0);
+    assert_eq!(root.read("labelled"), "-F /usr/local/bin/stringless-agent\n");
 }
 
 #[test]
@@ -232,39 +244,6 @@ fn a_full_disk_installs_nothing() {
         assert!(ended.told.contains(&format!("stringless: {reason}")), "{}", ended.told);
         assert!(!root.exists("etc/cron.d/stringless") && !root.exists("runs"), "{}", ended.told);
     }
-}
-
-/// The agent is there and scheduled, so that the node heals; the machine's boot counts as failed.
-#[test]
-fn a_failed_first_run_is_the_script_s_failure() {
-    for shell in SHELLS {
-        for code in [3, 4, 78] {
-            let Some((_, root, script)) = prepare("") else { return };
-            root.write("var/lib/stringless/bootstrapped", "of another time", 0o600);
-            root.write("ends", format!("{code}\n"), 0o644);
-            let ended = root.run(shell, &script);
-            assert_eq!(ended.code, code, "{shell:?} {}", ended.told);
-            let told = format!(
-                "stringless: the first run failed with exit status {code} (reason above); it will be tried again\n"
-            );
-            assert_eq!(ended.told, told, "{shell:?}");
-            assert_eq!(installed(&root), INSTALLED[..3], "{shell:?}");
-            assert_eq!(root.read("runs").lines().count(), 1);
-        }
-    }
-}
-
-#[test]
-fn a_store_that_does_not_answer_is_asked_again_and_then_given_up() {
-    let Some((_, root, script)) = prepare("") else { return };
-    root.write("ends", "1\n1\n", 0o644);
-    let ended = root.run(SH, &script);
-    assert_eq!((ended.code, root.read("slept").as_str()), (0, "5\n10\n"), "{}", ended.told);
-    let Some((_, root, script)) = prepare("") else { return };
-    root.write("ends", "1\n".repeat(9), 0o644);
-    let ended = root.run(SH, &script);
-    assert_eq!((ended.code, root.read("slept").as_str()), (1, "5\n10\n20\n"), "{}", ended.told);
-    assert_eq!(installed(&root), INSTALLED[..3]);
 }
 
 #[test]

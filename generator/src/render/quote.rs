@@ -68,6 +68,37 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, serde_json::Error>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::process::Command;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Through a real shell, which hands back each word as it was.
+        #[test]
+        fn a_shell_reads_back_what_was_quoted(words in prop::collection::vec("[^\0]{0,24}|[ -~]{0,24}", 1..64)) {
+            let quoted: Vec<String> = words.iter().map(|word| sh(word)).collect();
+            let line = format!("printf '%s\\0' {}", quoted.join(" "));
+            let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+            let expected: String = words.iter().flat_map(|word| [word, "\0"]).collect();
+            prop_assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+        }
+
+        #[test]
+        fn json_in_ascii_reads_back(text in any::<String>()) {
+            let line = json(&text).unwrap();
+            prop_assert!(line.bytes().all(|b| (b' '..=b'~').contains(&b)), "{}", line);
+            prop_assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+        }
+
+        #[test]
+        fn a_yaml_block_reads_back(lines in prop::collection::vec("[ -~]{0,40}[!-~]", 1..9)) {
+            let text = lines.join("\n") + "\n";
+            let yaml = format!("a: |4\n{}", yaml_block(&text));
+            let read: std::collections::BTreeMap<String, String> = serde_yaml::from_str(&yaml).unwrap();
+            prop_assert_eq!(&read["a"], &text);
+        }
+    }
 
     #[test]
     fn quotes_for_each_language() {
