@@ -34,6 +34,9 @@ main() {
     chmod 700 "$demo/node/root/user-data"
     on_node /root/user-data
     on_node cat /etc/motd /etc/site/settings
+    if [ -e "$demo/node/etc/cron.d/stringless" ]; then
+        on_node cat /etc/cron.d/stringless
+    fi
 
     step 'Change one line and publish it: release 2'
     sed 's/^greeting=.*/greeting=Hello from the second release/' data/settings >data/settings.new
