@@ -105,7 +105,8 @@ pub struct NodeSettings {
     /// How the agent itself is first fetched. Default: `signed` from `s3://`, else `public`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_fetch: Option<FirstFetch>,
-    /// Ways to credentials for `s3://` stores, in order. Default: the cloud's role where it has one.
+    /// Ways to credentials for `s3://` stores, in order. Default: the cloud's role where it has one,
+    /// else the keys that `stringless render` is given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<CredentialKind>,
     /// `http://host:port`.

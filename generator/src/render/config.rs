@@ -46,14 +46,17 @@ pub(super) fn config(request: &Request<'_>) -> Result<Config, Fault> {
     Ok(config)
 }
 
-/// What this node uses of the ways that the site names. Where the cloud offers a role, no key is
-/// embedded.
+/// What this node uses of the ways that the site names; of the cloud's own, the best first, where it
+/// names none. Where the cloud offers a role, no key is embedded.
 pub(super) fn kinds(request: &Request<'_>) -> Result<Vec<CredentialKind>, Fault> {
     let (cloud, listed) = (request.cloud, &request.site.node.credentials);
     let role = cloud.credentials.contains(&CredentialKind::InstanceRole)
         && (listed.is_empty() || listed.contains(&CredentialKind::InstanceRole));
     if listed.is_empty() && role {
         return Ok(vec![CredentialKind::InstanceRole]);
+    }
+    if listed.is_empty() && request.static_keys.is_some() {
+        return Ok(vec![CredentialKind::Static]);
     }
     let usable = |kind: &CredentialKind| match kind {
         CredentialKind::InstanceRole => role,
@@ -65,8 +68,9 @@ pub(super) fn kinds(request: &Request<'_>) -> Result<Vec<CredentialKind>, Fault>
         return Ok(kinds);
     }
     let [id, secret, _] = STATIC_KEYS;
+    let add = if listed.is_empty() { "" } else { "add `static` to `node.credentials` and " };
     Err(Fault::new(format!("rendering for {}: it offers no role to read the store with", cloud.name))
-        .hint(format!("add `static` to `node.credentials` and set {id} and {secret} to a read-only key")))
+        .hint(format!("{add}set {id} and {secret} to a read-only key")))
 }
 
 /// The static keys of the request, fit for a script.

@@ -66,14 +66,20 @@ fn no_key_is_embedded_where_the_cloud_offers_a_role() {
 }
 
 #[test]
-fn keys_are_embedded_only_when_the_site_says_so() {
+fn keys_are_embedded_only_when_they_are_given() {
     let case = Case::new(SITE);
-    let fault = render(&case.request(false)).unwrap_err();
+    assert!(render(&case.request(false)).unwrap().text.contains("sk=secret+key/1"));
+    let none = |role| Request { static_keys: None, ..case.request(role) };
+    assert!(render(&none(true)).is_ok());
+    let fault = render(&none(false)).unwrap_err();
     assert!(fault.message.ends_with("offers no role to read the store with"), "{fault}");
+    assert!(fault.hint.unwrap().starts_with(&format!("set {}", STATIC_KEYS[0])));
+
+    let case = Case::new(&format!("{SITE}node: {{credentials: [instance_role]}}\n"));
+    let fault = render(&case.request(false)).unwrap_err();
     assert!(fault.hint.unwrap().starts_with("add `static` to `node.credentials`"));
     let case = Case::new(&format!("{SITE}node: {{credentials: [static]}}\n"));
-    let request = Request { static_keys: None, ..case.request(true) };
-    let fault = render(&request).unwrap_err();
+    let fault = render(&Request { static_keys: None, ..case.request(true) }).unwrap_err();
     assert!(fault.hint.unwrap().contains(STATIC_KEYS[1]));
 }
 
@@ -108,7 +114,7 @@ fn the_first_fetch_needs_a_way_to_sign() {
         .map(|target| (target.clone(), format!("https://h/{target}?s={}", target.as_str().len())))
         .collect();
     let script = render(&Request { presigned: both, ..case.request(true) }).unwrap().text;
-    assert!(script.contains("get https://h/\"$t\"'?s='\"${g-}\"") && script.contains(" g=26 ;;"), "{script}");
+    assert!(script.contains("get https://h/\"$t\"'?s=2'\"${g-}\"") && script.contains(" g=6 ;;"), "{script}");
     assert!(render(&request("https://h/a b")).is_err());
     assert!(render(&request("https://h/\"b")).is_err());
 }
