@@ -82,7 +82,23 @@ fn append<W: Write>(tar: &mut Builder<W>, item: &Item) -> std::io::Result<u64> {
             header.set_entry_type(EntryType::Symlink);
             // What every tar writes for a link, and no system heeds.
             header.set_mode(0o777);
-            tar.append_link(&mut header, &item.path, target)?;
+            // `append_link` would rewrite the text: `././x` is another link than `x`.
+            let target = target.as_bytes();
+            if target.len() > SHORT {
+                let mut record = Header::new_gnu();
+                record.as_gnu_mut().ok_or(std::io::ErrorKind::Other)?.name[..LONG_NAME.len()]
+                    .copy_from_slice(LONG_NAME);
+                record.set_mode(0o644);
+                record.set_uid(0);
+                record.set_gid(0);
+                record.set_mtime(0);
+                record.set_entry_type(EntryType::GNULongLink);
+                record.set_size(target.len() as u64 + 1);
+                record.set_cksum();
+                tar.append(&record, [target, b"\0"].concat().as_slice())?;
+            }
+            header.set_link_name_literal(&target[..target.len().min(SHORT)])?;
+            tar.append_data(&mut header, &item.path, std::io::empty())?;
             Ok(0)
         }
     }
@@ -91,6 +107,10 @@ fn append<W: Write>(tar: &mut Builder<W>, item: &Item) -> std::io::Result<u64> {
 /// RFC 1952: 255 is "unknown", whatever this machine is.
 const UNKNOWN_SYSTEM: u8 = 255;
 const LEVEL: u32 = 6;
+/// What fits into a header's field for a name.
+const SHORT: usize = 100;
+/// What GNU tar calls a record that carries a long one.
+const LONG_NAME: &[u8] = b"././@LongLink";
 
 #[cfg(test)]
 mod tests {
@@ -167,7 +187,13 @@ mod tests {
                 }
                 let kind = match what {
                     0 => ItemKind::Folder,
-                    1 => ItemKind::Link { target: format!("{}x", "../".repeat(parts.len() - 1)) },
+                    1 => ItemKind::Link {
+                        target: format!(
+                            "{}{}x",
+                            "../".repeat(parts.len() - 1),
+                            "./".repeat(content.len() / 10)
+                        ),
+                    },
                     _ => ItemKind::File { executable, content },
                 };
                 items.push(Item { path, kind });

@@ -5,6 +5,7 @@ mod args;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -22,7 +23,7 @@ pub use self::args::*;
 #[command(name = "stringless", version, styles = STYLES, max_term_width = 100)]
 pub struct Cli {
     /// The site file, or its folder.
-    #[arg(long, short = 'f', global = true, env = "STRINGLESS_SITE_FILE", value_name = "FILE")]
+    #[arg(long, short = 'f', global = true, env = "STRINGLESS_SITE_FILE", value_name = "FILE", value_parser = path())]
     pub site_file: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
@@ -118,6 +119,11 @@ pub enum AgentCommand {
     ///
     /// Effect: writes to the first of the site's stores, and stringless.lock.json.
     Push(AgentPushArgs),
+}
+
+/// A path that may be empty: an empty variable is none.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 const STYLES: Styles = Styles::styled()

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(told) => return usage(&told),
     };
-    let site = cli.site_file.as_deref();
+    let site = cli.site_file.as_deref().filter(|path| !path.as_os_str().is_empty());
     let result = match &cli.command {
         Command::Init(args) => init::run(args),
         Command::Keygen(args) => keygen::run(args),
