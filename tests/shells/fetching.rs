@@ -87,7 +87,7 @@ fn an_unreachable_store_is_asked_seven_times_and_leaves_nothing() {
         fs::remove_file(root.path("slept")).ok();
         let before = root.changes();
         let ended = root.run(SH, &script(&case));
-        assert_untouched(&root, &before, &ended, "cannot download the agent (reason above): is 127.0.0.1:");
+        assert_untouched(&root, &before, &ended, "cannot download the agent from 127.0.0.1:");
         assert!(ended.told.contains("404"), "{}", ended.told);
         assert_eq!(root.read("slept"), "1\n2\n4\n8\n16\n32\n");
     }

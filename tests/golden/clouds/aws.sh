@@ -60,7 +60,7 @@ esac
 }
 if [ -d /run/systemd/system ]; then
 schedule() {
-u=/etc/systemd/system/stringless-agent
+u=/etc/systemd/system/stringless
 cat >$u.service <<'UNIT' || return 1
 [Unit]
 Description=Stringless: pull, verify and apply configuration
@@ -80,9 +80,9 @@ AccuracySec=1
 [Install]
 WantedBy=timers.target
 UNIT
-systemctl daemon-reload && systemctl -q enable stringless-agent.timer
+systemctl daemon-reload && systemctl -q enable stringless.timer
 }
-resume() { systemctl start --no-block stringless-agent.timer; }
+resume() { systemctl start --no-block stringless.timer; }
 else
 has cron || has crond || die 'no systemd and no cron to run the agent again: set node.schedule to boot'
 schedule() { # at a minute of this node's own
@@ -164,7 +164,7 @@ $now
 $s
 $c")" "$new"
 }
-try agent || die 'cannot download the agent (reason above): is example-config.s3.eu-central-1.amazonaws.com reachable, the agent published?'
+try agent || die 'cannot download the agent from example-config.s3.eu-central-1.amazonaws.com (reason above): is it published?'
 same "$new" $h || die "the agent's SHA-256 is not the pinned $h: not installed"
 chmod 755 "$new"
 "$new" version >/dev/null || die 'the agent does not run here (reason above)'
