@@ -20,7 +20,7 @@ use self::page::Page;
 use crate::catalog::{self, Cloud, Distro, Form};
 use crate::envelope;
 use crate::fault::Fault;
-use crate::site::Site;
+use crate::site::{CredentialKind, FirstFetch, Site};
 
 /// All that one rendering depends on; the same request gives the same bytes.
 #[derive(Clone, Debug)]
@@ -70,6 +70,8 @@ pub struct UserData {
     pub form: Form,
     /// The bootstrap script inside.
     pub script: String,
+    /// What its user should know about it, beside the notes of the cloud.
+    pub notes: Vec<String>,
 }
 
 /// The environment variables of `stringless render` that hold keys for nodes: id, secret, session token.
@@ -105,7 +107,25 @@ pub fn render(request: &Request<'_>) -> Result<UserData, Fault> {
     check_text(&script)?;
     let text = envelope::wrap(form, &script);
     envelope::check_size(request, form, &script, &text)?;
-    Ok(UserData { text, form, script })
+    Ok(UserData { text, form, script, notes: notes(request) })
+}
+
+/// What holds for this rendering and not for every one on its cloud.
+fn notes(request: &Request<'_>) -> Vec<String> {
+    let (distro, cloud) = (request.distro, request.cloud);
+    let mut notes = Vec::new();
+    // Both are written so that their order is that of time.
+    if request.now.to_string()[..10] > distro.eol[..] {
+        notes.push(format!("the support of {} ended on {}", distro.name, distro.eol));
+    }
+    let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
+    if private && config::kinds(request).is_ok_and(|kinds| kinds.contains(&CredentialKind::Static)) {
+        notes.push(format!("a key stands in it, readable by {}", cloud.readable_by));
+    }
+    if request.site.first_fetch() == FirstFetch::Presigned {
+        notes.push("its link to the agent ends: start machines with it within seven days".into());
+    }
+    notes
 }
 
 /// The templates, with the filters that quote.

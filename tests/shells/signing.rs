@@ -128,6 +128,8 @@ fn a_wrong_clock_is_mended_by_the_server_s_date() {
     }
 }
 
+/// `printf` is not watched: it is part of every shell that is anybody's `/bin/sh`. posh alone has none of
+/// its own.
 #[test]
 fn a_real_store_takes_the_links_and_no_key_is_an_argument() {
     let Some(garage) = Garage::start(&Net::host()) else { return };

@@ -34,7 +34,7 @@ impl Case {
 
     /// For the first pair whose cloud does, or does not, offer a role.
     fn request(&self, role: bool) -> Request<'_> {
-        let offers = |cloud: &&Cloud| cloud.credentials.contains(&crate::site::CredentialKind::InstanceRole);
+        let offers = |cloud: &&Cloud| cloud.credentials.contains(&CredentialKind::InstanceRole);
         Request {
             distro: &self.catalog.distros[0],
             cloud: self.catalog.clouds.iter().find(|cloud| offers(cloud) == role).unwrap(),
@@ -181,6 +181,21 @@ fn a_ca_file_brings_certificates_and_nothing_else() {
 fn the_same_request_gives_the_same_bytes() {
     let case = Case::new(SITE);
     assert_eq!(render(&case.request(true)).unwrap(), render(&case.request(true)).unwrap());
+}
+
+#[test]
+fn says_what_to_know_about_this_rendering() {
+    let case = Case::new(SITE);
+    let notes = |request: Request<'_>| render(&request).unwrap().explain(request.cloud).notes;
+    let cloud = &case.request(true).cloud.notes;
+    assert_eq!(&notes(case.request(true)), cloud);
+    assert!(
+        notes(case.request(false)).last().unwrap().starts_with("a key stands in it, readable by any process")
+    );
+    let at = |text: &str| Request { now: Timestamp::parse(text).unwrap(), ..case.request(true) };
+    let eol = &case.catalog.distros[0].eol;
+    assert_eq!(&notes(at(&format!("{eol}T23:59:59Z"))), cloud);
+    assert!(notes(at("9999-01-01T00:00:00Z")).last().unwrap().starts_with("the support of "));
 }
 
 #[test]
