@@ -229,7 +229,9 @@ pub fn read_capped(path: &Path) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// Temporary; the old file is then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let next = path.with_extension("new");
+    // No name that may stand beside it starts with a dot.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let next = path.with_file_name(format!(".{name}.new"));
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)

@@ -25,6 +25,8 @@ struct Fetched<'p> {
     pack: &'p Pack,
     path: PathBuf,
     found: Sha256,
+    /// Whether a part of it was there before this run.
+    inherited: bool,
 }
 
 /// A pack whose bytes are those that the manifest names.
@@ -72,7 +74,13 @@ fn next<'p>(queue: &Mutex<VecDeque<&'p Pack>>) -> Option<&'p Pack> {
 }
 
 fn stage_one(pack: &Pack, source: &Source<'_>, io: &Io) -> Result<()> {
-    let verified = verify(fetch(pack, source, io)?)?;
+    let mut fetched = fetch(pack, source, io)?;
+    if fetched.inherited && fetched.found != pack.sha256 {
+        // What an earlier run left may not have survived a power cut: the whole of it, anew.
+        std::fs::remove_file(&fetched.path).at("removing", &fetched.path)?;
+        fetched = fetch(pack, source, io)?;
+    }
+    let verified = verify(fetched)?;
     reach(Checkpoint::Fetched);
     let folder = io.disk.pack(&pack.sha256);
     unpack::unpack(&verified, &folder)?;
@@ -82,6 +90,7 @@ fn stage_one(pack: &Pack, source: &Source<'_>, io: &Io) -> Result<()> {
 fn fetch<'p>(pack: &'p Pack, source: &Source<'_>, io: &Io) -> Result<Fetched<'p>> {
     let path = io.disk.incoming(&pack.sha256);
     let mut partial = Partial::open(&path, pack)?;
+    let inherited = partial.length > 0;
     let key = layout::pack(&pack.sha256);
     let limit = Duration::from_secs(GRACE + pack.size / FLOOR);
     source.retrying(&key, || {
@@ -97,12 +106,12 @@ fn fetch<'p>(pack: &'p Pack, source: &Source<'_>, io: &Io) -> Result<Fetched<'p>
         }
         partial.take(body, pack, io)
     })?;
-    Ok(Fetched { pack, found: partial.hasher.finish(), path })
+    Ok(Fetched { pack, found: partial.hasher.finish(), path, inherited })
 }
 
 /// The only way to a [`VerifiedPack`].
 fn verify(fetched: Fetched<'_>) -> Result<VerifiedPack<'_>> {
-    let Fetched { pack, path, found } = fetched;
+    let Fetched { pack, path, found, .. } = fetched;
     if found == pack.sha256 {
         return Ok(VerifiedPack { pack, path });
     }

@@ -131,9 +131,11 @@ pub fn sweep(keep: &[Release], disk: &Disk, layer: &LayerDisk) -> Result<()> {
     Ok(())
 }
 
-/// The file beside a release's folder that lists the packs it was built from.
+/// The file beside a release's folder that lists the packs it was built from. No environment's name
+/// starts with a dot.
 fn mark_of(release: &Path) -> PathBuf {
-    release.with_extension("packs")
+    let name = release.file_name().unwrap_or_default().to_string_lossy();
+    release.with_file_name(format!(".{name}.packs"))
 }
 
 fn marked(manifest: &Verified<Manifest>) -> String {

@@ -1,6 +1,7 @@
 //! A store, asked for objects: conditional, ranged, signed, with a bounded number of tries.
 
 mod file;
+mod reply;
 
 use std::io::Read;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::creds::Keyring;
 use crate::error::{Error, Result};
 use crate::http::{Reply, Request};
 use crate::io::{Io, random};
+use reply::{answer, conditions};
 
 /// A store with the credentials for it.
 pub struct Source<'a> {
@@ -50,6 +52,8 @@ pub struct Trouble {
     hint: Option<&'static str>,
     /// Whether another try may help, and the seconds that the server asked to wait.
     again: Option<Option<u64>>,
+    /// Whether the store refused to say: S3 does so for what is missing, to whoever may not list.
+    forbidden: bool,
 }
 
 /// What is asked for.
@@ -81,7 +85,7 @@ impl<'a> Source<'a> {
     /// # Errors
     /// Temporary errors, a missing object among them.
     pub fn document(&self, key: &str, etag: Option<&str>) -> Result<Option<(Vec<u8>, Option<String>)>> {
-        match self.optional_document(key, etag)? {
+        match self.retrying(key, || self.small(key, etag))? {
             Found::NotModified => Ok(None),
             Found::Document(bytes, etag) => Ok(Some((bytes, etag))),
             Found::Missing => {
@@ -91,28 +95,32 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A small object that may be missing.
+    /// A small object that may be missing, which S3 calls forbidden where listing is not allowed.
     ///
     /// # Errors
     /// Temporary errors.
-    pub fn optional_document(&self, key: &str, etag: Option<&str>) -> Result<Found> {
-        self.retrying(key, || {
-            let answer = self.ask(&Wanted { key, etag, from: 0, limit: DOCUMENT })?;
-            let Answer::Content { etag, body, .. } = answer else {
-                return Ok(match answer {
-                    Answer::NotModified => Found::NotModified,
-                    _ => Found::Missing,
-                });
-            };
-            let mut bytes = Vec::new();
-            let read = body.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
-            self.io.traffic.received(bytes.len() as u64);
-            read.map_err(|error| Trouble::worth_a_retry(error.to_string()))?;
-            if bytes.len() > MAX_BYTES {
-                return Err(Trouble::lasting(format!("longer than the limit of {MAX_BYTES} bytes"), None));
-            }
-            Ok(Found::Document(bytes, etag))
-        })
+    pub fn optional_document(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let found = self.retrying(key, || match self.small(key, None) {
+            Err(trouble) if trouble.forbidden => Ok(Found::Missing),
+            other => other,
+        })?;
+        Ok(if let Found::Document(bytes, _) = found { Some(bytes) } else { None })
+    }
+
+    fn small(&self, key: &str, etag: Option<&str>) -> std::result::Result<Found, Trouble> {
+        let (etag, body) = match self.ask(&Wanted { key, etag, from: 0, limit: DOCUMENT })? {
+            Answer::Content { etag, body, .. } => (etag, body),
+            Answer::NotModified => return Ok(Found::NotModified),
+            Answer::Missing => return Ok(Found::Missing),
+        };
+        let mut bytes = Vec::new();
+        let read = body.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
+        self.io.traffic.received(bytes.len() as u64);
+        read.map_err(|error| Trouble::worth_a_retry(error.to_string()))?;
+        if bytes.len() > MAX_BYTES {
+            return Err(Trouble::lasting(format!("longer than the limit of {MAX_BYTES} bytes"), None));
+        }
+        Ok(Found::Document(bytes, etag))
     }
 
     /// Tries until it succeeds, fails for good, or the tries are used up.
@@ -175,6 +183,7 @@ impl<'a> Source<'a> {
                 message: format!("no credentials: {why}"),
                 hint: Some("`credentials` of the store names the ways that are tried"),
                 again: Some(None),
+                forbidden: false,
             })?;
             let mut headers = conditions(wanted);
             if let Some(credentials) = &credentials {
@@ -219,7 +228,7 @@ impl<'a> Source<'a> {
 }
 
 /// A small object, or why there is none.
-pub enum Found {
+enum Found {
     /// The validator still holds.
     NotModified,
     /// There is no such object.
@@ -231,83 +240,15 @@ pub enum Found {
 impl Trouble {
     /// A passing fault.
     pub fn worth_a_retry(message: String) -> Self {
-        Self { message, hint: None, again: Some(None) }
+        Self { message, hint: None, again: Some(None), forbidden: false }
     }
 
     /// A fault that another try will not mend.
     pub fn lasting(message: String, hint: Option<&'static str>) -> Self {
-        Self { message, hint, again: None }
+        Self { message, hint, again: None, forbidden: false }
     }
-}
-
-/// A reply that is no success.
-struct Unwelcome {
-    status: u16,
-    retry_after: Option<u64>,
-    body: String,
-}
-
-impl Unwelcome {
-    fn trouble(&self) -> Trouble {
-        let code = between(&self.body, "<Code>", "</Code>").unwrap_or_default();
-        let message = format!("the store answered {} {code}", self.status);
-        let hint = match self.status {
-            301 | 302 | 307 | 308 => "redirects are not followed: name the right `region` and `endpoint`",
-            400 | 401 | 403 => {
-                "are the credentials of this bucket, and is `region` the service's own name for it?"
-            }
-            _ => "",
-        };
-        Trouble {
-            message: message.trim_end().to_owned(),
-            hint: Some(hint).filter(|hint| !hint.is_empty()),
-            again: matches!(self.status, 408 | 429 | 500..=599).then_some(self.retry_after),
-        }
-    }
-}
-
-/// Sorts a reply: an answer, an unwelcome status, or trouble.
-fn answer(
-    reply: Reply,
-    wanted: &Wanted<'_>,
-) -> std::result::Result<std::result::Result<Answer, Unwelcome>, Trouble> {
-    let etag = reply.header("etag").map(str::to_owned);
-    match reply.status {
-        200 => Ok(Ok(Answer::Content { etag, from: 0, body: Box::new(reply.into_body()) })),
-        206 if wanted.from > 0 => {
-            let range = reply.header("content-range").unwrap_or_default();
-            if !range.starts_with(&format!("bytes {}-", wanted.from)) {
-                return Err(Trouble::worth_a_retry("the store sent another range than asked for".into()));
-            }
-            Ok(Ok(Answer::Content { etag, from: wanted.from, body: Box::new(reply.into_body()) }))
-        }
-        304 if wanted.etag.is_some() => Ok(Ok(Answer::NotModified)),
-        404 => Ok(Ok(Answer::Missing)),
-        status => {
-            let retry_after = reply.header("retry-after").and_then(|text| text.parse().ok());
-            Ok(Err(Unwelcome { status, retry_after, body: reply.text(ERROR_BODY) }))
-        }
-    }
-}
-
-fn conditions(wanted: &Wanted<'_>) -> Vec<(&'static str, String)> {
-    let mut headers = Vec::new();
-    if let Some(etag) = wanted.etag {
-        headers.push(("if-none-match", etag.to_owned()));
-    }
-    if wanted.from > 0 {
-        headers.push(("range", format!("bytes={}-", wanted.from)));
-    }
-    headers
-}
-
-fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
-    let (_, rest) = text.split_once(open)?;
-    let (inner, _) = rest.split_once(close)?;
-    (inner.len() <= 80 && inner.chars().all(|c| c.is_ascii_alphanumeric())).then_some(inner)
 }
 
 const DOCUMENT: Duration = Duration::from_secs(60);
-const ERROR_BODY: u64 = 64 * 1024;
 /// Seconds; a server may ask for no more patience than this.
 const MAX_ASKED_WAIT: u64 = 60;

@@ -9,7 +9,7 @@ use crate::disk::LayerDisk;
 use crate::error::{Error, Result};
 use crate::io::Io;
 use crate::log;
-use crate::source::{Found, Source};
+use crate::source::Source;
 
 /// The keys to verify with, and what a rotation said of serials and expiry.
 pub struct InUse {
@@ -52,7 +52,7 @@ impl InUse {
         for _ in 0..MAX_STEPS {
             let Some(next) = self.keys.version.checked_add(1) else { break };
             let key = layout::trust(next);
-            let Found::Document(bytes, _) = source.optional_document(&key, None)? else { break };
+            let Some(bytes) = source.optional_document(&key)? else { break };
             let trust = verify::next_trust(&bytes, &self.keys, site, io.clock.now())
                 .map_err(|refusal| Error::refused(format!("`{key}` from `{}`", source.name), &refusal))?;
             layer.keep_trust(&bytes)?;

@@ -154,3 +154,34 @@ fn the_daemon_takes_a_change_and_stops_cleanly() {
     assert!(daemon.wait().unwrap().success());
     assert!(start.elapsed() < Duration::from_secs(8), "it did not wait for its next run");
 }
+
+#[test]
+fn environments_whose_names_differ_after_a_dot_do_not_meet() {
+    let Some(pair) = Pair::converged() else { return };
+    for (environment, text) in [("v1.0", "zero"), ("v1.1", "one"), ("v1.new", "new")] {
+        let script = pair.forge.script(&format!("echo {text} >\"$OUT/applied\""));
+        let mut manifest = pair.forge.manifest(1, vec![script]);
+        manifest.environment = name(environment);
+        pair.forge.publish(&manifest);
+    }
+    for (environment, text) in
+        [("v1.0", "zero\n"), ("v1.1", "one\n"), ("v1.new", "new\n"), ("v1.0", "zero\n")]
+    {
+        pair.run(&["--once", "--environment", environment]).expect(0);
+        assert_eq!(pair.applied().as_deref(), Some(text), "{environment}");
+    }
+}
+
+#[test]
+fn what_a_power_cut_left_of_a_download_is_fetched_anew() {
+    let Some(pair) = Pair::converged() else { return };
+    let next = pair.forge.release(8, "eight");
+    let incoming = pair.state("incoming").join(next.packs[0].sha256.to_string());
+    for rest in [vec![0; 20], vec![0; next.packs[0].size as usize], vec![0; 1000]] {
+        fs::write(&incoming, rest).unwrap();
+        fs::remove_dir_all(pair.state("packs")).unwrap();
+        fs::create_dir(pair.state("packs")).unwrap();
+        pair.run(&["--once", "--force"]).expect(0);
+        assert_eq!(pair.applied().as_deref(), Some("eight\n"));
+    }
+}

@@ -2,10 +2,11 @@
 
 use agent_core::layout;
 use e2e::agent::{Node, Run};
-use e2e::forge::{Entry, Forge, name};
+use e2e::forge::{Entry, Forge, name, public, sign};
 use e2e::netns::Net;
 use e2e::proxy::Proxy;
 use e2e::server::{Fault, Reply, Server};
+use minisign::KeyPair;
 use serde_json::{Value, json};
 
 #[test]
@@ -85,6 +86,30 @@ fn web_node(forge: &Forge, server: &Server) -> Option<Node> {
     let node = Node::new(&Net::host(), &config)?;
     node.write("etc/stringless/ca.pem", authority().pem());
     Some(node)
+}
+
+#[test]
+fn a_store_that_may_not_list_calls_the_end_of_the_trust_chain_forbidden() {
+    let forge = Forge::new();
+    let next = KeyPair::generate_unencrypted_keypair().unwrap();
+    let key = public(&next);
+    let trust = json!({
+        "type": "trust", "site": "example", "version": 2, "threshold": 1,
+        "keys": [{"name": "next", "id": key.id(), "key": key.as_str()}], "expires": null, "min_serial": {},
+    });
+    let signed = sign(&[&forge.key, &next], trust.to_string().as_bytes(), "trust example keys 2");
+    forge.put("trust/2.json", &signed);
+    let packs = vec![forge.script("echo rotated >\"$OUT/applied\"")];
+    forge.publish_by(&next, &forge.manifest(1, packs));
+    let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
+    server.fault("trust/3.json", Fault::status(403));
+    let Some(node) = web_node(&forge, &server) else { return };
+    Run::of(node.command(&["--once"]).env("OUT", node.root())).expect(0);
+    assert_eq!(node.read("applied").as_deref(), Some("rotated\n"));
+    // The manifest itself is not optional.
+    server.fault("env/production/manifest", Fault::status(403));
+    let run = node.once().expect(1);
+    assert!(run.err.contains("403"), "{}", run.err);
 }
 
 #[test]
