@@ -17,6 +17,8 @@ mod rendering;
 mod root;
 #[path = "shells/signing.rs"]
 mod signing;
+#[path = "shells/strict.rs"]
+mod strict;
 
 use agent_core::config::Config;
 use agent_core::hash::Sha256;

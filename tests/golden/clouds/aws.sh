@@ -141,6 +141,7 @@ a="$a: $(imds PUT "$a-ttl-seconds: 300" api/token)" &&
 c=$(imds GET "$a" $p) && c=$(imds GET "$a" "$p$c") || return 1
 ak=$(field AccessKeyId) sk=$(field SecretAccessKey)
 tk=$(field Token | sed 's/%/%25/g;s/+/%2B/g;s,/,%2F,g;s/=/%3D/g')
+[ "$ak" ]
 }
 field() { printf %s "$c" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
 has curl || die 'no curl to ask for the role of the instance with: install it'
