@@ -113,8 +113,10 @@ impl SiteFolder {
                     Timestamp::default(),
                 ),
             };
-            let trust = trust
-                .map_err(|refusal| Error::refusal("verifying", format!("`{}`", path.display()), &refusal))?;
+            let trust = trust.map_err(|refusal| {
+                Error::refusal("verifying", format!("`{}`", path.display()), &refusal)
+                    .hint("take `trust/` from version control: each document stays as it was signed")
+            })?;
             if trust.version != version {
                 return Err(Error::refused(format!(
                     "verifying `{}`: it holds trust version {}",
@@ -149,6 +151,9 @@ impl SiteFolder {
     pub fn own_files(&self) -> Vec<PathBuf> {
         let mut own: Vec<_> = OWN.iter().map(|name| self.root.join(name)).collect();
         own.push(self.file.clone());
+        // A bucket inside the source folder would hold itself.
+        let stores = self.site.stores.iter().filter_map(|store| store.url.strip_prefix("file://"));
+        own.extend(stores.map(PathBuf::from));
         own.extend(self.site.node.ca_file.iter().map(|name| self.root.join(name)));
         own
     }

@@ -139,6 +139,7 @@ fn put_same(store: &Store, key: &str, bytes: &[u8]) -> Result<bool> {
 
 fn taken(store: &Store, key: &str, why: &str) -> Error {
     Error::refused(format!("writing {}: something else is there already, and {why}", store.url(key)))
+        .hint("remove it, or publish to another prefix, once you know how it came there")
 }
 
 fn overtaken(store: &Store, key: &str) -> Error {

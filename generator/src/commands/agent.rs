@@ -103,7 +103,10 @@ fn binaries(from: &Path) -> Result<BTreeMap<Name, Vec<u8>>> {
 
 /// An ELF file for the CPU that the target names: what is pinned is what nodes will run.
 fn check_binary(path: &Path, target: &Name, bytes: &[u8]) -> Result<()> {
-    let fault = |why: &str| Error::refused(format!("reading `{}`: {why}", path.display()));
+    let fault = |why: &str| {
+        Error::refused(format!("reading `{}`: {why}", path.display()))
+            .hint("the folder TARGET holds the agent that was built for TARGET; `make agents` puts them so")
+    };
     if bytes.len() as u64 > MAX_AGENT {
         return Err(fault("larger than an agent may be"));
     }

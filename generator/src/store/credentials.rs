@@ -42,6 +42,7 @@ pub fn find() -> Result<Credentials> {
                     "reading profile `{name}` of `{}`: no `{missing}`",
                     path.display()
                 ))
+                .hint("a profile needs both `aws_access_key_id` and `aws_secret_access_key`")
             });
         }
     }

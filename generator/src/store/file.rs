@@ -30,7 +30,7 @@ impl FileStore {
         let path = self.path(key);
         let file = match File::open(&path) {
             Ok(file) => file,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) if missing(&e) => return Ok(None),
             Err(e) => return Err(Error::io("reading", &path, e)),
         };
         let mut bytes = Vec::new();
@@ -46,7 +46,7 @@ impl FileStore {
         let path = self.path(key);
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.len() == size),
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+            Err(e) if missing(&e) => Ok(false),
             Err(e) => Err(Error::io("reading", &path, e)),
         }
     }
@@ -62,7 +62,7 @@ impl FileStore {
                 file.read_to_end(&mut now).map_err(|e| Error::io("reading", &path, e))?;
                 Some(etag(&now))
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) if missing(&e) => None,
             Err(e) => return Err(Error::io("reading", &path, e)),
         };
         let holds = match condition {
@@ -102,6 +102,10 @@ fn make_folders(folder: &Path) -> Result<()> {
         Error::io("making", folder, e)
             .hint("`stores: [{url: file:///FOLDER}]` names a folder that can be written")
     })
+}
+
+fn missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn etag(bytes: &[u8]) -> String {

@@ -186,10 +186,12 @@ fn unreachable_server(url: &str, error: &ureq::Error) -> Error {
     if text.contains("certificate") {
         return told.hint(format!("if the server has an authority of its own, name its PEM file: `{CA_FILE}`, or `node.ca_file` in the site file"));
     }
-    match error {
-        ureq::Error::HostNotFound => {
-            told.hint("check `url`, `region` and `endpoint` of the store in the site file")
-        }
-        _ => told,
+    if text.contains("lookup") || matches!(error, ureq::Error::HostNotFound) {
+        return told.hint(
+            "is there such a host? Check `url`, `region`, `endpoint` and `style` of the store in the site file",
+        );
     }
+    told.hint(
+        "run it again; if it stays so, check `url` and `endpoint` of the store, and the proxy variables",
+    )
 }
