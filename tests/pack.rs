@@ -247,13 +247,13 @@ fn what_a_release_cannot_carry_is_refused_with_its_path() {
     let cases: &[(&str, &str, &str, Make)] = &[
         ("a link out", "up", "leaves the pack", |s| symlink("../../etc", s.tree().join("d/up")).unwrap()),
         ("a link to another pack", "side", "leaves the pack", |s| {
-            symlink("../names", s.tree().join("d/side")).unwrap()
+            symlink("../names", s.tree().join("d/side")).unwrap();
         }),
         ("an absolute link", "abs", "absolute path", |s| {
-            symlink("/etc/passwd", s.tree().join("abs")).unwrap()
+            symlink("/etc/passwd", s.tree().join("abs")).unwrap();
         }),
         ("a link down and up", "zig", "down and up", |s| {
-            symlink("a/../../x", s.tree().join("d/zig")).unwrap()
+            symlink("a/../../x", s.tree().join("d/zig")).unwrap();
         }),
         ("a pipe", "pipe", "neither file", |s| {
             succeed(Command::new("mkfifo").arg(s.tree().join("d/pipe")), LIMIT);
@@ -267,7 +267,7 @@ fn what_a_release_cannot_carry_is_refused_with_its_path() {
             s.write("modules/ntp/b", "", 0o644);
         }),
         ("not UTF-8", "caf", "not UTF-8", |s| {
-            fs::write(s.tree().join(OsStr::from_bytes(b"d/caf\xe9")), "").unwrap()
+            fs::write(s.tree().join(OsStr::from_bytes(b"d/caf\xe9")), "").unwrap();
         }),
         ("a line feed", "a\\nb", "control character", |s| s.write("d/a\nb", "", 0o644)),
         ("an escape", "u{1b}", "control character", |s| s.write("d/\u{1b}[2J", "", 0o644)),

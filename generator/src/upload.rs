@@ -91,7 +91,10 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
                     still_the_same(upload, &key)?;
                 }
                 let condition = upload.after.map_or(Condition::Absent, Condition::Unchanged);
-                if upload.store.put(&key, upload.signed, condition)? == Put::NotHeld {
+                // A write whose answer was lost is tried again, and meets itself.
+                if upload.store.put(&key, upload.signed, condition)? == Put::NotHeld
+                    && !put_same(upload.store, &key, upload.signed)?
+                {
                     return Err(overtaken(upload.store, &key));
                 }
             }

@@ -42,6 +42,7 @@ pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
         pin.targets.insert(target.clone(), file);
     }
     let store = open_store(&site)?;
+    store.check_writable()?;
     let mut lines = String::new();
     for (target, bytes) in &found {
         let key = layout::agent(&version, target);

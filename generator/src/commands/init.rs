@@ -22,16 +22,14 @@ use crate::site::Site;
 pub fn run(args: &InitArgs) -> Result<u8> {
     let text = site_file(args);
     // What is written is understood: by the code that will read it.
-    Site::parse(&text, SITE_FILE).map_err(Error::from).map_err(|error| {
-        let error = Error::usage(format!("making the site: {error}"));
-        if args.region.is_none() && args.store.starts_with("s3://") {
-            return error.hint("`--region REGION` names the bucket's region");
-        }
-        error.hint("`--store s3://bucket/prefix --region R`, or `--store file:///folder`")
-    })?;
-    let secret = args.dir.join(KEYS).join(format!("{}.key", args.key_name));
-    let trust = args.dir.join(agent_core::layout::trust(1));
-    let file = args.dir.join(SITE_FILE);
+    Site::parse(&text, SITE_FILE).map_err(|fault| usage(args, &fault.message, fault.hint.as_deref()))?;
+    if args.store.starts_with("https://") {
+        return Err(usage(args, "a web server is only read, and the first store is published to", None));
+    }
+    let dir = if args.dir == Path::new(".") { Path::new("") } else { &args.dir };
+    let secret = dir.join(KEYS).join(format!("{}.key", args.key_name));
+    let trust = dir.join(agent_core::layout::trust(1));
+    let file = dir.join(SITE_FILE);
     let mut new = vec![file.clone(), trust.clone()];
     if args.key.is_none() {
         new.extend([secret.clone(), public_path(&secret)]);
@@ -49,18 +47,29 @@ pub fn run(args: &InitArgs) -> Result<u8> {
         return Ok(0);
     }
     let given = args.key.as_deref().map(SecretKey::open).transpose()?;
-    make_folder(&args.dir.join(KEYS))?;
-    make_folder(&args.dir.join("trust"))?;
+    make_folder(&dir.join(KEYS))?;
+    make_folder(&dir.join("trust"))?;
     let key = match given {
         Some(key) => key,
         None => SecretKey::create(&secret, protection(args))?,
     };
     write(&trust, &first_trust(args, &key)?)?;
-    write(&args.dir.join(KEYS).join(".gitignore"), b"*.key\n")?;
-    add_line(&args.dir.join(".gitignore"), &format!("/{CACHE}/"))?;
+    write(&dir.join(KEYS).join(".gitignore"), b"*.key\n")?;
+    add_line(&dir.join(".gitignore"), &format!("/{CACHE}/"))?;
     write(&file, text.as_bytes())?;
     print::out(&told(args, &file, args.key.as_ref().unwrap_or(&secret), &key))?;
     Ok(0)
+}
+
+fn usage(args: &InitArgs, why: &str, hint: Option<&str>) -> Error {
+    let error = Error::usage(format!("making the site: {why}"));
+    match hint {
+        Some(hint) => error.hint(hint),
+        None if args.region.is_none() && args.store.starts_with("s3://") => {
+            error.hint("`--region REGION` names the bucket's region")
+        }
+        None => error.hint("`--store s3://bucket/prefix --region R`, or `--store file:///folder`"),
+    }
 }
 
 fn protection(args: &InitArgs) -> Protection {

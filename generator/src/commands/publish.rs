@@ -46,6 +46,7 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let chain = site.trust()?;
     let trust = newest(&chain)?;
     let store = open_store(&site)?;
+    store.check_writable()?;
     let published = published::read(&store, &site.site.site, &environment, &published::keys(&chain))?;
     refuse_newer_trust(&store, &site, trust)?;
     let build = build::build(&site, &environment, &progress)?;

@@ -67,6 +67,21 @@ impl Store {
         })
     }
 
+    /// Whether this kind of store can be written at all.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check_writable(&self) -> Result<()> {
+        match self {
+            Self::File(_) | Self::S3(_) => Ok(()),
+            Self::Web(store) => Err(Error::configuration(format!(
+                "publishing to {}: a web server is only read",
+                store.url("").trim_end_matches('/')
+            ))
+            .hint("the first of `stores` is published to: it must be `s3://` or `file://`")),
+        }
+    }
+
     /// Reads an object of at most `cap` bytes; `None` when there is none.
     ///
     /// # Errors
@@ -98,10 +113,7 @@ impl Store {
     pub fn put(&self, key: &str, bytes: &[u8], condition: Condition<'_>) -> Result<Put> {
         match self {
             Self::File(store) => store.put(key, bytes, condition),
-            Self::Web(store) => {
-                Err(Error::configuration(format!("writing `{}`: a web server is only read", store.url(key)))
-                    .hint("the first of `stores` is published to: it must be `s3://` or `file://`"))
-            }
+            Self::Web(_) => self.check_writable().map(|()| Put::NotHeld),
             Self::S3(store) => store.put(key, bytes, condition),
         }
     }
