@@ -1,5 +1,7 @@
 //! What a store holds, read as a node would: trust walked, signatures and packs checked.
 
+use std::collections::BTreeMap;
+
 use agent_core::document::Document;
 use agent_core::json::MAX_BYTES;
 use agent_core::layout;
@@ -13,9 +15,12 @@ use agent_core::trust::{Trust, TrustedKeys};
 use agent_core::verify::{self, Verified};
 use agent_core::version::Version;
 
+use crate::bundle::ItemKind;
 use crate::error::{Error, Result};
 use crate::folder::TrustFile;
+use crate::progress::Progress;
 use crate::store::Store;
+use crate::unpack;
 
 /// The published release of an environment.
 #[derive(Clone, Debug)]
@@ -114,6 +119,38 @@ pub fn pack(store: &Store, pack: &Pack) -> Result<Vec<u8>> {
         ))
         .hint("`stringless publish --force` brings back what is missing")),
     }
+}
+
+/// Checks every pack of a manifest as a node does, and that no two of them fill one place.
+///
+/// # Errors
+/// The first that a node would refuse, or that the store does not have.
+pub fn check_packs(store: &Store, manifest: &Manifest, progress: &Progress) -> Result<()> {
+    let bar = progress.bytes("verifying", manifest.packs.iter().map(|pack| pack.size).sum());
+    // Path, and whether it is a folder: folders may meet.
+    let mut seen: BTreeMap<String, bool> = BTreeMap::new();
+    for line in &manifest.packs {
+        let bytes = pack(store, line)?;
+        let url = || store.url(&layout::pack(&line.sha256));
+        for (at, _) in line.path.match_indices('/').chain([(line.path.len(), "")]).filter(|(at, _)| *at > 0) {
+            seen.entry(line.path[..at].to_owned()).or_insert(true);
+        }
+        let mut meets = None;
+        unpack::each(line, &bytes, |item| {
+            let path = if line.path.is_empty() { item.path } else { format!("{}/{}", line.path, item.path) };
+            let folder = item.kind == ItemKind::Folder;
+            if seen.insert(path.clone(), folder).is_some_and(|before| !(before && folder)) {
+                meets = Some(path);
+            }
+        })
+        .map_err(|refusal| Error::refusal("verifying", url(), &refusal))?;
+        if let Some(path) = meets {
+            return Err(Error::refused(format!("verifying {}: two packs fill `{path}`", url())));
+        }
+        bar.inc(line.size);
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 fn foreign(url: &str, site: &Name, bytes: &[u8], refusal: &Refusal) -> Error {

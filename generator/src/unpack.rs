@@ -26,7 +26,9 @@ pub fn each(pack: &Pack, bytes: &[u8], mut visit: impl FnMut(Item)) -> Result<()
     }
     let broken = |e: std::io::Error| Refusal::Invalid(format!("pack `{}`: {e}", pack.path));
     let mut allowed = AllowList::new(pack);
-    let mut archive = Archive::new(GzDecoder::new(bytes));
+    // Headers, padding and long names, beside the content: as far as a node reads.
+    let cap = pack.unpacked + (pack.files + 4) * 4096;
+    let mut archive = Archive::new(GzDecoder::new(bytes).take(cap));
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| not_utf8(pack));

@@ -17,7 +17,6 @@ use crate::folder::{SiteFolder, TrustFile, now};
 use crate::progress::Progress;
 use crate::published;
 use crate::store::Store;
-use crate::unpack;
 
 #[derive(Serialize)]
 struct Report {
@@ -103,15 +102,7 @@ fn one(store: &Store, site: &SiteFolder, chain: &[TrustFile], name: &Name) -> Re
     let url = store.url(&agent_core::layout::manifest(name));
     published::admit_new(&found.manifest, trust, now())
         .map_err(|refusal| expired(Error::refusal("verifying", &url, &refusal), &refusal))?;
-    let bar = Progress::new().bytes("verifying", manifest.packs.iter().map(|pack| pack.size).sum());
-    for pack in &manifest.packs {
-        let bytes = published::pack(store, pack)?;
-        let key = agent_core::layout::pack(&pack.sha256);
-        unpack::each(pack, &bytes, drop)
-            .map_err(|refusal| Error::refusal("verifying", store.url(&key), &refusal))?;
-        bar.inc(pack.size);
-    }
-    bar.finish_and_clear();
+    published::check_packs(store, manifest, &Progress::new())?;
     Ok(Some(Check {
         store: store_name(store),
         environment: name.clone(),
