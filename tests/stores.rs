@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+#[path = "stores/s3.rs"]
+mod s3;
+
 use std::collections::BTreeMap;
 use std::fs;
 
