@@ -1,5 +1,6 @@
 //! Source tree → packs in the site's cache: read, bundled, and held against the node's allow-list.
 
+use std::env;
 use std::fs;
 use std::io::Write;
 use std::num::NonZero;
@@ -144,7 +145,13 @@ fn check_engine(engine: &Engine, tree: &source::Tree, environment: &Name) -> Res
 fn source_of(root: &Path) -> Source {
     let git = |arguments: &[&str]| {
         let mut git = Command::new("git");
-        git.arg("-C").arg(root).args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
+        // Nothing of the repository is run, and nobody inherits a password or a key.
+        git.env_clear().envs(["PATH", "HOME"].iter().filter_map(|name| Some((name, env::var_os(name)?))));
+        git.args(["-c", "core.fsmonitor=false", "-C"])
+            .arg(root)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
         let output = git.output().ok().filter(|output| output.status.success())?;
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use agent_core::document::Document;
+use agent_core::hash::Sha256;
 use agent_core::json::MAX_BYTES;
 use agent_core::layout;
 use agent_core::manifest::Manifest;
@@ -119,6 +120,27 @@ pub fn pack(store: &Store, pack: &Pack) -> Result<Vec<u8>> {
         ))
         .hint("`stringless publish --force` brings back what is missing")),
     }
+}
+
+/// Checks that the agent of a manifest is there, as a node's bootstrap pins it.
+///
+/// # Errors
+/// When a file is missing, or another one.
+pub fn check_agent(store: &Store, manifest: &Manifest) -> Result<()> {
+    for (target, file) in &manifest.agent.targets {
+        let key = layout::agent(&manifest.agent.version, target);
+        let refused = |why: &str| {
+            Error::refused(format!("verifying {}: {why}", store.url(&key)))
+                .hint("`stringless agent push` uploads what is missing; a wrong file was put there by somebody else")
+        };
+        let object = store
+            .get(&key, file.size)?
+            .ok_or_else(|| refused("the manifest names it, and it is not there"))?;
+        if Sha256::of(&object.bytes) != file.sha256 {
+            return Err(refused("its hash is not that of the manifest"));
+        }
+    }
+    Ok(())
 }
 
 /// Checks every pack of a manifest as a node does, and that no two of them fill one place.

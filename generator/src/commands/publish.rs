@@ -180,8 +180,15 @@ fn told(
         }
         None => manifest.packs.len().to_string(),
     };
+    let source = match &manifest.source.commit {
+        None => String::new(),
+        Some(commit) => {
+            let dirty = if manifest.source.dirty { ", with changes that are not committed" } else { "" };
+            format!("  source   commit {:.12}{dirty}\n", commit)
+        }
+    };
     print::out(&format!(
-        "{did} {} {} {}: {}\n  packs    {packs}\n  expires  {expires}\n",
+        "{did} {} {} {}: {}\n{source}  packs    {packs}\n  expires  {expires}\n",
         manifest.site,
         manifest.environment,
         manifest.serial,

@@ -103,6 +103,7 @@ fn one(store: &Store, site: &SiteFolder, chain: &[TrustFile], name: &Name) -> Re
     published::admit_new(&found.manifest, trust, now())
         .map_err(|refusal| expired(Error::refusal("verifying", &url, &refusal), &refusal))?;
     published::check_packs(store, manifest, &Progress::new())?;
+    published::check_agent(store, manifest)?;
     Ok(Some(Check {
         store: store_name(store),
         environment: name.clone(),
