@@ -55,22 +55,24 @@ fn samples() -> impl Strategy<Value = Sample> {
     // From 2000 to 2099.
     let time = 946_684_800_u64..4_102_444_800;
     let second = ("[a-z]{2}-[a-z]{3,9}-[1-9]|auto|garage|us_east", time, 1..=604_800_u32, keys);
-    (first, second).prop_map(|((method, host, path, query, headers, payload), (region, time, expires, keys))| {
-        let (access_key_id, secret_access_key, session_token) = keys;
-        let headers: BTreeMap<String, String> = headers;
-        Sample {
-            method,
-            host,
-            path,
-            query,
-            headers: headers.into_iter().collect(),
-            payload,
-            region,
-            time,
-            expires,
-            credentials: Credentials { access_key_id, secret_access_key, session_token },
-        }
-    })
+    (first, second).prop_map(
+        |((method, host, path, query, headers, payload), (region, time, expires, keys))| {
+            let (access_key_id, secret_access_key, session_token) = keys;
+            let headers: BTreeMap<String, String> = headers;
+            Sample {
+                method,
+                host,
+                path,
+                query,
+                headers: headers.into_iter().collect(),
+                payload,
+                region,
+                time,
+                expires,
+                credentials: Credentials { access_key_id, secret_access_key, session_token },
+            }
+        },
+    )
 }
 
 impl Sample {
