@@ -6,23 +6,25 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Output};
+use std::process::{Command, Output};
 use std::sync::Once;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::netns::Lab;
-use crate::process::{Running, run, succeed, until};
+use crate::overlay::{self, Overlay, PREFIX};
+use crate::process::{Running, run, until};
 use crate::random::hex;
 use crate::tools;
 
 /// A machine on the node's side of a [`Lab`]; dropping it pulls the plug and removes it.
 #[derive(Debug)]
 pub struct Machine {
+    id: String,
     name: String,
     namespace: PathBuf,
-    mount: Mount,
+    disk: Overlay,
     running: Option<Running>,
     leader: u32,
 }
@@ -52,10 +54,12 @@ impl Machine {
         let lower = tools::rootfs(suite)?;
         SWEPT.call_once(sweep);
 
+        let id = format!("node-{}", hex(4));
         let machine = Self {
-            name: format!("node-{}", hex(4)),
+            name: id.clone(),
+            id,
             namespace: lab.node.path()?,
-            mount: Mount::over(&lower),
+            disk: Overlay::over(&lower),
             running: None,
             leader: 0,
         };
@@ -67,10 +71,15 @@ impl Machine {
         Some(machine)
     }
 
+    /// Gives the machine its name, which is its instance id, too.
+    pub fn name(&mut self, name: &str) {
+        self.name = name.into();
+    }
+
     /// Gives the machine its user-data, as a NoCloud seed.
     pub fn seed(&self, user_data: &str) {
         self.write("var/lib/cloud/seed/nocloud/user-data", user_data, 0o600);
-        let meta_data = format!("instance-id: {}\nlocal-hostname: {}\n", self.name, self.name);
+        let meta_data = format!("instance-id: \"{}\"\nlocal-hostname: \"{}\"\n", self.name, self.name);
         self.write("var/lib/cloud/seed/nocloud/meta-data", meta_data, 0o644);
     }
 
@@ -94,12 +103,12 @@ impl Machine {
             "--console=pipe",
         ]);
         nspawn.args(["--resolv-conf=off", "--timezone=off"]);
-        nspawn.arg(format!("--machine={}", self.name));
+        nspawn.arg(format!("--machine={}", self.id));
         nspawn.arg(format!("--network-namespace-path={}", self.namespace.display()));
-        nspawn.arg("--directory").arg(self.mount.root());
-        let mut running = Running::start(&mut nspawn, &self.mount.folder.join("console"));
+        nspawn.arg("--directory").arg(self.disk.root());
+        let mut running = Running::start(&mut nspawn, &self.disk.folder().join("console"));
         let started = until(Duration::from_secs(10), || {
-            self.leader = child_of(running.id()).unwrap_or(0);
+            self.leader = first_process(running.id()).unwrap_or(0);
             self.leader != 0 || running.ended().is_some()
         });
         assert!(started && running.ended().is_none(), "the machine does not start:\n{}", running.log());
@@ -138,6 +147,13 @@ impl Machine {
         command
     }
 
+    /// A command on the machine's disk, booted or not: a system that is only looked at.
+    pub fn chroot(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("chroot");
+        command.arg(self.disk.root()).arg(program);
+        command
+    }
+
     /// Runs a shell line inside, bounded.
     ///
     /// # Panics
@@ -148,12 +164,12 @@ impl Machine {
 
     /// What the machine has at `path` (no leading slash), running or not; `/run` is not among it.
     pub fn read(&self, path: &str) -> Option<String> {
-        fs::read(self.mount.root().join(path)).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        fs::read(self.disk.root().join(path)).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The path outside of `path` inside (no leading slash).
     pub fn path(&self, path: &str) -> PathBuf {
-        self.mount.root().join(path)
+        self.disk.root().join(path)
     }
 
     /// Puts a file into the machine (no leading slash).
@@ -161,7 +177,7 @@ impl Machine {
     /// # Panics
     /// When it cannot be written.
     pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>, mode: u32) {
-        let file = self.mount.root().join(path);
+        let file = self.disk.root().join(path);
         fs::create_dir_all(file.parent().unwrap_or(&file)).unwrap();
         // What is there may be a link to somewhere outside.
         fs::remove_file(&file).ok();
@@ -188,46 +204,8 @@ impl Drop for Machine {
     fn drop(&mut self) {
         let Some(running) = &mut self.running else { return };
         // With its first process the machine is gone, and nspawn ends by itself.
-        if let Some(first) = Pid::from_raw(self.leader.cast_signed()) {
-            kill_process(first, Signal::KILL).ok();
-        }
+        end(self.leader);
         until(Duration::from_secs(5), || running.ended().is_some());
-    }
-}
-
-/// An overlay in memory, on a folder of its own.
-#[derive(Debug)]
-struct Mount {
-    folder: PathBuf,
-}
-
-impl Mount {
-    fn over(lower: &Path) -> Self {
-        let folder = std::env::temp_dir().join(format!("{PREFIX}{}-{}", process::id(), hex(4)));
-        let mount = Self { folder };
-        let folder = &mount.folder;
-        fs::create_dir(folder).unwrap();
-        succeed(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=0755", "tmpfs"]).arg(folder), COMMAND);
-        for name in ["root", "upper", "work"] {
-            fs::create_dir(folder.join(name)).unwrap();
-        }
-        let [lower, home] = [lower, folder].map(|path| path.display().to_string());
-        let options = format!("lowerdir={lower},upperdir={home}/upper,workdir={home}/work");
-        succeed(
-            Command::new("mount").args(["-t", "overlay", "-o", &options, "overlay"]).arg(folder.join("root")),
-            COMMAND,
-        );
-        mount
-    }
-
-    fn root(&self) -> PathBuf {
-        self.folder.join("root")
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        remove(&self.folder);
     }
 }
 
@@ -239,22 +217,46 @@ fn sweep() {
             continue;
         };
         if pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists() {
-            remove(&entry.path());
+            unplug(&name);
+            overlay::remove(&entry.path());
         }
     }
 }
 
-/// Takes the mounts away, then the empty folder: never what is below a mount that stayed.
-fn remove(folder: &Path) {
-    for mount in [folder.join("root"), folder.to_path_buf()] {
-        run(Command::new("umount").arg("--lazy").arg(mount), COMMAND);
+/// Ends the first process of the machine on that folder, if it still runs.
+fn unplug(folder: &str) {
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let mounts = fs::read_to_string(entry.path().join("mountinfo")).unwrap_or_default();
+        let on_it = mounts.lines().any(|line| {
+            let root = line.split(' ').nth(4) == Some("/");
+            root && line.contains(&format!("/{folder}/upper,"))
+        });
+        if on_it && is_first(pid) {
+            end(pid);
+        }
     }
-    fs::remove_dir(folder).ok();
 }
 
-fn child_of(pid: u32) -> Option<u32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-    children.split_whitespace().next()?.parse().ok()
+fn end(pid: u32) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()).filter(|_| pid > 1) {
+        kill_process(pid, Signal::KILL).ok();
+    }
+}
+
+/// The first process of the container that `nspawn` runs: number 1 in a namespace of its own. Before it
+/// there are short-lived helpers.
+fn first_process(nspawn: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children")).ok()?;
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid| is_first(*pid))
+}
+
+fn is_first(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    numbers.is_some_and(|numbers| numbers.split_whitespace().skip(1).last() == Some("1"))
 }
 
 /// What differs from a cloud's image: the wire is there already, as DHCP would have left it, and there
@@ -265,7 +267,6 @@ locale: C.UTF-8
 ssh_deletekeys: false
 ssh_genkeytypes: [ed25519]
 ";
-const PREFIX: &str = "stringless-node-";
 const COMMAND: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -286,7 +287,7 @@ mod tests {
         let second = machine.cloud_init(Duration::from_secs(90));
         assert_eq!((second.status.as_str(), second.code), ("done", 0), "{}", second.text);
         assert_eq!(machine.read("var/lib/runs").as_deref(), Some("run\n"));
-        let folder = machine.mount.folder.clone();
+        let folder = machine.disk.folder().to_path_buf();
         drop(machine);
         assert!(!folder.exists());
     }

@@ -118,6 +118,15 @@ impl Site {
         self.write("stringless.yaml", text.replacen(part, other, 1), 0o644);
     }
 
+    /// Has nodes check every ten seconds, with these further lines below `node:`.
+    ///
+    /// # Panics
+    /// When `init` writes another schedule than the one that this replaces.
+    pub fn set_schedule(&self, node: &[&str]) {
+        let lines: String = node.iter().map(|line| format!("  {line}\n")).collect();
+        self.edit("  interval: 5m\n  splay: 1m\n", &format!("  interval: 10s\n  splay: 1s\n{lines}"));
+    }
+
     /// Takes the line that starts like this out of `stringless.yaml`.
     ///
     /// # Panics
