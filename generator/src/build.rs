@@ -6,7 +6,6 @@ use std::io::Write;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use agent_core::manifest::{Engine, Source};
@@ -16,6 +15,7 @@ use agent_core::pack::{Pack, check_index};
 use crate::bundle::{self, Item, ItemKind};
 use crate::error::{Error, Result};
 use crate::folder::SiteFolder;
+use crate::parallel;
 use crate::progress::Progress;
 use crate::secret;
 use crate::source::{self, Found, FoundKind};
@@ -42,7 +42,8 @@ pub fn build(site: &SiteFolder, environment: &Name, progress: &Progress) -> Resu
     let tree = source::scan(&root, &site.own_files())?;
     let list: Vec<(&String, &Vec<Found>)> = tree.packs.iter().collect();
     let bar = progress.bar("building", list.len() as u64);
-    let packs = in_parallel(&list, |(path, found)| {
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    let packs = parallel::map(&list, cpus, |(path, found)| {
         let pack = build_pack(path, found, &folder);
         bar.inc(1);
         pack
@@ -159,24 +160,4 @@ fn source_of(root: &Path) -> Source {
     let dirty = commit.is_some()
         && git(&["status", "--porcelain", "--", "."]).is_none_or(|status| !status.is_empty());
     Source { tool: concat!("stringless ", env!("CARGO_PKG_VERSION")).to_owned(), commit, dirty }
-}
-
-/// Does `work` for every item on all CPUs; results in order, the first error by order.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let next = AtomicUsize::new(0);
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len().max(1));
-    let mut done: Vec<(usize, Result<R>)> = thread::scope(|scope| {
-        let worker = || {
-            let mut mine = Vec::new();
-            loop {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                let Some(item) = items.get(n) else { break mine };
-                mine.push((n, work(item)));
-            }
-        };
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("a worker that does not panic")).collect()
-    });
-    done.sort_by_key(|(n, _)| *n);
-    done.into_iter().map(|(_, result)| result).collect()
 }

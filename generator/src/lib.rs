@@ -12,6 +12,7 @@ pub mod error;
 pub mod fault;
 pub mod folder;
 pub mod lock;
+pub mod parallel;
 pub mod progress;
 pub mod publish;
 pub mod published;

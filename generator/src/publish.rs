@@ -1,6 +1,5 @@
 //! (What is published, what was built, now) → what to sign, and what to upload in which order. No IO.
 
-use agent_core::layout;
 use agent_core::manifest::{AgentPin, Apply, FORMAT, Manifest, ManifestType, Source};
 use agent_core::name::Name;
 use agent_core::pack::Pack;
@@ -40,10 +39,10 @@ pub enum Decision {
 /// An object to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A pack that may be there already.
-    Pack(Pack),
     /// The trust document of a version, which may be there already.
     Trust(u64),
+    /// Packs, each of which may be there already.
+    Packs(Vec<Pack>),
     /// The manifest under its serial.
     History(u64),
     /// The manifest under the name that nodes ask for.
@@ -90,29 +89,12 @@ pub fn decide(
 
 /// What to write, in the order that keeps a reader from ever seeing a manifest whose packs are missing.
 #[must_use]
-pub fn steps(manifest: &Manifest, published: Option<&Manifest>) -> Vec<Step> {
-    let known = |pack: &&Pack| published.is_some_and(|p| p.packs.iter().any(|old| old.sha256 == pack.sha256));
-    let mut packs: Vec<&Pack> = manifest.packs.iter().collect();
-    // Those that are surely new first; the others are only asked for.
-    packs.sort_by_key(|pack| known(pack));
+pub fn steps(manifest: &Manifest) -> Vec<Step> {
     let mut steps: Vec<Step> = (1..=manifest.trust_version).map(Step::Trust).collect();
-    steps.extend(packs.into_iter().cloned().map(Step::Pack));
+    steps.push(Step::Packs(manifest.packs.clone()));
     steps.push(Step::History(manifest.serial));
     steps.push(Step::Pointer);
     steps
-}
-
-impl Step {
-    /// The object's name in the store.
-    #[must_use]
-    pub fn key(&self, environment: &Name) -> String {
-        match self {
-            Self::Pack(pack) => layout::pack(&pack.sha256),
-            Self::Trust(version) => layout::trust(*version),
-            Self::History(serial) => layout::history(environment, *serial),
-            Self::Pointer => layout::manifest(environment),
-        }
-    }
 }
 
 fn reasons(
@@ -237,9 +219,9 @@ mod tests {
     #[test]
     fn the_pointer_comes_last() {
         let (first, _) = sign(decide(wanted("a"), None, &trust(2, None), NOW, false).unwrap());
-        let steps = steps(&first, None);
+        let steps = steps(&first);
         let expected =
-            [Step::Trust(1), Step::Trust(2), Step::Pack(pack("a")), Step::History(1), Step::Pointer];
+            [Step::Trust(1), Step::Trust(2), Step::Packs(vec![pack("a")]), Step::History(1), Step::Pointer];
         assert_eq!(steps, expected);
     }
 }

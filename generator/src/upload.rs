@@ -5,12 +5,14 @@ use std::fs;
 use agent_core::json::MAX_BYTES;
 use agent_core::layout;
 use agent_core::manifest::Manifest;
+use agent_core::pack::Pack;
 use serde::Serialize;
 
 use crate::build::Build;
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::folder::TrustFile;
+use crate::parallel;
 use crate::progress::Progress;
 use crate::publish::Step;
 use crate::store::{Condition, Put, Store};
@@ -60,48 +62,65 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
     let mut moved = Moved::default();
     let total = upload.manifest.packs.iter().map(|pack| pack.size).sum();
     let bar = progress.bytes("uploading", total);
+    let environment = &upload.manifest.environment;
     let mut claim = None;
     for step in steps {
-        let key = step.key(&upload.manifest.environment);
         match step {
-            Step::Pack(pack) => {
-                if !upload.store.holds(&key, pack.size)? {
-                    let path = upload.build.file(pack);
-                    let bytes = fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
-                    if upload.store.put(&key, &bytes, Condition::Absent)? == Put::NotHeld
-                        && !upload.store.holds(&key, pack.size)?
-                    {
-                        return Err(taken(upload.store, &key, "packs are named by their hash"));
-                    }
+            Step::Trust(version) => put_trust(upload, *version)?,
+            Step::Packs(packs) => {
+                let put = |pack: &Pack| {
+                    let put = put_pack(upload, pack);
+                    bar.inc(pack.size);
+                    put
+                };
+                for bytes in parallel::map(packs, AT_ONCE, put)?.into_iter().flatten() {
                     moved.packs += 1;
-                    moved.bytes += pack.size;
+                    moved.bytes += bytes;
                 }
-                bar.inc(pack.size);
             }
-            Step::Trust(version) => put_trust(upload, *version, &key)?,
-            Step::History(_) => {
+            Step::History(serial) => {
                 claim = claim_if_needed(upload)?;
                 moved.claimed = claim.is_some();
-                if !put_same(upload.store, &key, upload.signed)? {
+                if !put_same(upload.store, &layout::history(environment, *serial), upload.signed)? {
                     return Ok(Uploaded::SerialTaken);
                 }
             }
-            Step::Pointer => {
-                if claim.is_some() {
-                    still_the_same(upload, &key)?;
-                }
-                let condition = upload.after.map_or(Condition::Absent, Condition::Unchanged);
-                // A write whose answer was lost is tried again, and meets itself.
-                if upload.store.put(&key, upload.signed, condition)? == Put::NotHeld
-                    && !put_same(upload.store, &key, upload.signed)?
-                {
-                    return Err(overtaken(upload.store, &key));
-                }
-            }
+            Step::Pointer => put_pointer(upload, claim.is_some())?,
         }
     }
     bar.finish_and_clear();
     Ok(Uploaded::Done(moved))
+}
+
+/// Writes a pack that is not there; returns its bytes if it was written.
+fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
+    let key = layout::pack(&pack.sha256);
+    if upload.store.holds(&key, pack.size)? {
+        return Ok(None);
+    }
+    let path = upload.build.file(pack);
+    let bytes = fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
+    match upload.store.put(&key, &bytes, Condition::Absent)? {
+        Put::Written => Ok(Some(pack.size)),
+        // Somebody else wrote the same in the meantime.
+        Put::NotHeld if upload.store.holds(&key, pack.size)? => Ok(None),
+        Put::NotHeld => Err(taken(upload.store, &key, "packs are named by their hash")),
+    }
+}
+
+fn put_pointer(upload: &Upload<'_>, claimed: bool) -> Result<()> {
+    let key = layout::manifest(&upload.manifest.environment);
+    if claimed {
+        still_the_same(upload, &key)?;
+    }
+    let condition = upload.after.map_or(Condition::Absent, Condition::Unchanged);
+    // A write whose answer was lost is tried again, and meets itself.
+    if upload.store.put(&key, upload.signed, condition)? == Put::NotHeld
+        && !put_same(upload.store, &key, upload.signed)?
+    {
+        return Err(overtaken(upload.store, &key));
+    }
+    Ok(())
 }
 
 /// Where the store does not heed conditions, publishers take turns by a claim.
@@ -119,7 +138,8 @@ fn still_the_same(upload: &Upload<'_>, key: &str) -> Result<()> {
     if now.as_deref() == upload.after { Ok(()) } else { Err(overtaken(upload.store, key)) }
 }
 
-fn put_trust(upload: &Upload<'_>, version: u64, key: &str) -> Result<()> {
+fn put_trust(upload: &Upload<'_>, version: u64) -> Result<()> {
+    let key = &layout::trust(version);
     let file = upload.trust.iter().find(|file| file.trust.version == version);
     let bytes = file.map(|file| file.bytes.as_slice()).unwrap_or_default();
     if put_same(upload.store, key, bytes)? {
@@ -149,3 +169,6 @@ fn overtaken(store: &Store, key: &str) -> Error {
     Error::temporary(format!("writing {}: another publisher was faster", store.url(key)))
         .hint("look at what it published with `stringless diff`, then publish again")
 }
+
+/// Packs that are asked for and written at one time.
+const AT_ONCE: usize = 4;

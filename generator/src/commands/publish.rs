@@ -63,7 +63,7 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let trusted = trust.trusted_keys();
     for _ in 0..MAX_TAKEN {
         let signed = sign::manifest(&manifest, &keys, &trusted)?;
-        let steps = publish::steps(&manifest, old.map(|(manifest, _)| manifest));
+        let steps = publish::steps(&manifest);
         let after = published.as_ref().and_then(|p| p.etag.as_deref());
         let upload = Upload {
             store: &store,

@@ -1,0 +1,55 @@
+//! The same work for many things, a few at a time.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use crate::error::Result;
+
+/// Does `work` for every item, `threads` at a time; results in the order of the items.
+///
+/// # Errors
+/// The first error by that order, of the items that were begun; none is begun after an error.
+///
+/// # Panics
+/// When `work` does.
+pub fn map<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let worker = || {
+        let mut mine = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(n) else { break };
+            let result = work(item);
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            mine.push((n, result));
+        }
+        mine
+    };
+    let mut done: Vec<(usize, Result<R>)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.min(items.len())).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker that does not panic")).collect()
+    });
+    done.sort_by_key(|(n, _)| *n);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn keeps_the_order_and_the_first_error() {
+        let items: Vec<u64> = (0..100).collect();
+        for threads in [1, 3, 200] {
+            assert_eq!(map(&items, threads, |n| Ok(n * 2)).unwrap()[99], 198);
+            let fails = |n: &u64| if *n >= 7 { Err(Error::usage(n.to_string())) } else { Ok(*n) };
+            assert_eq!(map(&items, threads, fails).unwrap_err().to_string(), "7");
+        }
+        assert_eq!(map(&[], 4, |n: &u64| Ok(*n)).unwrap(), [] as [u64; 0]);
+    }
+}
