@@ -20,7 +20,7 @@ pub use self::args::*;
 /// Exit codes: 0 done; 1 temporary, run again; 2 only `diff`: there are changes; 3 refused; 64 usage;
 /// 78 configuration.
 #[derive(Debug, Parser)]
-#[command(name = "stringless", version, styles = STYLES, max_term_width = 100)]
+#[command(name = "stringless", version, styles = STYLES, max_term_width = 100, after_long_help = VARIABLES)]
 pub struct Cli {
     /// The site file, or its folder.
     #[arg(long, short = 'f', global = true, env = "STRINGLESS_SITE_FILE", value_name = "FILE", value_parser = path())]
@@ -125,6 +125,18 @@ pub enum AgentCommand {
 fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
+
+const VARIABLES: &str = "\
+Environment:
+  STRINGLESS_SITE_FILE   as --site-file
+  STRINGLESS_PASSWORD    the password of secret keys; nobody is asked then
+  STRINGLESS_CA_FILE     a PEM file of authorities that count beside the built-in ones
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+                         keys for s3:// stores; else those of the profile AWS_PROFILE in
+                         AWS_SHARED_CREDENTIALS_FILE [~/.aws/credentials] or AWS_CONFIG_FILE
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY
+                         the way to the stores
+  NO_COLOR               plain output";
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

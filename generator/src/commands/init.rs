@@ -68,6 +68,9 @@ fn usage(args: &InitArgs, why: &str, hint: Option<&str>) -> Error {
         None if args.region.is_none() && args.store.starts_with("s3://") => {
             error.hint("`--region REGION` names the bucket's region")
         }
+        None if why.contains("style") && args.style.is_none() && args.store.starts_with("s3://") => {
+            error.hint("`--style path` puts the bucket's name behind the host")
+        }
         None => error.hint("`--store s3://bucket/prefix --region R`, or `--store file:///folder`"),
     }
 }
