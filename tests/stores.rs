@@ -14,6 +14,7 @@ use agent_core::trust::{Trust, TrustKey, TrustType};
 use e2e::agent::Run;
 use e2e::forge::{Entry, Forge, gzip, name, public, sign, tar};
 use e2e::netns::Net;
+use e2e::proxy::Proxy;
 use e2e::server::{Fault, Reply, Server};
 use e2e::site::Site;
 use e2e::tls::{Authority, SERVER_NAMES};
@@ -102,6 +103,21 @@ fn odd_answers_are_not_believed() {
         web.server.mend();
     }
     let _ = web.verify().expect(0);
+}
+
+#[test]
+fn a_proxy_is_used_and_gone_around() {
+    let Some(web) = Web::new() else { return };
+    let proxy = Proxy::start(&Net::host());
+    let verify = |no_proxy: &str| {
+        let mut command = web.site.command(&["verify"]);
+        command.env("STRINGLESS_CA_FILE", web.site.path("keys/ca.pem"));
+        command.env("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port())).env("NO_PROXY", no_proxy);
+        let _ = Run::of(&mut command).expect(0);
+        proxy.take()
+    };
+    assert!(!verify("elsewhere.test").is_empty());
+    assert!(verify("127.0.0.1").is_empty());
 }
 
 /// A site whose trust holds the key that forges the bucket.
