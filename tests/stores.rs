@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+#[path = "stores/rotation.rs"]
+mod rotation;
 #[path = "stores/s3.rs"]
 mod s3;
 
