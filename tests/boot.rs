@@ -78,7 +78,10 @@ fn assert_done(machine: &Machine, boot: &CloudInit) {
         said(machine, "stat -c '%a %U %n' /usr/local/bin/* /etc/stringless /etc/stringless/agent.json");
     let expected = "755 root /usr/local/bin/stringless-agent\n700 root /etc/stringless\n600 root /etc/stringless/agent.json\n";
     assert_eq!(modes, expected);
-    assert_eq!(said(machine, "systemctl --failed --no-legend 'stringless*' 'puppet*' 'cloud-*'"), "");
+    assert_eq!(
+        said(machine, "systemctl list-units --failed --no-legend 'stringless*' 'puppet*' 'cloud-*'"),
+        ""
+    );
 }
 
 /// Nothing of an installation is there, whole or half.
