@@ -89,7 +89,7 @@ fn build_pack(path: &str, found: &[Found], folder: &Path) -> Result<Pack> {
     let (pack, bytes) = bundle::bundle(path, items);
     // What a node would refuse is refused here, where somebody can mend it.
     unpack::each(&pack, &bytes, drop).map_err(|refusal| {
-        Error::refusal("building", format!("pack `{path}`"), &refusal)
+        Error::refusal("building", "the release", &refusal)
             .hint(format!("remove it, or name it in `{}`", source::IGNORE_FILE))
     })?;
     let file = pack_file(folder, &pack);

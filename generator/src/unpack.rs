@@ -24,14 +24,14 @@ pub fn each(pack: &Pack, bytes: &[u8], mut visit: impl FnMut(Item)) -> Result<()
     if found != pack.sha256 {
         return Err(Refusal::Hash { path: path(), found, expected: pack.sha256 });
     }
-    let broken = |e: std::io::Error| Refusal::Invalid(format!("pack `{}`: {e}", pack.path));
+    let broken = |e: std::io::Error| Refusal::Invalid(format!("not a readable archive: {e}"));
     let mut allowed = AllowList::new(pack);
     // Headers, padding and long names, beside the content: as far as a node reads.
     let cap = pack.unpacked + (pack.files + 4) * 4096;
     let mut archive = Archive::new(GzDecoder::new(bytes).take(cap));
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| not_utf8(pack));
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| not_utf8());
         let mut name = text(&entry.path_bytes())?;
         let mode = entry.header().mode().map_err(broken)?;
         let kind = entry.header().entry_type();
@@ -64,6 +64,6 @@ pub fn each(pack: &Pack, bytes: &[u8], mut visit: impl FnMut(Item)) -> Result<()
     })
 }
 
-fn not_utf8(pack: &Pack) -> Refusal {
-    Refusal::Invalid(format!("pack `{}`: a name is not UTF-8", pack.path))
+fn not_utf8() -> Refusal {
+    Refusal::Invalid("an entry's name or target is not UTF-8".into())
 }

@@ -124,7 +124,7 @@ fn add(pack: &Pack, bytes: &[u8], items: &mut Items) -> Result<()> {
     unpack::each(pack, bytes, |item| {
         items.insert(full(item.path), item.kind);
     })
-    .map_err(|refusal| Error::refusal("reading", format!("published pack `{}`", pack.path), &refusal))
+    .map_err(|refusal| Error::refusal("reading", "what is published", &refusal))
 }
 
 /// What changes beside the content, one sentence each.
