@@ -54,7 +54,7 @@ pub enum Step {
 /// `published` is the release in the store with the trust version that signed it.
 ///
 /// # Errors
-/// When no serial is left.
+/// When no serial is left, or this machine's clock is far behind.
 pub fn decide(
     wanted: Wanted,
     published: Option<(&Manifest, u64)>,
@@ -68,6 +68,9 @@ pub fn decide(
     };
     if reasons.is_empty() {
         return Ok(Decision::Nothing);
+    }
+    if let Some((old, _)) = published {
+        check_clock(old, now)?;
     }
     let serial = serial(&wanted.environment, published, trust)?;
     let manifest = Manifest {
@@ -120,6 +123,18 @@ fn reasons(
     all.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why).collect()
 }
 
+/// What is signed with a clock far behind would be over before its time.
+fn check_clock(published: &Manifest, now: Timestamp) -> Result<()> {
+    if now.plus(SKEW) >= published.created {
+        return Ok(());
+    }
+    Err(Error::temporary(format!(
+        "dating the release: the clock here says {now}, and the published release is of {}",
+        published.created
+    ))
+    .hint("set the clock"))
+}
+
 /// One more than the published serial. After a rotation that sets a floor, the floor: what a stolen key
 /// published as `u64::MAX` must not be the last word.
 fn serial(environment: &Name, published: Option<(&Manifest, u64)>, trust: &Trust) -> Result<u64> {
@@ -136,6 +151,9 @@ fn serial(environment: &Name, published: Option<(&Manifest, u64)>, trust: &Trust
         }),
     }
 }
+
+/// Seconds that two publishers' clocks may differ.
+const SKEW: u64 = 300;
 
 #[cfg(test)]
 mod tests {
@@ -214,6 +232,18 @@ mod tests {
         assert_eq!(next(trust(2, None), 1).unwrap_err().exit_code(), 3);
         assert_eq!(next(trust(2, Some(9)), 2).unwrap_err().exit_code(), 3);
         assert_eq!(sign(next(trust(2, Some(9)), 1).unwrap()).0.serial, 9);
+    }
+
+    #[test]
+    fn a_clock_far_behind_signs_nothing() {
+        let trust = trust(1, None);
+        let (first, _) = sign(decide(wanted("a"), None, &trust, NOW, false).unwrap());
+        let at = |seconds| {
+            let now = Timestamp::from_seconds(NOW.seconds() - seconds);
+            decide(wanted("b"), Some((&first, 1)), &trust, now, false)
+        };
+        assert!(at(300).is_ok());
+        assert_eq!(at(301).unwrap_err().exit_code(), 1);
     }
 
     #[test]
