@@ -60,6 +60,25 @@ fn any_copy_of_a_tree_makes_the_same_bytes() {
 }
 
 #[test]
+fn the_cache_forgets_what_is_old() {
+    let Some(site) = Site::new() else { return };
+    site.write("d/file", "1", 0o644);
+    let first = site.index();
+    site.write("d/file", "2", 0o644);
+    let _ = site.index();
+    let packs = site.path("site/.stringless/packs");
+    let count = || fs::read_dir(&packs).unwrap().count();
+    assert_eq!(count(), 3, "the old one may be asked for by `diff`");
+    let past = SystemTime::now() - Duration::from_secs(31 * 86_400);
+    for pack in fs::read_dir(&packs).unwrap() {
+        File::open(pack.unwrap().path()).unwrap().set_modified(past).unwrap();
+    }
+    let last = site.index();
+    assert_eq!(count(), 2);
+    assert_ne!(first, last);
+}
+
+#[test]
 fn a_touched_tree_is_no_new_release() {
     let Some(site) = Site::new() else { return };
     odd_tree(&site);

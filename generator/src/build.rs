@@ -7,10 +7,11 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use agent_core::manifest::{Engine, Source};
 use agent_core::name::Name;
-use agent_core::pack::{Pack, check_index};
+use agent_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, check_index};
 
 use crate::bundle::{self, Item, ItemKind};
 use crate::error::{Error, Result};
@@ -49,6 +50,7 @@ pub fn build(site: &SiteFolder, environment: &Name, progress: &Progress) -> Resu
         pack
     })?;
     bar.finish_and_clear();
+    forget_old(&folder, &packs);
     check_index(&packs).map_err(|why| Error::refused(format!("building `{environment}`: {why}")))?;
     let engine = site.site.apply(environment)?.engine;
     check_engine(&engine, &tree, environment)?;
@@ -85,6 +87,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn build_pack(path: &str, found: &[Found], folder: &Path) -> Result<Pack> {
+    check_size(path, found)?;
     let items: Vec<Item> = found.iter().map(|one| read(path, one)).collect::<Result<_>>()?;
     let (pack, bytes) = bundle::bundle(path, items);
     // What a node would refuse is refused here, where somebody can mend it.
@@ -98,6 +101,20 @@ fn build_pack(path: &str, found: &[Found], folder: &Path) -> Result<Pack> {
     }
     write_whole(&file, &bytes)?;
     Ok(pack)
+}
+
+/// What is too large is refused before it fills the memory.
+fn check_size(path: &str, found: &[Found]) -> Result<()> {
+    let files = found.iter().filter(|one| matches!(one.kind, FoundKind::File { .. }));
+    let bytes: u64 = files.filter_map(|one| Some(fs::metadata(&one.disk).ok()?.len())).sum();
+    if bytes <= MAX_UNPACKED_BYTES && found.len() as u64 <= MAX_FILES {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "building from `{path}`: {} files with {bytes} bytes; {MAX_FILES} with {MAX_UNPACKED_BYTES} are the most of a pack",
+        found.len()
+    ))
+    .hint(format!("name in `{}` what nodes do not need", source::IGNORE_FILE)))
 }
 
 fn read(pack: &str, found: &Found) -> Result<Item> {
@@ -142,6 +159,18 @@ fn check_engine(engine: &Engine, tree: &source::Tree, environment: &Name) -> Res
     }
 }
 
+/// Removes packs from the cache that are of no use to this build, and a month old.
+fn forget_old(folder: &Path, packs: &[Pack]) {
+    let kept: Vec<PathBuf> = packs.iter().map(|pack| pack_file(folder, pack)).collect();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|m| m.modified()).map(|time| time.elapsed().unwrap_or_default());
+        if age.is_ok_and(|age| age > MONTH) && !kept.contains(&entry.path()) {
+            // A cache: what stays is tried again next time.
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
 /// What git says of the tree, if it is there and the tree is one of its.
 fn source_of(root: &Path) -> Source {
     let git = |arguments: &[&str]| {
@@ -161,3 +190,5 @@ fn source_of(root: &Path) -> Source {
         && git(&["status", "--porcelain", "--", "."]).is_none_or(|status| !status.is_empty());
     Source { tool: concat!("stringless ", env!("CARGO_PKG_VERSION")).to_owned(), commit, dirty }
 }
+
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
