@@ -12,6 +12,7 @@ use crate::args::{Action, Args};
 use crate::clock::Clock;
 use crate::daemon;
 use crate::disk::{Disk, read_capped, replace};
+use crate::engine::survivor;
 use crate::error::{Error, Result};
 use crate::flow::{self, Run};
 use crate::http::Http;
@@ -19,6 +20,7 @@ use crate::io::Io;
 use crate::log;
 use crate::node;
 use crate::status;
+use crate::stop::Signals;
 
 /// Carries out the command line.
 ///
@@ -28,7 +30,10 @@ pub fn run(args: &Args) -> Result<Ending> {
     match &args.action {
         Action::Help => print(&agent_core::flags::usage()),
         Action::Version => print(&format!("stringless-agent {}\n", env!("CARGO_PKG_VERSION"))),
-        Action::Once => Session::open(args)?.once(),
+        Action::Once => {
+            let _signals = Signals::take()?;
+            Session::open(args)?.once()
+        }
         Action::Daemon => daemon::run(&Session::open(args)?),
         Action::Status => status::status(&Session::open(args)?),
         Action::Verify(file) => status::verify(&Session::open(args)?, file),
@@ -57,10 +62,11 @@ impl<'a> Session<'a> {
         let path = args.config.clone().unwrap_or_else(|| root.join(CONFIG));
         let config = read(&path)?;
         let disk = Disk::new(root.join(config.state_dir.trim_start_matches('/')));
-        let floor = disk.time().unwrap_or_default().max(config.rendered);
+        let checked = config.layers.iter().filter_map(|layer| disk.layer(&layer.site).checked()).max();
+        let floor = checked.unwrap_or_default().max(config.rendered);
         let clock = Arc::new(Clock::new(floor));
         let http = Http::new(&config, &root, &clock)?;
-        let node = node::id(&config, &root);
+        let node = node::id(&config, &root, &disk);
         let io = Io { http, clock, disk, traffic: Default::default() };
         Ok(Self { args, config, node, io })
     }
@@ -80,9 +86,9 @@ impl<'a> Session<'a> {
     /// As [`Session::once`].
     pub fn run(&self, layers: &[&Layer]) -> Result<Ending> {
         let _lock = self.io.disk.lock()?;
+        survivor::none_left(&self.io.disk.file(survivor::FILE))?;
         let (started, clock) = (self.io.clock.now(), Instant::now());
         let reports: Vec<LayerReport> = layers.iter().map(|layer| flow::run(&self.layer(layer))).collect();
-        self.io.disk.keep_time(self.io.clock.now())?;
         let ending = reports.iter().map(|report| report.ending).max().unwrap_or(Ending::Converged);
         let report = Report {
             format: 1,
@@ -94,7 +100,7 @@ impl<'a> Session<'a> {
             exit_code: ending.exit_code(self.args.detailed),
             layers: reports,
         };
-        self.report(&report);
+        self.report(report);
         Ok(ending)
     }
 
@@ -113,27 +119,29 @@ impl<'a> Session<'a> {
 
     /// Keeps the report, unless nothing happened and nothing was wrong before; prints it with
     /// `--json`. A report that fails never changes the outcome.
-    fn report(&self, report: &Report) {
-        let bytes = json::write(report);
+    fn report(&self, mut report: Report) {
+        if self.args.json {
+            let _ = print(&String::from_utf8_lossy(&json::write(&report)));
+        }
         let path = self.io.disk.file("last-run.json");
-        let idle = report.layers.iter().all(|layer| {
+        let last = read_capped(&path).ok().flatten().and_then(|bytes| json::parse::<Report>(&bytes).ok());
+        let idle = |layer: &LayerReport| {
             layer.ending == Ending::Converged && layer.reason.is_none() && layer.warnings.is_empty()
-        });
-        let recovered = idle && last_failed(&path);
-        if (!idle || recovered)
-            && let Err(error) = replace(&path, &bytes)
-        {
+        };
+        let failed = |report: &Report| report.ending > Ending::Changed;
+        if report.layers.iter().all(idle) && !last.as_ref().is_some_and(failed) {
+            return;
+        }
+        // What a layer said that was not due in this run is still its last word.
+        let ran: Vec<_> = report.layers.iter().map(|layer| layer.site.clone()).collect();
+        let others = last.into_iter().flat_map(|last| last.layers);
+        report.layers.extend(others.filter(|layer| !ran.contains(&layer.site)));
+        report.ending = report.layers.iter().map(|layer| layer.ending).max().unwrap_or(report.ending);
+        report.exit_code = report.ending.exit_code(self.args.detailed);
+        if let Err(error) = replace(&path, &json::write(&report)) {
             log::warn(format_args!("keeping the report: {error}"));
         }
-        if self.args.json {
-            let _ = print(&String::from_utf8_lossy(&bytes));
-        }
     }
-}
-
-fn last_failed(path: &Path) -> bool {
-    let last = read_capped(path).ok().flatten().and_then(|bytes| json::parse::<Report>(&bytes).ok());
-    last.is_some_and(|last| last.ending > Ending::Changed)
 }
 
 fn read(path: &Path) -> Result<Config> {

@@ -55,7 +55,11 @@ impl<'a> Keyring<'a> {
                 Err(why) => reasons.push(why),
             }
         }
-        Err(reasons.join("; "))
+        // Too early to give up: what is held may last for minutes yet.
+        match held.as_ref().filter(|held| held.expires.is_some_and(|expires| now < expires)) {
+            Some(held) => Ok(held.credentials.clone()),
+            None => Err(reasons.join("; ")),
+        }
     }
 
     /// Drops what is held: the service does not accept it.

@@ -1,73 +1,47 @@
 //! `--daemon`: each layer at its own interval, until SIGTERM or SIGINT.
-//!
-//! A signal ends the wait at once; a run that is under way is finished first, as half a run is worse
-//! than a late stop. The signal arrives through a pipe, so that an idle daemon never wakes up.
 
-use std::io::pipe;
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use agent_core::backoff::next_run;
 use agent_core::config::Layer;
 use agent_core::outcome::Ending;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level::pipe::register;
 
 use crate::command::Session;
-use crate::error::{At, Result};
+use crate::error::Result;
 use crate::io::random;
 use crate::log;
+use crate::stop::Signals;
 
-/// Runs until a signal comes.
+/// Runs until a signal comes. The first run of a layer waits a random part of its splay, as all others
+/// do: machines that boot together do not ask together.
 ///
 /// # Errors
 /// When signals cannot be awaited. A failed run is logged, and the next one comes at its time.
 pub fn run(session: &Session<'_>) -> Result<Ending> {
-    let (read, write) = pipe().at("making a pipe for", "signals")?;
-    for signal in [SIGTERM, SIGINT] {
-        let write: OwnedFd = write.try_clone().at("making a pipe for", "signals")?.into();
-        register(signal, write).at("awaiting", "signals")?;
-    }
+    let signals = Signals::take()?;
+    let after = |seconds| Instant::now() + Duration::from_secs(seconds);
+    let layers = session.config.layers.iter();
     let mut due: Vec<(Instant, &Layer)> =
-        session.config.layers.iter().map(|layer| (Instant::now(), layer)).collect();
-    log::info(format_args!("daemon: {} layers", due.len()));
+        layers.map(|layer| (after(next_run(0, layer.splay, random())), layer)).collect();
+    log::info(format_args!("daemon: following {}", names(due.iter().map(|(_, layer)| *layer))));
     loop {
+        let next = due.iter().map(|(when, _)| *when).min().unwrap_or_else(Instant::now);
+        if signals.sleep(next.saturating_duration_since(Instant::now())) {
+            log::info("daemon: stopping");
+            return Ok(Ending::Converged);
+        }
         let now = Instant::now();
         let layers: Vec<&Layer> =
             due.iter().filter(|(when, _)| *when <= now).map(|(_, layer)| *layer).collect();
-        if !layers.is_empty()
-            && let Err(error) = session.run(&layers)
-        {
+        if let Err(error) = session.run(&layers) {
             log::error(&error);
         }
         for (when, layer) in due.iter_mut().filter(|(when, _)| *when <= now) {
-            *when = Instant::now() + Duration::from_secs(next_run(layer.interval, layer.splay, random()));
-        }
-        let next = due.iter().map(|(when, _)| *when).min().unwrap_or(now);
-        if signalled(&read, next.saturating_duration_since(Instant::now())) {
-            log::info("daemon: stopping");
-            return Ok(Ending::Converged);
+            *when = after(next_run(layer.interval, layer.splay, random()));
         }
     }
 }
 
-/// Whether a signal came within `wait`.
-fn signalled(read: &impl AsFd, wait: Duration) -> bool {
-    let end = Instant::now() + wait;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        let mut fds = [PollFd::new(read, PollFlags::IN)];
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(0) => return false,
-            Ok(_) => return true,
-            // Interrupted: by the very signal, which is then in the pipe.
-            Err(_) if left.is_zero() => return false,
-            Err(_) => {}
-        }
-    }
+fn names<'a>(layers: impl Iterator<Item = &'a Layer>) -> String {
+    layers.map(|layer| format!("{}/{}", layer.site, layer.environment)).collect::<Vec<_>>().join(", ")
 }

@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! <state_dir>/lock                              held while a run writes
-//! <state_dir>/time                              the last time seen
 //! <state_dir>/last-run.json                     the report
 //! <state_dir>/incoming/<sha256>                 packs on their way
 //! <state_dir>/packs/<sha256>/                   packs, verified and unpacked
+//! <state_dir>/engine                            the engine that runs, while it does
+//! <state_dir>/node                              a made-up node id, where nothing else gives one
 //! <state_dir>/layers/<site>/state.json
+//! <state_dir>/layers/<site>/checked             when a check last got through to its end
 //! <state_dir>/layers/<site>/trust               the signed trust document in use
 //! <state_dir>/layers/<site>/manifests/<environment>
-//! <state_dir>/layers/<site>/releases/<serial>/<environment>/
-//! <state_dir>/layers/<site>/current             -> releases/<serial>/<environment>
+//! <state_dir>/layers/<site>/releases/<serial>-<id>/<environment>/
+//! <state_dir>/layers/<site>/current             -> releases/<serial>-<id>/<environment>
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -81,21 +83,6 @@ impl Disk {
     pub fn layer(&self, site: &Name) -> LayerDisk {
         LayerDisk { root: self.root.join("layers").join(site.as_str()) }
     }
-
-    /// The last time seen, if it can be read.
-    pub fn time(&self) -> Option<Timestamp> {
-        let text = read_capped(&self.file("time")).ok().flatten()?;
-        Timestamp::parse(str::from_utf8(&text).ok()?.trim_end()).ok()
-    }
-
-    /// Keeps the last time seen. In place: a torn write is an unreadable time, and that is no time.
-    ///
-    /// # Errors
-    /// Temporary.
-    pub fn keep_time(&self, now: Timestamp) -> Result<()> {
-        let path = self.file("time");
-        fs::write(&path, format!("{now}\n")).at("writing", &path)
-    }
 }
 
 /// One layer's part of the state folder.
@@ -105,6 +92,22 @@ pub struct LayerDisk {
 }
 
 impl LayerDisk {
+    /// When a check last got through to its end, if that can be read.
+    pub fn checked(&self) -> Option<Timestamp> {
+        let text = read_capped(&self.root.join("checked")).ok().flatten()?;
+        Timestamp::parse(str::from_utf8(&text).ok()?.trim_end()).ok()
+    }
+
+    /// Keeps the time of a check that got through. In place: a torn write is an unreadable time, and
+    /// that is no time.
+    ///
+    /// # Errors
+    /// Temporary.
+    pub fn keep_checked(&self, now: Timestamp) -> Result<()> {
+        let path = self.root.join("checked");
+        fs::write(&path, format!("{now}\n")).at("writing", &path)
+    }
+
     /// The state; the empty one when there is none yet.
     ///
     /// # Errors
@@ -172,7 +175,7 @@ impl LayerDisk {
 
     /// A release's folder.
     pub fn release(&self, release: &Release) -> PathBuf {
-        self.releases().join(release.serial.to_string()).join(release.environment.as_str())
+        self.releases().join(folder_of(release)).join(release.environment.as_str())
     }
 
     /// The link to the live release.
@@ -180,16 +183,20 @@ impl LayerDisk {
         self.root.join("current")
     }
 
-    /// The release that is live: what the link says.
+    /// The release that is live: what the link says, and is there. A folder of that name is complete:
+    /// it came by one rename, and goes by one.
     pub fn live(&self) -> Option<Release> {
         let target = fs::read_link(self.current()).ok()?;
         let mut parts = target.to_str()?.split('/');
-        let (Some("releases"), Some(serial), Some(environment), None) =
+        let (Some("releases"), Some(folder), Some(environment), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return None;
         };
-        Some(Release { environment: Name::new(environment).ok()?, serial: serial.parse().ok()? })
+        let (serial, id) = folder.split_once('-')?;
+        let environment = Name::new(environment).ok()?;
+        let release = Release { environment, serial: serial.parse().ok()?, id: id.to_owned() };
+        self.release(&release).is_dir().then_some(release)
     }
 
     /// Makes the layer's folder.
@@ -199,6 +206,11 @@ impl LayerDisk {
     pub fn make(&self) -> Result<()> {
         make_folder(&self.root)
     }
+}
+
+/// The name of a release's folder.
+pub fn folder_of(release: &Release) -> String {
+    format!("{}-{}", release.serial, release.id)
 }
 
 /// Makes a folder and its parents, for the owner alone.

@@ -3,9 +3,10 @@
 mod puppet;
 mod run;
 mod script;
+pub mod survivor;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Job<'a> {
     pub noop: bool,
     /// Output goes to standard error, as standard output carries JSON.
     pub json: bool,
+    /// Where it is written down while it runs.
+    pub record: PathBuf,
     /// For the engine's downloads.
     pub proxy: Option<(&'a str, &'a str)>,
 }
@@ -76,8 +79,15 @@ pub fn apply(apply: &Apply, job: &Job<'_>) -> std::result::Result<Applied, Faile
     surroundings(&mut command, job);
     let output: Box<dyn Write + Send> =
         if job.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
-    let finished = run::run(&mut command, Duration::from_secs(apply.timeout), output)
-        .map_err(|error| unable(Error::engine(format!("starting the {name} engine: {error}"))))?;
+    let limit = Duration::from_secs(apply.timeout);
+    let finished = run::run(&mut command, limit, output, &job.record).map_err(|error| {
+        let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        let failed = Error::engine(format!("starting the {name} engine: {error}"));
+        unable(match denied {
+            true => failed.hint("is the file system of `state_dir` mounted noexec?"),
+            false => failed.hint("does its first line, `#!…`, name an interpreter that is here?"),
+        })
+    })?;
     let changed = match (&apply.engine, &finished.end) {
         (Engine::Script(_), End::Exit(0)) => Some(true),
         (Engine::Puppet(_), End::Exit(status)) => puppet::changed(*status),

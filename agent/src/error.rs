@@ -74,7 +74,7 @@ pub trait At<T> {
     /// `doing` is a gerund: `writing`.
     ///
     /// # Errors
-    /// A temporary error: a full disk, say, changes nothing that is live.
+    /// A temporary error: a full disk, say. What is live is complete all the same.
     fn at(self, doing: &str, path: impl AsRef<Path>) -> Result<T>;
 }
 

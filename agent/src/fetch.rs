@@ -18,12 +18,14 @@ use crate::disk::{make_folder, sync_folder_of};
 use crate::error::{At, Error, Result};
 use crate::io::Io;
 use crate::source::{Answer, Source, Trouble, Wanted};
+use crate::stop;
 use crate::unpack;
 
 /// A pack on disk, of which only the length is known to be right.
 struct Fetched<'p> {
     pack: &'p Pack,
     path: PathBuf,
+    length: u64,
     found: Sha256,
     /// Whether a part of it was there before this run.
     inherited: bool,
@@ -98,26 +100,41 @@ fn fetch<'p>(pack: &'p Pack, source: &Source<'_>, io: &Io) -> Result<Fetched<'p>
             return Ok(());
         }
         let wanted = Wanted { key: &key, etag: None, from: partial.length, limit };
-        let Answer::Content { from, body, .. } = source.ask(&wanted)? else {
+        let disk = |error: std::io::Error| Trouble::lasting(format!("writing it to disk: {error}"), None);
+        let answer = match source.ask(&wanted) {
+            // A store that does not like the range may like the whole.
+            Err(trouble) if partial.length > 0 && trouble.is_lasting() => {
+                partial.restart().map_err(disk)?;
+                return Err(trouble.worth_one_more());
+            }
+            other => other?,
+        };
+        let Answer::Content { from, body, .. } = answer else {
             return Err(Trouble::lasting("there is no such object".into(), Some(MISSING)));
         };
         if from != partial.length {
-            partial.restart().map_err(|error| Trouble::lasting(error.to_string(), None))?;
+            partial.restart().map_err(disk)?;
         }
         partial.take(body, pack, io)
     })?;
-    Ok(Fetched { pack, found: partial.hasher.finish(), path, inherited })
+    Ok(Fetched { pack, length: partial.length, found: partial.hasher.finish(), path, inherited })
 }
 
 /// The only way to a [`VerifiedPack`].
 fn verify(fetched: Fetched<'_>) -> Result<VerifiedPack<'_>> {
-    let Fetched { pack, path, found, .. } = fetched;
+    let Fetched { pack, path, found, length, .. } = fetched;
     if found == pack.sha256 {
         return Ok(VerifiedPack { pack, path });
     }
     let _ = std::fs::remove_file(&path);
-    let refusal = Refusal::Hash { path: pack.path.clone(), found, expected: pack.sha256 };
-    Err(Error::refused(format!("pack `{}`", pack.path), &refusal))
+    let of = pack.path.clone();
+    Err(Error::refused(
+        "the release",
+        &match length > pack.size {
+            true => Refusal::Size { path: of, what: "bytes", expected: pack.size },
+            false => Refusal::Hash { path: of, found, expected: pack.sha256 },
+        },
+    ))
 }
 
 /// What is here of a pack.
@@ -168,11 +185,12 @@ impl Partial {
             if got == 0 {
                 break;
             }
+            stop::check().map_err(|error| Trouble::stopped(&error))?;
             self.length += got as u64;
             if self.length > pack.size {
-                let _ = self.restart();
-                let message = format!("more than the {} bytes of the manifest", pack.size);
-                return Err(Trouble::lasting(message, None));
+                // The verifier's to refuse; nothing more of it is read.
+                self.hasher = Hasher::default();
+                return Ok(());
             }
             self.hasher.update(&buffer[..got]);
             let written = self.file.write_all(&buffer[..got]);

@@ -6,9 +6,9 @@ use agent_core::layout;
 use agent_core::manifest::Manifest;
 use agent_core::name::Name;
 use agent_core::outcome::{Ending, LayerReport};
-use agent_core::plan::{self, Floor};
+use agent_core::plan::{self, Floor, Reason};
 use agent_core::refusal::Refusal;
-use agent_core::state::{Applied, Seen, State};
+use agent_core::state::{Applied, Release, Seen, State};
 use agent_core::verify::{self, Verified};
 use agent_core::version::Version;
 
@@ -22,6 +22,7 @@ use crate::io::Io;
 use crate::log;
 use crate::release::{self, Live, Staged};
 use crate::source::Source;
+use crate::stop;
 use crate::trust::InUse;
 
 /// A layer with what its run needs.
@@ -76,14 +77,22 @@ fn attempt(run: &Run<'_>, report: &mut LayerReport) -> Result<Ending> {
     let mut state = run.disk.state()?;
     let source = source(run)?;
     let head = check(run, &source, &mut state, report)?;
-    let release = release::release_of(&head);
-    let due = plan::due(&state, &release, head.apply.reapply, run.io.clock.now(), run.args.force);
+    let now = run.io.clock.now();
+    if let Err(error) = run.disk.keep_checked(now) {
+        report.warnings.push(error.to_string());
+    }
+    let release = Release::of(&head);
+    let live = run.disk.live();
+    let due = plan::due(&state, live.as_ref(), &release, head.apply.reapply, now, run.args.force);
     let Some(reason) = due else { return Ok(Ending::Converged) };
     report.reason = Some(reason.as_str().to_owned());
     log::info(format_args!("{}: release {} ({})", label(run), release.serial, reason.as_str()));
+    make_room(run, &state, &head)?;
     report.fetched = fetch::stage(&head.packs, &source, run.io)?;
     reach(Checkpoint::PacksStaged);
-    let staged = release::stage(&head, &run.io.disk, &run.disk)?;
+    stop::check()?;
+    let anew = matches!(reason, Reason::Forced | Reason::Retry);
+    let staged = release::stage(&head, anew, &run.io.disk, &run.disk)?;
     if run.args.noop {
         return look(run, &head, &staged, report);
     }
@@ -109,6 +118,7 @@ fn check(
     let site = &run.layer.site;
     let mut trust = InUse::load(&run.layer.trust, site, &run.disk)?;
     let kept = kept(run, state, &trust, source.name);
+    let whole = kept.is_some();
     let etag = kept.as_ref().and_then(|(_, seen)| seen.etag.as_deref());
     let key = layout::manifest(run.environment);
     let Some((bytes, etag)) = source.document(&key, etag)? else {
@@ -118,28 +128,45 @@ fn check(
     };
     let what = format!("`{key}` from `{}`", source.name);
     let refused = |refusal: Refusal| Error::refused(&what, &refusal);
+    let seen = state.seen.get(run.environment);
+    let known = seen.map_or(0, |seen| seen.trust_version);
     let manifest = match verify::manifest(&bytes, &trust.keys, site, run.environment) {
-        Ok(manifest) if manifest.trust_version <= trust.keys.version => manifest,
+        Ok(manifest) if manifest.trust_version.max(known) <= trust.keys.version => manifest,
         Err(refusal) if !matches!(refusal, Refusal::Signatures { .. }) => return Err(refused(refusal)),
         first => {
             // Signed by keys that this node does not know yet, or naming a newer trust.
-            if !trust.walk(source, site, &run.disk, run.io)? {
-                first.map_err(refused)?
-            } else {
+            if trust.walk(source, site, &run.disk)? {
                 verify::manifest(&bytes, &trust.keys, site, run.environment).map_err(refused)?
+            } else {
+                first.map_err(refused)?
             }
         }
     };
     let floor = Floor {
-        seen: state.seen.get(run.environment),
+        seen,
         bootstrap: if *run.environment == run.layer.environment { run.layer.min_serial } else { 0 },
+        bootstrap_version: run.layer.trust.version,
         trust: trust.min_serial(run.environment),
         trust_version: trust.keys.version,
+        trust_expires: trust.expires(),
         agent: this_version()?,
         now: run.io.clock.now(),
     };
     plan::admit(&manifest, &floor).map_err(refused)?;
-    admit(run, state, &manifest, &bytes, etag, source.name, trust.keys.version)?;
+    let seen = Seen {
+        serial: manifest.serial,
+        trust_version: trust.keys.version,
+        sha256: manifest.sha256(),
+        store: source.name.to_owned(),
+        etag,
+    };
+    if !whole || state.seen.get(run.environment) != Some(&seen) {
+        // A disk that a failed release has filled is to take the one that mends it.
+        if keep(run, state, seen.clone(), &bytes).is_err() {
+            make_room(run, state, &manifest)?;
+            keep(run, state, seen, &bytes)?;
+        }
+    }
     warn_of_expiry(run, &manifest, &trust, report);
     Ok(manifest)
 }
@@ -160,25 +187,7 @@ fn kept<'s>(
     (whole && same_trust).then(|| (manifest, seen.clone()))
 }
 
-fn admit(
-    run: &Run<'_>,
-    state: &mut State,
-    manifest: &Verified<Manifest>,
-    bytes: &[u8],
-    etag: Option<String>,
-    store: &str,
-    trust_version: u64,
-) -> Result<()> {
-    let seen = Seen {
-        serial: manifest.serial,
-        trust_version,
-        sha256: manifest.sha256(),
-        store: store.to_owned(),
-        etag,
-    };
-    if state.seen.get(run.environment) == Some(&seen) {
-        return Ok(());
-    }
+fn keep(run: &Run<'_>, state: &mut State, seen: Seen, bytes: &[u8]) -> Result<()> {
     run.disk.keep_manifest(run.environment, bytes)?;
     reach(Checkpoint::ManifestKept);
     state.seen.insert(run.environment.clone(), seen);
@@ -187,7 +196,7 @@ fn admit(
     Ok(())
 }
 
-/// `--noop`: the engine looks at the release; nothing becomes live, nothing is recorded.
+/// `--noop`: the engine looks at the release; nothing becomes live, and no run is recorded.
 fn look(run: &Run<'_>, head: &Manifest, staged: &Staged, report: &mut LayerReport) -> Result<Ending> {
     match engine::apply(&head.apply, &job(run, staged)) {
         Ok(applied) => {
@@ -215,6 +224,7 @@ fn apply(
     // Written before the engine starts, as not done: a run that is cut off is tried again.
     state.applied = Some(Applied { release: release.clone(), at: run.io.clock.now(), ok: false });
     run.disk.keep_state(&state)?;
+    reach(Checkpoint::Started);
     let applied = match engine::apply(&head.apply, &job(run, staged)) {
         Ok(applied) => applied,
         Err(failed) => {
@@ -226,19 +236,32 @@ fn apply(
     report.engine_status = applied.status;
     report.output = applied.output;
     reach(Checkpoint::Applied);
-    let before = state.last_good.replace(release.clone());
+    let keep: Vec<Release> = kept_releases(run, &state).chain([release.clone()]).collect();
+    state.last_good.retain(|environment, _| *environment == run.layer.environment);
+    state.last_good.insert(release.environment.clone(), release.clone());
     if let Some(applied) = &mut state.applied {
         applied.ok = true;
     }
     run.disk.keep_state(&state)?;
     reach(Checkpoint::Recorded);
-    let keep: Vec<_> = before.into_iter().chain([release.clone()]).collect();
-    if let Err(error) = release::sweep(&keep, &run.io.disk, &run.disk) {
+    if let Err(error) = release::sweep(&keep, &[], &run.io.disk, &run.disk) {
         report.warnings.push(format!("sweeping what is no longer needed: {error}"));
     }
     let what = if applied.changed { "changed" } else { "nothing to change" };
     log::info(format_args!("{}: release {} applied: {what}", label(run), release.serial));
     Ok(if applied.changed { Ending::Changed } else { Ending::Converged })
+}
+
+/// The releases that stay: the last good ones of this run's environment and of the node's own.
+fn kept_releases<'s>(run: &Run<'_>, state: &'s State) -> impl Iterator<Item = Release> + use<'s> {
+    let own = state.last_good.get(&run.layer.environment);
+    own.into_iter().chain(state.last_good.get(run.environment)).cloned()
+}
+
+/// Sweeps all but what runs, what ran well, and what `next` is made of.
+fn make_room(run: &Run<'_>, state: &State, next: &Verified<Manifest>) -> Result<()> {
+    let keep = kept_releases(run, state).chain(run.disk.live()).chain([Release::of(next)]);
+    release::sweep(&keep.collect::<Vec<_>>(), &next.packs, &run.io.disk, &run.disk)
 }
 
 fn job<'a>(run: &Run<'a>, staged: &'a Staged) -> Job<'a> {
@@ -249,6 +272,7 @@ fn job<'a>(run: &Run<'a>, staged: &'a Staged) -> Job<'a> {
         node: run.node,
         noop: run.args.noop,
         json: run.args.json,
+        record: run.io.disk.file(engine::survivor::FILE),
         proxy: run.proxy,
     }
 }
@@ -256,8 +280,7 @@ fn job<'a>(run: &Run<'a>, staged: &'a Staged) -> Job<'a> {
 /// Expiry never stops what runs; it is announced before it comes, and said when it has come.
 fn warn_of_expiry(run: &Run<'_>, manifest: &Manifest, trust: &InUse, report: &mut LayerReport) {
     let now = run.io.clock.now();
-    let of_trust = trust.document.as_ref().and_then(|trust| trust.expires);
-    for (what, expires) in [("the manifest", manifest.expires), ("the trust", of_trust)] {
+    for (what, expires) in [("the manifest", manifest.expires), ("the trust", trust.expires())] {
         let Some(expires) = expires.filter(|expires| now.plus(SOON) >= *expires) else { continue };
         let text = format!("{}: {what} expires at {expires}: `stringless publish` renews it", label(run));
         log::warn(&text);

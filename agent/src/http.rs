@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent_core::config::Config;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
-use ureq::{Agent, Body, Proxy};
+use ureq::{Agent, Body, Proxy, ProxyProtocol};
 
 use crate::clock::Clock;
 use crate::error::{At, Error, Result};
@@ -146,9 +146,21 @@ fn agent(proxy: Option<Proxy>, tls: Tls) -> Agent {
 
 /// The proxy of the configuration, else of the environment.
 fn proxy(config: &Config) -> Result<Option<Proxy>> {
-    let Some(url) = &config.proxy else { return Ok(Proxy::try_from_env()) };
-    let wrong = |_| Error::configuration("proxy: expected `http://[user:password@]host:port`");
-    let given = Proxy::new(url).map_err(wrong)?;
+    let wrong = || Error::configuration("proxy: expected `http://[user:password@]host:port`");
+    let given = match &config.proxy {
+        Some(url) => Proxy::new(url).map_err(|_| wrong())?,
+        None => match Proxy::try_from_env() {
+            Some(proxy) => proxy,
+            None => return Ok(None),
+        },
+    };
+    // Others would be passed by in silence.
+    if given.protocol() != ProxyProtocol::Http {
+        return Err(wrong().hint("no other kind of proxy is understood, in the environment neither"));
+    }
+    if given.is_from_env() && config.no_proxy.is_none() {
+        return Ok(Some(given));
+    }
     let mut builder = Proxy::builder(given.protocol()).host(given.host()).port(given.port());
     if let Some(user) = given.username() {
         builder = builder.username(user);
@@ -159,7 +171,7 @@ fn proxy(config: &Config) -> Result<Option<Proxy>> {
     for host in config.no_proxy.iter().flat_map(|list| list.split(',')).map(str::trim) {
         builder = builder.no_proxy(host);
     }
-    builder.build().map(Some).map_err(wrong)
+    builder.build().map(Some).map_err(|_| wrong())
 }
 
 const CONNECT: Duration = Duration::from_secs(10);

@@ -19,6 +19,7 @@ mod node;
 mod release;
 mod source;
 mod status;
+mod stop;
 mod tls;
 mod trust;
 mod unpack;

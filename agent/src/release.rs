@@ -1,22 +1,26 @@
 //! A release on disk: built of packs beside the live one, switched to by one rename, swept when it is
 //! no longer needed.
 //!
-//! Files are hard links into the packs: a release is a real tree, and costs no copy.
+//! Files are copies of those in the packs (shared extents, where the file system can): what an engine
+//! does to its release does not reach the verified packs. A folder under a release's name is complete,
+//! always: it appears by one rename and disappears by one.
+
+mod tree;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use agent_core::hash::Sha256;
 use agent_core::manifest::Manifest;
-use agent_core::refusal::Refusal;
+use agent_core::pack::Pack;
 use agent_core::state::Release;
 use agent_core::verify::Verified;
 
 use crate::checkpoint::{Checkpoint, reach};
-use crate::disk::{Disk, LayerDisk, make_folder, sync_folder_of};
-use crate::error::{At, Error, Result};
+use crate::disk::{Disk, LayerDisk, folder_of, make_folder, replace, sync_folder_of};
+use crate::error::{At, Result};
 use crate::unpack::{remove_folder, sync};
 
 /// A complete release on disk, live or not.
@@ -32,40 +36,26 @@ pub struct Staged {
 #[derive(Debug)]
 pub struct Live(pub Staged);
 
-/// The release that a manifest makes.
-pub fn release_of(manifest: &Manifest) -> Release {
-    Release { environment: manifest.environment.clone(), serial: manifest.serial }
-}
-
-/// Builds the release's folder out of packs that are all in place. One that stands complete from an
-/// earlier run is used as it is, unless `manifest` is another than it was built from.
+/// Builds the release's folder out of packs that are all in place. One that stands from an earlier run
+/// is used as it is, unless `anew`: then another takes its place in one step.
 ///
 /// # Errors
 /// Refused: packs that overlap. Temporary: the disk.
-pub fn stage(manifest: &Verified<Manifest>, disk: &Disk, layer: &LayerDisk) -> Result<Staged> {
-    let release = release_of(manifest);
+pub fn stage(manifest: &Verified<Manifest>, anew: bool, disk: &Disk, layer: &LayerDisk) -> Result<Staged> {
+    let release = Release::of(manifest);
     let path = layer.release(&release);
-    let mark = mark_of(&path);
-    let built_from = fs::read_to_string(&mark).unwrap_or_default();
-    let wanted = marked(manifest);
-    if built_from == wanted && path.is_dir() {
+    if path.is_dir() && !anew {
         return Ok(Staged { release, path });
     }
-    let fresh = path.with_file_name(format!(".{}.new", release.environment));
+    let fresh = beside(&path, "new");
     remove_folder(&fresh)?;
     make_folder(&fresh)?;
-    let mut packs: Vec<_> = manifest.packs.iter().collect();
-    packs.sort_by(|a, b| a.path.cmp(&b.path));
-    for pack in packs {
-        let target = fresh.join(&pack.path);
-        folders(&target)?;
-        link_tree(&disk.pack(&pack.sha256), &target, &pack.path)?;
-    }
-    crate::disk::replace(&mark, wanted.as_bytes())?;
+    tree::build(&manifest.packs, disk, &fresh)?;
+    // Written first: the sweep never takes a pack from a release that is there.
+    replace(&mark_of(&path), marked(&manifest.packs).as_bytes())?;
     sync(&fresh)?;
-    remove_folder(&path)?;
-    fs::rename(&fresh, &path).at("naming", &path)?;
-    sync_folder_of(&path)?;
+    reach(Checkpoint::Marked);
+    put(&fresh, &path)?;
     reach(Checkpoint::Staged);
     Ok(Staged { release, path })
 }
@@ -73,19 +63,14 @@ pub fn stage(manifest: &Verified<Manifest>, disk: &Disk, layer: &LayerDisk) -> R
 /// Makes the release live.
 ///
 /// # Errors
-/// Temporary; the one that was live then still is.
+/// Temporary; the link then leads to the one release or to the other, both complete.
 pub fn switch(staged: Staged, layer: &LayerDisk) -> Result<Live> {
     if layer.live().as_ref() != Some(&staged.release) {
         let current = layer.current();
         let next = current.with_extension("new");
-        match fs::remove_file(&next) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).at("removing", &next);
-            }
-            _ => {}
-        }
-        let Release { environment, serial } = &staged.release;
-        symlink(format!("releases/{serial}/{environment}"), &next).at("linking", &next)?;
+        remove(&next)?;
+        let target = format!("releases/{}/{}", folder_of(&staged.release), staged.release.environment);
+        symlink(target, &next).at("linking", &next)?;
         fs::rename(&next, &current).at("switching", &current)?;
         sync_folder_of(&current)?;
     }
@@ -93,88 +78,107 @@ pub fn switch(staged: Staged, layer: &LayerDisk) -> Result<Live> {
     Ok(Live(staged))
 }
 
-/// Removes releases of this layer that are not in `keep`, and packs that no release on the node uses.
+/// Removes releases of this layer that are not in `keep`, what was left half done, and packs that
+/// neither a release on the node nor `wanted` uses.
 ///
 /// # Errors
 /// Temporary; what could not be removed is tried again by the next sweep.
-pub fn sweep(keep: &[Release], disk: &Disk, layer: &LayerDisk) -> Result<()> {
+pub fn sweep(keep: &[Release], wanted: &[Pack], disk: &Disk, layer: &LayerDisk) -> Result<()> {
     let kept: BTreeSet<PathBuf> = keep.iter().map(|release| layer.release(release)).collect();
-    for serial in entries(&layer.releases())? {
-        for path in entries(&serial)? {
-            if path.is_dir() && !kept.contains(&path) {
-                remove_folder(&path)?;
-                let _ = fs::remove_file(mark_of(&path));
+    for folder in entries(&layer.releases())? {
+        for path in entries(&folder)? {
+            if kept.contains(&path) || kept.iter().any(|kept| mark_of(kept) == path) {
+                continue;
             }
+            if hidden(&path) {
+                remove(&path)?;
+                continue;
+            }
+            let gone = beside(&path, "gone");
+            fs::rename(&path, &gone).at("removing", &path)?;
+            reach(Checkpoint::Gone);
+            remove_folder(&gone)?;
+            remove(&mark_of(&path))?;
         }
         // Succeeds only for an empty folder, and only such a one is to go.
-        let _ = fs::remove_dir(&serial);
+        let _ = fs::remove_dir(&folder);
     }
-    let mut used = BTreeSet::new();
+    let mut used: BTreeSet<Sha256> = wanted.iter().map(|pack| pack.sha256).collect();
     for layer in entries(&disk.file("layers"))? {
-        for serial in entries(&layer.join("releases"))? {
-            for mark in entries(&serial)? {
-                let text =
-                    if mark.is_file() { fs::read_to_string(&mark).at("reading", &mark)? } else { continue };
+        for folder in entries(&layer.join("releases"))? {
+            for mark in entries(&folder)?.iter().filter(|path| path.is_file()) {
+                let text = fs::read_to_string(mark).at("reading", mark)?;
                 used.extend(text.lines().filter_map(|line| Sha256::parse(line).ok()));
             }
         }
     }
-    for pack in entries(&disk.file("packs"))? {
-        let name = pack.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !Sha256::parse(name).is_ok_and(|sha256| used.contains(&sha256)) {
-            remove_folder(&pack)?;
-        }
+    let unused = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        !Sha256::parse(name).is_ok_and(|sha256| used.contains(&sha256))
+    };
+    for pack in entries(&disk.file("packs"))?.iter().filter(|path| unused(path)) {
+        remove_folder(pack)?;
     }
-    for stray in entries(&disk.file("incoming"))? {
-        fs::remove_file(&stray).at("removing", &stray)?;
+    for part in entries(&disk.file("incoming"))?.iter().filter(|path| unused(path)) {
+        remove(part)?;
     }
     Ok(())
 }
 
-/// The file beside a release's folder that lists the packs it was built from. No environment's name
-/// starts with a dot.
-fn mark_of(release: &Path) -> PathBuf {
+/// Puts a complete folder under its name; one that stands there goes, and is never missing in between
+/// where the file system can exchange the two.
+fn put(fresh: &Path, path: &Path) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    if path.is_dir() {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        if renameat_with(CWD, fresh, CWD, path, RenameFlags::EXCHANGE).is_ok() {
+            sync_folder_of(path)?;
+            return remove_folder(fresh);
+        }
+    }
+    if path.is_dir() {
+        let gone = beside(path, "gone");
+        remove_folder(&gone)?;
+        fs::rename(path, &gone).at("replacing", path)?;
+        fs::rename(fresh, path).at("naming", path)?;
+        sync_folder_of(path)?;
+        return remove_folder(&gone);
+    }
+    fs::rename(fresh, path).at("naming", path)?;
+    sync_folder_of(path)
+}
+
+/// A name for what belongs to a release and is none. No environment's name starts with a dot.
+fn beside(release: &Path, what: &str) -> PathBuf {
     let name = release.file_name().unwrap_or_default().to_string_lossy();
-    release.with_file_name(format!(".{name}.packs"))
+    release.with_file_name(format!(".{name}.{what}"))
 }
 
-fn marked(manifest: &Verified<Manifest>) -> String {
-    let mut lines: Vec<_> =
-        manifest.packs.iter().map(|pack| format!("{}\n{}\n", pack.sha256, pack.path)).collect();
-    lines.sort();
-    lines.concat()
-}
-
-fn folders(path: &Path) -> Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).at("making the folder", path)
-}
-
-fn link_tree(from: &Path, to: &Path, pack: &str) -> Result<()> {
-    for source in entries(from)? {
-        let Some(name) = source.file_name() else { continue };
-        let target = to.join(name);
-        let kind = fs::symlink_metadata(&source).at("reading", &source)?.file_type();
-        if kind.is_dir() {
-            folders(&target)?;
-            link_tree(&source, &target, pack)?;
-            continue;
-        }
-        if fs::symlink_metadata(&target).is_ok() {
-            let why = format!("pack `{pack}` and another both hold `{}`", name.display());
-            return Err(Error::refused("the release", &Refusal::Invalid(why)));
-        }
-        if kind.is_symlink() {
-            let link = fs::read_link(&source).at("reading", &source)?;
-            symlink(link, &target).at("linking", &target)?;
-        } else if fs::hard_link(&source, &target).is_err() {
-            // A file system without hard links, or with too many of this one.
-            fs::copy(&source, &target).at("copying", &target)?;
-        }
+/// Removes a file, or a folder with all that is in it; fine when it is gone already.
+fn remove(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return remove_folder(path);
     }
-    Ok(())
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at("removing", path),
+        _ => Ok(()),
+    }
 }
 
-/// The paths in a folder, sorted; none when there is no such folder.
+fn hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// The file that lists the packs that a release was built from.
+fn mark_of(release: &Path) -> PathBuf {
+    beside(release, "packs")
+}
+
+fn marked(packs: &[Pack]) -> String {
+    packs.iter().map(|pack| format!("{}\n", pack.sha256)).collect()
+}
+
+/// The paths in a folder; none when there is no such folder.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = match fs::read_dir(folder) {
         Ok(read) => read,
@@ -185,6 +189,5 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     for entry in read {
         paths.push(entry.at("listing", folder)?.path());
     }
-    paths.sort();
     Ok(paths)
 }

@@ -4,7 +4,7 @@ mod file;
 mod reply;
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_core::backoff;
 use agent_core::config::NodeStore;
@@ -17,6 +17,7 @@ use crate::creds::Keyring;
 use crate::error::{Error, Result};
 use crate::http::{Reply, Request};
 use crate::io::{Io, random};
+use crate::stop;
 use reply::{answer, conditions};
 
 /// A store with the credentials for it.
@@ -117,9 +118,7 @@ impl<'a> Source<'a> {
         let read = body.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
         self.io.traffic.received(bytes.len() as u64);
         read.map_err(|error| Trouble::worth_a_retry(error.to_string()))?;
-        if bytes.len() > MAX_BYTES {
-            return Err(Trouble::lasting(format!("longer than the limit of {MAX_BYTES} bytes"), None));
-        }
+        // What is longer goes to the verifier, cut; it refuses it for its length.
         Ok(Found::Document(bytes, etag))
     }
 
@@ -132,14 +131,16 @@ impl<'a> Source<'a> {
         key: &str,
         mut work: impl FnMut() -> std::result::Result<T, Trouble>,
     ) -> Result<T> {
+        let start = Instant::now();
         let mut tried = 0;
         loop {
+            stop::check()?;
             tried += 1;
             let trouble = match work() {
                 Ok(done) => return Ok(done),
                 Err(trouble) => trouble,
             };
-            let wait = trouble.again.and_then(|asked| {
+            let wait = trouble.again.filter(|_| start.elapsed() < PATIENCE).and_then(|asked| {
                 let own = backoff::wait(tried, random())?;
                 Some(own.max(asked.unwrap_or(0).min(MAX_ASKED_WAIT) * 1000))
             });
@@ -152,7 +153,10 @@ impl<'a> Source<'a> {
                     None => error,
                 });
             };
-            std::thread::sleep(Duration::from_millis(wait));
+            let until = Instant::now() + Duration::from_millis(wait);
+            while Instant::now() < until && !stop::asked() {
+                std::thread::sleep(Duration::from_millis(wait.min(100)));
+            }
         }
     }
 
@@ -243,12 +247,29 @@ impl Trouble {
         Self { message, hint: None, again: Some(None), forbidden: false }
     }
 
+    /// Told to stop in the middle.
+    pub fn stopped(error: &Error) -> Self {
+        Self::lasting(error.to_string(), None)
+    }
+
+    /// Whether another try of the same request makes no sense.
+    pub fn is_lasting(&self) -> bool {
+        self.again.is_none()
+    }
+
+    /// The same, for a request that can be made in another way.
+    pub fn worth_one_more(self) -> Self {
+        Self { again: Some(None), ..self }
+    }
+
     /// A fault that another try will not mend.
     pub fn lasting(message: String, hint: Option<&'static str>) -> Self {
         Self { message, hint, again: None, forbidden: false }
     }
 }
 
-const DOCUMENT: Duration = Duration::from_secs(60);
+const DOCUMENT: Duration = Duration::from_secs(30);
+/// After so long no further try is begun.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Seconds; a server may ask for no more patience than this.
 const MAX_ASKED_WAIT: u64 = 60;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Session, print};
 use crate::disk::read_capped;
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
 use crate::trust::InUse;
 
 /// What `status --json` prints.
@@ -22,8 +22,6 @@ struct Status {
     format: u32,
     agent: &'static str,
     node: String,
-    /// The last check that got through to its end.
-    checked: Option<Timestamp>,
     layers: Vec<LayerStatus>,
     last_run: Option<Report>,
 }
@@ -33,9 +31,11 @@ struct LayerStatus {
     site: Name,
     environment: Name,
     trust_version: u64,
+    /// When a check last got through to its end.
+    checked: Option<Timestamp>,
     live: Option<Release>,
     last_good: Option<Release>,
-    /// When the live manifest expires.
+    /// When the manifest that was accepted last expires.
     expires: Option<Timestamp>,
     state: State,
 }
@@ -50,7 +50,6 @@ pub fn status(session: &Session<'_>) -> Result<Ending> {
         format: 1,
         agent: env!("CARGO_PKG_VERSION"),
         node: session.node.clone(),
-        checked: session.io.disk.time(),
         layers: Vec::new(),
         last_run: last_run.and_then(|bytes| json::parse(&bytes).ok()),
     };
@@ -65,8 +64,9 @@ pub fn status(session: &Session<'_>) -> Result<Ending> {
             site: layer.site.clone(),
             environment: layer.environment.clone(),
             trust_version: trust.keys.version,
+            checked: disk.checked(),
             live: disk.live(),
-            last_good: state.last_good.clone(),
+            last_good: state.last_good.get(&layer.environment).cloned(),
             expires: manifest.and_then(|manifest| manifest.expires),
             state,
         });
@@ -83,9 +83,9 @@ fn text(status: &Status) -> String {
         or_none(release.as_ref().map(|r| format!("{} of {}", r.serial, r.environment)))
     };
     let mut text = format!("node        {}\n", status.node);
-    text += &format!("checked     {}\n", or_none(status.checked.map(|time| time.to_string())));
     for layer in &status.layers {
         text += &format!("\n{} / {}\n", layer.site, layer.environment);
+        text += &format!("  checked   {}\n", or_none(layer.checked.map(|time| time.to_string())));
         text += &format!("  live      release {}\n", release(&layer.live));
         text += &format!("  last good release {}\n", release(&layer.last_good));
         text += &format!("  trust     version {}\n", layer.trust_version);
@@ -121,7 +121,8 @@ struct Head {
 /// # Errors
 /// Refused, or unreadable.
 pub fn verify(session: &Session<'_>, file: &Path) -> Result<Ending> {
-    let bytes = read_capped(file)?.ok_or("there is no such file").at("reading", file)?;
+    let none = || Error::usage(format!("reading `{}`: there is no such file", file.display()));
+    let bytes = read_capped(file)?.ok_or_else(none)?;
     let what = format!("`{}`", file.display());
     let refused = |refusal| Error::refused(&what, &refusal);
     let document =
@@ -139,9 +140,7 @@ pub fn verify(session: &Session<'_>, file: &Path) -> Result<Ending> {
             if own.trusted_keys() == trust.keys {
                 own.comment()
             } else {
-                verify::next_trust(&bytes, &trust.keys, &layer.site, session.io.clock.now())
-                    .map_err(refused)?
-                    .comment()
+                verify::next_trust(&bytes, &trust.keys, &layer.site).map_err(refused)?.comment()
             }
         }
         _ => {

@@ -2,12 +2,13 @@
 
 use agent_core::layout;
 use agent_core::name::Name;
+use agent_core::time::Timestamp;
 use agent_core::trust::{Trust, TrustedKeys};
 use agent_core::verify;
 
+use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::LayerDisk;
 use crate::error::{Error, Result};
-use crate::io::Io;
 use crate::log;
 use crate::source::Source;
 
@@ -42,20 +43,26 @@ impl InUse {
         document.and_then(|trust| trust.min_serial.get(environment)).copied().unwrap_or(0)
     }
 
+    /// When the trust in use expires.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.document.as_ref().and_then(|trust| trust.expires)
+    }
+
     /// Accepts version after version while the store has one more, keeping each. True when there was
     /// any.
     ///
     /// # Errors
     /// Refused: one that does not follow. Temporary: the store or the disk.
-    pub fn walk(&mut self, source: &Source<'_>, site: &Name, layer: &LayerDisk, io: &Io) -> Result<bool> {
+    pub fn walk(&mut self, source: &Source<'_>, site: &Name, layer: &LayerDisk) -> Result<bool> {
         let start = self.keys.version;
         for _ in 0..MAX_STEPS {
             let Some(next) = self.keys.version.checked_add(1) else { break };
             let key = layout::trust(next);
             let Some(bytes) = source.optional_document(&key)? else { break };
-            let trust = verify::next_trust(&bytes, &self.keys, site, io.clock.now())
+            let trust = verify::next_trust(&bytes, &self.keys, site)
                 .map_err(|refusal| Error::refused(format!("`{key}` from `{}`", source.name), &refusal))?;
             layer.keep_trust(&bytes)?;
+            reach(Checkpoint::TrustKept);
             log::info(format_args!("{site}: trust version {} accepted", trust.version));
             self.keys = trust.trusted_keys();
             self.document = Some((*trust).clone());

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use agent_core::entry::{AllowList, Kind};
-use agent_core::pack::Pack;
+use agent_core::pack::{Pack, title};
 use agent_core::refusal::Refusal;
 use flate2::read::GzDecoder;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -81,7 +81,7 @@ fn fill(verified: &VerifiedPack<'_>, fresh: &Path) -> Result<()> {
     list.finish().map_err(|what| {
         let expected = if what == "files" { pack.files } else { pack.unpacked };
         let refusal = Refusal::Size { path: pack.path.clone(), what, expected };
-        Error::refused(format!("pack `{}`", pack.path), &refusal)
+        Error::refused("the release", &refusal)
     })
 }
 
@@ -106,7 +106,7 @@ fn write_entry<R: Read>(
     let mode = entry.header().mode().unwrap_or(u32::MAX);
     list.admit(path, &kind, mode).map_err(|entry| {
         let refusal = Refusal::Archive { path: pack.path.clone(), entry };
-        Error::refused(format!("pack `{}`", pack.path), &refusal)
+        Error::refused("the release", &refusal)
     })?;
     let (folder, last) = parent(root, path).at("opening the folder of", fresh.join(path))?;
     match kind {
@@ -148,5 +148,5 @@ fn parent<'n>(root: &OwnedFd, path: &'n str) -> io::Result<(OwnedFd, &'n str)> {
 }
 
 fn refused(pack: &Pack, why: &str) -> Error {
-    Error::refused(format!("pack `{}`", pack.path), &Refusal::Invalid(why.to_owned()))
+    Error::refused("the release", &Refusal::Invalid(format!("{}: {why}", title(&pack.path))))
 }

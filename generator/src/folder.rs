@@ -106,12 +106,7 @@ impl SiteFolder {
             let trust = match chain.last() {
                 None => verify::own_trust_document(&bytes, &self.site.site),
                 // Whether it is past its date is asked where it matters: of the newest one.
-                Some(last) => verify::next_trust(
-                    &bytes,
-                    &last.trust.trusted_keys(),
-                    &self.site.site,
-                    Timestamp::default(),
-                ),
+                Some(last) => verify::next_trust(&bytes, &last.trust.trusted_keys(), &self.site.site),
             };
             let trust = trust.map_err(|refusal| {
                 Error::refusal("verifying", format!("`{}`", path.display()), &refusal)

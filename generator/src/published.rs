@@ -64,18 +64,13 @@ pub fn read(
 ///
 /// # Errors
 /// When the store does not answer, or a document does not follow.
-pub fn newer_trust(
-    store: &Store,
-    site: &Name,
-    newest: &Trust,
-    now: Timestamp,
-) -> Result<Vec<Verified<Trust>>> {
+pub fn newer_trust(store: &Store, site: &Name, newest: &Trust) -> Result<Vec<Verified<Trust>>> {
     let mut newer: Vec<Verified<Trust>> = Vec::new();
     loop {
         let last = newer.last().map_or(newest, |trust| trust);
         let key = layout::trust(last.version + 1);
         let Some(object) = store.get(&key, MAX_BYTES as u64)? else { return Ok(newer) };
-        let next = verify::next_trust(&object.bytes, &last.trusted_keys(), site, now);
+        let next = verify::next_trust(&object.bytes, &last.trusted_keys(), site);
         newer.push(next.map_err(|refusal| Error::refusal("verifying", store.url(&key), &refusal))?);
     }
 }
@@ -98,8 +93,10 @@ pub fn admit_new(
     let floor = Floor {
         seen: None,
         bootstrap: 0,
+        bootstrap_version: trust.version,
         trust: trust.min_serial.get(&manifest.environment).copied().unwrap_or(0),
         trust_version: trust.version,
+        trust_expires: trust.expires,
         agent: Version::parse(env!("CARGO_PKG_VERSION")).unwrap_or(manifest.agent.minimum),
         now,
     };

@@ -23,6 +23,12 @@ pub struct Pack {
     pub files: u64,
 }
 
+/// How a pack is called in messages: by its path, which is empty at the top level.
+#[must_use]
+pub fn title(path: &str) -> String {
+    if path.is_empty() { "the top-level pack".into() } else { format!("pack `{path}`") }
+}
+
 /// The most packs of one release.
 pub const MAX_PACKS: usize = 4096;
 /// The largest pack, compressed: 1 GiB.

@@ -6,6 +6,7 @@ use crate::document::DocumentError;
 use crate::entry::EntryError;
 use crate::hash::Sha256;
 use crate::json::JsonError;
+use crate::pack::title;
 use crate::time::Timestamp;
 
 /// A refusal. It changes nothing on the node: what ran before goes on.
@@ -83,6 +84,14 @@ pub enum Refusal {
         /// The version in use.
         current: u64,
     },
+    /// A newer trust is known to exist, and the store does not hand it out.
+    #[error("trust version {needed} is needed, and the store has none after {current}")]
+    TrustMissing {
+        /// The version that the manifest, or one before it, names.
+        needed: u64,
+        /// The version in use.
+        current: u64,
+    },
     /// The release needs a newer agent.
     #[error("the release needs agent {minimum} or newer, this is {this}")]
     AgentTooOld {
@@ -92,7 +101,7 @@ pub enum Refusal {
         this: String,
     },
     /// A pack whose bytes are not those of the manifest.
-    #[error("pack `{path}`: {found}, expected {expected}")]
+    #[error("{}: {found}, expected {expected}", title(path))]
     Hash {
         /// Where the pack belongs.
         path: String,
@@ -102,7 +111,7 @@ pub enum Refusal {
         expected: Sha256,
     },
     /// A pack of another size than the manifest says.
-    #[error("pack `{path}`: {what} other than the {expected} of the manifest")]
+    #[error("{}: {what} other than the {expected} of the manifest", title(path))]
     Size {
         /// Where the pack belongs.
         path: String,
@@ -112,7 +121,7 @@ pub enum Refusal {
         expected: u64,
     },
     /// An archive entry that may not be unpacked.
-    #[error("pack `{path}`: {entry}")]
+    #[error("{}: {entry}", title(path))]
     Archive {
         /// Where the pack belongs.
         path: String,
@@ -136,6 +145,7 @@ impl Refusal {
             Self::SerialReused { .. } => "serial_reused",
             Self::Expired { .. } => "expired",
             Self::TrustOrder { .. } => "trust_order",
+            Self::TrustMissing { .. } => "trust_missing",
             Self::AgentTooOld { .. } => "agent_too_old",
             Self::Hash { .. } => "hash",
             Self::Size { .. } => "size",

@@ -1,12 +1,15 @@
 //! What a node remembers of a layer between runs, `state.json`.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Sha256;
+use crate::manifest::Manifest;
 use crate::name::Name;
 use crate::time::Timestamp;
+use crate::verify::Verified;
 
 /// The state of one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +19,8 @@ pub struct State {
     pub format: u32,
     /// Per environment the newest manifest that was accepted.
     pub seen: BTreeMap<Name, Seen>,
-    /// The newest release that was applied without failure.
-    pub last_good: Option<Release>,
+    /// Per environment the newest release that was applied without failure.
+    pub last_good: BTreeMap<Name, Release>,
     /// The last run of the engine.
     pub applied: Option<Applied>,
 }
@@ -46,6 +49,22 @@ pub struct Release {
     pub environment: Name,
     /// The serial.
     pub serial: u64,
+    /// The first [`Release::ID`] hex digits of the manifest's SHA-256: after a rotation, one serial may
+    /// stand for two releases.
+    pub id: String,
+}
+
+impl Release {
+    /// The length of an id.
+    pub const ID: usize = 16;
+
+    /// The release that a manifest makes.
+    #[must_use]
+    pub fn of(manifest: &Verified<Manifest>) -> Self {
+        let mut id = format!("{}", manifest.sha256());
+        id.truncate(Self::ID);
+        Self { environment: manifest.environment.clone(), serial: manifest.serial, id }
+    }
 }
 
 /// A run of the engine.
@@ -62,7 +81,7 @@ pub struct Applied {
 
 impl Default for State {
     fn default() -> Self {
-        Self { format: FORMAT, seen: BTreeMap::new(), last_good: None, applied: None }
+        Self { format: FORMAT, seen: BTreeMap::new(), last_good: BTreeMap::new(), applied: None }
     }
 }
 

@@ -125,7 +125,14 @@ impl StoreSettings {
             return Err("needs an `endpoint` of the form `https://host[:port]`");
         }
         check_host(host)?;
-        let (host, mut base) = match self.style.unwrap_or_default() {
+        // HTTP clients leave a default port out of `Host`, and it is `Host` that is signed.
+        let default = if scheme == "https" { ":443" } else { ":80" };
+        let host = host.strip_suffix(default).unwrap_or(host);
+        let style = self.style.unwrap_or_default();
+        if style == Style::Virtual && is_address(host) {
+            return Err("has an IP address as `endpoint`: it needs `style: path`");
+        }
+        let (host, mut base) = match style {
             Style::Virtual => (format!("{bucket}.{host}"), String::new()),
             Style::Path => (host.to_string(), format!("/{bucket}")),
         };
@@ -162,6 +169,11 @@ impl Bucket {
     pub fn url(&self, key: &str) -> String {
         format!("{}://{}{}", self.scheme, self.host, self.path(key))
     }
+}
+
+fn is_address(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    host.starts_with('[') || name.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
 fn check_host(rest: &str) -> Result<(), &'static str> {
@@ -209,6 +221,14 @@ mod tests {
             at(s3("s3://bucket", Some("http://127.0.0.1:3900"), Style::Path)),
             "http://127.0.0.1:3900/bucket/env/a%20b/manifest"
         );
+        assert_eq!(
+            at(s3("s3://bucket", Some("https://s3.test:443"), Style::Virtual)),
+            "https://bucket.s3.test/env/a%20b/manifest"
+        );
+        assert_eq!(
+            at(s3("s3://bucket", Some("http://[::1]:80"), Style::Path)),
+            "http://[::1]/bucket/env/a%20b/manifest"
+        );
     }
 
     #[test]
@@ -235,6 +255,9 @@ mod tests {
             ("s3://bucket", Some("https://")),
         ] {
             assert!(s3(url, endpoint, Style::Path).parse().is_err(), "{url} {endpoint:?}");
+        }
+        for address in ["http://127.0.0.1:3900", "https://[::1]"] {
+            assert!(s3("s3://bucket", Some(address), Style::Virtual).parse().is_err(), "{address}");
         }
         let foreign = StoreSettings { region: Some("x".into()), ..settings("https://a/b") };
         assert!(foreign.parse().is_err());

@@ -58,16 +58,12 @@ pub fn manifest(
 }
 
 /// Verifies the trust document that follows `current`: version N+1, signed by the threshold of N's
-/// keys and of its own.
+/// keys and of its own. Expiry is no question here: it is one of the newest version alone, when
+/// something is signed by it ([`crate::plan::admit`]).
 ///
 /// # Errors
-/// [`Refusal`] by the first check that fails; expiry is checked last, against `now`.
-pub fn next_trust(
-    bytes: &[u8],
-    current: &TrustedKeys,
-    site: &Name,
-    now: Timestamp,
-) -> Result<Verified<Trust>, Refusal> {
+/// [`Refusal`] by the first check that fails.
+pub fn next_trust(bytes: &[u8], current: &TrustedKeys, site: &Name) -> Result<Verified<Trust>, Refusal> {
     let document = Document::parse(bytes).map_err(Refusal::Form)?;
     signatures(&document, current)?;
     let trust = own_trust(&document, site)?;
@@ -75,7 +71,6 @@ pub fn next_trust(
         return Err(Refusal::TrustOrder { found: trust.version, current: current.version });
     }
     comments(&document, current, &trust.comment())?;
-    not_expired("trust", trust.expires, now)?;
     Ok(Verified { value: trust, sha256: Sha256::of(bytes) })
 }
 

@@ -5,7 +5,6 @@ mod support;
 use agent_core::document::Document;
 use agent_core::key::PublicKey;
 use agent_core::refusal::Refusal;
-use agent_core::time::Timestamp;
 use agent_core::trust::TrustedKeys;
 use agent_core::verify;
 use support::*;
@@ -95,8 +94,7 @@ fn refuses_a_trust_document_as_a_manifest_and_the_reverse() {
     let trust = signed(&[&a], trust(2, 1, &[&a], "null").as_bytes(), &trust_comment(2));
     assert!(matches!(check(&trust, &keys), Err(Refusal::Payload(_))));
     let manifest = signed(&[&a], manifest(7, "null").as_bytes(), &manifest_comment(7));
-    let now = Timestamp::default();
-    assert!(matches!(verify::next_trust(&manifest, &keys, &name("example"), now), Err(Refusal::Payload(_))));
+    assert!(matches!(verify::next_trust(&manifest, &keys, &name("example")), Err(Refusal::Payload(_))));
 }
 
 #[test]
@@ -150,10 +148,9 @@ fn refuses_a_legacy_signature() {
 #[test]
 fn follows_a_rotation_signed_by_old_and_new() {
     let (a, b) = (key_pair(), key_pair());
-    let now = Timestamp::parse("2026-11-20T18:00:00Z").unwrap();
     let next = |signers: &[&_], version, holders: &[&_], expires: &str| {
         let bytes = signed(signers, trust(version, 1, holders, expires).as_bytes(), &trust_comment(version));
-        verify::next_trust(&bytes, &trusted(1, 1, &[&a]), &name("example"), now).map(|trust| trust.version)
+        verify::next_trust(&bytes, &trusted(1, 1, &[&a]), &name("example")).map(|trust| trust.version)
     };
     assert_eq!(next(&[&a, &b], 2, &[&b], "null"), Ok(2));
     let refusal = next(&[&b], 2, &[&b], "null").unwrap_err();
@@ -162,6 +159,6 @@ fn follows_a_rotation_signed_by_old_and_new() {
     assert_eq!(refusal, Refusal::Signatures { valid: 0, threshold: 1, version: 2 });
     assert_eq!(next(&[&a], 3, &[&a], "null"), Err(Refusal::TrustOrder { found: 3, current: 1 }));
     assert_eq!(next(&[&a], 1, &[&a], "null"), Err(Refusal::TrustOrder { found: 1, current: 1 }));
-    let refusal = next(&[&a], 2, &[&a], "\"2026-11-20T18:00:00Z\"").unwrap_err();
-    assert!(matches!(refusal, Refusal::Expired { what: "trust", .. }), "{refusal}");
+    // A step in the middle of the chain may be long past its date.
+    assert_eq!(next(&[&a], 2, &[&a], "\"2020-01-01T00:00:00Z\""), Ok(2));
 }

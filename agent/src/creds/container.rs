@@ -32,13 +32,17 @@ fn address(var: impl Fn(&str) -> Option<String>) -> Result<String, String> {
         return Err("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set".into());
     };
     let host = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let near = matches!(name, "127.0.0.1" | "localhost" | "169.254.170.2" | "169.254.170.23");
+    let port = host.rfind(':').filter(|&at| host[at + 1..].bytes().all(|b| b.is_ascii_digit()));
+    let name = port.map_or(host, |at| &host[..at]);
+    let near = NEAR.contains(&name);
     if near || url.starts_with("https://") {
         return Ok(url);
     }
     Err("AWS_CONTAINER_CREDENTIALS_FULL_URI is neither https nor on this machine".into())
 }
+
+const NEAR: [&str; 6] =
+    ["127.0.0.1", "localhost", "[::1]", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 
 fn token() -> Result<Option<String>, String> {
     if let Ok(file) = std::env::var("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
@@ -59,11 +63,12 @@ mod tests {
     #[test]
     fn takes_near_addresses_and_tls_only() {
         assert_eq!(with("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x").unwrap(), "http://169.254.170.2/x");
-        for url in ["https://example.org/x", "http://169.254.170.23/v1/credentials", "http://127.0.0.1:80/x"]
+        for url in
+            ["https://example.org/x", "http://169.254.170.23/v1/credentials", "http://[fd00:ec2::23]/x"]
         {
             assert!(with("AWS_CONTAINER_CREDENTIALS_FULL_URI", url).is_ok(), "{url}");
         }
-        for url in ["http://example.org/", "http://127.0.0.1.example.org/", "ftp://127.0.0.1/"] {
+        for url in ["http://example.org/", "http://127.0.0.1.example.org/", "http://localhost:80@a/"] {
             assert!(with("AWS_CONTAINER_CREDENTIALS_FULL_URI", url).is_err(), "{url}");
         }
         assert!(address(|_| None).is_err());

@@ -6,12 +6,16 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::survivor;
+use crate::stop;
 
 /// A command that has ended.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub enum End {
     Signal(i32),
     /// By us, after so many seconds.
     TimedOut(u64),
+    /// By us, as we were told to stop.
+    Stopped,
 }
 
 impl fmt::Display for End {
@@ -38,6 +44,7 @@ impl fmt::Display for End {
         match self {
             Self::Exit(status) => write!(f, "ended with status {status}"),
             Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
+            Self::Stopped => f.write_str("was ended, as the agent was told to stop"),
             Self::TimedOut(limit) => write!(f, "was ended after its time limit of {limit} seconds"),
         }
     }
@@ -51,10 +58,12 @@ pub fn run(
     command: &mut Command,
     limit: Duration,
     output: impl Write + Send + 'static,
+    record: &Path,
 ) -> io::Result<Finished> {
     let (read, write) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(write.try_clone()?).stderr(write).process_group(0);
     let mut child = command.spawn()?;
+    survivor::record(record, child.id());
     // The command holds the pipe's writing end; ours would keep the reader from its end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let tail = Arc::new(Mutex::new(VecDeque::new()));
@@ -63,6 +72,7 @@ pub fn run(
         thread::spawn(move || pass_on(File::from(std::os::fd::OwnedFd::from(read)), &tail, output))
     };
     let end = wait(&mut child, limit)?;
+    survivor::forget(record);
     // A daemon that the command left behind may hold the pipe open: the run is over all the same.
     let patience = Instant::now() + LAST_WORDS;
     while !reader.is_finished() && Instant::now() < patience {
@@ -74,20 +84,19 @@ pub fn run(
 }
 
 fn wait(child: &mut Child, limit: Duration) -> io::Result<End> {
-    let start = Instant::now();
-    if let Some(status) = poll(child, limit)? {
+    if let Some(status) = poll(child, limit, stop::asked)? {
         return Ok(ended(status));
     }
     let group = Pid::from_child(child);
     for (signal, patience) in [(Signal::TERM, POLITE), (Signal::KILL, POLITE)] {
         let _ = kill_process_group(group, signal);
-        poll(child, patience)?;
+        poll(child, patience, || false)?;
     }
-    Ok(End::TimedOut(start.elapsed().as_secs().min(limit.as_secs())))
+    Ok(if stop::asked() { End::Stopped } else { End::TimedOut(limit.as_secs()) })
 }
 
-/// Waits at most `limit` for the child; looks seldom once it has run for a while.
-fn poll(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+/// Waits at most `limit` for the child, or until `enough`; looks seldom once it has run for a while.
+fn poll(child: &mut Child, limit: Duration, enough: impl Fn() -> bool) -> io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(2);
     loop {
@@ -95,7 +104,7 @@ fn poll(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
             return Ok(Some(status));
         }
         let left = limit.saturating_sub(start.elapsed());
-        if left.is_zero() {
+        if left.is_zero() || enough() {
             return Ok(None);
         }
         thread::sleep(pause.min(left));
@@ -132,7 +141,13 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, limit: u64) -> Finished {
-        run(Command::new("sh").args(["-c", script]), Duration::from_secs(limit), io::sink()).unwrap()
+        run(
+            Command::new("sh").args(["-c", script]),
+            Duration::from_secs(limit),
+            io::sink(),
+            Path::new("/nowhere/engine"),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A `file://` store: a folder, with the same conditions and ranges as a web server.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::source::{Answer, Trouble, Wanted};
@@ -14,7 +14,10 @@ use crate::source::{Answer, Trouble, Wanted};
 pub fn open(folder: &str, wanted: &Wanted<'_>) -> Result<Answer, Trouble> {
     let path = Path::new(folder).join(wanted.key);
     let lasting = |error: std::io::Error| Trouble::lasting(error.to_string(), None);
-    let mut file = match File::open(&path) {
+    // A FIFO that was planted there would keep the agent waiting for a writer.
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(&path);
+    let mut file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Answer::Missing),
         Err(error) => return Err(lasting(error)),

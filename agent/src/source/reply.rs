@@ -36,17 +36,14 @@ impl Unwelcome {
 ///
 /// # Errors
 /// A reply that contradicts the request.
-pub fn answer(
-    reply: Reply,
-    wanted: &Wanted<'_>,
-) -> Result<Result<Answer, Unwelcome>, Trouble> {
+pub fn answer(reply: Reply, wanted: &Wanted<'_>) -> Result<Result<Answer, Unwelcome>, Trouble> {
     let etag = reply.header("etag").map(str::to_owned);
     match reply.status {
         200 => Ok(Ok(Answer::Content { etag, from: 0, body: Box::new(reply.into_body()) })),
         206 if wanted.from > 0 => {
             let range = reply.header("content-range").unwrap_or_default();
             if !range.starts_with(&format!("bytes {}-", wanted.from)) {
-                return Err(Trouble::worth_a_retry("the store sent another range than asked for".into()));
+                return Err(Trouble::lasting("the store sent another range than asked for".into(), None));
             }
             Ok(Ok(Answer::Content { etag, from: wanted.from, body: Box::new(reply.into_body()) }))
         }

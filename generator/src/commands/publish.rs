@@ -109,7 +109,7 @@ fn newest(chain: &[TrustFile]) -> Result<&Trust> {
 
 /// Whoever signs with yesterday's keys would be refused by nodes that know today's.
 fn refuse_newer_trust(store: &Store, site: &SiteFolder, trust: &Trust) -> Result<()> {
-    let newer = published::newer_trust(store, &site.site.site, trust, now())?;
+    let newer = published::newer_trust(store, &site.site.site, trust)?;
     match newer.last() {
         None => Ok(()),
         Some(newer) => Err(Error::refused(format!(

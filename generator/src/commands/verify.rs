@@ -95,7 +95,7 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
 fn one(store: &Store, site: &SiteFolder, chain: &[TrustFile], name: &Name) -> Result<Option<Check>> {
     let Some(last) = chain.last() else { return Ok(None) };
     let own = &site.site.site;
-    let newer = published::newer_trust(store, own, &last.trust, now())?;
+    let newer = published::newer_trust(store, own, &last.trust)?;
     let trust: &Trust = newer.last().map_or(&*last.trust, |trust| trust);
     let Some(found) = published::read(store, own, name, &[trust.trusted_keys()])? else { return Ok(None) };
     let manifest: &Manifest = &found.manifest;
@@ -190,7 +190,7 @@ fn document(site: &SiteFolder, chain: &[TrustFile], file: &Path, json: bool) -> 
         let mut found = None;
         if link.bytes == bytes {
             found = Some(base("trust", "keys".into(), link.trust.version));
-        } else if let Ok(next) = verify::next_trust(&bytes, &trusted, own, now()) {
+        } else if let Ok(next) = verify::next_trust(&bytes, &trusted, own) {
             found = Some(base("trust", "keys".into(), next.version));
         }
         for name in site.site.environments.keys() {

@@ -53,9 +53,14 @@ pub fn name(text: &str) -> Name {
 
 /// The payload of a manifest of site `example`, environment `production`.
 pub fn manifest(serial: u64, expires: &str) -> String {
+    manifest_under(1, serial, expires)
+}
+
+/// The same, made under a trust version.
+pub fn manifest_under(trust: u64, serial: u64, expires: &str) -> String {
     format!(
         r#"{{"type": "manifest", "format": 1, "site": "example", "environment": "production",
-        "serial": {serial}, "trust_version": 1, "created": "2026-11-20T18:00:00Z", "expires": {expires},
+        "serial": {serial}, "trust_version": {trust}, "created": "2026-11-20T18:00:00Z", "expires": {expires},
         "agent": {{"minimum": "0.1.0", "version": "0.1.0", "targets": {{}}}},
         "apply": {{"engine": {{"script": {{"run": "apply"}}}}, "timeout": 60, "reapply": null}},
         "packs": [], "source": {{"tool": "test", "commit": null, "dirty": false}}}}"#

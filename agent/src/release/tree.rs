@@ -1,0 +1,72 @@
+//! Packs, laid one over another, become the tree of a release.
+//!
+//! A pack may lie below the folder of another; it may not lie below a link or a file of another, and no
+//! two may hold the same file. So no pack reaches out of the release by the help of a second one.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+
+use agent_core::pack::{Pack, title};
+use agent_core::refusal::Refusal;
+
+use crate::disk::Disk;
+use crate::error::{At, Error, Result};
+
+/// Fills the empty folder `root` with the content of every pack.
+///
+/// # Errors
+/// Refused: packs that overlap. Temporary: the disk.
+pub fn build(packs: &[Pack], disk: &Disk, root: &Path) -> Result<()> {
+    let mut packs: Vec<&Pack> = packs.iter().collect();
+    packs.sort_by(|a, b| a.path.cmp(&b.path));
+    for pack in packs {
+        let mut folder = root.to_path_buf();
+        for part in pack.path.split('/').filter(|part| !part.is_empty()) {
+            folder.push(part);
+            enter(&folder, pack)?;
+        }
+        lay(&disk.pack(&pack.sha256), &folder, pack)?;
+    }
+    Ok(())
+}
+
+fn lay(from: &Path, to: &Path, pack: &Pack) -> Result<()> {
+    for entry in fs::read_dir(from).at("listing", from)? {
+        let entry = entry.at("listing", from)?;
+        let (source, target): (PathBuf, PathBuf) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().at("reading", &source)?;
+        if kind.is_dir() {
+            enter(&target, pack)?;
+            lay(&source, &target, pack)?;
+        } else if fs::symlink_metadata(&target).is_ok() {
+            return Err(overlap(&target, pack));
+        } else if kind.is_symlink() {
+            let link = fs::read_link(&source).at("reading", &source)?;
+            symlink(link, &target).at("linking", &target)?;
+        } else {
+            fs::copy(&source, &target).at("copying", &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the folder, or finds it; what is there and is no folder of its own is another pack's.
+fn enter(folder: &Path, pack: &Pack) -> Result<()> {
+    match fs::symlink_metadata(folder) {
+        Ok(there) if there.is_dir() => Ok(()),
+        Ok(_) => Err(overlap(folder, pack)),
+        Err(_) => {
+            fs::DirBuilder::new().mode(0o755).create(folder).at("making the folder", folder)?;
+            // The mode of a new folder passes through the umask.
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).at("making the folder", folder)
+        }
+    }
+}
+
+fn overlap(path: &Path, pack: &Pack) -> Error {
+    let name = path.file_name().unwrap_or_default().display();
+    let why = format!("{} and another both hold `{name}`", title(&pack.path));
+    Error::refused("the release", &Refusal::Invalid(why))
+}
