@@ -9,9 +9,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use agent_core::pack::Pack;
 use e2e::agent::Run;
-use e2e::forge::{Entry, Forge};
+use e2e::forge::{Entry, Forge, name, sign, trust};
 use e2e::tools;
+use serde_json::json;
 
 /// The points, read from the code: a new one cannot be forgotten here.
 fn checkpoints() -> Vec<&'static str> {
@@ -27,9 +29,13 @@ struct Node<'a> {
 
 impl Node<'_> {
     fn run(&self, kill_at: &str) -> Run {
+        self.run_with(&[], kill_at)
+    }
+
+    fn run_with(&self, args: &[&str], kill_at: &str) -> Run {
         let agent = std::env::var_os("AGENT_CHECKPOINTS_BIN").unwrap();
         let mut command = Command::new(agent);
-        command.arg("--root").arg(self.root).arg("--once");
+        command.arg("--root").arg(self.root).arg("--once").args(args);
         Run::of(command.env("OUT", self.root).env("STRINGLESS_KILL_AT", kill_at))
     }
 
@@ -47,13 +53,28 @@ impl Node<'_> {
     }
 }
 
-fn publish(forge: &Forge, serial: u64, text: &str) {
-    let packs = vec![
+fn packs(forge: &Forge, text: &str) -> Vec<Pack> {
+    vec![
         forge.script(&format!("cat data/one more/two >\"$OUT/applied\" # {text}")),
         forge.pack("data", &[Entry::file("one", 0o644, text)]),
         forge.pack("more", &[Entry::file("two", 0o644, text)]),
-    ];
-    forge.publish(&forge.manifest(serial, packs));
+    ]
+}
+
+fn publish(forge: &Forge, serial: u64, text: &str) {
+    publish_to(forge, "production", serial, text);
+}
+
+fn publish_under(forge: &Forge, trust: u64, serial: u64, text: &str) {
+    let mut manifest = forge.manifest(serial, packs(forge, text));
+    manifest.trust_version = trust;
+    forge.publish(&manifest);
+}
+
+fn publish_to(forge: &Forge, environment: &str, serial: u64, text: &str) {
+    let mut manifest = forge.manifest(serial, packs(forge, text));
+    manifest.environment = name(environment);
+    forge.publish(&manifest);
 }
 
 #[test]
@@ -74,10 +95,15 @@ fn a_kill_at_each_checkpoint_leaves_one_whole_release() {
         publish(&forge, 1, "old");
         node.run("").expect(0);
         assert_eq!((node.live(), node.applied()), (Some("old".into()), Some("oldold".into())), "{point}");
-        publish(&forge, 2, "new");
+        // With a rotation on the way, and a release that is to be swept.
+        publish(&forge, 2, "mid");
+        node.run("").expect(0);
+        let rotated = trust(&[&forge.key], 2, json!({})).to_string();
+        forge.put("trust/2.json", &sign(&[&forge.key], rotated.as_bytes(), "trust example keys 2"));
+        publish_under(&forge, 2, 3, "new");
         node.run(point).expect(-1);
         let live = node.live();
-        assert!(live.as_deref() == Some("old") || live.as_deref() == Some("new"), "{point}: {live:?}");
+        assert!(live.as_deref() == Some("mid") || live.as_deref() == Some("new"), "{point}: {live:?}");
         node.run("").expect(0);
         assert_eq!((node.live(), node.applied()), (Some("new".into()), Some("newnew".into())), "{point}");
         // No litter: nothing half-done is left, and a third run has nothing to say.
@@ -86,6 +112,30 @@ fn a_kill_at_each_checkpoint_leaves_one_whole_release() {
         let litter = find(folder.path(), |name| name.ends_with(".new"));
         assert!(litter.is_empty(), "{point}: {litter:?}");
         println!("killed at {point}: {} was live, the next run converged", live.unwrap_or_default());
+    }
+}
+
+#[test]
+fn a_kill_in_another_environment_leaves_the_nodes_own_to_come_back() {
+    if std::env::var_os("AGENT_CHECKPOINTS_BIN").is_none() {
+        tools::skip::<()>("no AGENT_CHECKPOINTS_BIN");
+        return;
+    }
+    for point in checkpoints() {
+        let forge = Forge::new();
+        let folder = tempfile::tempdir().unwrap();
+        let node = Node { root: folder.path() };
+        let config = folder.path().join("etc/stringless/agent.json");
+        fs::create_dir_all(config.parent().unwrap()).unwrap();
+        fs::write(&config, forge.config(&forge.url()).to_string()).unwrap();
+        publish(&forge, 1, "own");
+        node.run("").expect(0);
+        for serial in [1, 2, 3] {
+            publish_to(&forge, "feature_x", serial, &format!("test{serial}"));
+            node.run_with(&["--environment", "feature_x"], if serial == 3 { point } else { "" });
+        }
+        node.run("").expect(0);
+        assert_eq!((node.live(), node.applied()), (Some("own".into()), Some("ownown".into())), "{point}");
     }
 }
 
@@ -103,7 +153,8 @@ fn a_kill_at_each_checkpoint_of_the_first_run_is_mended_by_the_second() {
         fs::create_dir_all(config.parent().unwrap()).unwrap();
         fs::write(&config, forge.config(&forge.url()).to_string()).unwrap();
         publish(&forge, 1, "first");
-        node.run(point).expect(-1);
+        // There is nothing to sweep, and no rotation, in a first run.
+        node.run(point).expect(if matches!(point, "Gone" | "TrustKept") { 0 } else { -1 });
         node.run("").expect(0);
         assert_eq!(
             (node.live(), node.applied()),

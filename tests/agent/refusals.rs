@@ -4,9 +4,9 @@ use std::fs;
 
 use agent_core::layout;
 use agent_core::time::Timestamp;
-use e2e::forge::{Entry, name};
+use e2e::forge::{Entry, name, sign, trust};
 use minisign::KeyPair;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Pair;
 
@@ -97,9 +97,10 @@ fn refuses_a_pack_with_other_bytes() {
 fn refuses_each_hostile_archive() {
     let Some(pair) = Pair::converged() else { return };
     let good = Entry::file("apply", 0o755, "#!/bin/sh\n");
+    let absolute = pair.node.root().join("escaped").display().to_string();
     let cases: [(&str, Vec<Entry<'_>>); 9] = [
         ("climbs", vec![Entry::file("../../../../../escaped", 0o644, "x")]),
-        ("absolute", vec![Entry::file("/tmp/escaped", 0o644, "x")]),
+        ("absolute", vec![Entry::file(&absolute, 0o644, "x")]),
         ("link out", vec![Entry::link("out", b'2', "../../../..")]),
         ("through a link", vec![Entry::link("d", b'2', "e"), Entry::file("d/x", 0o644, "x")]),
         ("hard link", vec![Entry::link("h", b'1', "apply")]),
@@ -137,4 +138,89 @@ fn refuses_packs_that_overlap() {
     let outer = pair.forge.pack("", &[Entry::folder("data/"), Entry::file("data/a", 0o644, "y")]);
     pair.forge.publish(&pair.forge.manifest(8, vec![inner, outer]));
     pair.refuses("invalid");
+}
+
+#[test]
+fn refuses_packs_that_reach_out_by_the_links_of_others() {
+    let Some(pair) = Pair::converged() else { return };
+    let script = || pair.forge.script("true");
+    let linked = |target| pair.forge.pack("a", &[Entry::link("x", b'2', target)]);
+    let below = pair.forge.pack("a/x/y", &[Entry::file("evil", 0o644, "x")]);
+    let cases = [
+        ("below a link", vec![script(), linked("."), below.clone()]),
+        ("below a file", vec![script(), pair.forge.pack("apply/x", &[Entry::file("f", 0o644, "x")])]),
+        (
+            "a folder over a link",
+            vec![
+                script(),
+                linked("."),
+                pair.forge.pack(
+                    "",
+                    &[Entry::file("apply", 0o755, "x"), Entry::folder("a/"), Entry::folder("a/x/")],
+                ),
+            ],
+        ),
+    ];
+    for (serial, (what, packs)) in (8..).zip(cases) {
+        println!("{what}");
+        pair.forge.publish(&pair.forge.manifest(serial, packs));
+        let run = pair.run(&["--once"]).expect(3);
+        assert!(run.err.contains("[invalid]"), "{what}: {}", run.err);
+        pair.refuses("invalid");
+    }
+}
+
+#[test]
+fn refuses_an_older_release_after_a_rotation_that_kept_the_key() {
+    let Some(pair) = Pair::new() else { return };
+    let old = pair.forge.release(4, "four");
+    let document = fs::read(pair.forge.bucket().join("env/production/manifest")).unwrap();
+    assert_eq!(old.serial, 4);
+    pair.forge.release(7, "seven");
+    pair.run(&["--once"]).expect(0);
+    let trust = trust(&[&pair.forge.key], 2, json!({"production": 3}));
+    let signed = sign(&[&pair.forge.key], trust.to_string().as_bytes(), "trust example keys 2");
+    pair.forge.put("trust/2.json", &signed);
+    // A broken manifest makes the node walk to the new trust; the old one is well signed by it.
+    let mut broken = fs::read(pair.forge.bucket().join("env/production/manifest")).unwrap();
+    let end = broken.len() - 3;
+    broken[end] ^= 1;
+    pair.forge.put("env/production/manifest", &broken);
+    pair.refuses("signatures");
+    pair.forge.put("env/production/manifest", &document);
+    pair.refuses("rollback");
+}
+
+#[test]
+fn refuses_a_release_whose_trust_the_store_holds_back() {
+    let Some(pair) = Pair::converged() else { return };
+    let mut next = pair.forge.manifest(8, vec![pair.forge.script("echo bad >\"$OUT/applied\"")]);
+    next.trust_version = 2;
+    pair.forge.publish(&next);
+    pair.refuses("trust_missing");
+}
+
+#[test]
+fn walks_past_an_expired_trust_and_not_to_one() {
+    let Some(pair) = Pair::converged() else { return };
+    let put = |version: u64, expires: Value| {
+        let mut payload = trust(&[&pair.forge.key], version, json!({}));
+        payload["expires"] = expires;
+        let comment = format!("trust example keys {version}");
+        let signed = sign(&[&pair.forge.key], payload.to_string().as_bytes(), &comment);
+        pair.forge.put(&format!("trust/{version}.json"), &signed);
+    };
+    let publish = |serial, trust_version, text: &str| {
+        let script = pair.forge.script(&format!("echo {text} >\"$OUT/applied\""));
+        let mut next = pair.forge.manifest(serial, vec![script]);
+        next.trust_version = trust_version;
+        pair.forge.publish(&next);
+    };
+    put(2, json!("2020-01-01T00:00:00Z"));
+    publish(8, 2, "bad");
+    pair.refuses("expired");
+    put(3, json!(null));
+    publish(9, 3, "good");
+    pair.run(&["--once"]).expect(0);
+    assert_eq!(pair.applied().as_deref(), Some("good\n"));
 }

@@ -70,7 +70,7 @@ fn secrets_are_kept_from_readers_and_engines() {
     let Some(pair) = Pair::new() else { return };
     let mut config = pair.forge.config("s3://bucket/x");
     let keys = json!({"static": {"access_key_id": "AKID", "secret_access_key": "hidden-value"}});
-    config["layers"][0]["stores"][0] = json!({"url": "s3://bucket/x", "region": "x", "endpoint": "http://127.0.0.1:1", "credentials": [keys]});
+    config["layers"][0]["stores"][0] = json!({"url": "s3://bucket/x", "region": "x", "endpoint": "http://127.0.0.1:1", "style": "path", "credentials": [keys]});
     pair.node.configure(&config);
     let path = pair.node.root().join("etc/stringless/agent.json");
     let mode = |mode| {

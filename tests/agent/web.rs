@@ -1,8 +1,10 @@
 //! A store behind HTTPS: few requests, cut downloads, busy servers, wrong ones, and proxies.
 
+use std::fs;
+
 use agent_core::layout;
 use e2e::agent::{Node, Run};
-use e2e::forge::{Entry, Forge, name, public, sign};
+use e2e::forge::{Entry, Forge, name, sign, trust};
 use e2e::netns::Net;
 use e2e::proxy::Proxy;
 use e2e::server::{Fault, Reply, Server};
@@ -92,11 +94,7 @@ fn web_node(forge: &Forge, server: &Server) -> Option<Node> {
 fn a_store_that_may_not_list_calls_the_end_of_the_trust_chain_forbidden() {
     let forge = Forge::new();
     let next = KeyPair::generate_unencrypted_keypair().unwrap();
-    let key = public(&next);
-    let trust = json!({
-        "type": "trust", "site": "example", "version": 2, "threshold": 1,
-        "keys": [{"name": "next", "id": key.id(), "key": key.as_str()}], "expires": null, "min_serial": {},
-    });
+    let trust = trust(&[&next], 2, json!({}));
     let signed = sign(&[&forge.key, &next], trust.to_string().as_bytes(), "trust example keys 2");
     forge.put("trust/2.json", &signed);
     let packs = vec![forge.script("echo rotated >\"$OUT/applied\"")];
@@ -140,4 +138,42 @@ fn goes_through_a_proxy_and_around_it() {
     assert!(proxy.take().contains(&asked), "the environment names the proxy");
     let Some(gone) = node(Some("http://127.0.0.1:1"), None) else { return };
     gone.once().expect(1);
+}
+
+#[test]
+fn refuses_a_pack_that_is_longer_than_the_manifest_says() {
+    let forge = Forge::new();
+    let next = forge.release(1, "one");
+    let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
+    let longer =
+        [fs::read(forge.bucket().join(layout::pack(&next.packs[0].sha256))).unwrap(), vec![0; 10]].concat();
+    forge.put(&layout::pack(&next.packs[0].sha256), &longer);
+    let Some(node) = web_node(&forge, &server) else { return };
+    let run = node.once().expect(3);
+    assert!(run.err.contains("[size]"), "{}", run.err);
+}
+
+#[test]
+fn a_store_that_mishandles_ranges_is_asked_for_the_whole() {
+    let forge = Forge::new();
+    let next = forge.release(1, "one");
+    let key = layout::pack(&next.packs[0].sha256);
+    let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
+    for status in [416, 400] {
+        let Some(node) = web_node(&forge, &server) else { return };
+        let incoming = node.root().join("var/lib/stringless/incoming");
+        fs::create_dir_all(&incoming).unwrap();
+        fs::write(incoming.join(next.packs[0].sha256.to_string()), "part").unwrap();
+        server.fault_times(&key, Fault::status(status), 1);
+        Run::of(node.command(&["--once"]).env("OUT", node.root())).expect(0);
+        assert_eq!(node.read("applied").as_deref(), Some("one\n"), "{status}");
+    }
+}
+
+#[test]
+fn refuses_a_proxy_of_a_kind_that_it_does_not_know() {
+    let forge = Forge::new();
+    let Some(node) = Node::new(&Net::host(), &forge.config(&forge.url())) else { return };
+    let run = Run::of(node.command(&["--once"]).env("ALL_PROXY", "socks5://127.0.0.1:1")).expect(78);
+    assert!(run.err.contains("proxy"), "{}", run.err);
 }

@@ -181,6 +181,22 @@ pub fn sign(keys: &[&KeyPair], payload: &[u8], comment: &str) -> Vec<u8> {
     Document::assemble(&keys.iter().map(block).collect::<Vec<_>>(), payload)
 }
 
+/// The payload of a trust document of site `example` with a threshold of one.
+pub fn trust(keys: &[&KeyPair], version: u64, min_serial: Value) -> Value {
+    let keys: Vec<_> = keys
+        .iter()
+        .enumerate()
+        .map(|(n, key)| {
+            let key = public(key);
+            json!({"name": format!("key{n}"), "id": key.id(), "key": key.as_str()})
+        })
+        .collect();
+    json!({
+        "type": "trust", "site": "example", "version": version, "threshold": 1,
+        "keys": keys, "expires": null, "min_serial": min_serial,
+    })
+}
+
 /// The key in the form of the formats.
 pub fn public(key: &KeyPair) -> PublicKey {
     PublicKey::parse(&key.pk.to_base64()).unwrap()
