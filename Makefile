@@ -35,7 +35,7 @@ demo: ## one site, one node, one change: the whole way on this machine
 test: export CI = 1
 test: setup lint build agents checkpoints ## everything: set-up, lint, builds, unit and end-to-end tests
 	.ci/agent $(TARGET_DIR) $(NODE_TARGETS)
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: check
 check: ## what CI runs: test, then a clean tree
