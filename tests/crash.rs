@@ -98,7 +98,7 @@ fn a_kill_at_each_checkpoint_leaves_one_whole_release() {
         // With a rotation on the way, and a release that is to be swept.
         publish(&forge, 2, "mid");
         node.run("").expect(0);
-        let rotated = trust(&[&forge.key], 2, json!({})).to_string();
+        let rotated = trust(&[&forge.key], 2, &json!({})).to_string();
         forge.put("trust/2.json", &sign(&[&forge.key], rotated.as_bytes(), "trust example keys 2"));
         publish_under(&forge, 2, 3, "new");
         node.run(point).expect(-1);

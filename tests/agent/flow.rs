@@ -195,7 +195,7 @@ fn what_a_power_cut_left_of_a_download_is_fetched_anew() {
 /// A key that takes over, and the trust document that says so.
 fn rotation(pair: &Pair, min_serial: u64) -> (KeyPair, Vec<u8>) {
     let next = KeyPair::generate_unencrypted_keypair().unwrap();
-    let trust = trust(&[&next], 2, json!({"production": min_serial}));
+    let trust = trust(&[&next], 2, &json!({"production": min_serial}));
     let document = sign(&[&pair.forge.key, &next], trust.to_string().as_bytes(), "trust example keys 2");
     (next, document)
 }

@@ -178,7 +178,7 @@ fn refuses_an_older_release_after_a_rotation_that_kept_the_key() {
     assert_eq!(old.serial, 4);
     pair.forge.release(7, "seven");
     pair.run(&["--once"]).expect(0);
-    let trust = trust(&[&pair.forge.key], 2, json!({"production": 3}));
+    let trust = trust(&[&pair.forge.key], 2, &json!({"production": 3}));
     let signed = sign(&[&pair.forge.key], trust.to_string().as_bytes(), "trust example keys 2");
     pair.forge.put("trust/2.json", &signed);
     // A broken manifest makes the node walk to the new trust; the old one is well signed by it.
@@ -204,7 +204,7 @@ fn refuses_a_release_whose_trust_the_store_holds_back() {
 fn walks_past_an_expired_trust_and_not_to_one() {
     let Some(pair) = Pair::converged() else { return };
     let put = |version: u64, expires: Value| {
-        let mut payload = trust(&[&pair.forge.key], version, json!({}));
+        let mut payload = trust(&[&pair.forge.key], version, &json!({}));
         payload["expires"] = expires;
         let comment = format!("trust example keys {version}");
         let signed = sign(&[&pair.forge.key], payload.to_string().as_bytes(), &comment);

@@ -94,7 +94,7 @@ fn web_node(forge: &Forge, server: &Server) -> Option<Node> {
 fn a_store_that_may_not_list_calls_the_end_of_the_trust_chain_forbidden() {
     let forge = Forge::new();
     let next = KeyPair::generate_unencrypted_keypair().unwrap();
-    let trust = trust(&[&next], 2, json!({}));
+    let trust = trust(&[&next], 2, &json!({}));
     let signed = sign(&[&forge.key, &next], trust.to_string().as_bytes(), "trust example keys 2");
     forge.put("trust/2.json", &signed);
     let packs = vec![forge.script("echo rotated >\"$OUT/applied\"")];

@@ -182,7 +182,7 @@ pub fn sign(keys: &[&KeyPair], payload: &[u8], comment: &str) -> Vec<u8> {
 }
 
 /// The payload of a trust document of site `example` with a threshold of one.
-pub fn trust(keys: &[&KeyPair], version: u64, min_serial: Value) -> Value {
+pub fn trust(keys: &[&KeyPair], version: u64, min_serial: &Value) -> Value {
     let keys: Vec<_> = keys
         .iter()
         .enumerate()
