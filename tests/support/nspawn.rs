@@ -2,15 +2,16 @@
 //!
 //! The root file system is an overlay: what a boot writes goes to memory and is gone with the machine.
 
+mod first;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::netns::Lab;
 use crate::overlay::{self, Overlay, PREFIX};
@@ -88,11 +89,37 @@ impl Machine {
         self.write("etc/apt/sources.list", format!("deb [trusted=yes] {url}/ ./\n"), 0o644);
     }
 
-    /// Switches it on.
+    /// Switches it on, and waits until cloud-init has begun its last stage: the one that runs scripts.
+    ///
+    /// The stages of cloud-init 25.1 wait for a datagram each; on a loaded machine one can be lost, and
+    /// then it waits for ever. Nothing of the user-data has run by then, so the machine is switched off
+    /// and on; and few machines boot at the same time.
     ///
     /// # Panics
-    /// When no first process appears within ten seconds.
+    /// When no first process appears within ten seconds, or the last stage does not begin three times.
     pub fn boot(&mut self) {
+        static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let turn = NEXT.fetch_add(1, Ordering::Relaxed) % TURNS.len();
+        let _turn = TURNS[turn].lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..3 {
+            let before = self.last_stages();
+            self.switch_on();
+            if until(STAGES, || self.last_stages() > before) {
+                return;
+            }
+            println!("{}: cloud-init hangs before its last stage, booting again", self.id);
+            self.switch_off();
+        }
+        panic!("cloud-init never began its last stage\n{}", self.read(LOG).unwrap_or_default());
+    }
+
+    /// How often cloud-init began its last stage on this disk.
+    fn last_stages(&self) -> usize {
+        self.read(LOG).unwrap_or_default().matches("running 'modules:final'").count()
+    }
+
+    fn switch_on(&mut self) {
         let mut nspawn = Command::new("systemd-nspawn");
         nspawn.args([
             "--quiet",
@@ -108,11 +135,19 @@ impl Machine {
         nspawn.arg("--directory").arg(self.disk.root());
         let mut running = Running::start(&mut nspawn, &self.disk.folder().join("console"));
         let started = until(Duration::from_secs(10), || {
-            self.leader = first_process(running.id()).unwrap_or(0);
+            self.leader = first::of(running.id()).unwrap_or(0);
             self.leader != 0 || running.ended().is_some()
         });
         assert!(started && running.ended().is_none(), "the machine does not start:\n{}", running.log());
         self.running = Some(running);
+    }
+
+    /// Pulls the plug.
+    fn switch_off(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        // With its first process the machine is gone, and nspawn ends by itself.
+        first::end(self.leader);
+        until(Duration::from_secs(5), || running.ended().is_some());
     }
 
     /// Waits until cloud-init has done everything, and tells how it went.
@@ -124,7 +159,7 @@ impl Machine {
         let done = until(limit, || result.exists());
         let output = run(self.command("cloud-init").args(["status", "--long"]), COMMAND);
         let text = crate::process::both(&output);
-        let log = self.read("var/log/cloud-init-output.log").unwrap_or_default();
+        let log = self.read(LOG).unwrap_or_default();
         if !done {
             let jobs = crate::process::both(&run(self.command("systemctl").arg("list-jobs"), COMMAND));
             panic!("cloud-init is not done after {limit:?}\n{text}\n{log}\n{jobs}");
@@ -202,10 +237,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        let Some(running) = &mut self.running else { return };
-        // With its first process the machine is gone, and nspawn ends by itself.
-        end(self.leader);
-        until(Duration::from_secs(5), || running.ended().is_some());
+        self.switch_off();
     }
 }
 
@@ -217,46 +249,10 @@ fn sweep() {
             continue;
         };
         if pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists() {
-            unplug(&name);
+            first::unplug(&name);
             overlay::remove(&entry.path());
         }
     }
-}
-
-/// Ends the first process of the machine on that folder, if it still runs.
-fn unplug(folder: &str) {
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        let mounts = fs::read_to_string(entry.path().join("mountinfo")).unwrap_or_default();
-        let on_it = mounts.lines().any(|line| {
-            let root = line.split(' ').nth(4) == Some("/");
-            root && line.contains(&format!("/{folder}/upper,"))
-        });
-        if on_it && is_first(pid) {
-            end(pid);
-        }
-    }
-}
-
-fn end(pid: u32) {
-    if let Some(pid) = Pid::from_raw(pid.cast_signed()).filter(|_| pid > 1) {
-        kill_process(pid, Signal::KILL).ok();
-    }
-}
-
-/// The first process of the container that `nspawn` runs: number 1 in a namespace of its own. Before it
-/// there are short-lived helpers.
-fn first_process(nspawn: u32) -> Option<u32> {
-    let children = fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children")).ok()?;
-    children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid| is_first(*pid))
-}
-
-fn is_first(pid: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-    numbers.is_some_and(|numbers| numbers.split_whitespace().skip(1).last() == Some("1"))
 }
 
 /// What differs from a cloud's image: the wire is there already, as DHCP would have left it, and there
@@ -267,6 +263,9 @@ locale: C.UTF-8
 ssh_deletekeys: false
 ssh_genkeytypes: [ed25519]
 ";
+const LOG: &str = "var/log/cloud-init-output.log";
+/// The stages before the last take a second or two.
+const STAGES: Duration = Duration::from_secs(45);
 const COMMAND: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
