@@ -6,7 +6,7 @@ SHELL := /bin/sh
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO ?= cargo
 # The version of each tool stands in tests/tools/setup.sh alone.
-CARGO_DENY = $(wildcard $(STRINGLESS_CACHE)/cargo-deny-*/bin/cargo-deny)
+CARGO_DENY = $(or $(lastword $(sort $(wildcard $(STRINGLESS_CACHE)/cargo-deny-*/bin/cargo-deny))),cargo-deny)
 NODE_TARGETS := x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 
 export STRINGLESS_CACHE := $(abspath $(or $(STRINGLESS_CACHE),.cache))
