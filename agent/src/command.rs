@@ -156,18 +156,18 @@ fn read(path: &Path) -> Result<Config> {
     Ok(config)
 }
 
-/// A file with static keys that others can read is refused.
+/// A file with static keys, or a proxy's password, that others can read is refused.
 fn secret(path: &Path, config: &Config) -> Result<()> {
     use agent_core::config::CredentialSource::Static;
     use std::os::unix::fs::PermissionsExt;
     let mut sources =
         config.layers.iter().flat_map(|layer| &layer.stores).flat_map(|store| &store.credentials);
+    let secret = sources.any(|source| matches!(source, Static(_)))
+        || config.proxy.as_ref().is_some_and(|proxy| proxy.contains('@'));
     let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
-    if mode & 0o077 != 0 && sources.any(|source| matches!(source, Static(_))) {
-        let message = format!(
-            "reading `{}`: it holds secret keys, and others than its owner can read it",
-            path.display()
-        );
+    if secret && mode & 0o077 != 0 {
+        let message =
+            format!("reading `{}`: it holds secrets, and others than its owner can read it", path.display());
         return Err(Error::configuration(message).hint(format!("chmod 600 {}", path.display())));
     }
     Ok(())

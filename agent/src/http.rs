@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent_core::config::Config;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
-use ureq::{Agent, Body, Proxy, ProxyProtocol};
+use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
 
 use crate::clock::Clock;
 use crate::error::{At, Error, Result};
@@ -105,10 +105,23 @@ fn send(agent: &Agent, request: &Request<'_>) -> std::result::Result<Reply, Fail
     for (name, value) in request.headers {
         builder = builder.header(*name, value);
     }
-    let built = builder.body(()).map_err(|error| error.to_string())?;
-    let limited = agent.configure_request(built).timeout_global(Some(request.limit)).build();
-    let reply = agent.run(limited).map_err(|error| explain(&error))?;
+    let reply = if request.method == "PUT" {
+        // An empty body of a known length: without it the request would come in chunks.
+        run(agent, builder.body(&[][..]), request.limit)
+    } else {
+        run(agent, builder.body(()), request.limit)
+    }?;
     Ok(Reply { status: reply.status().as_u16(), reply })
+}
+
+fn run<S: AsSendBody>(
+    agent: &Agent,
+    request: ureq::http::Result<ureq::http::Request<S>>,
+    limit: Duration,
+) -> std::result::Result<ureq::http::Response<Body>, Failure> {
+    let request = request.map_err(|error| error.to_string())?;
+    let limited = agent.configure_request(request).timeout_global(Some(limit)).build();
+    agent.run(limited).map_err(|error| explain(&error))
 }
 
 /// An error with its causes, each told once.

@@ -132,6 +132,11 @@ impl StoreSettings {
         if style == Style::Virtual && is_address(host) {
             return Err("has an IP address as `endpoint`: it needs `style: path`");
         }
+        if style == Style::Virtual && scheme == "https" && bucket.contains('.') {
+            return Err(
+                "has dots in the bucket name, which certificates do not cover: it needs `style: path`",
+            );
+        }
         let (host, mut base) = match style {
             Style::Virtual => (format!("{bucket}.{host}"), String::new()),
             Style::Path => (host.to_string(), format!("/{bucket}")),
@@ -259,6 +264,10 @@ mod tests {
         for address in ["http://127.0.0.1:3900", "https://[::1]"] {
             assert!(s3("s3://bucket", Some(address), Style::Virtual).parse().is_err(), "{address}");
         }
+        let dotted = |endpoint, style| s3("s3://my.bucket", endpoint, style).parse();
+        assert!(dotted(None, Style::Virtual).unwrap_err().why.contains("style: path"));
+        assert!(dotted(None, Style::Path).is_ok());
+        assert!(dotted(Some("http://s3.test"), Style::Virtual).is_ok());
         let foreign = StoreSettings { region: Some("x".into()), ..settings("https://a/b") };
         assert!(foreign.parse().is_err());
         let injected = StoreSettings { region: Some("a/b".into()), ..settings("s3://bucket") };

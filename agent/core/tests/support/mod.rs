@@ -18,10 +18,15 @@ pub fn vectors(name: &str) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    assert!(std::env::var_os("CI").is_none(), "the vectors `{name}` are needed: set STRINGLESS_VECTORS");
-    println!("SKIP: no vectors at {}", folder.display());
+    let missing = format!("no vectors at {}: {WHENCE}", folder.display());
+    assert!(std::env::var_os("CI").is_none(), "{missing}");
+    println!("SKIP: {missing}");
     None
 }
+
+/// They are published by others, and kept beside the project rather than in it.
+const WHENCE: &str = "STRINGLESS_VECTORS names a folder that holds `sigv4` (of github.com/awslabs/aws-c-auth, \
+    tests/aws-signing-test-suite/v4) and `wycheproof` (of github.com/C2SP/wycheproof, testvectors_v1)";
 
 pub fn key_pair() -> KeyPair {
     KeyPair::generate_unencrypted_keypair().unwrap()
