@@ -79,6 +79,26 @@ fn memory_of_an_idle_check_and_of_a_large_release() {
 }
 
 #[test]
+fn memory_of_a_pack_of_many_files() {
+    if tools::program("time").is_none() {
+        return;
+    }
+    let forge = Forge::new();
+    let Some(node) = Node::new(&Net::host(), &forge.config(&forge.url())) else { return };
+    // As many as a pack may hold, but for the folder, with names of a usual length.
+    let names: Vec<String> =
+        (0..99_999).map(|n| format!("many/some-file-with-a-usual-name-{n:05}.yaml")).collect();
+    let files = names.iter().map(|name| Entry::file(name, 0o644, ""));
+    let entries: Vec<_> = [Entry::folder("many/")].into_iter().chain(files).collect();
+    let packs = vec![forge.script("echo done >\"$OUT/applied\""), forge.pack("data", &entries)];
+    forge.publish(&forge.manifest(1, packs));
+    let (kib, run) = peak(node.command(&["--once"]).env("OUT", node.root()));
+    let took = run.expect(0).took;
+    println!("applying {} files: peak {kib} KiB, {took:.1?}", names.len());
+    assert!(kib <= 16 * 1024, "applying many files: {kib} KiB, at most 16 MiB are promised");
+}
+
+#[test]
 fn the_agents_are_small_and_static() {
     for agent in [tools::agent(), tools::agent_aarch64()] {
         let Some(agent) = agent else { continue };
