@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use agent_core::manifest::{Engine, Source};
 use agent_core::name::Name;
-use agent_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, check_index};
+use agent_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, check_index, title};
 
 use crate::bundle::{self, Item, ItemKind};
 use crate::error::{Error, Result};
@@ -80,6 +80,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(bytes)?;
+        // Before the name: after a power cut a file of the right size may hold anything.
+        file.as_file().sync_all()?;
         file.persist(path)?;
         Ok::<_, std::io::Error>(())
     };
@@ -96,7 +98,7 @@ fn build_pack(path: &str, found: &[Found], folder: &Path) -> Result<Pack> {
             .hint(format!("remove it, or name it in `{}`", source::IGNORE_FILE))
     })?;
     let file = pack_file(folder, &pack);
-    if fs::metadata(&file).is_ok_and(|there| there.len() == pack.size) {
+    if fs::read(&file).is_ok_and(|there| there == bytes) {
         return Ok(pack);
     }
     write_whole(&file, &bytes)?;
@@ -111,7 +113,8 @@ fn check_size(path: &str, found: &[Found]) -> Result<()> {
         return Ok(());
     }
     Err(Error::refused(format!(
-        "building from `{path}`: {} files with {bytes} bytes; {MAX_FILES} with {MAX_UNPACKED_BYTES} are the most of a pack",
+        "building {}: {} files with {bytes} bytes; {MAX_FILES} with {MAX_UNPACKED_BYTES} are the most of a pack",
+        title(path),
         found.len()
     ))
     .hint(format!("name in `{}` what nodes do not need", source::IGNORE_FILE)))
@@ -123,10 +126,10 @@ fn read(pack: &str, found: &Found) -> Result<Item> {
         FoundKind::Link { target } => ItemKind::Link { target: target.clone() },
         FoundKind::File { executable } => {
             let content = fs::read(&found.disk).map_err(|e| Error::io("reading", &found.disk, e))?;
-            if secret::holds_secret_key(&content) {
+            if let Some(why) = secret_in(&content) {
                 let path = [pack, &found.path].join("/");
                 return Err(Error::refused(format!(
-                    "building from `{}`: it holds a secret key",
+                    "building from `{}`: {why}",
                     path.trim_start_matches('/')
                 ))
                 .hint(format!("move it out of the source tree, or name it in `{}`", source::IGNORE_FILE)));
@@ -135,6 +138,17 @@ fn read(pack: &str, found: &Found) -> Result<Item> {
         }
     };
     Ok(Item { path: found.path.clone(), kind })
+}
+
+/// Why `content` may not be where all nodes, and whoever reads the bucket, can read it.
+fn secret_in(content: &[u8]) -> Option<&'static str> {
+    if secret::holds_secret_key(content) {
+        return Some("it holds a secret key");
+    }
+    let head = &content[..content.len().min(HEAD)];
+    // Indented inside of a cloud-config.
+    let rendered = head.split(|&b| b == b'\n').any(|line| line.trim_ascii_start().starts_with(USER_DATA));
+    rendered.then_some("it is rendered user-data, which may hold keys")
 }
 
 /// A `script` engine needs its script, and may execute it.
@@ -191,4 +205,7 @@ fn source_of(root: &Path) -> Source {
     Source { tool: concat!("stringless ", env!("CARGO_PKG_VERSION")).to_owned(), commit, dirty }
 }
 
+/// How user-data begins, whatever its form; the head of a file is searched for it.
+const USER_DATA: &[u8] = b"# Stringless bootstrap: site ";
+const HEAD: usize = 4096;
 const MONTH: Duration = Duration::from_secs(30 * 86_400);

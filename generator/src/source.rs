@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use ignore::WalkBuilder;
 
@@ -66,17 +68,30 @@ pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
     let mut walk = WalkBuilder::new(&real_root);
     walk.standard_filters(false).follow_links(false).add_custom_ignore_filename(IGNORE_FILE);
     walk.sort_by_file_name(Ord::cmp);
+    check_ignore_file(&real_root).map_err(|why| unclear(&why))?;
+    // Of a folder that is walked into; the walk's filter can only leave it out.
+    let unread = Arc::new(OnceLock::new());
+    let first = Arc::clone(&unread);
     walk.filter_entry(move |entry| {
         let name = entry.file_name();
         name != ".git"
             && name != crate::folder::CACHE
             && name != IGNORE_FILE
             && !own.iter().any(|o| o == entry.path())
+            && (!entry.file_type().is_some_and(|kind| kind.is_dir())
+                || check_ignore_file(entry.path()).map_err(|why| first.set(why)).is_ok())
     });
     let mut tree = Tree::default();
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for entry in walk.build() {
         let entry = entry.map_err(|e| Error::temporary(format!("reading source tree: {e}")))?;
+        // A line that it does not understand the walk overlooks, and would hand out what it hides.
+        if let Some(why) = entry.error() {
+            return Err(unclear(&why.to_string().replace('\n', "; ")));
+        }
+        if let Some(why) = unread.get() {
+            return Err(unclear(why));
+        }
         if entry.depth() == 0 {
             continue;
         }
@@ -96,8 +111,33 @@ pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
             found.push(Found { path: path.to_owned(), disk: disk.to_owned(), kind });
         }
     }
+    if let Some(why) = unread.get() {
+        return Err(unclear(why));
+    }
     tree.drop_bare_parents();
     Ok(tree)
+}
+
+/// The walk takes an ignore file that it cannot read for one that hides nothing, and waits for a pipe.
+fn check_ignore_file(folder: &Path) -> std::result::Result<(), String> {
+    let path = folder.join(IGNORE_FILE);
+    let told = |why: &dyn std::fmt::Display| Err(format!("{}: {why}", path.display()));
+    match fs::symlink_metadata(&path).and_then(|_| fs::metadata(&path)) {
+        Err(e) if e.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(()),
+        Err(e) => return told(&e),
+        Ok(there) if !there.is_file() => return told(&"no regular file"),
+        Ok(_) => {}
+    }
+    match fs::read(&path).map(String::from_utf8) {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) => told(&"not UTF-8"),
+        Err(e) => told(&e),
+    }
+}
+
+fn unclear(why: &str) -> Error {
+    Error::configuration(format!("reading `{IGNORE_FILE}`: {why}"))
+        .hint("mend it: nothing is published while it is not clear what to leave out")
 }
 
 impl Tree {
@@ -168,12 +208,14 @@ fn kind(disk: &Path, path: &str, metadata: &Metadata) -> Result<FoundKind> {
 /// The relative folders of `modulepath` in `environment.conf`; `modules` where it says nothing.
 ///
 /// # Errors
-/// When the file is there and cannot be read.
+/// When the file is there and cannot be read, or is no file.
 pub fn modulepath(root: &Path) -> Result<BTreeSet<String>> {
     let path = root.join("environment.conf");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+    // A pipe would be waited for.
+    let text = match fs::metadata(&path) {
+        Ok(there) if !there.is_file() => return Err(refused("environment.conf", "it is no regular file")),
+        Ok(_) => fs::read_to_string(&path).map_err(|e| Error::io("reading", &path, e))?,
+        Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
         Err(e) => return Err(Error::io("reading", &path, e)),
     };
     Ok(parse_modulepath(&text))

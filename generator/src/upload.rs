@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use agent_core::hash::Sha256;
 use agent_core::json::MAX_BYTES;
 use agent_core::layout;
 use agent_core::manifest::Manifest;
@@ -100,6 +101,12 @@ fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
     }
     let path = upload.build.file(pack);
     let bytes = fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
+    // What is in the store under a hash stays there: it is looked at before.
+    if Sha256::of(&bytes) != pack.sha256 {
+        fs::remove_file(&path).ok();
+        return Err(Error::temporary(format!("reading `{}`: the cached pack is damaged", path.display()))
+            .hint("it was removed; run it again"));
+    }
     match upload.store.put(&key, &bytes, Condition::Absent)? {
         Put::Written => Ok(Some(pack.size)),
         // Somebody else wrote the same in the meantime.

@@ -93,6 +93,28 @@ fn ignored_files_are_left_out() {
 }
 
 #[test]
+fn an_ignore_file_that_is_not_understood_is_an_error() {
+    for (place, text) in [
+        ("", b"a/[z-a]\n".as_slice()),
+        ("", b"\xff\n"),
+        ("d", b"{a\n"),
+        ("d", b"caf\xe9\nsecret\n"),
+        ("e/f", b"[z-a]\n"),
+    ] {
+        let folder = tree(&["d/secret", "e/f/g"]);
+        fs::write(folder.path().join(place).join(IGNORE_FILE), text).unwrap();
+        let error = scan(folder.path(), &[]).unwrap_err();
+        assert_eq!(error.exit_code(), 78, "{error}");
+        assert!(error.to_string().contains(IGNORE_FILE) && !error.to_string().contains('\n'), "{error}");
+    }
+    let folder = tree(&["d/.stringlessignore/x"]);
+    assert_eq!(scan(folder.path(), &[]).unwrap_err().exit_code(), 78);
+    let folder = tree(&["a"]);
+    symlink("missing", folder.path().join(IGNORE_FILE)).unwrap();
+    assert_eq!(scan(folder.path(), &[]).unwrap_err().exit_code(), 78);
+}
+
+#[test]
 fn gitignore_does_not_count() {
     expect(&[".gitignore"], &[("", &[".gitignore"])]);
     let folder = tree(&["modules/vendored/x"]);
@@ -123,6 +145,9 @@ fn refuses_what_a_release_cannot_carry() {
     fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9")), "").unwrap();
     let error = scan(folder.path(), &[]).unwrap_err();
     assert!(error.to_string().contains("UTF-8"), "{error}");
+
+    let folder = tree(&["environment.conf/x"]);
+    assert_eq!(scan(folder.path(), &[]).unwrap_err().exit_code(), 3);
 
     let folder = tree(&[]);
     let socket = std::os::unix::net::UnixListener::bind(folder.path().join("s")).unwrap();
