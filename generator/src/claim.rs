@@ -53,11 +53,12 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// Whether a claim counts: it is not given up, and not left over from a publisher that died.
+/// Whether a claim counts: it is not given up, and not left over from a publisher that died, whose clock
+/// may have been ahead.
 fn holds(bytes: &[u8], now: Timestamp) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let time = text.split(' ').next().and_then(|time| Timestamp::parse(time).ok());
-    time.is_some_and(|time| now < time.plus(STALE))
+    time.is_some_and(|time| time <= now.plus(STALE) && now < time.plus(STALE))
 }
 
 fn taken(store: &Store, key: &str) -> Error {
@@ -80,6 +81,8 @@ mod tests {
         assert!(holds(b"2026-11-20T17:59:59Z abc\n", now));
         assert!(holds(b"2026-11-20T18:00:10Z abc\n", now));
         assert!(!holds(b"2026-11-20T17:50:00Z abc\n", now));
+        assert!(!holds(b"2026-11-20T18:10:01Z abc\n", now));
+        assert!(!holds(b"2036-11-20T18:00:00Z abc\n", now));
         assert!(!holds(b"\n", now));
         assert!(!holds(b"", now));
         assert!(!holds(b"what", now));

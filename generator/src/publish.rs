@@ -54,7 +54,7 @@ pub enum Step {
 /// `published` is the release in the store with the trust version that signed it.
 ///
 /// # Errors
-/// When no serial is left, or this machine's clock is far behind.
+/// When no serial is left, or this machine's clock is far behind and `force` is not given.
 pub fn decide(
     wanted: Wanted,
     published: Option<(&Manifest, u64)>,
@@ -69,7 +69,9 @@ pub fn decide(
     if reasons.is_empty() {
         return Ok(Decision::Nothing);
     }
-    if let Some((old, _)) = published {
+    if let Some((old, _)) = published
+        && !force
+    {
         check_clock(old, now)?;
     }
     let serial = serial(&wanted.environment, published, trust)?;
@@ -132,7 +134,7 @@ fn check_clock(published: &Manifest, now: Timestamp) -> Result<()> {
         "dating the release: the clock here says {now}, and the published release is of {}",
         published.created
     ))
-    .hint("set the clock"))
+    .hint("set the clock; if it is right, and that release was dated by one that was ahead, `--force` publishes"))
 }
 
 /// One more than the published serial. After a rotation that sets a floor, the floor: what a stolen key
@@ -243,7 +245,12 @@ mod tests {
             decide(wanted("b"), Some((&first, 1)), &trust, now, false)
         };
         assert!(at(300).is_ok());
-        assert_eq!(at(301).unwrap_err().exit_code(), 1);
+        let error = at(301).unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        assert!(error.hint_text().unwrap().contains("`--force`"), "{error}");
+        // The release of a publisher whose clock was ahead is not the last one.
+        let now = Timestamp::from_seconds(NOW.seconds() - 301);
+        assert_eq!(sign(decide(wanted("b"), Some((&first, 1)), &trust, now, true).unwrap()).0.created, now);
     }
 
     #[test]

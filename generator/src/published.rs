@@ -109,7 +109,8 @@ pub fn admit_new(
 /// When the store does not have it, or has more under its name.
 pub fn pack(store: &Store, pack: &Pack) -> Result<Vec<u8>> {
     let key = layout::pack(&pack.sha256);
-    match store.get(&key, pack.size)? {
+    let there = store.get(&key, pack.size);
+    match there.map_err(|error| if error.exit_code() == 3 { error.hint(REPLACE) } else { error })? {
         Some(object) => Ok(object.bytes),
         None => Err(Error::refused(format!(
             "reading {}: the manifest names it, and it is not there",
@@ -162,7 +163,7 @@ pub fn check_packs(store: &Store, manifest: &Manifest, progress: &Progress) -> R
                 meets = Some(path);
             }
         })
-        .map_err(|refusal| Error::refusal("verifying", url(), &refusal))?;
+        .map_err(|refusal| Error::refusal("verifying", url(), &refusal).hint(REPLACE))?;
         if let Some(path) = meets {
             return Err(Error::refused(format!("verifying {}: two packs fill `{path}`", url())));
         }
@@ -190,3 +191,6 @@ fn claimed_site(bytes: &[u8]) -> Option<Name> {
     let payload: serde_json::Value = serde_json::from_slice(Document::parse(bytes).ok()?.payload).ok()?;
     Name::new(payload.get("site")?.as_str()?).ok()
 }
+
+/// What is there stays there: `publish` writes over no pack.
+const REPLACE: &str = "remove this object, then `stringless publish --force` brings back the right one";

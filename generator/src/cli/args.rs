@@ -116,7 +116,7 @@ pub struct PublishArgs {
     /// A secret key; once for each signature that the trust asks for [default: those in keys/].
     #[arg(long, short, value_name = "FILE")]
     pub key: Vec<PathBuf>,
-    /// Sign again although nothing changed.
+    /// Sign again although nothing changed, or although the published release is dated after now.
     #[arg(long)]
     pub force: bool,
     /// Only say what would be published.

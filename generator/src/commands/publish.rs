@@ -61,7 +61,7 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     }
     let keys = keys(&site, args, trust)?;
     let trusted = trust.trusted_keys();
-    for _ in 0..MAX_TAKEN {
+    for tried in 0..MAX_TAKEN {
         let signed = sign::manifest(&manifest, &keys, &trusted)?;
         let steps = publish::steps(&manifest);
         let after = published.as_ref().and_then(|p| p.etag.as_deref());
@@ -76,12 +76,24 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
         match upload::run(&upload, &steps, &progress)? {
             Uploaded::Done(moved) => return told(&site, args, &manifest, reasons, Some(moved)),
             // Left over from a publication that was cut off, or of one that is under way: the pointer
-            // decides between the two.
-            Uploaded::SerialTaken => manifest.serial += 1,
+            // decides between the two. The strides grow: however many were cut off, an end is reached.
+            Uploaded::SerialTaken => match manifest.serial.checked_add(1 << tried) {
+                Some(next) => manifest.serial = next,
+                None => break,
+            },
         }
     }
-    Err(Error::temporary(format!("publishing `{environment}`: others publish all the time"))
-        .hint("run it again"))
+    Err(all_taken(&environment, published.as_ref()))
+}
+
+fn all_taken(environment: &Name, published: Option<&Published>) -> Error {
+    let serial = published.map_or(0, |published| published.manifest.serial);
+    Error::refused(format!(
+        "publishing `{environment}`: {MAX_TAKEN} serials after {serial} were tried, and each has another manifest in its place"
+    ))
+    .hint(format!(
+        "remove what lies in `env/{environment}/history/` above {serial}, once you know how it came there"
+    ))
 }
 
 fn wanted(site: &SiteFolder, environment: &Name, build: &Build) -> Result<Wanted> {
@@ -218,4 +230,5 @@ fn report(
     Ok(0)
 }
 
-const MAX_TAKEN: u32 = 16;
+/// Serials that are tried; the last one is a million after the first.
+const MAX_TAKEN: u32 = 21;
