@@ -179,22 +179,35 @@ fn encrypted(text: &str) -> bool {
 }
 
 fn password(path: &Path) -> Result<String> {
-    if let Ok(password) = env::var(PASSWORD) {
+    if let Some(password) = given_password() {
         return Ok(password);
     }
     ask(path, &format!("password of {}: ", path.display()))
 }
 
 fn new_password(path: &Path) -> Result<String> {
-    if let Ok(password) = env::var(PASSWORD) {
+    if let Some(password) = given_password() {
         return Ok(password);
     }
-    let first = ask(path, &format!("new password for {}: ", path.display()))?;
+    let first = not_empty(path, ask(path, &format!("new password for {}: ", path.display()))?)?;
     let again = ask(path, "the same again: ")?;
     if first != again {
         return Err(Error::usage(format!("making key `{}`: the passwords differ", path.display())));
     }
     Ok(first)
+}
+
+/// An empty variable is what a pipeline makes of a secret that it does not have.
+fn given_password() -> Option<String> {
+    env::var(PASSWORD).ok().filter(|password| !password.is_empty())
+}
+
+fn not_empty(path: &Path, password: String) -> Result<String> {
+    if password.is_empty() {
+        return Err(Error::usage(format!("making key `{}`: the password is empty", path.display()))
+            .hint("`--no-password` makes a key that its file's mode alone protects"));
+    }
+    Ok(password)
 }
 
 fn ask(path: &Path, question: &str) -> Result<String> {
@@ -262,6 +275,12 @@ mod tests {
             let error = SecretKey::open(&path).unwrap_err();
             assert!(error.hint_text().unwrap().starts_with("chmod 600 "), "{error}");
         }
+    }
+
+    #[test]
+    fn a_new_password_is_not_empty() {
+        assert_eq!(not_empty(Path::new("k"), String::new()).unwrap_err().exit_code(), 64);
+        assert_eq!(not_empty(Path::new("k"), "p".into()).unwrap(), "p");
     }
 
     #[test]

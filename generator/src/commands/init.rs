@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use agent_core::store::{StoreSettings, Style};
@@ -40,8 +41,13 @@ pub fn run(args: &InitArgs) -> Result<u8> {
                 .hint("choose another folder; `init` writes over nothing"));
         }
     }
+    // Looked at before anything is made.
+    let ignored = [
+        with_lines(dir.join(KEYS).join(".gitignore"), &["*.key"])?,
+        with_lines(dir.join(".gitignore"), &[&format!("/{CACHE}/"), "/user-data"])?,
+    ];
     if args.dry_run {
-        for path in &new {
+        for path in new.iter().chain(ignored.iter().map(|(path, _)| path)) {
             print::out(&format!("would write {}\n", path.display()))?;
         }
         return Ok(0);
@@ -54,8 +60,9 @@ pub fn run(args: &InitArgs) -> Result<u8> {
         None => SecretKey::create(&secret, protection(args))?,
     };
     write(&trust, &first_trust(args, &key)?)?;
-    write(&dir.join(KEYS).join(".gitignore"), b"*.key\n")?;
-    add_line(&dir.join(".gitignore"), &format!("/{CACHE}/"))?;
+    for (path, bytes) in &ignored {
+        write(path, bytes)?;
+    }
     write(&file, text.as_bytes())?;
     print::out(&told(args, &file, args.key.as_ref().unwrap_or(&secret), &key))?;
     Ok(0)
@@ -166,18 +173,24 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|e| Error::io("writing", path, e))
 }
 
-/// Adds a line to a file that may be somebody's own.
-fn add_line(path: &PathBuf, line: &str) -> Result<()> {
-    let mut text = fs::read_to_string(path).unwrap_or_default();
-    if text.lines().any(|there| there == line) {
-        return Ok(());
+/// A file that may be somebody's own, in whatever encoding, with the lines that it lacks.
+fn with_lines(path: PathBuf, lines: &[&str]) -> Result<(PathBuf, Vec<u8>)> {
+    let mut bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(Error::io("reading", &path, e).hint("`init` adds lines to it")),
+    };
+    for line in lines.iter().map(|line| line.as_bytes()) {
+        if bytes.split(|&b| b == b'\n').any(|there| there.trim_ascii_end() == line) {
+            continue;
+        }
+        if bytes.last().is_some_and(|&last| last != b'\n') {
+            bytes.push(b'\n');
+        }
+        bytes.extend_from_slice(line);
+        bytes.push(b'\n');
     }
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text.push_str(line);
-    text.push('\n');
-    write(path, text.as_bytes())
+    Ok((path, bytes))
 }
 
 const PUPPET: &str = "
