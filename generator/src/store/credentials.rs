@@ -46,11 +46,21 @@ pub fn find() -> Result<Credentials> {
             });
         }
     }
+    let signed_in = fs::read_to_string(&config)
+        .is_ok_and(|text| made_elsewhere(&parse(&text), &config_section(name)))
+        || fs::read_to_string(&shared).is_ok_and(|text| made_elsewhere(&parse(&text), name));
+    let hint = if signed_in {
+        format!(
+            "the profile gets its keys elsewhere: `eval \"$(aws configure export-credentials --profile {name} --format env)\"`"
+        )
+    } else {
+        "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `AWS_PROFILE`".to_owned()
+    };
     Err(Error::configuration(format!(
         "looking for S3 keys: none in the environment, and no profile `{name}` with keys in `{}`",
         shared.display()
     ))
-    .hint("set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `AWS_PROFILE`"))
+    .hint(hint))
 }
 
 type Sections = BTreeMap<String, BTreeMap<String, String>>;
@@ -88,6 +98,14 @@ fn keys_of(sections: &Sections, section: &str) -> Option<std::result::Result<Cre
     }
 }
 
+/// Whether the profile signs in, takes on a role or runs a program: keys that AWS's own tool can fetch.
+fn made_elsewhere(sections: &Sections, section: &str) -> bool {
+    let keys = sections.get(section);
+    keys.is_some_and(|keys| {
+        keys.keys().any(|key| ELSEWHERE.contains(&key.as_str()) || key.starts_with("sso_"))
+    })
+}
+
 fn config_section(profile: &str) -> String {
     if profile == "default" { profile.to_owned() } else { format!("profile {profile}") }
 }
@@ -96,6 +114,8 @@ fn half(missing: &str) -> Error {
     Error::configuration(format!("looking for S3 keys: `{missing}` is not set"))
         .hint("set both `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or neither")
 }
+
+const ELSEWHERE: [&str; 4] = ["role_arn", "credential_process", "web_identity_token_file", "login_session"];
 
 #[cfg(test)]
 mod tests {
