@@ -14,13 +14,6 @@ pub fn cache() -> PathBuf {
     env::var_os("STRINGLESS_CACHE").map_or_else(|| root().join(".cache"), PathBuf::from)
 }
 
-/// The published test vectors, which live beside the project and not in it.
-pub fn vectors() -> Option<PathBuf> {
-    let folder =
-        env::var_os("STRINGLESS_VECTORS").map_or_else(|| root().join("../shared/vectors"), PathBuf::from);
-    present("the test vectors (STRINGLESS_VECTORS)", folder)
-}
-
 /// The built `stringless`: `GENERATOR_BIN`, which `make` sets.
 pub fn generator() -> Option<PathBuf> {
     built("GENERATOR_BIN", "release/stringless")
