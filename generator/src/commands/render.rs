@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -194,14 +193,23 @@ fn time() -> Timestamp {
     fixed.map_or_else(now, Timestamp::from_seconds)
 }
 
-/// User-data may hold keys.
+/// User-data may hold keys: a file becomes its owner's alone, and is whole or as it was. A pipe or device
+/// is written to as it is.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-        file.write_all(bytes)
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        }
+        // A link stays one.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        // Not through `tempfile`, whose errors name the new file.
+        file.as_file().write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(&path).map(drop).map_err(|e| e.error)
     };
-    write().map_err(|e| Error::io("writing", path, e))
+    write().map_err(|e| Error::io("writing", path, e).hint("`--out FILE` names another place"))
 }
 
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
