@@ -210,6 +210,10 @@ fn nothing_to_schedule_with_is_refused_before_anything_is_done() {
     let before = root.changes();
     let ended = root.run(SH, &script);
     assert_untouched(&root, &before, &ended, "no systemd and no cron to run the agent again");
+    let Some((_, root, script)) = prepare("node: {schedule: cron}\n") else { return };
+    root.without(&["cron"]);
+    let ended = root.run(SH, &script);
+    assert_eq!(ended.told, "stringless: no cron: install it, or set node.schedule to timer or boot\n");
     let Some((_, root, script)) = prepare("node: {schedule: boot}\n") else { return };
     root.without(&["cron"]);
     assert_eq!(root.run(SH, &script).code, 0);

@@ -22,6 +22,13 @@ fn a_resident_agent_takes_a_change() {
         fill(&web.site, "second");
         web.site.publish();
         assert_applies(&machine, "1 first\n2 second\n", Duration::from_secs(40));
+        // Run again, the script puts another process there, which knows what it wrote.
+        let process = "systemctl show --property MainPID --value stringless.service";
+        let before = said(&machine, process);
+        said(&machine, "sh /var/lib/cloud/instance/scripts/part-001; sleep 1");
+        assert_eq!(said(&machine, state), "enabled\nactive\n");
+        let after = said(&machine, process);
+        assert!(after != before && after != "0\n", "{before} {after}");
         assert_eq!(
             said(&machine, "systemctl stop stringless.service; systemctl is-failed stringless.service"),
             "inactive\n"
@@ -29,6 +36,18 @@ fn a_resident_agent_takes_a_change() {
         machine.reboot();
         machine.cloud_init(super::BOOT);
         assert_eq!(said(&machine, state), "enabled\nactive\n");
+        // With another schedule, the one before ends.
+        let text = std::fs::read_to_string(web.site.path("nodes.yaml")).unwrap();
+        web.site.write("nodes.yaml", text.replace("schedule: daemon", "schedule: timer"), 0o644);
+        machine.write("root/again", web.render(distro, "nocloud", &[]), 0o700);
+        said(&machine, "sh /root/again; sleep 1");
+        let timer = "systemctl is-enabled stringless.timer; systemctl is-active stringless.timer";
+        assert_eq!(said(&machine, timer), "enabled\nactive\n");
+        assert_eq!(said(&machine, "systemctl is-enabled stringless.service"), "static\n");
+        assert_eq!(
+            said(&machine, "ls /etc/systemd/system/multi-user.target.wants | grep -c stringless"),
+            "0\n"
+        );
     });
 }
 

@@ -20,6 +20,8 @@ case $* in *'install openvox-agent='* | *'install puppet-agent')
 mkdir -p /opt/puppetlabs/bin && : >/opt/puppetlabs/bin/puppet && chmod 755 /opt/puppetlabs/bin/puppet ;;
 esac
 ";
+/// What ends the schedule of an earlier script.
+const STOP: &str = "stop stringless.*";
 const OPTIONS: &str =
     "noninteractive, a, 0022, -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold";
 
@@ -44,6 +46,7 @@ fn the_distribution_s_package_is_installed_once() {
         }
         let expected =
             format!("-q mask puppet.service\n{OPTIONS} update, \n{OPTIONS} install puppet-agent, \n");
+        let expected = format!("{expected}{STOP}\n{STOP}\n");
         assert_eq!(root.read("apt"), expected, "{shell:?}");
         assert_eq!(installed(&root), INSTALLED);
         assert_eq!(root.mode("etc/stringless/agent.json"), 0o600);
@@ -100,7 +103,8 @@ fn the_repository_is_added_only_with_the_pinned_package() {
             "{told}"
         );
         assert_eq!(lines[1], "-q mask puppet.service");
-        let rest = [format!("{OPTIONS} update, "), format!("{OPTIONS} install openvox-agent=8.28.1-*, ")];
+        let install = format!("{OPTIONS} install openvox-agent=8.28.1-*, ");
+        let rest = [format!("{OPTIONS} update, "), install, STOP.into()];
         assert_eq!(lines[2..], rest);
         assert_eq!(installed(&root), INSTALLED);
     }

@@ -20,6 +20,13 @@ pub(super) struct EnginePackage {
     pub release_sha256: String,
 }
 
+impl EnginePackage {
+    /// It comes from a repository of its own, not from the distribution's.
+    pub(super) const fn is_foreign(&self) -> bool {
+        !self.release.is_empty()
+    }
+}
+
 /// The package to install; `None` where the engine needs none.
 pub(super) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fault> {
     if matches!(request.site.apply(request.environment)?.engine, Engine::Script(_)) {

@@ -39,6 +39,8 @@ pub(super) struct Page {
     splay: u64,
     /// The five fields of a line of crontab; `$m` is a random number.
     cron: String,
+    /// Cron is what the site asks for, not what is left.
+    cron_chosen: bool,
 }
 
 /// The agent for one CPU.
@@ -60,7 +62,7 @@ impl Page {
         let package = engine::package(request)?;
         let config = config::config(request)?;
         let agent_json = quote::json(&config).map_err(|error| Fault::new(error.to_string()))?;
-        let repository = package.as_ref().is_some_and(|package| !package.release.is_empty());
+        let repository = package.as_ref().is_some_and(EnginePackage::is_foreign);
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
             site: site.site.to_string(),
@@ -91,6 +93,7 @@ impl Page {
             interval: node.interval.seconds(),
             splay: node.splay.seconds(),
             cron: cron(node.interval.seconds()),
+            cron_chosen: node.schedule == Schedule::Cron,
         })
     }
 
@@ -143,27 +146,38 @@ fn ca(request: &Request<'_>) -> Result<String, Fault> {
     let fault = |why: &str| Fault::new(format!("reading node.ca_file `{file}`: {why}"));
     let pem = request.ca_pem.as_deref().ok_or_else(|| fault("its text is missing"))?;
     let mut kept = Vec::new();
-    let mut inside = false;
+    // The base64 of the certificate that is being read.
+    let mut body: Option<String> = None;
     for line in pem.lines().map(str::trim_end) {
-        inside |= line == BEGIN;
         if line.starts_with("-----BEGIN ") && line != BEGIN {
             return Err(
                 fault("it holds something else than certificates").hint("never give nodes a private key")
             );
         }
-        if inside {
-            let base64 = line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
-            if !base64 && line != BEGIN && line != END {
-                return Err(fault("a certificate in it is not base64"));
-            }
-            kept.push(line);
-        }
-        inside &= line != END;
+        body = match (body.take(), line) {
+            (None, BEGIN) => Some(String::new()),
+            (None, END) => return Err(fault("a certificate in it ends before it begins")),
+            // Names and comments between certificates are common, and not for the node.
+            (None, _) => continue,
+            (Some(text), END) if is_base64(&text) => None,
+            (Some(text), _) if line != BEGIN && line != END => Some(text + line),
+            _ => return Err(fault("a certificate in it is not base64")),
+        };
+        kept.push(line);
     }
-    if kept.is_empty() || inside {
+    if kept.is_empty() || body.is_some() {
         return Err(fault("it holds no complete certificate in PEM form"));
     }
     Ok(kept.join("\n"))
+}
+
+/// Whether `text` is base64 of at least one byte, padded (RFC 4648, section 4).
+fn is_base64(text: &str) -> bool {
+    let data = text.trim_end_matches('=');
+    !data.is_empty()
+        && text.len() - data.len() <= 2
+        && text.len().is_multiple_of(4)
+        && data.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
 }
 
 /// `seconds` as the nearest interval that cron knows, at a minute `$m` of the node's own.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Stringless bootstrap: site example, environment production, serial 7 or later.
 # Rendered 2026-11-20T18:00:00Z for Debian 12 (bookworm) on NoCloud seed by stringless 0.1.0.
-# It installs openvox-agent 8.28.1 and stringless-agent 0.1.0 (SHA-256 below), writes
+# It installs openvox-agent 8.28.1 and stringless-agent 0.1.0, writes
 # /etc/stringless/agent.json, schedules the agent and applies the configuration once; the
 # exit status is that of this run, 1 before it. It may be run again. Output: /var/log/cloud-init-output.log
 main() {
@@ -13,7 +13,7 @@ bin=/usr/local/bin/stringless-agent
 etc=/etc/stringless
 lib=/var/lib/stringless
 new=$bin.$$
-trap 'rm -f "$new"*' EXIT
+trap 'rm -f "$new" "$new".*' EXIT
 trap 'exit 1' HUP INT TERM
 say() { printf 'stringless: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -28,7 +28,7 @@ done
 }
 
 # The machine.
-[ "$(id -u)" = 0 ] || die 'not root: run this as root'
+[ "$(id -u)" = 0 ] || die 'not root'
 os=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
 case $os in
 'debian 12'|'debian 12'.*) ;;
@@ -61,17 +61,20 @@ esac
 if [ -d /run/systemd/system ]; then
 schedule() {
 u=/etc/systemd/system/stringless
-cat >$u.service <<'UNIT' || return 1
+cat >$u.service <<UNIT &&
 [Unit]
-Description=Stringless: pull, verify and apply configuration
+Description=Stringless: pull and apply configuration
 Wants=network-online.target
 After=network-online.target
 [Service]
 Type=oneshot
-ExecStart=/usr/local/bin/stringless-agent --once
-KillMode=process
+ExecStart=$bin --once
+KillMode=mixed
+OOMPolicy=continue
 UNIT
-cat >$u.timer <<'UNIT' || return 1
+cat >$u.timer <<UNIT &&
+[Unit]
+Description=Stringless schedule
 [Timer]
 OnBootSec=30
 OnUnitInactiveSec=300
@@ -95,24 +98,23 @@ CRON
 }
 resume() { :; }
 fi
-rm -f $lib/bootstrapped
 
 # The engine.
-if ! has puppet && [ ! -x /opt/puppetlabs/bin/puppet ]; then
-umask 022
-apt() { DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"; }
+if has puppet || [ -x /opt/puppetlabs/bin/puppet ]; then
+say 'using the puppet that is here'
+else
+apt() ( umask 022; DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@" )
 u=https://apt.voxpupuli.org/openvox8-release-debian12.deb
 try get $u "$new.deb" || die "cannot download $u (reason above)"
 same "$new.deb" cae66afe3057e4eb553d161dd813fb8e53fc3493d0b0804fdc40214a589247de || die "$u has another SHA-256 than the pinned one"
 try apt install "$new.deb" || die "cannot install $u (reason above)"
 # Its own daemon must not run.
-if has systemctl; then systemctl -q mask puppet.service; fi
+has systemctl && systemctl -q mask puppet.service
 try apt update
 try apt install 'openvox-agent=8.28.1-*' || die 'cannot install openvox-agent 8.28.1 (reason above)'
-umask 077
 fi
 
-# The agent: fetched beside its place, checked, renamed.
+# The agent: fetched, checked, renamed.
 if ! same $bin $h; then
 # The store is private: the URL is signed here (AWS SigV4, query form) with the hash tool
 # alone, so that no key is ever an argument of a program.
@@ -158,21 +160,25 @@ chmod 755 "$new"
 "$new" version >/dev/null || die 'the agent does not run here (reason above)'
 mv -f "$new" $bin || die "cannot write $bin"
 fi
-if has restorecon; then restorecon -F $bin; fi
+has restorecon && restorecon -F $bin
 
 # Its configuration.
 mkdir -p $etc $lib && chmod 700 $etc
-cat >$etc/new <<'JSON' || die "cannot write $etc: is the disk full?"
+{ cat >$etc/new && mv -f $etc/new $etc/agent.json; } <<'JSON' || die "cannot write $etc"
 {"format":1,"rendered":"2026-11-20T18:00:00Z","layers":[{"site":"example","environment":"production","min_serial":7,"interval":300,"splay":60,"trust":{"version":1,"threshold":1,"keys":["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"]},"stores":[{"url":"s3://example-config/nodes","region":"eu-central-1","credentials":[{"static":{"access_key_id":"AKIDEXAMPLE","secret_access_key":"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}}]}]}]}
 JSON
-mv -f $etc/new $etc/agent.json
 umask 022
+
+# The schedule; an earlier one ends.
+has systemctl && systemctl stop 'stringless.*' 2>/dev/null
+rm -f /etc/cron.d/stringless /etc/systemd/system/*.wants/stringless.*
 schedule || die 'cannot schedule the agent'
 
 # The first run; exit 1 is temporary.
+rm -f $lib/bootstrapped
 w=5
 while $bin --once; rc=$?; [ $rc = 1 ] && [ $w -le 20 ]; do
-say "no store answered: again in $w s"
+say "exit 1 (reason above): again in $w s"
 sleep $w
 w=$((w * 2))
 done
@@ -182,6 +188,7 @@ say "the first run failed with exit status $rc (reason above); it will be tried 
 exit $rc
 }
 date -u >$lib/bootstrapped
+sync
 say 'ready'
 }
 main "$@"
