@@ -31,7 +31,7 @@ impl UserData {
             max_bytes: cloud.max_bytes,
             counted: cloud.counted.clone(),
             paste_into: cloud.paste_into.clone(),
-            notes: cloud.notes.iter().chain(&self.notes).cloned().collect(),
+            notes: self.notes.clone(),
         }
     }
 }

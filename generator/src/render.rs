@@ -70,7 +70,7 @@ pub struct UserData {
     pub form: Form,
     /// The bootstrap script inside.
     pub script: String,
-    /// What its user should know about it, beside the notes of the cloud.
+    /// What its user should know before pasting it.
     pub notes: Vec<String>,
 }
 
@@ -110,22 +110,46 @@ pub fn render(request: &Request<'_>) -> Result<UserData, Fault> {
     Ok(UserData { text, form, script, notes: notes(request) })
 }
 
-/// What holds for this rendering and not for every one on its cloud.
+/// What to know before pasting: the cloud's notes, which are about private stores, and what holds for
+/// this rendering alone.
 fn notes(request: &Request<'_>) -> Vec<String> {
     let (distro, cloud) = (request.distro, request.cloud);
-    let mut notes = Vec::new();
+    let stores = &request.site.stores;
+    let private = stores.iter().any(|store| store.url.starts_with("s3://"));
+    let mut notes = if private { cloud.notes.clone() } else { Vec::new() };
     // Both are written so that their order is that of time.
     if request.now.to_string()[..10] > distro.eol[..] {
         notes.push(format!("the support of {} ended on {}", distro.name, distro.eol));
     }
-    let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
     if private && config::kinds(request).is_ok_and(|kinds| kinds.contains(&CredentialKind::Static)) {
         notes.push(format!("a key stands in it, readable by {}", cloud.readable_by));
     }
+    for folder in stores.iter().filter_map(|store| store.url.strip_prefix("file://")) {
+        notes.push(format!("`{folder}` is a folder of the node itself: it must be there at first boot"));
+    }
+    if request.site.node.proxy.as_deref().is_some_and(names_a_user) {
+        notes.push(format!("the password of `node.proxy` stands in it, readable by {}", cloud.readable_by));
+    }
     if request.site.first_fetch() == FirstFetch::Presigned {
-        notes.push("its link to the agent ends: start machines with it within seven days".into());
+        let session = request.presigned.values().any(|link| link.contains("X-Amz-Security-Token="));
+        notes.push(if session {
+            "its link to the agent ends with the session of the key that signed it, after seven days at the \
+             latest"
+                .into()
+        } else {
+            "its link to the agent ends: start machines with it within seven days".into()
+        });
+    }
+    if engine::package(request).is_ok_and(|package| package.is_some_and(|package| package.is_foreign())) {
+        notes.push("installing openvox-agent from its own repository was not run in a test".into());
     }
     notes
+}
+
+/// Whether the URL carries a user, and so most likely a password.
+fn names_a_user(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 /// The templates, with the filters that quote.

@@ -75,9 +75,13 @@ fn cloud_table(clouds: &[Cloud]) -> String {
 fn pair_table(pairs: &[Pair<'_>]) -> String {
     let mut rows = vec![row(["DISTRO", "CLOUD", "TESTED"])];
     rows.extend(pairs.iter().map(|pair| row([pair.distro, pair.cloud, pair.level])));
-    print::table(&rows)
+    format!("{}\n{BOOTED}\n", print::table(&rows))
 }
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
+
+/// What the strongest level does not claim.
+const BOOTED: &str = "booted: by the distribution's own first-boot agent on a lab machine, from a local seed; \
+                      no pair was run in an account of its cloud";

@@ -164,12 +164,25 @@ fn a_ca_file_brings_certificates_and_nothing_else() {
     let with = |pem: Option<&str>| render(&Request { ca_pem: pem.map(Into::into), ..case.request(true) });
     let good = "subject=/CN=é\n-----BEGIN CERTIFICATE-----\r\nAAAA\n-----END CERTIFICATE-----\n";
     let script = with(Some(good)).unwrap().text;
-    assert!(script.contains("<<'PEM'") && script.contains("\n-----BEGIN CERTIFICATE-----\nAAAA\n"));
+    assert!(script.contains("<<'END_PEM'") && script.contains("\n-----BEGIN CERTIFICATE-----\nAAAA\n"));
     assert!(!script.contains("subject"));
+    // Words are base64, too: no line of it may be the end of the text.
+    let words = "-----BEGIN CERTIFICATE-----\nPEM\nreboot\nAA=\n-----END CERTIFICATE-----\n";
+    let script = with(Some(words)).unwrap().text;
+    assert!(script.contains("\nreboot\nAA=\n-----END CERTIFICATE-----\nEND_PEM\n"), "{script}");
+    let ends = script.lines().filter(|line| line.contains('_') && line.ends_with("PEM")).count();
+    assert_eq!(ends, 1, "{script}");
     for bad in [
         "",
         "-----BEGIN CERTIFICATE-----\nAAAA\n",
         "-----BEGIN CERTIFICATE-----\nPEM\nrm -rf /\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nPEM\nreboot\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nEND_PEM\nA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nA===\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nAA=A\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
     ] {
         assert!(with(Some(bad)).is_err(), "{bad}");
@@ -196,6 +209,40 @@ fn says_what_to_know_about_this_rendering() {
     let eol = &case.catalog.distros[0].eol;
     assert_eq!(&notes(at(&format!("{eol}T23:59:59Z"))), cloud);
     assert!(notes(at("9999-01-01T00:00:00Z")).last().unwrap().starts_with("the support of "));
+}
+
+#[test]
+fn says_what_stands_in_it_and_what_ends() {
+    let notes = |case: &Case, role| render(&case.request(role)).unwrap().notes;
+    let stores = SITE.replace("{url: 's3://example/nodes', region: eu-central-1}", "{url: 'file:///srv/a'}");
+    let folder = Case::new(&stores);
+    for role in [true, false] {
+        let expected = "`/srv/a` is a folder of the node itself: it must be there at first boot";
+        assert_eq!(notes(&folder, role), [expected], "nothing about credentials");
+    }
+    for (proxy, told) in [("http://proxy:3128/@", false), ("http://me:secret@proxy:3128", true)] {
+        let case = Case::new(&format!("{SITE}node: {{proxy: '{proxy}'}}\n"));
+        let last = notes(&case, true).pop().unwrap();
+        assert_eq!(last.starts_with("the password of `node.proxy` stands in it"), told, "{last}");
+        assert!(!last.contains("secret"), "{last}");
+    }
+    let case = Case::new(&format!("{SITE}node: {{first_fetch: presigned}}\n"));
+    let target = case.targets.keys().next().unwrap();
+    for (query, told) in [("X-Amz-Signature=1", "within seven days"), ("X-Amz-Security-Token=1", "session")] {
+        let presigned = BTreeMap::from([(target.clone(), format!("https://h/a?{query}"))]);
+        let last = render(&Request { presigned, ..case.request(true) }).unwrap().notes.pop().unwrap();
+        assert!(last.starts_with("its link to the agent ends") && last.contains(told), "{last}");
+    }
+    let puppet = SITE.replace("{script: {run: apply}}", "{puppet: {}}");
+    let id = &case.catalog.distros[0].id;
+    let pin = Sha256::of(b"");
+    for (settings, told) in [
+        ("package: distro".to_owned(), false),
+        (format!("version: 8.28.1, release_sha256: {{{id}: {pin}}}"), true),
+    ] {
+        let case = Case::new(&format!("{puppet}puppet: {{{settings}}}\n"));
+        assert_eq!(notes(&case, true).pop().unwrap().contains("was not run in a test"), told, "{settings}");
+    }
 }
 
 #[test]
