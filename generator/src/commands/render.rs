@@ -167,7 +167,8 @@ fn presigned(site: &SiteFolder, distro: &Distro, pin: &AgentPin) -> Result<BTree
         return Ok(links);
     }
     let Store::S3(store) = open_store(site)? else { return Ok(links) };
-    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(time().seconds());
+    // The clock that the store compares with, whatever `SOURCE_DATE_EPOCH` says.
+    let at = SystemTime::now();
     for target in distro.targets.iter().filter(|target| pin.targets.contains_key(*target)) {
         links.insert(target.clone(), store.presign(&layout::agent(&pin.version, target), WEEK, at)?);
     }
