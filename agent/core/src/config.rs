@@ -6,11 +6,32 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{self, JsonError};
+use crate::metadata::Metadata;
 use crate::name::Name;
 use crate::sigv4::Credentials;
 use crate::store::{Store, StoreSettings};
 use crate::time::Timestamp;
 use crate::trust::TrustedKeys;
+
+#[cfg(target_os = "freebsd")]
+macro_rules! config_path {
+    () => {
+        "/usr/local/etc/stringless/agent.json"
+    };
+}
+#[cfg(not(target_os = "freebsd"))]
+macro_rules! config_path {
+    () => {
+        "/etc/stringless/agent.json"
+    };
+}
+pub(crate) use config_path;
+
+/// Where an agent that was built for `os`, as targets name it, looks for its configuration.
+#[must_use]
+pub fn file_on(os: &str) -> &'static str {
+    if os == "freebsd" { "/usr/local/etc/stringless/agent.json" } else { "/etc/stringless/agent.json" }
+}
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +47,9 @@ pub struct Config {
     /// An absolute path; the folder that holds packs, releases and state.
     #[serde(default = "state_dir", skip_serializing_if = "is_state_dir")]
     pub state_dir: String,
+    /// At most so many bytes may lie in it; none: as much as the file system has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_budget: Option<u64>,
     /// `http://[user:password@]host:port`; before the environment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
@@ -35,6 +59,9 @@ pub struct Config {
     /// A PEM file of certificate authorities that count beside the built-in ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
+    /// Whom the node asks who and where it is; none: what its first-boot agent left on disk counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// What the node follows; earlier layers override later ones.
     pub layers: Vec<Layer>,
 }
@@ -130,6 +157,9 @@ impl Config {
         if !self.state_dir.starts_with('/') {
             return Err(format!("state_dir `{}` is not an absolute path", self.state_dir));
         }
+        if let Some(metadata) = &self.metadata {
+            metadata.check().map_err(|why| format!("metadata: {why}"))?;
+        }
         if self.layers.is_empty() {
             return Err("layers: at least one is needed".into());
         }
@@ -140,6 +170,21 @@ impl Config {
             layer.check().map_err(|why| format!("layer `{}`: {why}", layer.site))?;
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// What no output may show: the static keys, and the proxy's password.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let stores = self.layers.iter().flat_map(|layer| &layer.stores);
+        let keys = stores.flat_map(|store| &store.credentials).filter_map(|source| match source {
+            CredentialSource::Static(keys) => Some(keys),
+            _ => None,
+        });
+        let keys = keys.flat_map(|keys| [Some(&*keys.secret_access_key), keys.session_token.as_deref()]);
+        let login = self.proxy.as_deref().and_then(|proxy| proxy.split_once("://")?.1.rsplit_once('@'));
+        let password = login.and_then(|(login, _)| Some(login.split_once(':')?.1));
+        keys.flatten().chain(password).filter(|secret| !secret.is_empty())
     }
 }
 
@@ -181,6 +226,8 @@ impl NodeStore {
     }
 }
 
+/// Where the agent looks for it: what is no part of the base system has its own folders on FreeBSD.
+pub const CONFIG: &str = config_path!();
 /// The default of [`Config::state_dir`].
 pub const STATE_DIR: &str = "/var/lib/stringless";
 const MIN_INTERVAL: u64 = 10;
@@ -212,6 +259,13 @@ mod tests {
                   "keys": ["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"]},
         "stores": [{"url": "s3://bucket/x", "region": "eu-central-1", "credentials": ["instance_role",
                    {"static": {"access_key_id": "A", "secret_access_key": "S"}}]}]}]}"#;
+
+    #[test]
+    fn each_system_has_its_place() {
+        let here = if cfg!(target_os = "freebsd") { "freebsd" } else { "linux" };
+        assert_eq!(file_on(here), config_path!());
+        assert!(file_on("freebsd") != file_on("linux"));
+    }
 
     #[test]
     fn reads_what_it_writes() {

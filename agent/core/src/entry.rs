@@ -4,8 +4,10 @@
 //! content. Everything else is refused, not skipped: a pack is made by our own packer, so an odd entry
 //! is damage or an attack.
 
+use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::hash::Sha256;
 use crate::pack::{Pack, check_path};
@@ -106,6 +108,70 @@ impl AllowList {
         Ok(())
     }
 }
+
+/// GNU's records of names that are too long for a header, until the entry comes that they belong to.
+///
+/// They are the one extension that a pack may use: our packer needs no other, and readers disagree on
+/// what holds where POSIX's stand beside them.
+#[derive(Debug, Default)]
+pub struct LongNames {
+    name: Option<String>,
+    target: Option<String>,
+}
+
+/// Which name a record carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Long {
+    /// The entry's.
+    Name,
+    /// That of what a link leads to.
+    Target,
+}
+
+impl LongNames {
+    /// The longest record, its final zero byte included: more than a name may have, so that one that is too
+    /// long is told by its name. Whoever reads one reads at most a byte more.
+    pub const MAX: usize = 4097;
+
+    /// Takes a record.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn take(&mut self, which: Long, record: &[u8]) -> Result<(), &'static str> {
+        if record.len() > Self::MAX {
+            return Err("a name is longer than 4096 bytes");
+        }
+        let text = str::from_utf8(record.strip_suffix(b"\0").unwrap_or(record)).map_err(|_| NOT_UTF8)?;
+        let place = if which == Long::Name { &mut self.name } else { &mut self.target };
+        match place.replace(text.to_owned()) {
+            Some(_) => Err("an entry has two long names"),
+            None => Ok(()),
+        }
+    }
+
+    /// Name and target of the entry that follows, given what its header says.
+    ///
+    /// # Errors
+    /// A name that is not UTF-8.
+    pub fn of_entry(&mut self, name: &[u8], target: &[u8]) -> Result<(String, String), &'static str> {
+        let or = |long: Option<String>, short: &[u8]| match long {
+            Some(long) => Ok(long),
+            None => String::from_utf8(Vec::from(short)).map_err(|_| NOT_UTF8),
+        };
+        Ok((or(self.name.take(), name)?, or(self.target.take(), target)?))
+    }
+
+    /// Whether every record had its entry.
+    ///
+    /// # Errors
+    /// When one had none.
+    pub fn finish(&self) -> Result<(), &'static str> {
+        let none = self.name.is_none() && self.target.is_none();
+        if none { Ok(()) } else { Err("a long name is followed by no entry") }
+    }
+}
+
+const NOT_UTF8: &str = "a name or a link's target is not UTF-8";
 
 /// Checks that a link at `path` with this target cannot leave the pack.
 ///
@@ -210,6 +276,23 @@ mod tests {
         assert!(list.admit("l/x", &file(1), 0o644).is_err());
         list.admit("f", &file(1), 0o644).unwrap();
         assert!(list.admit("f/x", &file(1), 0o644).is_err());
+    }
+
+    #[test]
+    fn long_names_belong_to_the_next_entry_alone() {
+        let mut long = LongNames::default();
+        assert_eq!(long.of_entry(b"short", b""), Ok(("short".into(), "".into())));
+        long.take(Long::Target, b"a target\0").unwrap();
+        long.take(Long::Name, b"a name").unwrap();
+        assert!(long.finish().is_err());
+        assert_eq!(long.of_entry(b"cut", b"cut"), Ok(("a name".into(), "a target".into())));
+        assert_eq!(long.finish(), Ok(()));
+        assert_eq!(long.of_entry(b"short", b"t"), Ok(("short".into(), "t".into())));
+        assert!(long.of_entry(b"caf\xe9", b"").is_err());
+        assert!(long.take(Long::Name, b"caf\xe9").is_err());
+        assert!(long.take(Long::Name, &[b'n'; LongNames::MAX + 1]).is_err());
+        long.take(Long::Name, &[b'n'; LongNames::MAX]).unwrap();
+        assert!(long.take(Long::Name, b"two").is_err());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use alloc::format;
 use alloc::string::String;
 
+use crate::config::config_path;
+
 /// A flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flag {
@@ -32,7 +34,7 @@ pub const FLAGS: &[Flag] = &[
     flag("noop", None, "fetch and verify; let the engine only say what it would do"),
     flag("force", None, "run the engine now, due or not"),
     flag("environment", Some("E"), "use this environment for this run"),
-    flag("config", Some("FILE"), "the configuration [/etc/stringless/agent.json]"),
+    flag("config", Some("FILE"), concat!("the configuration [", config_path!(), "]")),
     flag("root", Some("DIR"), "a folder that stands for /: configuration and state are below it"),
     flag("json", None, "print the report, or the status, as JSON"),
     flag("detailed-exitcodes", None, "exit 2 when something was changed"),

@@ -18,6 +18,7 @@ pub mod json;
 pub mod key;
 pub mod layout;
 pub mod manifest;
+pub mod metadata;
 pub mod name;
 pub mod nearest;
 pub mod outcome;

@@ -87,6 +87,27 @@ pub struct Apply {
     pub timeout: u64,
     /// Seconds after which an unchanged release is applied again; null: only on change.
     pub reapply: Option<u64>,
+    /// What a node does when the engine fails.
+    #[serde(default)]
+    pub failure: Failure,
+}
+
+/// What a node does about a release whose engine fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// So many runs may fail before the release is quarantined: 1 to 100.
+    pub tries: u32,
+    /// Seconds of quarantine before the next try; null: until a newer release, or `--force`.
+    pub quarantine: Option<u64>,
+    /// Whether the last good release is made live and applied again meanwhile.
+    pub fall_back: bool,
+}
+
+impl Default for Failure {
+    fn default() -> Self {
+        Self { tries: 3, quarantine: Some(3600), fall_back: false }
+    }
 }
 
 /// An engine and its settings.
@@ -142,6 +163,9 @@ impl Manifest {
         if self.apply.reapply == Some(0) {
             return Err("apply.reapply must be null or at least 1 second".into());
         }
+        if !(1..=MAX_FAILED_TRIES).contains(&self.apply.failure.tries) {
+            return Err(format!("apply.failure.tries must be 1 to {MAX_FAILED_TRIES}"));
+        }
         if let Engine::Script(script) = &self.apply.engine {
             check_path(&script.run).map_err(|why| format!("apply.engine.script.run {why}"))?;
         }
@@ -156,3 +180,4 @@ impl Manifest {
 }
 
 const MAX_TIMEOUT: u64 = 86_400;
+const MAX_FAILED_TRIES: u32 = 100;

@@ -37,6 +37,14 @@ impl Name {
         if ok { Ok(Self(text.to_owned())) } else { Err(NameError(shown(text))) }
     }
 
+    /// The name that an instance's id is: itself, or the last of its parts, where dots are between them
+    /// and it is too long as a whole.
+    #[must_use]
+    pub fn of_instance(id: &str) -> Option<Self> {
+        let last = || Self::new(id.rsplit('.').next()?).ok();
+        Self::new(id).ok().or_else(|| if id.len() > Self::MAX { last() } else { None })
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -70,12 +78,25 @@ impl From<Name> for String {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     #[test]
     fn accepts_usual_names() {
         for text in ["production", "feature_x", "a", "web-01.example.org", "9"] {
             assert_eq!(Name::new(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn an_instance_is_named_by_its_id_or_the_end_of_it() {
+        let end = "anyhqljr3kf6wrycw2nyvwsxnhlqkvbd5kvsr2ms5v6tjzmjnsfjvtgkuqxq";
+        let long = format!("ocid1.instance.oc1.eu-frankfurt-1.{end}");
+        assert_eq!(Name::of_instance("i-0abc.x").unwrap().as_str(), "i-0abc.x");
+        assert_eq!(Name::of_instance(&long).unwrap().as_str(), end);
+        for text in ["", ".", "a b.c", &"a".repeat(64), &format!("{long}."), &format!("{long} x")] {
+            assert_eq!(Name::of_instance(text), None, "{text:?}");
         }
     }
 

@@ -79,6 +79,9 @@ pub struct Report {
     pub agent: String,
     /// The node id.
     pub node: String,
+    /// The region, where the node's cloud told it one.
+    #[serde(default)]
+    pub region: Option<Name>,
     /// When the run began.
     pub started: Timestamp,
     /// How long it took.

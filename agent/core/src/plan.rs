@@ -2,9 +2,9 @@
 
 use alloc::string::ToString;
 
-use crate::manifest::Manifest;
+use crate::manifest::{Apply, Failure, Manifest};
 use crate::refusal::Refusal;
-use crate::state::{Release, Seen, State};
+use crate::state::{Applied, Failed, Release, Seen, State};
 use crate::time::Timestamp;
 use crate::verify::{Verified, not_expired};
 use crate::version::Version;
@@ -36,20 +36,29 @@ pub struct Floor<'a> {
 /// The manifest that is already in use passes whatever its date: expiry blocks what is new, never
 /// what runs. A rotation resets a poisoned serial: for manifests that were made under the newer trust,
 /// the floor that this trust (or a bootstrap of its version) states stands in for the last serial seen.
-/// An older manifest gains nothing by a rotation, also when the same key signs before and after it.
+/// An older manifest gains nothing by a rotation, also when the same key signs before and after it; and
+/// once a manifest of a newer trust was accepted, none of an older one follows it, whatever its serial.
 ///
 /// # Errors
 /// The [`Refusal`].
 pub fn admit(manifest: &Verified<Manifest>, floor: &Floor<'_>) -> Result<(), Refusal> {
     let found = manifest.serial;
+    let in_use = |seen: &Seen| found == seen.serial && manifest.sha256() == seen.sha256;
+    // First of all: a newer trust may reset what follows.
+    if manifest.trust_version > floor.trust_version && !floor.seen.is_some_and(in_use) {
+        return Err(Refusal::TrustMissing { needed: manifest.trust_version, current: floor.trust_version });
+    }
     let below = |floor, why| Err(Refusal::Rollback { found, floor, why });
     if found < floor.trust {
         return below(floor.trust, "the lowest that the trust document allows");
     }
+    if let Some(seen) = floor.seen.filter(|seen| manifest.trust_version < seen.made_under) {
+        return Err(Refusal::OlderTrust { found: manifest.trust_version, seen: seen.made_under });
+    }
     let reset = |seen: &Seen| {
-        floor.trust_version > seen.trust_version
-            && manifest.trust_version > seen.trust_version
-            && (floor.trust > 0 || floor.bootstrap_version > seen.trust_version)
+        manifest.trust_version > seen.made_under
+            && floor.trust_version >= manifest.trust_version
+            && (floor.trust > 0 || floor.bootstrap_version > seen.made_under)
     };
     // A trust newer than the bootstrap, with a word of its own on the environment, replaces its floor.
     let superseded = floor.trust > 0 && floor.trust_version > floor.bootstrap_version;
@@ -79,6 +88,48 @@ pub fn admit(manifest: &Verified<Manifest>, floor: &Floor<'_>) -> Result<(), Ref
     not_expired("manifest", manifest.expires, floor.now)
 }
 
+/// How fresh a manifest is: of several that are admitted, the greatest counts. A newer trust goes before
+/// a higher serial, as a rotation resets a serial that was poisoned.
+#[must_use]
+pub fn freshness(manifest: &Manifest) -> (u64, u64) {
+    (manifest.trust_version, manifest.serial)
+}
+
+/// The time that an accepted manifest vouches for: `now`, but never later than the first expiry of what
+/// was accepted, nor than a month after the manifest's making; and without any expiry never later than its
+/// making.
+///
+/// This becomes the floor of the node's clock. A clock that stood in the future for a while thus leaves no
+/// floor that would make the next release look expired for long; and one that is set back revives nothing
+/// that had expired.
+#[must_use]
+pub fn vouched(manifest: &Manifest, trust_expires: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let end = manifest.expires.into_iter().chain(trust_expires).min();
+    now.min(end.unwrap_or(manifest.created)).min(manifest.created.plus(MONTH))
+}
+
+/// Whether an expiry is so near that it is to be announced: within the last third of a known life, and
+/// within a week for a manifest, a month for trust.
+#[must_use]
+pub fn expires_soon(from: Option<Timestamp>, expires: Timestamp, now: Timestamp) -> bool {
+    let notice = match from {
+        Some(from) => (expires.seconds().saturating_sub(from.seconds()) / 3).min(WEEK),
+        None => MONTH,
+    };
+    now.plus(notice) >= expires
+}
+
+/// What is to be done about the release that the node follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing.
+    Nothing,
+    /// The engine runs.
+    Run(Reason),
+    /// It failed too often and is left alone until then; `None`: until a newer release, or `--force`.
+    Quarantined(Option<Timestamp>),
+}
+
 /// Why an engine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -90,31 +141,75 @@ pub enum Reason {
     Retry,
     /// The time to undo drift has come.
     Reapply,
+    /// A newer release failed, and this is the last good one.
+    FallBack,
 }
 
-/// Whether the engine is due for `release`, and why; `live` is the one that is on disk, whole.
+/// What is due for `release`, applied as `apply` says; `live` is the one that is on disk, whole.
 #[must_use]
 pub fn due(
     state: &State,
     live: Option<&Release>,
     release: &Release,
-    reapply: Option<u64>,
+    apply: &Apply,
     now: Timestamp,
     force: bool,
-) -> Option<Reason> {
+) -> Due {
     if force {
-        return Some(Reason::Forced);
+        return Due::Run(Reason::Forced);
     }
-    let Some(applied) = &state.applied else { return Some(Reason::NewRelease) };
-    if applied.release != *release || live != Some(release) {
-        return Some(Reason::NewRelease);
+    let failed = state.failed.get(&release.environment).filter(|failed| failed.release == *release);
+    if let Some(failed) = failed {
+        return quarantine(failed, &apply.failure, now).unwrap_or(Due::Run(Reason::Retry));
+    }
+    let Some(applied) = state.applied.as_ref().filter(|applied| applied.release == *release) else {
+        return Due::Run(Reason::NewRelease);
+    };
+    if live != Some(release) {
+        return Due::Run(Reason::NewRelease);
     }
     if !applied.ok {
-        return Some(Reason::Retry);
+        return Due::Run(Reason::Retry);
     }
+    match reapply(applied, apply.reapply, now) {
+        true => Due::Run(Reason::Reapply),
+        false => Due::Nothing,
+    }
+}
+
+/// What is due for the last good release while a newer one is in quarantine.
+#[must_use]
+pub fn due_meanwhile(
+    state: &State,
+    live: Option<&Release>,
+    good: &Release,
+    apply: &Apply,
+    now: Timestamp,
+) -> Option<Reason> {
+    match state.applied.as_ref().filter(|applied| applied.release == *good) {
+        Some(applied) if live == Some(good) => {
+            // One failed fall-back is said, and not tried at each check: at the pace of drift, or hourly.
+            let pace = apply.reapply.or((!applied.ok).then_some(HOUR));
+            reapply(applied, pace, now).then_some(Reason::Reapply)
+        }
+        _ => Some(Reason::FallBack),
+    }
+}
+
+/// How the failure of a release stands; `None`: it may be tried again.
+fn quarantine(failed: &Failed, policy: &Failure, now: Timestamp) -> Option<Due> {
+    if failed.times < policy.tries {
+        return None;
+    }
+    let Some(seconds) = policy.quarantine else { return Some(Due::Quarantined(None)) };
+    let until = failed.at.plus(seconds);
+    // A clock that was set back since makes it due at once rather than never.
+    (failed.at <= now && now < until).then_some(Due::Quarantined(Some(until)))
+}
+
+fn reapply(applied: &Applied, every: Option<u64>, now: Timestamp) -> bool {
     // A clock that was set back since makes the run due at once rather than never.
-    let next = applied.at.plus(reapply?);
-    (now >= next || now < applied.at).then_some(Reason::Reapply)
+    every.is_some_and(|every| now >= applied.at.plus(every) || now < applied.at)
 }
 
 impl Reason {
@@ -126,6 +221,11 @@ impl Reason {
             Self::NewRelease => "new release",
             Self::Retry => "last run failed",
             Self::Reapply => "reapply is due",
+            Self::FallBack => "falling back to the last good release",
         }
     }
 }
+
+const HOUR: u64 = 3600;
+const WEEK: u64 = 7 * 86_400;
+const MONTH: u64 = 30 * 86_400;

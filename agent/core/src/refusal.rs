@@ -60,6 +60,14 @@ pub enum Refusal {
         /// Where the floor comes from.
         why: &'static str,
     },
+    /// Made under an older trust than a release that was accepted before.
+    #[error("rollback: made under trust version {found}, after a release of trust version {seen}")]
+    OlderTrust {
+        /// The trust version that the manifest names.
+        found: u64,
+        /// The one that the accepted manifest names.
+        seen: u64,
+    },
     /// Two different manifests under one serial.
     #[error("serial {serial} was seen before with other bytes")]
     SerialReused {
@@ -131,7 +139,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// A word for programs: stable, one per variant.
+    /// A word for programs: stable.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -141,7 +149,7 @@ impl Refusal {
             Self::Signatures { .. } => "signatures",
             Self::Comment { .. } => "comment",
             Self::Foreign { .. } => "foreign",
-            Self::Rollback { .. } => "rollback",
+            Self::Rollback { .. } | Self::OlderTrust { .. } => "rollback",
             Self::SerialReused { .. } => "serial_reused",
             Self::Expired { .. } => "expired",
             Self::TrustOrder { .. } => "trust_order",

@@ -23,6 +23,9 @@ pub struct State {
     pub last_good: BTreeMap<Name, Release>,
     /// The last run of the engine.
     pub applied: Option<Applied>,
+    /// Per environment the release whose engine failed, or was cut off, until it succeeds.
+    #[serde(default)]
+    pub failed: BTreeMap<Name, Failed>,
 }
 
 /// An accepted manifest.
@@ -33,12 +36,26 @@ pub struct Seen {
     pub serial: u64,
     /// The trust version that it was accepted under.
     pub trust_version: u64,
-    /// Of its bytes.
+    /// The trust version that it names itself: what is made under an older one does not follow it.
+    pub made_under: u64,
+    /// Of its signed payload.
     pub sha256: Sha256,
-    /// The store that sent it.
-    pub store: String,
-    /// The store's validator for it, sent back with the next check.
-    pub etag: Option<String>,
+    /// Per store, by its URL, the validator for just these bytes, sent back with the next check.
+    pub etags: BTreeMap<String, String>,
+}
+
+impl Seen {
+    /// A manifest as it was accepted under a trust version, without validators.
+    #[must_use]
+    pub fn of(manifest: &Verified<Manifest>, trust_version: u64) -> Self {
+        Self {
+            serial: manifest.serial,
+            trust_version,
+            made_under: manifest.trust_version,
+            sha256: manifest.sha256(),
+            etags: BTreeMap::new(),
+        }
+    }
 }
 
 /// A release on the node.
@@ -49,8 +66,8 @@ pub struct Release {
     pub environment: Name,
     /// The serial.
     pub serial: u64,
-    /// The first [`Release::ID`] hex digits of the manifest's SHA-256: after a rotation, one serial may
-    /// stand for two releases.
+    /// The first [`Release::ID`] hex digits of the SHA-256 of the manifest's payload: after a rotation,
+    /// one serial may stand for two releases.
     pub id: String,
 }
 
@@ -79,9 +96,27 @@ pub struct Applied {
     pub ok: bool,
 }
 
+/// Runs of a release that did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failed {
+    /// The release.
+    pub release: Release,
+    /// How many runs were begun since it last succeeded; one that is cut off counts, too.
+    pub times: u32,
+    /// When the last of them began.
+    pub at: Timestamp,
+}
+
 impl Default for State {
     fn default() -> Self {
-        Self { format: FORMAT, seen: BTreeMap::new(), last_good: BTreeMap::new(), applied: None }
+        Self {
+            format: FORMAT,
+            seen: BTreeMap::new(),
+            last_good: BTreeMap::new(),
+            applied: None,
+            failed: BTreeMap::new(),
+        }
     }
 }
 

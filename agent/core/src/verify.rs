@@ -21,7 +21,10 @@ pub struct Verified<T> {
 }
 
 impl<T> Verified<T> {
-    /// The SHA-256 of the whole document, signatures included.
+    /// The SHA-256 of the signed payload.
+    ///
+    /// Not of the document: whoever passes it on can add signatures of keys that nobody asked for, or
+    /// write another untrusted comment, and it stays the same.
     #[must_use]
     pub fn sha256(&self) -> Sha256 {
         self.sha256
@@ -54,7 +57,7 @@ pub fn manifest(
     expect("environment", &manifest.environment, environment)?;
     comments(&document, trusted, &manifest.comment())?;
     manifest.check().map_err(Refusal::Invalid)?;
-    Ok(Verified { value: manifest, sha256: Sha256::of(bytes) })
+    Ok(Verified { value: manifest, sha256: Sha256::of(document.payload) })
 }
 
 /// Verifies the trust document that follows `current`: version N+1, signed by the threshold of N's
@@ -71,7 +74,7 @@ pub fn next_trust(bytes: &[u8], current: &TrustedKeys, site: &Name) -> Result<Ve
         return Err(Refusal::TrustOrder { found: trust.version, current: current.version });
     }
     comments(&document, current, &trust.comment())?;
-    Ok(Verified { value: trust, sha256: Sha256::of(bytes) })
+    Ok(Verified { value: trust, sha256: Sha256::of(document.payload) })
 }
 
 /// Verifies a trust document by its own keys alone: how a site begins, and how a node reads back a
@@ -82,7 +85,7 @@ pub fn next_trust(bytes: &[u8], current: &TrustedKeys, site: &Name) -> Result<Ve
 pub fn own_trust_document(bytes: &[u8], site: &Name) -> Result<Verified<Trust>, Refusal> {
     let document = Document::parse(bytes).map_err(Refusal::Form)?;
     let trust = own_trust(&document, site)?;
-    Ok(Verified { value: trust, sha256: Sha256::of(bytes) })
+    Ok(Verified { value: trust, sha256: Sha256::of(document.payload) })
 }
 
 /// Refuses what is past its date.

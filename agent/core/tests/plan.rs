@@ -4,10 +4,10 @@
 
 mod support;
 
-use agent_core::manifest::Manifest;
-use agent_core::plan::{self, Floor, Reason};
+use agent_core::manifest::{Apply, Engine, Failure, Manifest, PuppetEngine};
+use agent_core::plan::{self, Due, Floor, Reason};
 use agent_core::refusal::Refusal;
-use agent_core::state::{Applied, Release, Seen, State};
+use agent_core::state::{Applied, Failed, Release, Seen, State};
 use agent_core::time::Timestamp;
 use agent_core::verify::{self, Verified};
 use agent_core::version::Version;
@@ -29,13 +29,7 @@ fn now() -> Timestamp {
 }
 
 fn seen(manifest: &Verified<Manifest>) -> Seen {
-    Seen {
-        serial: manifest.serial,
-        trust_version: 1,
-        sha256: manifest.sha256(),
-        store: String::new(),
-        etag: None,
-    }
+    Seen::of(manifest, 1)
 }
 
 fn floor(seen: Option<&Seen>) -> Floor<'_> {
@@ -121,6 +115,22 @@ fn refuses_a_release_whose_trust_is_held_back() {
 }
 
 #[test]
+fn a_newer_trust_is_asked_for_before_a_serial_is_called_too_low() {
+    // A second rotation that keeps the key: what it resets is known only once it is here.
+    let pair = key_pair();
+    let poisoned = seen(&made(&pair, u64::MAX, "null"));
+    let next = made_under(&pair, 3, 8, "null");
+    let before = Floor { trust_version: 2, ..floor(Some(&poisoned)) };
+    assert_eq!(plan::admit(&next, &before), Err(Refusal::TrustMissing { needed: 3, current: 2 }));
+    let after = Floor { trust: 8, trust_version: 3, ..floor(Some(&poisoned)) };
+    assert_eq!(plan::admit(&next, &after), Ok(()));
+    // What runs already needs no trust that was lost since.
+    let running = made_under(&pair, 2, 7, "null");
+    let lost = seen(&running);
+    assert_eq!(plan::admit(&running, &Floor { trust_version: 1, ..floor(Some(&lost)) }), Ok(()));
+}
+
+#[test]
 fn refuses_other_bytes_under_a_known_serial() {
     let pair = key_pair();
     let known = seen(&made(&pair, 7, "null"));
@@ -152,35 +162,125 @@ fn refuses_a_release_for_a_newer_agent() {
 }
 
 #[test]
+fn what_an_older_trust_made_does_not_follow_what_a_newer_one_made() {
+    // Poisoned by a key that the rotation kept, and replayed by a mirror afterwards.
+    let pair = key_pair();
+    let known = Seen::of(&made_under(&pair, 2, 8, "null"), 2);
+    let after = Floor { trust: 8, trust_version: 2, ..floor(Some(&known)) };
+    let poisoned = made(&pair, u64::MAX, "null");
+    assert_eq!(plan::admit(&poisoned, &after), Err(Refusal::OlderTrust { found: 1, seen: 2 }));
+    assert!(plan::freshness(&poisoned) < plan::freshness(&made_under(&pair, 2, 8, "null")));
+    // The new trust was walked to while the poisoned manifest was still the one in use.
+    let walked = Seen::of(&poisoned, 2);
+    let after = Floor { trust: 8, trust_version: 2, ..floor(Some(&walked)) };
+    assert_eq!(plan::admit(&made_under(&pair, 2, 8, "null"), &after), Ok(()));
+}
+
+#[test]
+fn a_check_vouches_for_no_time_after_an_expiry() {
+    let pair = key_pair();
+    let open = made(&pair, 7, "null");
+    let closed = made(&pair, 7, "\"2027-01-01T00:00:00Z\"");
+    let ahead = now().plus(10 * 365 * 86_400);
+    assert_eq!(plan::vouched(&open, None, ahead), open.created);
+    assert_eq!(plan::vouched(&closed, None, now()), now());
+    assert_eq!(plan::vouched(&closed, None, ahead), closed.created.plus(30 * 86_400));
+    let short = made(&pair, 7, "\"2026-11-30T00:00:00Z\"");
+    assert_eq!(Some(plan::vouched(&short, None, ahead)), short.expires);
+    let trust = now().plus(100);
+    assert_eq!(plan::vouched(&closed, Some(trust), ahead), trust);
+}
+
+#[test]
+fn an_expiry_is_announced_before_it_comes() {
+    let month = now().plus(30 * 86_400);
+    assert!(!plan::expires_soon(Some(now()), month, now().plus(22 * 86_400)));
+    assert!(plan::expires_soon(Some(now()), month, now().plus(23 * 86_400)));
+    let day = now().plus(86_400);
+    assert!(!plan::expires_soon(Some(now()), day, now()));
+    assert!(plan::expires_soon(Some(now()), day, now().plus(60_000)));
+    assert!(plan::expires_soon(None, month, now()));
+    assert!(!plan::expires_soon(None, month.plus(1), now()));
+}
+
+fn release(serial: u64) -> Release {
+    Release { environment: name("production"), serial, id: format!("{serial:016x}") }
+}
+
+fn applied(serial: u64, ok: bool) -> State {
+    State { applied: Some(Applied { release: release(serial), at: now(), ok }), ..State::default() }
+}
+
+fn apply(reapply: Option<u64>, failure: Failure) -> Apply {
+    Apply { engine: Engine::Puppet(PuppetEngine {}), timeout: 60, reapply, failure }
+}
+
+#[test]
 fn an_engine_is_due_for_a_reason() {
-    let release = |serial| Release { environment: name("production"), serial, id: format!("{serial:016x}") };
-    let applied = |serial, ok| State {
-        applied: Some(Applied { release: release(serial), at: now(), ok }),
-        ..State::default()
-    };
     let due = |state: &State, serial, reapply, later, force| {
-        plan::due(state, Some(&release(7)), &release(serial), reapply, now().plus(later), force)
+        let apply = apply(reapply, Failure::default());
+        plan::due(state, Some(&release(7)), &release(serial), &apply, now().plus(later), force)
     };
-    assert_eq!(due(&State::default(), 7, None, 0, false), Some(Reason::NewRelease));
-    assert_eq!(due(&applied(6, true), 7, None, 0, false), Some(Reason::NewRelease));
-    assert_eq!(due(&applied(7, false), 7, None, 0, false), Some(Reason::Retry));
-    assert_eq!(due(&applied(7, true), 7, None, 1 << 40, false), None);
-    assert_eq!(due(&applied(7, true), 7, Some(100), 99, false), None);
-    assert_eq!(due(&applied(7, true), 7, Some(100), 100, false), Some(Reason::Reapply));
-    assert_eq!(due(&applied(7, true), 7, None, 0, true), Some(Reason::Forced));
+    assert_eq!(due(&State::default(), 7, None, 0, false), Due::Run(Reason::NewRelease));
+    assert_eq!(due(&applied(6, true), 7, None, 0, false), Due::Run(Reason::NewRelease));
+    assert_eq!(due(&applied(7, false), 7, None, 0, false), Due::Run(Reason::Retry));
+    assert_eq!(due(&applied(7, true), 7, None, 1 << 40, false), Due::Nothing);
+    assert_eq!(due(&applied(7, true), 7, Some(100), 99, false), Due::Nothing);
+    assert_eq!(due(&applied(7, true), 7, Some(100), 100, false), Due::Run(Reason::Reapply));
+    assert_eq!(due(&applied(7, true), 7, None, 0, true), Due::Run(Reason::Forced));
     let earlier = Timestamp::from_seconds(now().seconds() - 1);
-    let state = applied(7, true);
+    let (state, often) = (applied(7, true), apply(Some(100), Failure::default()));
     let live = Some(release(7));
     assert_eq!(
-        plan::due(&state, live.as_ref(), &release(7), Some(100), earlier, false),
-        Some(Reason::Reapply)
+        plan::due(&state, live.as_ref(), &release(7), &often, earlier, false),
+        Due::Run(Reason::Reapply)
     );
     // Another release is live, or none is whole: the one that was applied is switched to again.
+    let once = apply(None, Failure::default());
     for live in [None, Some(release(6))] {
-        let due = plan::due(&state, live.as_ref(), &release(7), None, now(), false);
-        assert_eq!(due, Some(Reason::NewRelease));
+        let due = plan::due(&state, live.as_ref(), &release(7), &once, now(), false);
+        assert_eq!(due, Due::Run(Reason::NewRelease));
     }
     // The same serial with other bytes, after a rotation.
     let other = Release { id: "f".repeat(16), ..release(7) };
-    assert_eq!(plan::due(&state, Some(&release(7)), &other, None, now(), false), Some(Reason::NewRelease));
+    let due = plan::due(&state, Some(&release(7)), &other, &once, now(), false);
+    assert_eq!(due, Due::Run(Reason::NewRelease));
+}
+
+#[test]
+fn a_release_that_fails_is_left_alone_after_some_tries() {
+    let failing = |times| {
+        let failed = Failed { release: release(8), times, at: now() };
+        State { failed: [(name("production"), failed)].into(), ..applied(8, false) }
+    };
+    let policy = |quarantine| apply(None, Failure { tries: 2, quarantine, fall_back: false });
+    let due = |times, quarantine, serial, later, force| {
+        let live = release(8);
+        let at = now().plus(later);
+        plan::due(&failing(times), Some(&live), &release(serial), &policy(quarantine), at, force)
+    };
+    assert_eq!(due(1, Some(100), 8, 0, false), Due::Run(Reason::Retry));
+    assert_eq!(due(2, Some(100), 8, 99, false), Due::Quarantined(Some(now().plus(100))));
+    assert_eq!(due(2, Some(100), 8, 100, false), Due::Run(Reason::Retry));
+    assert_eq!(due(2, None, 8, 1 << 40, false), Due::Quarantined(None));
+    // What ends it: a newer release, the command line, and a clock that proves to have been ahead.
+    assert_eq!(due(2, None, 9, 0, false), Due::Run(Reason::NewRelease));
+    assert_eq!(due(2, None, 8, 0, true), Due::Run(Reason::Forced));
+    let earlier = Timestamp::from_seconds(now().seconds() - 1);
+    let again = plan::due(&failing(2), None, &release(8), &policy(Some(100)), earlier, false);
+    assert_eq!(again, Due::Run(Reason::Retry));
+}
+
+#[test]
+fn meanwhile_the_last_good_release_is_kept_up() {
+    let meanwhile = |state: &State, live: &Release, reapply, later| {
+        let apply = apply(reapply, Failure::default());
+        plan::due_meanwhile(state, Some(live), &release(7), &apply, now().plus(later))
+    };
+    assert_eq!(meanwhile(&applied(8, false), &release(8), None, 0), Some(Reason::FallBack));
+    assert_eq!(meanwhile(&applied(7, true), &release(8), None, 0), Some(Reason::FallBack));
+    assert_eq!(meanwhile(&applied(7, true), &release(7), None, 1 << 40), None);
+    assert_eq!(meanwhile(&applied(7, true), &release(7), Some(100), 100), Some(Reason::Reapply));
+    assert_eq!(meanwhile(&applied(7, false), &release(7), None, 0), None);
+    assert_eq!(meanwhile(&applied(7, false), &release(7), None, 3600), Some(Reason::Reapply));
 }
