@@ -1,17 +1,30 @@
-//! Named points at which a test may kill the agent.
+//! Points at which a test may cut a run: kill it, or hold it while the disk is changed.
 //!
-//! Each step that changes what the next run finds passes one. Without the feature `checkpoints` this is nothing at all.
+//! Each change of the disk passes one (`disk/change.rs`), and so does each step that the next run must
+//! understand. Without the feature `checkpoints` this is nothing at all.
 
-/// The points, in the order of a run.
+/// The points: first the kinds of change, then the steps of a run in their order.
 #[derive(Clone, Copy, Debug)]
 pub enum Checkpoint {
+    /// A folder was made.
+    FolderMade,
+    /// An empty file was made.
+    FileMade,
+    /// A file, or a part of it, was written.
+    FileWritten,
+    /// A name was changed; the folder is not synced yet.
+    Renamed,
+    /// A link was made.
+    Linked,
+    /// A file or a folder was removed.
+    Removed,
     /// A newer trust document is on disk.
     TrustKept,
     /// The manifest is on disk, the state does not name it yet.
     ManifestKept,
     /// The state names the manifest; nothing of it was fetched.
     Admitted,
-    /// Some packs are fetched.
+    /// A pack is fetched and verified, and not unpacked.
     Fetched,
     /// A pack is unpacked, and not yet under its name.
     Unpacked,
@@ -31,13 +44,39 @@ pub enum Checkpoint {
     Recorded,
     /// A release that is no longer needed has lost its name, and is still on disk.
     Gone,
+    /// The engine failed, and the last good release is not live again.
+    FallingBack,
 }
 
-/// Ends the process as `kill -9` would, when `STRINGLESS_KILL_AT` names this point.
+/// Tells `STRINGLESS_PASSED` of the point; ends the process as `kill -9` would when
+/// `STRINGLESS_KILL_AT` names it, and holds it once when `STRINGLESS_STOP_AT` does: by its name, or by
+/// its number among all that were passed.
 #[cfg(feature = "checkpoints")]
+#[expect(clippy::disallowed_methods, reason = "the list of points is no part of the state")]
 pub fn reach(point: Checkpoint) {
-    if std::env::var("STRINGLESS_KILL_AT").is_ok_and(|name| name == format!("{point:?}")) {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    use std::io::Write;
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    static HELD: AtomicBool = AtomicBool::new(false);
+    let (number, name) = (PASSED.fetch_add(1, Ordering::SeqCst) + 1, format!("{point:?}"));
+    if let Some(path) = std::env::var_os("STRINGLESS_PASSED") {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let _ = file.and_then(|mut file| file.write_all(format!("{name}\n").as_bytes()));
+    }
+    let named = |variable| std::env::var(variable).is_ok_and(|at| at == name || at == number.to_string());
+    // Another thread may be the one that takes the signal: this one must not run on meanwhile.
+    let send = |signal| {
+        let _ = kill_process(getpid(), signal);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    if named("STRINGLESS_KILL_AT") {
+        send(Signal::KILL);
+    }
+    if named("STRINGLESS_STOP_AT") && !HELD.swap(true, Ordering::SeqCst) {
+        send(Signal::STOP);
     }
 }
 

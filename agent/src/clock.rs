@@ -1,9 +1,8 @@
-//! The time used: never earlier than the bootstrap's rendering or the last time seen.
+//! The time used: never earlier than the bootstrap's rendering or the last time that a check vouched for.
 //!
-//! Nodes boot with wrong clocks. The system clock is never set; what a server says of the time
-//! counts for the next signature only.
+//! Nodes boot with wrong clocks. The system clock is never set.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agent_core::time::Timestamp;
@@ -12,44 +11,35 @@ use agent_core::time::Timestamp;
 #[derive(Debug)]
 pub struct Clock {
     floor: AtomicU64,
-    skew: AtomicI64,
 }
 
 impl Clock {
     /// A clock that never shows less than `floor`.
     pub fn new(floor: Timestamp) -> Self {
-        Self { floor: AtomicU64::new(floor.seconds()), skew: AtomicI64::new(0) }
+        Self { floor: AtomicU64::new(floor.seconds()) }
     }
 
     /// The time for expiry and certificates.
     pub fn now(&self) -> Timestamp {
         let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let floor = self.floor.fetch_max(system, Ordering::Relaxed);
-        Timestamp::from_seconds(system.max(floor))
+        Timestamp::from_seconds(system.max(self.floor.load(Ordering::Relaxed)))
     }
 
-    /// The time for signatures: [`Clock::now`], corrected by what a server said.
-    pub fn signing(&self) -> Timestamp {
-        let skew = self.skew.load(Ordering::Relaxed);
-        Timestamp::from_seconds(self.now().seconds().saturating_add_signed(skew))
+    /// What the system's clock shows, when that is well behind the time used.
+    pub fn behind(&self) -> Option<Timestamp> {
+        let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        (system + BEHIND < self.now().seconds()).then(|| Timestamp::from_seconds(system))
     }
 
-    /// Takes a server's time for the signatures to come. True when it differs by more than
-    /// `TOLERANCE`, so that signing again makes sense.
-    pub fn correct(&self, server: Timestamp) -> bool {
-        let differs = server.seconds().abs_diff(self.signing().seconds()) > TOLERANCE;
-        if differs {
-            let skew = i64::try_from(server.seconds()).unwrap_or(i64::MAX)
-                - i64::try_from(self.now().seconds()).unwrap_or(i64::MAX);
-            self.skew.store(skew, Ordering::Relaxed);
-        }
-        differs
+    /// Raises the floor to a time that a check has vouched for. What the system's clock showed for a
+    /// while raises nothing: it may be years ahead, and be set right again.
+    pub fn vouch(&self, time: Timestamp) {
+        self.floor.fetch_max(time.seconds(), Ordering::Relaxed);
     }
 }
 
-/// Seconds; services refuse more than 900.
-const TOLERANCE: u64 = 300;
-
+/// Seconds by which a clock may be behind without a word.
+const BEHIND: u64 = 3600;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,16 +49,5 @@ mod tests {
         let floor = Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
         let clock = Clock::new(floor);
         assert_eq!(clock.now(), floor);
-    }
-
-    #[test]
-    fn takes_a_servers_time_for_signatures_only() {
-        let clock = Clock::new(Timestamp::default());
-        let before = clock.now();
-        let server = before.plus(100_000);
-        assert!(clock.correct(server));
-        assert!(clock.signing() >= server);
-        assert!(clock.now().seconds() - before.seconds() < 1000);
-        assert!(!clock.correct(server.plus(10)));
     }
 }

@@ -4,21 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use agent_core::config::{Config, Layer};
+use agent_core::config::{CONFIG, Config, Layer};
 use agent_core::json;
+use agent_core::name::Name;
 use agent_core::outcome::{Ending, LayerReport, Report};
 
 use crate::args::{Action, Args};
 use crate::clock::Clock;
 use crate::daemon;
-use crate::disk::{Disk, read_capped, replace};
+use crate::disk::{Disk, change, read_capped};
 use crate::engine::survivor;
 use crate::error::{Error, Result};
 use crate::flow::{self, Run};
 use crate::http::Http;
 use crate::io::Io;
 use crate::log;
-use crate::node;
+use crate::node::{self, Node};
 use crate::status;
 use crate::stop::Signals;
 
@@ -46,10 +47,11 @@ pub struct Session<'a> {
     pub args: &'a Args,
     /// The node's configuration.
     pub config: Config,
-    /// This node.
-    pub node: String,
+    /// The folder that stands for `/`.
+    pub root: PathBuf,
     /// Network, clock and disk.
-    pub io: Io,
+    pub io: Arc<Io>,
+    secrets: Vec<String>,
 }
 
 impl<'a> Session<'a> {
@@ -58,17 +60,19 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Configuration errors.
     pub fn open(args: &'a Args) -> Result<Self> {
-        let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
-        let path = args.config.clone().unwrap_or_else(|| root.join(CONFIG));
+        // Engines run in their release's folder: what leads there must not depend on ours.
+        let root = std::path::absolute(args.root.as_deref().unwrap_or(Path::new("/")))
+            .map_err(|error| Error::usage(format!("--root: {error}")))?;
+        let path = args.config.clone().unwrap_or_else(|| root.join(CONFIG.trim_start_matches('/')));
         let config = read(&path)?;
         let disk = Disk::new(root.join(config.state_dir.trim_start_matches('/')));
-        let checked = config.layers.iter().filter_map(|layer| disk.layer(&layer.site).checked()).max();
-        let floor = checked.unwrap_or_default().max(config.rendered);
+        let checked = config.layers.iter().filter_map(|layer| disk.layer(&layer.site).checked());
+        let floor = checked.map(|checked| checked.floor).max().unwrap_or_default().max(config.rendered);
         let clock = Arc::new(Clock::new(floor));
         let http = Http::new(&config, &root, &clock)?;
-        let node = node::id(&config, &root, &disk);
-        let io = Io { http, clock, disk, traffic: Default::default() };
-        Ok(Self { args, config, node, io })
+        let io = Arc::new(Io { http, clock, disk, traffic: Default::default() });
+        let secrets = config.secrets().map(str::to_owned).collect();
+        Ok(Self { args, config, root, io, secrets })
     }
 
     /// One run of every layer, under the lock.
@@ -88,12 +92,15 @@ impl<'a> Session<'a> {
         let _lock = self.io.disk.lock()?;
         survivor::none_left(&self.io.disk.file(survivor::FILE))?;
         let (started, clock) = (self.io.clock.now(), Instant::now());
-        let reports: Vec<LayerReport> = layers.iter().map(|layer| flow::run(&self.layer(layer))).collect();
+        let node = node::find(&self.config, &self.root, &self.io);
+        let reports: Vec<LayerReport> =
+            layers.iter().map(|layer| flow::run(&self.layer(layer, &node))).collect();
         let ending = reports.iter().map(|report| report.ending).max().unwrap_or(Ending::Converged);
         let report = Report {
             format: 1,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
-            node: self.node.clone(),
+            node: node.id,
+            region: node.region,
             started,
             milliseconds: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
             ending,
@@ -104,15 +111,17 @@ impl<'a> Session<'a> {
         Ok(ending)
     }
 
-    fn layer<'s>(&'s self, layer: &'s Layer) -> Run<'s> {
+    fn layer<'s>(&'s self, layer: &'s Layer, node: &'s Node) -> Run<'s> {
         let proxy = self.config.proxy.as_deref();
         Run {
             layer,
             environment: self.args.environment.as_ref().unwrap_or(&layer.environment),
             disk: self.io.disk.layer(&layer.site),
-            node: &self.node,
+            node,
             args: self.args,
             proxy: proxy.map(|proxy| (proxy, self.config.no_proxy.as_deref().unwrap_or_default())),
+            secrets: &self.secrets,
+            budget: self.config.disk_budget,
             io: &self.io,
         }
     }
@@ -128,17 +137,21 @@ impl<'a> Session<'a> {
         let idle = |layer: &LayerReport| {
             layer.ending == Ending::Converged && layer.reason.is_none() && layer.warnings.is_empty()
         };
-        let failed = |report: &Report| report.ending > Ending::Changed;
-        if report.layers.iter().all(idle) && !last.as_ref().is_some_and(failed) {
+        let well = |report: &Report| {
+            let quiet = report.layers.iter().all(|layer| layer.warnings.is_empty());
+            report.ending <= Ending::Changed && quiet
+        };
+        if report.layers.iter().all(idle) && last.as_ref().is_some_and(well) {
             return;
         }
-        // What a layer said that was not due in this run is still its last word.
+        // What a layer said that was not due in this run is still its last word, while it is followed.
         let ran: Vec<_> = report.layers.iter().map(|layer| layer.site.clone()).collect();
+        let followed = |site: &Name| self.config.layers.iter().any(|layer| layer.site == *site);
         let others = last.into_iter().flat_map(|last| last.layers);
-        report.layers.extend(others.filter(|layer| !ran.contains(&layer.site)));
+        report.layers.extend(others.filter(|layer| !ran.contains(&layer.site) && followed(&layer.site)));
         report.ending = report.layers.iter().map(|layer| layer.ending).max().unwrap_or(report.ending);
         report.exit_code = report.ending.exit_code(self.args.detailed);
-        if let Err(error) = replace(&path, &json::write(&report)) {
+        if let Err(error) = change::replace(&path, &json::write(&report)) {
             log::warn(format_args!("keeping the report: {error}"));
         }
     }
@@ -179,5 +192,3 @@ pub fn print(text: &str) -> Result<Ending> {
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(Ending::Converged)
 }
-
-const CONFIG: &str = "etc/stringless/agent.json";

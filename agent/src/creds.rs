@@ -15,8 +15,8 @@ use crate::imds;
 use crate::io::Io;
 
 /// The ways to credentials, and those in use.
-pub struct Keyring<'a> {
-    sources: &'a [CredentialSource],
+pub struct Keyring {
+    sources: Vec<CredentialSource>,
     held: Mutex<Option<Held>>,
 }
 
@@ -27,9 +27,9 @@ struct Held {
     expires: Option<Timestamp>,
 }
 
-impl<'a> Keyring<'a> {
+impl Keyring {
     /// A keyring that tries `sources` in their order.
-    pub fn new(sources: &'a [CredentialSource]) -> Self {
+    pub fn new(sources: Vec<CredentialSource>) -> Self {
         Self { sources, held: Mutex::new(None) }
     }
 
@@ -39,13 +39,13 @@ impl<'a> Keyring<'a> {
     /// Each way that was tried, and why it led nowhere.
     pub fn get(&self, io: &Io) -> Result<Option<Credentials>, String> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = io.clock.signing();
+        let now = io.clock.now();
         let fresh = |held: &Held| held.expires.is_none_or(|expires| now.plus(EARLY) < expires);
         if let Some(held) = held.as_ref().filter(|held| fresh(held)) {
             return Ok(held.credentials.clone());
         }
         let mut reasons = Vec::new();
-        for source in self.sources {
+        for source in &self.sources {
             match obtain(source, &io.http) {
                 Ok(found) => {
                     let credentials = found.credentials.clone();

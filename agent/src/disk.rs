@@ -6,18 +6,21 @@
 //! <state_dir>/incoming/<sha256>                 packs on their way
 //! <state_dir>/packs/<sha256>/                   packs, verified and unpacked
 //! <state_dir>/engine                            the engine that runs, while it does
+//! <state_dir>/identity                          what the metadata service told of the instance
 //! <state_dir>/node                              a made-up node id, where nothing else gives one
 //! <state_dir>/layers/<site>/state.json
-//! <state_dir>/layers/<site>/checked             when a check last got through to its end
+//! <state_dir>/layers/<site>/checked             when a check last got through, and the time it vouched for
 //! <state_dir>/layers/<site>/trust               the signed trust document in use
 //! <state_dir>/layers/<site>/manifests/<environment>
 //! <state_dir>/layers/<site>/releases/<serial>-<id>/<environment>/
 //! <state_dir>/layers/<site>/current             -> releases/<serial>-<id>/<environment>
 //! ```
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+pub mod change;
+pub mod content;
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use agent_core::hash::Sha256;
@@ -26,6 +29,7 @@ use agent_core::name::Name;
 use agent_core::state::{self, Release, State};
 use agent_core::time::Timestamp;
 use rustix::fs::FlockOperation;
+use serde::Deserialize;
 
 use crate::error::{At, Error, Result};
 
@@ -50,10 +54,9 @@ impl Disk {
     /// # Errors
     /// Temporary: another run holds it, or the folder cannot be written.
     pub fn lock(&self) -> Result<Lock> {
-        make_folder(&self.root)?;
+        change::make_root(&self.root)?;
         let path = self.root.join("lock");
-        let file =
-            OpenOptions::new().create(true).append(true).mode(0o600).open(&path).at("opening", &path)?;
+        let file = change::append(&path)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Lock(file)),
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -79,6 +82,15 @@ impl Disk {
         self.root.join("incoming").join(sha256.to_string())
     }
 
+    /// Makes the folders that all layers share.
+    ///
+    /// # Errors
+    /// As [`change::make_folder`].
+    pub fn make(&self) -> Result<()> {
+        change::clear(&self.root)?;
+        ["packs", "incoming", "layers"].iter().try_for_each(|name| change::make_folder(&self.root.join(name)))
+    }
+
     /// A layer's folder.
     pub fn layer(&self, site: &Name) -> LayerDisk {
         LayerDisk { root: self.root.join("layers").join(site.as_str()) }
@@ -92,10 +104,11 @@ pub struct LayerDisk {
 }
 
 impl LayerDisk {
-    /// When a check last got through to its end, if that can be read.
-    pub fn checked(&self) -> Option<Timestamp> {
+    /// When a check last got through to its end, and the time that it vouched for, if that can be read.
+    pub fn checked(&self) -> Option<Checked> {
         let text = read_capped(&self.root.join("checked")).ok().flatten()?;
-        Timestamp::parse(str::from_utf8(&text).ok()?.trim_end()).ok()
+        let (at, floor) = str::from_utf8(&text).ok()?.trim_end().split_once(' ')?;
+        Some(Checked { at: Timestamp::parse(at).ok()?, floor: Timestamp::parse(floor).ok()? })
     }
 
     /// Keeps the time of a check that got through. In place: a torn write is an unreadable time, and
@@ -103,28 +116,32 @@ impl LayerDisk {
     ///
     /// # Errors
     /// Temporary.
-    pub fn keep_checked(&self, now: Timestamp) -> Result<()> {
-        let path = self.root.join("checked");
-        fs::write(&path, format!("{now}\n")).at("writing", &path)
+    pub fn keep_checked(&self, checked: &Checked) -> Result<()> {
+        let text = format!("{} {}\n", checked.at, checked.floor);
+        change::overwrite(&self.root.join("checked"), text.as_bytes())
     }
 
-    /// The state; the empty one when there is none yet.
+    /// The state, and where a damaged one was put aside: then, as when there is none yet, it is the empty
+    /// one. What guards against rollback is on disk in signed form as well ([`LayerDisk::manifest`]).
     ///
     /// # Errors
-    /// Configuration errors for a state that is not understood: it is never guessed at, as it guards
-    /// against rollback.
-    pub fn state(&self) -> Result<State> {
+    /// Configuration errors for a state that is whole and not understood: a newer agent wrote it.
+    pub fn state(&self) -> Result<(State, Option<PathBuf>)> {
         let path = self.root.join("state.json");
-        let Some(bytes) = read_capped(&path)? else { return Ok(State::default()) };
+        let Some(bytes) = read_capped(&path)? else { return Ok((State::default(), None)) };
         let unreadable = |why: String| {
             let hint = "a newer agent may have written it; if not, move it away: the next run fetches anew";
             Error::configuration(format!("reading `{}`: {why}", path.display())).hint(hint)
         };
+        // It is replaced in one step: what is no JSON of any format was harmed on the disk.
+        if serde_json::from_slice::<Format>(&bytes).is_err() {
+            return Ok((State::default(), Some(path)));
+        }
         let state: State = json::parse(&bytes).map_err(|error| unreadable(error.to_string()))?;
         if state.format != state::FORMAT {
             return Err(unreadable(format!("format {} is not known here", state.format)));
         }
-        Ok(state)
+        Ok((state, None))
     }
 
     /// Replaces the state.
@@ -132,7 +149,7 @@ impl LayerDisk {
     /// # Errors
     /// Temporary.
     pub fn keep_state(&self, state: &State) -> Result<()> {
-        replace(&self.root.join("state.json"), &json::write(state))
+        change::replace(&self.root.join("state.json"), &json::write(state))
     }
 
     /// The signed trust document in use, if a rotation was ever seen.
@@ -148,7 +165,17 @@ impl LayerDisk {
     /// # Errors
     /// Temporary.
     pub fn keep_trust(&self, document: &[u8]) -> Result<()> {
-        replace(&self.root.join("trust"), document)
+        change::replace(&self.root.join("trust"), document)
+    }
+
+    /// Puts a damaged trust document aside, and tells where it is.
+    ///
+    /// # Errors
+    /// Temporary.
+    pub fn put_trust_aside(&self) -> Result<PathBuf> {
+        let aside = self.root.join("trust.damaged");
+        change::rename(&self.root.join("trust"), &aside)?;
+        Ok(aside)
     }
 
     /// The signed manifest that was accepted last for an environment.
@@ -164,8 +191,12 @@ impl LayerDisk {
     /// # Errors
     /// Temporary.
     pub fn keep_manifest(&self, environment: &Name, document: &[u8]) -> Result<()> {
-        make_folder(&self.root.join("manifests"))?;
-        replace(&self.root.join("manifests").join(environment.as_str()), document)
+        change::replace(&self.root.join("manifests").join(environment.as_str()), document)
+    }
+
+    /// The layer's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The folder of all releases.
@@ -196,16 +227,36 @@ impl LayerDisk {
         let (serial, id) = folder.split_once('-')?;
         let environment = Name::new(environment).ok()?;
         let release = Release { environment, serial: serial.parse().ok()?, id: id.to_owned() };
-        self.release(&release).is_dir().then_some(release)
+        is_folder(&self.release(&release)).then_some(release)
     }
 
-    /// Makes the layer's folder.
+    /// Makes the layer's folders.
     ///
     /// # Errors
-    /// Temporary.
+    /// As [`change::make_folder`].
     pub fn make(&self) -> Result<()> {
-        make_folder(&self.root)
+        change::make_folder(&self.root)?;
+        change::clear(&self.root)?;
+        change::make_folder(&self.root.join("releases"))?;
+        change::make_folder(&self.root.join("manifests"))?;
+        change::clear(&self.root.join("manifests"))
     }
+}
+
+/// A check that got through.
+#[derive(Clone, Copy, Debug)]
+pub struct Checked {
+    /// When.
+    pub at: Timestamp,
+    /// The floor of the clock that it leaves: see `agent_core::plan::vouched`.
+    pub floor: Timestamp,
+}
+
+/// What every state has, whichever agent wrote it.
+#[derive(Deserialize)]
+struct Format {
+    #[expect(dead_code, reason = "that it is there tells a state from damage")]
+    format: u32,
 }
 
 /// The name of a release's folder.
@@ -213,12 +264,21 @@ pub fn folder_of(release: &Release) -> String {
     format!("{}-{}", release.serial, release.id)
 }
 
-/// Makes a folder and its parents, for the owner alone.
+/// What stands under a path itself, if anything does; a link is not followed.
 ///
 /// # Errors
-/// Temporary.
-pub fn make_folder(path: &Path) -> Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).at("making the folder", path)
+/// Temporary: what cannot be looked at may well be there.
+pub fn standing_at(path: &Path) -> Result<Option<fs::Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).at("looking at", path),
+    }
+}
+
+/// Whether a folder stands there, and no link to one.
+pub fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 /// A file's bytes, at most [`MAX_BYTES`]; `None` when there is no such file.
@@ -234,37 +294,4 @@ pub fn read_capped(path: &Path) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).at("reading", path)?;
     Ok(Some(bytes))
-}
-
-/// Replaces a small file: a reader finds the old bytes or the new ones, also after a power cut.
-///
-/// # Errors
-/// Temporary; the old file is then still there.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    // No name that may stand beside it starts with a dot.
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let next = path.with_file_name(format!(".{name}.new"));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&next)
-        .at("making", &next)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).at("writing", &next);
-    if written.is_err() {
-        let _ = fs::remove_file(&next);
-        return written;
-    }
-    fs::rename(&next, path).at("replacing", path)?;
-    sync_folder_of(path)
-}
-
-/// Makes a rename in the folder of `path` last.
-///
-/// # Errors
-/// Temporary.
-pub fn sync_folder_of(path: &Path) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    File::open(folder).and_then(|folder| folder.sync_all()).at("syncing", folder)
 }

@@ -1,5 +1,6 @@
 //! Engines: what applies a release. The node's side of `agent_core::manifest::Engine`.
 
+mod mask;
 mod puppet;
 mod run;
 mod script;
@@ -16,6 +17,8 @@ use agent_core::state::Release;
 
 use crate::error::{Error, Result};
 use crate::log;
+use crate::node::Node;
+use mask::Mask;
 use run::{End, Finished};
 
 /// What an engine is given.
@@ -28,7 +31,7 @@ pub struct Job<'a> {
     /// Its folder.
     pub path: &'a Path,
     /// This node.
-    pub node: &'a str,
+    pub node: &'a Node,
     /// Say what would be done, and do nothing.
     pub noop: bool,
     /// Output goes to standard error, as standard output carries JSON.
@@ -37,6 +40,8 @@ pub struct Job<'a> {
     pub record: PathBuf,
     /// For the engine's downloads.
     pub proxy: Option<(&'a str, &'a str)>,
+    /// What its output may not show.
+    pub secrets: &'a [String],
 }
 
 /// How an engine's run ended.
@@ -80,14 +85,15 @@ pub fn apply(apply: &Apply, job: &Job<'_>) -> std::result::Result<Applied, Faile
     let output: Box<dyn Write + Send> =
         if job.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
     let limit = Duration::from_secs(apply.timeout);
-    let finished = run::run(&mut command, limit, output, &job.record).map_err(|error| {
-        let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
-        let failed = Error::engine(format!("starting the {name} engine: {error}"));
-        unable(match denied {
-            true => failed.hint("is the file system of `state_dir` mounted noexec?"),
-            false => failed.hint("does its first line, `#!…`, name an interpreter that is here?"),
-        })
-    })?;
+    let finished =
+        run::run(&mut command, limit, output, Mask::new(job.secrets), &job.record).map_err(|error| {
+            let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+            let failed = Error::engine(format!("starting the {name} engine: {error}"));
+            unable(match denied {
+                true => failed.hint("is the file system of `state_dir` mounted noexec?"),
+                false => failed.hint("does its first line, `#!…`, name an interpreter that is here?"),
+            })
+        })?;
     let changed = match (&apply.engine, &finished.end) {
         (Engine::Script(_), End::Exit(0)) => Some(true),
         (Engine::Puppet(_), End::Exit(status)) => puppet::changed(*status),
@@ -132,7 +138,8 @@ fn surroundings(command: &mut Command, job: &Job<'_>) {
         .env("STRINGLESS_ENVIRONMENT", job.release.environment.as_str())
         .env("STRINGLESS_SERIAL", job.release.serial.to_string())
         .env("STRINGLESS_RELEASE", job.path)
-        .env("STRINGLESS_NODE", job.node)
+        .env("STRINGLESS_NODE", &job.node.id)
+        .env("STRINGLESS_REGION", job.node.region.as_ref().map_or("", Name::as_str))
         .current_dir(job.path);
 }
 

@@ -1,13 +1,13 @@
 //! What went wrong: doing what, to what, why, and how to mend it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::path::Path;
 
 use agent_core::outcome::Ending;
 use agent_core::refusal::Refusal;
 
 /// An error that ends a layer's run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     /// What kind it is: the exit code follows from it.
     pub ending: Ending,
@@ -30,6 +30,11 @@ impl Error {
         Self { ending: Ending::Refused, message, hint: None }
     }
 
+    /// Something stands in the agent's own folders that it did not put there.
+    pub fn planted(message: impl Into<String>) -> Self {
+        Self { ending: Ending::Refused, message: message.into(), hint: None }
+    }
+
     /// The configuration is at fault.
     pub fn configuration(message: impl Into<String>) -> Self {
         Self { ending: Ending::Configuration, message: message.into(), hint: None }
@@ -43,6 +48,12 @@ impl Error {
     /// The engine failed.
     pub fn engine(message: impl Into<String>) -> Self {
         Self { ending: Ending::EngineFailed, message: message.into(), hint: None }
+    }
+
+    /// Puts something before the message.
+    pub fn before(mut self, start: &str) -> Self {
+        self.message.insert_str(0, start);
+        self
     }
 
     /// Adds to the message.
@@ -64,8 +75,12 @@ impl Error {
 }
 
 impl fmt::Display for Error {
+    /// On one line, whatever a store or an archive put into the message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        self.message.chars().try_for_each(|c| match c.is_control() {
+            true => write!(f, "{}", c.escape_default()),
+            false => f.write_char(c),
+        })
     }
 }
 

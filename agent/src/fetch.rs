@@ -1,213 +1,168 @@
-//! Packs: fetched a few at a time, resumed where they were cut, hashed as they come.
+//! Packs: fetched a few at a time, each from whichever store has it, verified, unpacked.
+
+mod download;
+mod partial;
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use agent_core::hash::{Hasher, Sha256};
-use agent_core::layout;
 use agent_core::pack::Pack;
-use agent_core::refusal::Refusal;
 
 use crate::checkpoint::{Checkpoint, reach};
-use crate::disk::{make_folder, sync_folder_of};
-use crate::error::{At, Error, Result};
+use crate::disk::{change, is_folder};
+use crate::error::{Error, Result};
 use crate::io::Io;
-use crate::source::{Answer, Source, Trouble, Wanted};
+use crate::source::Source;
 use crate::stop;
 use crate::unpack;
 
-/// A pack on disk, of which only the length is known to be right.
-struct Fetched<'p> {
-    pack: &'p Pack,
-    path: PathBuf,
-    length: u64,
-    found: Sha256,
-    /// Whether a part of it was there before this run.
-    inherited: bool,
-}
-
-/// A pack whose bytes are those that the manifest names.
+/// A pack whose bytes are those that the manifest names. `download` alone makes one.
 pub struct VerifiedPack<'p> {
     /// Its entry in the manifest.
     pub pack: &'p Pack,
-    /// The compressed file.
+    /// The compressed file, open since it was verified.
+    pub file: File,
+    /// Its name, for messages.
     pub path: PathBuf,
 }
 
-/// Brings every pack of `packs` that is missing into its place below `packs/`, verified and unpacked.
-/// Returns how many were fetched.
+/// What the downloads of one run share.
+struct Work {
+    queue: Mutex<VecDeque<Pack>>,
+    sources: Vec<Arc<Source>>,
+    /// Per store how often it did not help: whoever did not is asked last for the next pack.
+    faults: Vec<AtomicU32>,
+    io: Arc<Io>,
+    started: Instant,
+    /// Seconds for all downloads.
+    allowed: u64,
+    /// Milliseconds that went by over unpacked packs: a busy disk is not the stores' fault.
+    unpacking: AtomicU64,
+    /// The first error: the others only follow from it.
+    failure: Mutex<Option<Error>>,
+}
+
+/// Brings these packs into their places below `packs/`, verified and unpacked. `sources` are asked in
+/// their order. Returns how many packs were fetched.
 ///
 /// # Errors
 /// The first error of any pack; those that were complete by then stay.
-pub fn stage(packs: &[Pack], source: &Source<'_>, io: &Io) -> Result<u64> {
-    make_folder(&io.disk.file("incoming"))?;
-    make_folder(&io.disk.file("packs"))?;
-    let mut wanted: Vec<&Pack> = packs.iter().filter(|pack| !io.disk.pack(&pack.sha256).exists()).collect();
-    wanted.sort_by_key(|pack| pack.sha256);
-    wanted.dedup_by_key(|pack| pack.sha256);
+pub fn stage(wanted: Vec<Pack>, sources: &[Arc<Source>], io: &Arc<Io>) -> Result<u64> {
     let count = wanted.len();
-    let queue = Mutex::new(VecDeque::from(wanted));
-    let failure = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..count.min(AT_ONCE) {
-            scope.spawn(|| {
-                while let Some(pack) = next(&queue) {
-                    if let Err(error) = stage_one(pack, source, io) {
-                        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                        queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                    }
-                }
-            });
-        }
+    if count == 0 {
+        return Ok(0);
+    }
+    let bytes: u64 = wanted.iter().map(|pack| pack.size).sum();
+    let allowed = GRACE + bytes / FLOOR;
+    let work = Arc::new(Work {
+        queue: Mutex::new(VecDeque::from(wanted)),
+        sources: sources.to_vec(),
+        faults: sources.iter().map(|_| AtomicU32::new(0)).collect(),
+        io: Arc::clone(io),
+        started: Instant::now(),
+        allowed,
+        unpacking: AtomicU64::new(0),
+        failure: Mutex::new(None),
     });
-    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    let (send, results) = mpsc::channel::<()>();
+    for _ in 0..count.min(AT_ONCE) {
+        let (send, work) = (send.clone(), Arc::clone(&work));
+        thread::spawn(move || {
+            work.all();
+            drop(send);
+        });
+    }
+    drop(send);
+    while !matches!(results.recv_timeout(TICK), Err(RecvTimeoutError::Disconnected)) {
+        // A read that hangs is not waited for: the process is about to end.
+        stop::check()?;
+    }
+    match work.failure().take() {
         Some(error) => Err(error),
         None => Ok(count as u64),
     }
 }
 
-fn next<'p>(queue: &Mutex<VecDeque<&'p Pack>>) -> Option<&'p Pack> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+/// The packs that are not in place yet, each once.
+pub fn missing(packs: &[Pack], io: &Io) -> Vec<Pack> {
+    let mut wanted: Vec<Pack> =
+        packs.iter().filter(|pack| !is_folder(&io.disk.pack(&pack.sha256))).cloned().collect();
+    wanted.sort_by_key(|pack| pack.sha256);
+    wanted.dedup_by_key(|pack| pack.sha256);
+    wanted
 }
 
-fn stage_one(pack: &Pack, source: &Source<'_>, io: &Io) -> Result<()> {
-    let mut fetched = fetch(pack, source, io)?;
-    if fetched.inherited && fetched.found != pack.sha256 {
-        // What an earlier run left may not have survived a power cut: the whole of it, anew.
-        std::fs::remove_file(&fetched.path).at("removing", &fetched.path)?;
-        fetched = fetch(pack, source, io)?;
-    }
-    let verified = verify(fetched)?;
-    reach(Checkpoint::Fetched);
-    let folder = io.disk.pack(&pack.sha256);
-    unpack::unpack(&verified, &folder)?;
-    std::fs::remove_file(&verified.path).at("removing", &verified.path)
-}
-
-fn fetch<'p>(pack: &'p Pack, source: &Source<'_>, io: &Io) -> Result<Fetched<'p>> {
-    let path = io.disk.incoming(&pack.sha256);
-    let mut partial = Partial::open(&path, pack)?;
-    let inherited = partial.length > 0;
-    let key = layout::pack(&pack.sha256);
-    let limit = Duration::from_secs(GRACE + pack.size / FLOOR);
-    source.retrying(&key, || {
-        if partial.length == pack.size {
-            return Ok(());
-        }
-        let wanted = Wanted { key: &key, etag: None, from: partial.length, limit };
-        let disk = |error: std::io::Error| Trouble::lasting(format!("writing it to disk: {error}"), None);
-        let answer = match source.ask(&wanted) {
-            // A store that does not like the range may like the whole.
-            Err(trouble) if partial.length > 0 && trouble.is_lasting() => {
-                partial.restart().map_err(disk)?;
-                return Err(trouble.worth_one_more());
+impl Work {
+    fn all(&self) {
+        while let Some(pack) = self.next() {
+            if let Err(error) = self.one(&pack) {
+                self.failure().get_or_insert(error);
             }
-            other => other?,
-        };
-        let Answer::Content { from, body, .. } = answer else {
-            return Err(Trouble::lasting("there is no such object".into(), Some(MISSING)));
-        };
-        if from != partial.length {
-            partial.restart().map_err(disk)?;
         }
-        partial.take(body, pack, io)
-    })?;
-    Ok(Fetched { pack, length: partial.length, found: partial.hasher.finish(), path, inherited })
-}
-
-/// The only way to a [`VerifiedPack`].
-fn verify(fetched: Fetched<'_>) -> Result<VerifiedPack<'_>> {
-    let Fetched { pack, path, found, length, .. } = fetched;
-    if found == pack.sha256 {
-        return Ok(VerifiedPack { pack, path });
-    }
-    let _ = std::fs::remove_file(&path);
-    let of = pack.path.clone();
-    Err(Error::refused(
-        "the release",
-        &match length > pack.size {
-            true => Refusal::Size { path: of, what: "bytes", expected: pack.size },
-            false => Refusal::Hash { path: of, found, expected: pack.sha256 },
-        },
-    ))
-}
-
-/// What is here of a pack.
-struct Partial {
-    file: File,
-    hasher: Hasher,
-    length: u64,
-}
-
-impl Partial {
-    /// Takes up what an earlier run left, if it is not longer than the pack.
-    fn open(path: &Path, pack: &Pack) -> Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .at("opening", path)?;
-        let mut partial = Self { file, hasher: Hasher::default(), length: 0 };
-        if partial.file.metadata().at("reading", path)?.len() > pack.size {
-            partial.restart().at("emptying", path)?;
-        }
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let got = partial.file.read(&mut buffer).at("reading", path)?;
-            if got == 0 {
-                break;
-            }
-            partial.hasher.update(&buffer[..got]);
-            partial.length += got as u64;
-        }
-        sync_folder_of(path)?;
-        Ok(partial)
     }
 
-    fn restart(&mut self) -> std::io::Result<()> {
-        self.hasher = Hasher::default();
-        self.length = 0;
-        self.file.set_len(0)
+    fn next(&self) -> Option<Pack> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.pop_front().filter(|_| self.failure().is_none())
     }
 
-    fn take(&mut self, mut body: impl Read, pack: &Pack, io: &Io) -> std::result::Result<(), Trouble> {
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let got = body.read(&mut buffer).map_err(|error| Trouble::worth_a_retry(error.to_string()))?;
-            io.traffic.received(got as u64);
-            if got == 0 {
-                break;
-            }
-            stop::check().map_err(|error| Trouble::stopped(&error))?;
-            self.length += got as u64;
-            if self.length > pack.size {
-                // The verifier's to refuse; nothing more of it is read.
-                self.hasher = Hasher::default();
-                return Ok(());
-            }
-            self.hasher.update(&buffer[..got]);
-            let written = self.file.write_all(&buffer[..got]);
-            written.map_err(|error| Trouble::lasting(format!("writing it to disk: {error}"), None))?;
+    fn failure(&self) -> MutexGuard<'_, Option<Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn one(&self, pack: &Pack) -> Result<()> {
+        let verified = download::download(pack, self)?;
+        reach(Checkpoint::Fetched);
+        let (path, began) = (verified.path.clone(), Instant::now());
+        unpack::unpack(verified, &self.io.disk.pack(&pack.sha256))?;
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.unpacking.fetch_add(milliseconds, Ordering::Relaxed);
+        change::remove_file(&path)
+    }
+
+    /// The numbers of the stores, in the order in which to ask them.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.sources.len()).collect();
+        order.sort_by_key(|number| self.faults[*number].load(Ordering::Relaxed));
+        order
+    }
+
+    /// This store did not help.
+    fn demote(&self, number: usize) {
+        self.faults[number].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// When all downloads are to be done.
+    fn deadline(&self) -> Instant {
+        let unpacking = Duration::from_millis(self.unpacking.load(Ordering::Relaxed));
+        self.started + Duration::from_secs(self.allowed) + unpacking
+    }
+
+    /// Whether to go on.
+    fn check(&self) -> Result<()> {
+        stop::check()?;
+        if self.failure().is_some() {
+            return Err(Error::temporary("given up, as another pack failed"));
         }
-        if self.length < pack.size {
-            let message = format!("cut after {} of {} bytes", self.length, pack.size);
-            return Err(Trouble::worth_a_retry(message));
+        if Instant::now() >= self.deadline() {
+            let message = format!("fetching the packs took longer than {} seconds", self.allowed);
+            return Err(
+                Error::temporary(message).hint("what came is kept, and the next run goes on from there")
+            );
         }
         Ok(())
     }
 }
 
-const AT_ONCE: usize = 4;
-const BUFFER: usize = 16 * 1024;
-/// A floor under throughput, in bytes a second over a whole pack, and seconds that are added to it.
+/// How many packs are fetched at once.
+pub const AT_ONCE: usize = 4;
+/// A floor under throughput, in bytes a second over all packs, and seconds that are added to it.
 const FLOOR: u64 = 8 * 1024;
 const GRACE: u64 = 60;
-const MISSING: &str =
-    "the manifest names a pack that the store does not have; `stringless verify` checks the bucket";
+const TICK: Duration = Duration::from_millis(20);

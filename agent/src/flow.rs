@@ -1,29 +1,30 @@
 //! One layer's run: check → fetch → verify → stage → apply → report, read from the top.
 
+use std::sync::Arc;
+
 use agent_core::config::Layer;
-use agent_core::hash::Sha256;
-use agent_core::layout;
 use agent_core::manifest::Manifest;
 use agent_core::name::Name;
 use agent_core::outcome::{Ending, LayerReport};
-use agent_core::plan::{self, Floor, Reason};
-use agent_core::refusal::Refusal;
-use agent_core::state::{Applied, Release, Seen, State};
-use agent_core::verify::{self, Verified};
-use agent_core::version::Version;
+use agent_core::plan::{self, Due, Reason};
+use agent_core::state::{Applied, Failed, Release, State};
+use agent_core::verify::Verified;
 
+use crate::announce;
 use crate::args::Args;
+use crate::check::{Head, check, vouch};
 use crate::checkpoint::{Checkpoint, reach};
-use crate::disk::LayerDisk;
+use crate::disk::{LayerDisk, change, is_folder};
 use crate::engine::{self, Job};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::fall_back::{fall_back, quarantined};
 use crate::fetch;
 use crate::io::Io;
 use crate::log;
+use crate::node::Node;
 use crate::release::{self, Live, Staged};
-use crate::source::Source;
+use crate::room;
 use crate::stop;
-use crate::trust::InUse;
 
 /// A layer with what its run needs.
 pub struct Run<'a> {
@@ -34,13 +35,17 @@ pub struct Run<'a> {
     /// Its part of the state folder.
     pub disk: LayerDisk,
     /// This node.
-    pub node: &'a str,
+    pub node: &'a Node,
     /// The command line.
     pub args: &'a Args,
     /// For the engine's downloads: the proxy, and what is reached without.
     pub proxy: Option<(&'a str, &'a str)>,
+    /// What no output may show.
+    pub secrets: &'a [String],
+    /// At most so many bytes may lie in the state folder.
+    pub budget: Option<u64>,
     /// Network, clock and disk.
-    pub io: &'a Io,
+    pub io: &'a Arc<Io>,
 }
 
 /// Runs a layer; the report tells everything, the error included.
@@ -73,127 +78,80 @@ pub fn run(run: &Run<'_>) -> LayerReport {
 }
 
 fn attempt(run: &Run<'_>, report: &mut LayerReport) -> Result<Ending> {
+    run.io.disk.make()?;
     run.disk.make()?;
-    let mut state = run.disk.state()?;
-    let source = source(run)?;
-    let head = check(run, &source, &mut state, report)?;
-    let now = run.io.clock.now();
-    if let Err(error) = run.disk.keep_checked(now) {
-        report.warnings.push(error.to_string());
+    unhindered(release::tidy(&run.io.disk, &run.disk), "tidying up", report);
+    let mut state = state(run, report)?;
+    announce::clock(run, report);
+    let head = check(run, &mut state, report)?;
+    vouch(run, &head, report);
+    announce::expiry(run, &head, report);
+    let (manifest, live, now) = (&head.manifest, run.disk.live(), run.io.clock.now());
+    let release = Release::of(manifest);
+    match plan::due(&state, live.as_ref(), &release, &manifest.apply, now, run.args.force) {
+        Due::Nothing => Ok(Ending::Converged),
+        Due::Quarantined(until) => Err(quarantined(run, &head, state, until, report)?),
+        Due::Run(reason) => install(run, &head, reason, state, report),
     }
-    let release = Release::of(&head);
-    let live = run.disk.live();
-    let due = plan::due(&state, live.as_ref(), &release, head.apply.reapply, now, run.args.force);
-    let Some(reason) = due else { return Ok(Ending::Converged) };
+}
+
+/// Fetches what is missing of the release, builds it, makes it live and applies it.
+fn install(
+    run: &Run<'_>,
+    head: &Head,
+    reason: Reason,
+    state: State,
+    report: &mut LayerReport,
+) -> Result<Ending> {
+    let manifest = &head.manifest;
     report.reason = Some(reason.as_str().to_owned());
-    log::info(format_args!("{}: release {} ({})", label(run), release.serial, reason.as_str()));
-    make_room(run, &state, &head)?;
-    report.fetched = fetch::stage(&head.packs, &source, run.io)?;
+    log::info(format_args!("{}: release {} ({})", label(run), manifest.serial, reason.as_str()));
+    // What only looks does not touch what is live.
+    let anew = matches!(reason, Reason::Forced | Reason::Retry) && !run.args.noop;
+    unhindered(make_room(run, &state, Some(manifest)), SWEEPING, report);
+    let missing = fetch::missing(&manifest.packs, run.io);
+    let fresh = anew || !is_folder(&run.disk.release(&Release::of(manifest)));
+    room::check(manifest, &missing, fresh, run.budget, &run.io.disk)?;
+    report.fetched = fetch::stage(missing, &head.sources, run.io)?;
     reach(Checkpoint::PacksStaged);
     stop::check()?;
-    let anew = matches!(reason, Reason::Forced | Reason::Retry);
-    let staged = release::stage(&head, anew, &run.io.disk, &run.disk)?;
+    let staged = release::stage(manifest, &head.document, anew, &run.io.disk, &run.disk)?;
     if run.args.noop {
-        return look(run, &head, &staged, report);
+        return look(run, manifest, &staged, report);
     }
     let live = release::switch(staged, &run.disk)?;
-    apply(run, &head, &live, state, report)
+    apply(run, head, &live, state, report)
 }
 
-/// The first store: asking several at once comes with the freshest-manifest rule.
-fn source<'a>(run: &Run<'a>) -> Result<Source<'a>> {
-    let first = run.layer.stores.first();
-    let settings = first.ok_or_else(|| Error::configuration("stores: at least one is needed"))?;
-    Source::new(settings, run.io)
-}
-
-/// The manifest to follow: the store's, verified and admitted, or the one kept from before when the
-/// store says that nothing is new. State is written only after every check holds.
-fn check(
-    run: &Run<'_>,
-    source: &Source<'_>,
-    state: &mut State,
-    report: &mut LayerReport,
-) -> Result<Verified<Manifest>> {
-    let site = &run.layer.site;
-    let mut trust = InUse::load(&run.layer.trust, site, &run.disk)?;
-    let kept = kept(run, state, &trust, source.name);
-    let whole = kept.is_some();
-    let etag = kept.as_ref().and_then(|(_, seen)| seen.etag.as_deref());
-    let key = layout::manifest(run.environment);
-    let Some((bytes, etag)) = source.document(&key, etag)? else {
-        let (manifest, _) = kept.ok_or_else(|| Error::temporary("the store answered 304 to no condition"))?;
-        warn_of_expiry(run, &manifest, &trust, report);
-        return Ok(manifest);
-    };
-    let what = format!("`{key}` from `{}`", source.name);
-    let refused = |refusal: Refusal| Error::refused(&what, &refusal);
-    let seen = state.seen.get(run.environment);
-    let known = seen.map_or(0, |seen| seen.trust_version);
-    let manifest = match verify::manifest(&bytes, &trust.keys, site, run.environment) {
-        Ok(manifest) if manifest.trust_version.max(known) <= trust.keys.version => manifest,
-        Err(refusal) if !matches!(refusal, Refusal::Signatures { .. }) => return Err(refused(refusal)),
-        first => {
-            // Signed by keys that this node does not know yet, or naming a newer trust.
-            if trust.walk(source, site, &run.disk)? {
-                verify::manifest(&bytes, &trust.keys, site, run.environment).map_err(refused)?
-            } else {
-                first.map_err(refused)?
-            }
-        }
-    };
-    let floor = Floor {
-        seen,
-        bootstrap: if *run.environment == run.layer.environment { run.layer.min_serial } else { 0 },
-        bootstrap_version: run.layer.trust.version,
-        trust: trust.min_serial(run.environment),
-        trust_version: trust.keys.version,
-        trust_expires: trust.expires(),
-        agent: this_version()?,
-        now: run.io.clock.now(),
-    };
-    plan::admit(&manifest, &floor).map_err(refused)?;
-    let seen = Seen {
-        serial: manifest.serial,
-        trust_version: trust.keys.version,
-        sha256: manifest.sha256(),
-        store: source.name.to_owned(),
-        etag,
-    };
-    if !whole || state.seen.get(run.environment) != Some(&seen) {
-        // A disk that a failed release has filled is to take the one that mends it.
-        if keep(run, state, seen.clone(), &bytes).is_err() {
-            make_room(run, state, &manifest)?;
-            keep(run, state, seen, &bytes)?;
-        }
+/// What cannot be removed is said, and keeps no node from its next release: whether there is room without
+/// that is another question.
+fn unhindered(done: Result<()>, doing: &str, report: &mut LayerReport) {
+    if let Err(error) = done {
+        let text = format!("{doing}: {error}");
+        log::warn(&text);
+        report.warnings.push(text);
     }
-    warn_of_expiry(run, &manifest, &trust, report);
-    Ok(manifest)
 }
 
-/// The manifest of the last accepted check, verified anew, with what the state says of it: only when
-/// all of it fits together may the store be asked whether it still holds.
-fn kept<'s>(
-    run: &Run<'_>,
-    state: &'s State,
-    trust: &InUse,
-    store: &str,
-) -> Option<(Verified<Manifest>, Seen)> {
-    let seen: &'s Seen = state.seen.get(run.environment)?;
-    let bytes = run.disk.manifest(run.environment).ok()??;
-    let whole = seen.sha256 == Sha256::of(&bytes) && seen.store == store;
-    let same_trust = seen.trust_version == trust.keys.version;
-    let manifest = verify::manifest(&bytes, &trust.keys, &run.layer.site, run.environment).ok()?;
-    (whole && same_trust).then(|| (manifest, seen.clone()))
-}
-
-fn keep(run: &Run<'_>, state: &mut State, seen: Seen, bytes: &[u8]) -> Result<()> {
-    run.disk.keep_manifest(run.environment, bytes)?;
-    reach(Checkpoint::ManifestKept);
-    state.seen.insert(run.environment.clone(), seen);
-    run.disk.keep_state(state)?;
-    reach(Checkpoint::Admitted);
-    Ok(())
+/// What the node remembers. A damaged state is put aside: what guards against rollback is on disk in
+/// signed form, and all else is found out anew.
+fn state(run: &Run<'_>, report: &mut LayerReport) -> Result<State> {
+    let (mut state, damaged) = run.disk.state()?;
+    if let Some(path) = damaged {
+        // Of what is kept, the oldest is the last good one: a newer one is on its way, or has failed.
+        let oldest = release::all(&run.disk, run.environment)?.into_iter().min_by_key(|found| found.serial);
+        state.last_good.extend(oldest.map(|found| (found.environment.clone(), found)));
+        let aside = path.with_extension("json.damaged");
+        change::rename(&path, &aside)?;
+        let text = format!(
+            "{}: the state was damaged and is put aside as `{}`; the run goes on without it",
+            label(run),
+            aside.display()
+        );
+        log::warn(&text);
+        report.warnings.push(text);
+    }
+    Ok(state)
 }
 
 /// `--noop`: the engine looks at the release; nothing becomes live, and no run is recorded.
@@ -214,23 +172,26 @@ fn look(run: &Run<'_>, head: &Manifest, staged: &Staged, report: &mut LayerRepor
 
 fn apply(
     run: &Run<'_>,
-    head: &Manifest,
+    head: &Head,
     live: &Live,
     mut state: State,
     report: &mut LayerReport,
 ) -> Result<Ending> {
     let Live(staged) = live;
     let release = staged.release.clone();
-    // Written before the engine starts, as not done: a run that is cut off is tried again.
-    state.applied = Some(Applied { release: release.clone(), at: run.io.clock.now(), ok: false });
-    run.disk.keep_state(&state)?;
-    reach(Checkpoint::Started);
-    let applied = match engine::apply(&head.apply, &job(run, staged)) {
+    begin(run, &release, &mut state)?;
+    let applied = match engine::apply(&head.manifest.apply, &job(run, staged)) {
         Ok(applied) => applied,
         Err(failed) => {
             report.engine_status = failed.status;
             report.output = failed.output;
-            return Err(failed.error.and(format_args!("; release {} is live", release.serial)));
+            // Ended by us on the way down, it has not failed.
+            if stop::asked() {
+                uncount(run, &mut state)?;
+                return Err(failed.error.and(format_args!("; release {} is live", release.serial)));
+            }
+            let after = fall_back(run, head, &release, state, report)?;
+            return Err(failed.error.and(format_args!("; {after}")));
         }
     };
     report.engine_status = applied.status;
@@ -239,17 +200,41 @@ fn apply(
     let keep: Vec<Release> = kept_releases(run, &state).chain([release.clone()]).collect();
     state.last_good.retain(|environment, _| *environment == run.layer.environment);
     state.last_good.insert(release.environment.clone(), release.clone());
+    state.failed.remove(&release.environment);
     if let Some(applied) = &mut state.applied {
         applied.ok = true;
     }
     run.disk.keep_state(&state)?;
     reach(Checkpoint::Recorded);
-    if let Err(error) = release::sweep(&keep, &[], &run.io.disk, &run.disk) {
-        report.warnings.push(format!("sweeping what is no longer needed: {error}"));
-    }
+    unhindered(release::sweep(&keep, &[], &run.io.disk, &run.disk), SWEEPING, report);
     let what = if applied.changed { "changed" } else { "nothing to change" };
     log::info(format_args!("{}: release {} applied: {what}", label(run), release.serial));
     Ok(if applied.changed { Ending::Changed } else { Ending::Converged })
+}
+
+/// Written before the engine starts, as failed and not done: a run that is cut off is tried again, and a
+/// release that takes the machine down with it is not tried for ever.
+fn begin(run: &Run<'_>, release: &Release, state: &mut State) -> Result<()> {
+    let at = run.io.clock.now();
+    let before = state.failed.get(&release.environment).filter(|failed| failed.release == *release);
+    let times = before.map_or(0, |failed| failed.times).saturating_add(1);
+    let failed = Failed { release: release.clone(), times, at };
+    state.failed.retain(|environment, _| *environment == run.layer.environment);
+    state.failed.insert(release.environment.clone(), failed);
+    state.applied = Some(Applied { release: release.clone(), at, ok: false });
+    run.disk.keep_state(state)?;
+    reach(Checkpoint::Started);
+    Ok(())
+}
+
+fn uncount(run: &Run<'_>, state: &mut State) -> Result<()> {
+    if let Some(failed) = state.failed.get_mut(run.environment) {
+        failed.times -= 1;
+        if failed.times == 0 {
+            state.failed.remove(run.environment);
+        }
+    }
+    run.disk.keep_state(state)
 }
 
 /// The releases that stay: the last good ones of this run's environment and of the node's own.
@@ -259,12 +244,17 @@ fn kept_releases<'s>(run: &Run<'_>, state: &'s State) -> impl Iterator<Item = Re
 }
 
 /// Sweeps all but what runs, what ran well, and what `next` is made of.
-fn make_room(run: &Run<'_>, state: &State, next: &Verified<Manifest>) -> Result<()> {
-    let keep = kept_releases(run, state).chain(run.disk.live()).chain([Release::of(next)]);
-    release::sweep(&keep.collect::<Vec<_>>(), &next.packs, &run.io.disk, &run.disk)
+///
+/// # Errors
+/// Temporary.
+pub fn make_room(run: &Run<'_>, state: &State, next: Option<&Verified<Manifest>>) -> Result<()> {
+    let keep = kept_releases(run, state).chain(run.disk.live()).chain(next.map(Release::of));
+    let wanted = next.map_or(&[][..], |next| &next.packs);
+    release::sweep(&keep.collect::<Vec<_>>(), wanted, &run.io.disk, &run.disk)
 }
 
-fn job<'a>(run: &Run<'a>, staged: &'a Staged) -> Job<'a> {
+/// What the engine is given for a release.
+pub fn job<'a>(run: &Run<'a>, staged: &'a Staged) -> Job<'a> {
     Job {
         site: &run.layer.site,
         release: &staged.release,
@@ -274,27 +264,13 @@ fn job<'a>(run: &Run<'a>, staged: &'a Staged) -> Job<'a> {
         json: run.args.json,
         record: run.io.disk.file(engine::survivor::FILE),
         proxy: run.proxy,
+        secrets: run.secrets,
     }
 }
 
-/// Expiry never stops what runs; it is announced before it comes, and said when it has come.
-fn warn_of_expiry(run: &Run<'_>, manifest: &Manifest, trust: &InUse, report: &mut LayerReport) {
-    let now = run.io.clock.now();
-    for (what, expires) in [("the manifest", manifest.expires), ("the trust", trust.expires())] {
-        let Some(expires) = expires.filter(|expires| now.plus(SOON) >= *expires) else { continue };
-        let text = format!("{}: {what} expires at {expires}: `stringless publish` renews it", label(run));
-        log::warn(&text);
-        report.warnings.push(text);
-    }
-}
-
-fn this_version() -> Result<Version> {
-    Version::parse(env!("CARGO_PKG_VERSION")).map_err(|error| Error::configuration(error.to_string()))
-}
-
-fn label(run: &Run<'_>) -> String {
+/// Site and environment, for messages.
+pub fn label(run: &Run<'_>) -> String {
     format!("{}/{}", run.layer.site, run.environment)
 }
 
-/// Seconds before an expiry from which on it is announced: three days.
-const SOON: u64 = 3 * 86_400;
+const SWEEPING: &str = "sweeping what is no longer needed";

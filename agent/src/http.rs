@@ -147,6 +147,7 @@ fn agent(proxy: Option<Proxy>, tls: Tls) -> Agent {
         .user_agent(concat!("stringless-agent/", env!("CARGO_PKG_VERSION")))
         .timeout_resolve(Some(CONNECT))
         .timeout_connect(Some(CONNECT))
+        .timeout_recv_response(Some(RESPONSE))
         .timeout_per_read(Some(STALLED))
         .timeout_per_write(Some(STALLED))
         .input_buffer_size(BUFFER)
@@ -188,5 +189,7 @@ fn proxy(config: &Config) -> Result<Option<Proxy>> {
 }
 
 const CONNECT: Duration = Duration::from_secs(10);
-const STALLED: Duration = Duration::from_secs(30);
+/// For the head of a reply, however it trickles in.
+const RESPONSE: Duration = Duration::from_secs(30);
+const STALLED: Duration = Duration::from_secs(15);
 const BUFFER: usize = 16 * 1024;

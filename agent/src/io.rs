@@ -44,14 +44,9 @@ impl Traffic {
     }
 }
 
-/// A random number; of the time when the system has none, which spreads as well.
+/// A random number, of what the standard library draws from the system for its hash tables: that never
+/// waits, at an early boot neither.
 pub fn random() -> u64 {
-    let mut bytes = [0; 8];
-    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::NONBLOCK);
-    if got.is_ok_and(|got| got == bytes.len()) {
-        return u64::from_ne_bytes(bytes);
-    }
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs())
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(())
 }

@@ -1,31 +1,8 @@
 //! `stringless-agent`: pulls, verifies and applies signed configuration.
 
-mod args;
-mod checkpoint;
-mod clock;
-mod command;
-mod creds;
-mod daemon;
-mod disk;
-mod engine;
-mod error;
-mod fetch;
-mod flow;
-mod http;
-mod imds;
-mod io;
-mod log;
-mod node;
-mod release;
-mod source;
-mod status;
-mod stop;
-mod tls;
-mod trust;
-mod unpack;
-
 use std::process::ExitCode;
 
+use agent::{args, command, log};
 use agent_core::outcome::Ending;
 
 fn main() -> ExitCode {

@@ -1,37 +1,106 @@
-//! Who this node is: the cloud's instance id, else the configured name, else a hash of the machine id,
-//! else a name made up once.
+//! Who and where this node is: by what cloud-init was told, else by the cloud's metadata service; else the
+//! configured name, else a hash of the machine id, else a name made up once.
+
+mod ask;
+mod told;
 
 use std::path::Path;
 
 use agent_core::config::Config;
 use agent_core::hash::Sha256;
+use agent_core::metadata::Metadata;
 use agent_core::name::Name;
+use serde::{Deserialize, Serialize};
 
-use crate::disk::{Disk, make_folder, read_capped, replace};
-use crate::io::random;
+use crate::disk::change::{make_folder, replace};
+use crate::disk::{Disk, read_capped};
+use crate::io::{Io, random};
+use told::Told;
 
-/// The node id. It follows from what is on disk, so it stays until the instance changes.
-///
-/// cloud-init keeps the instance id that it was told by the cloud; nothing is asked over the network.
-pub fn id(config: &Config, root: &Path, disk: &Disk) -> String {
-    let read = |path: &str| {
-        let text = std::fs::read_to_string(root.join(path)).ok()?;
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+/// A node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its id. It follows from what is on disk, so it stays until the instance changes.
+    pub id: String,
+    /// The region that its cloud told it.
+    pub region: Option<Name>,
+    /// Where the id comes from.
+    pub way: Way,
+    /// Why the metadata service gave no answer, where it was asked.
+    pub warning: Option<String>,
+}
+
+/// Where a node's id comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// cloud-init was told it by the cloud.
+    CloudInit,
+    /// The metadata service told it.
+    Metadata,
+    /// `node` of the configuration.
+    Configuration,
+    /// A hash of the machine id.
+    MachineId,
+    /// A random name, made up once.
+    MadeUp,
+}
+
+/// Finds out, and asks the metadata service where that is due; what it tells is kept.
+pub fn find(config: &Config, root: &Path, io: &Io) -> Node {
+    node(config, root, &io.disk, |metadata| Told::now(metadata, root, io))
+}
+
+/// Finds out and asks nobody.
+pub fn known(config: &Config, root: &Path, disk: &Disk) -> Node {
+    node(config, root, disk, |metadata| Told::before(metadata, root, disk))
+}
+
+fn node(config: &Config, root: &Path, disk: &Disk, tell: impl FnOnce(&Metadata) -> Told) -> Node {
+    let mut instance = read(root, "var/lib/cloud/data/instance-id")
+        .filter(|id| !UNTOLD.contains(&id.as_str()))
+        .and_then(|id| Name::of_instance(&id))
+        .map(|id| (id, Way::CloudInit));
+    let mut region = cloud_init_region(root);
+    let mut warning = None;
+    let lacking = |metadata: &&Metadata| instance.is_none() || region.is_none() && metadata.region.is_some();
+    if let Some(metadata) = config.metadata.as_ref().filter(lacking) {
+        let told = tell(metadata);
+        instance = instance.or(told.instance_id.map(|id| (id, Way::Metadata)));
+        region = region.or(told.region);
+        warning = told.failed.map(|failed| failed.why);
+    }
+    let named = || Some((config.node.clone()?, Way::Configuration));
+    let (id, way) = match instance.or_else(named) {
+        Some((name, way)) => (name.to_string(), way),
+        None => of_the_machine(root).unwrap_or_else(|| (made_up(&disk.file("node")), Way::MadeUp)),
     };
-    let instance = read("var/lib/cloud/data/instance-id").filter(|id| !UNTOLD.contains(&id.as_str()));
-    if let Some(id) = instance.and_then(|id| Name::new(&id).ok()) {
-        return id.to_string();
-    }
-    if let Some(name) = &config.node {
-        return name.to_string();
-    }
-    // The machine id itself is to be kept confidential: machine-id(5).
-    let machine = read("etc/machine-id").filter(|id| id != "uninitialized").or_else(|| read("etc/hostid"));
-    if let Some(machine) = machine {
-        let hash = Sha256::of(format!("stringless node {machine}").as_bytes()).to_string();
-        return format!("m-{}", &hash[..16]);
-    }
-    made_up(&disk.file("node"))
+    Node { id, region, way, warning }
+}
+
+/// What cloud-init keeps for others to read; all else in it is passed over.
+#[derive(Deserialize)]
+struct InstanceData {
+    v1: Standard,
+}
+
+#[derive(Deserialize)]
+struct Standard {
+    region: Option<String>,
+}
+
+fn cloud_init_region(root: &Path) -> Option<Name> {
+    let bytes = read_capped(&root.join("run/cloud-init/instance-data.json")).ok()??;
+    let data: InstanceData = serde_json::from_slice(&bytes).ok()?;
+    Name::new(&data.v1.region?).ok()
+}
+
+/// The machine id itself is to be kept confidential: machine-id(5).
+fn of_the_machine(root: &Path) -> Option<(String, Way)> {
+    let machine = read(root, "etc/machine-id").filter(|id| id != "uninitialized");
+    let machine = machine.or_else(|| read(root, "etc/hostid"))?;
+    let hash = Sha256::of(format!("stringless node {machine}").as_bytes()).to_string();
+    Some((format!("m-{}", &hash[..16]), Way::MachineId))
 }
 
 /// A random name, made once and kept.
@@ -44,6 +113,11 @@ fn made_up(path: &Path) -> String {
     // A name that cannot be kept is one for this run.
     let _ = make_folder(path.parent().unwrap_or(path)).and_then(|()| replace(path, name.as_bytes()));
     name
+}
+
+fn read(root: &Path, path: &str) -> Option<String> {
+    let text = std::fs::read_to_string(root.join(path)).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// What cloud-init writes when no cloud told it an id.

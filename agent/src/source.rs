@@ -1,14 +1,15 @@
-//! A store, asked for objects: conditional, ranged, signed, with a bounded number of tries.
+//! A store, asked for objects: conditional, ranged, signed.
 
+pub mod document;
 mod file;
 mod reply;
 
 use std::io::Read;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use agent_core::backoff;
 use agent_core::config::NodeStore;
-use agent_core::json::MAX_BYTES;
 use agent_core::sigv4::{self, EMPTY_PAYLOAD, Scope};
 use agent_core::store::{Bucket, Store};
 use agent_core::time::Timestamp;
@@ -16,17 +17,20 @@ use agent_core::time::Timestamp;
 use crate::creds::Keyring;
 use crate::error::{Error, Result};
 use crate::http::{Reply, Request};
-use crate::io::{Io, random};
-use crate::stop;
+use crate::io::Io;
 use reply::{answer, conditions};
 
-/// A store with the credentials for it.
-pub struct Source<'a> {
+/// A store with the credentials for it. It owns what it needs: a thread that waits for a store is left
+/// to itself once the answer does not matter any more.
+pub struct Source {
     /// The store's URL, for messages.
-    pub name: &'a str,
+    pub name: String,
     store: Store,
-    keyring: Keyring<'a>,
-    io: &'a Io,
+    keyring: Keyring,
+    /// Seconds that this store's clock is ahead of ours; what it says of the time counts for signatures
+    /// to it, and for nothing else.
+    skew: AtomicI64,
+    io: Arc<Io>,
 }
 
 /// What a store said to one request.
@@ -47,14 +51,16 @@ pub enum Answer {
 }
 
 /// Why a request failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Trouble {
-    message: String,
-    hint: Option<&'static str>,
+    /// What the store, the network or the disk said.
+    pub message: String,
+    /// What mends it, where that is known.
+    pub hint: Option<&'static str>,
     /// Whether another try may help, and the seconds that the server asked to wait.
     again: Option<Option<u64>>,
-    /// Whether the store refused to say: S3 does so for what is missing, to whoever may not list.
-    forbidden: bool,
+    /// The status of the answer; 0 when there was none.
+    status: u16,
 }
 
 /// What is asked for.
@@ -70,94 +76,15 @@ pub struct Wanted<'k> {
     pub limit: Duration,
 }
 
-impl<'a> Source<'a> {
+impl Source {
     /// The store behind settings that `Config::check` has passed.
     ///
     /// # Errors
     /// Configuration errors.
-    pub fn new(settings: &'a NodeStore, io: &'a Io) -> Result<Self> {
+    pub fn new(settings: &NodeStore, io: &Arc<Io>) -> Result<Self> {
         let store = settings.parse().map_err(Error::configuration)?;
-        let keyring = Keyring::new(&settings.credentials);
-        Ok(Self { name: &settings.url, store, keyring, io })
-    }
-
-    /// A small object, whole: `None` when `etag` still holds.
-    ///
-    /// # Errors
-    /// Temporary errors, a missing object among them.
-    pub fn document(&self, key: &str, etag: Option<&str>) -> Result<Option<(Vec<u8>, Option<String>)>> {
-        match self.retrying(key, || self.small(key, etag))? {
-            Found::NotModified => Ok(None),
-            Found::Document(bytes, etag) => Ok(Some((bytes, etag))),
-            Found::Missing => {
-                let message = format!("fetching `{key}` from `{}`: there is no such object", self.name);
-                Err(Error::temporary(message).hint("`stringless publish` puts it there"))
-            }
-        }
-    }
-
-    /// A small object that may be missing, which S3 calls forbidden where listing is not allowed.
-    ///
-    /// # Errors
-    /// Temporary errors.
-    pub fn optional_document(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        let found = self.retrying(key, || match self.small(key, None) {
-            Err(trouble) if trouble.forbidden => Ok(Found::Missing),
-            other => other,
-        })?;
-        Ok(if let Found::Document(bytes, _) = found { Some(bytes) } else { None })
-    }
-
-    fn small(&self, key: &str, etag: Option<&str>) -> std::result::Result<Found, Trouble> {
-        let (etag, body) = match self.ask(&Wanted { key, etag, from: 0, limit: DOCUMENT })? {
-            Answer::Content { etag, body, .. } => (etag, body),
-            Answer::NotModified => return Ok(Found::NotModified),
-            Answer::Missing => return Ok(Found::Missing),
-        };
-        let mut bytes = Vec::new();
-        let read = body.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
-        self.io.traffic.received(bytes.len() as u64);
-        read.map_err(|error| Trouble::worth_a_retry(error.to_string()))?;
-        // What is longer goes to the verifier, cut; it refuses it for its length.
-        Ok(Found::Document(bytes, etag))
-    }
-
-    /// Tries until it succeeds, fails for good, or the tries are used up.
-    ///
-    /// # Errors
-    /// A temporary error that tells the last trouble.
-    pub fn retrying<T>(
-        &self,
-        key: &str,
-        mut work: impl FnMut() -> std::result::Result<T, Trouble>,
-    ) -> Result<T> {
-        let start = Instant::now();
-        let mut tried = 0;
-        loop {
-            stop::check()?;
-            tried += 1;
-            let trouble = match work() {
-                Ok(done) => return Ok(done),
-                Err(trouble) => trouble,
-            };
-            let wait = trouble.again.filter(|_| start.elapsed() < PATIENCE).and_then(|asked| {
-                let own = backoff::wait(tried, random())?;
-                Some(own.max(asked.unwrap_or(0).min(MAX_ASKED_WAIT) * 1000))
-            });
-            let Some(wait) = wait else {
-                let tries = if tried > 1 { format!(" ({tried} tries)") } else { String::new() };
-                let error = format!("fetching `{key}` from `{}`: {}{tries}", self.name, trouble.message);
-                let error = Error::temporary(error);
-                return Err(match trouble.hint {
-                    Some(hint) => error.hint(hint),
-                    None => error,
-                });
-            };
-            let until = Instant::now() + Duration::from_millis(wait);
-            while Instant::now() < until && !stop::asked() {
-                std::thread::sleep(Duration::from_millis(wait.min(100)));
-            }
-        }
+        let keyring = Keyring::new(settings.credentials.clone());
+        Ok(Self { name: settings.url.clone(), store, keyring, skew: AtomicI64::new(0), io: Arc::clone(io) })
     }
 
     /// Asks once (and once more, signed anew, when the clock or the keys were at fault).
@@ -183,12 +110,13 @@ impl<'a> Source<'a> {
     fn signed(&self, bucket: &Bucket, wanted: &Wanted<'_>) -> std::result::Result<Answer, Trouble> {
         let mut renewed = false;
         loop {
-            let credentials = self.keyring.get(self.io).map_err(|why| Trouble {
+            let credentials = self.keyring.get(&self.io).map_err(|why| Trouble {
                 message: format!("no credentials: {why}"),
                 hint: Some("`credentials` of the store names the ways that are tried"),
                 again: Some(None),
-                forbidden: false,
+                status: 0,
             })?;
+            let time = self.now();
             let mut headers = conditions(wanted);
             if let Some(credentials) = &credentials {
                 let path = bucket.path(wanted.key);
@@ -199,7 +127,6 @@ impl<'a> Source<'a> {
                     headers: &[("host", &bucket.host)],
                     payload: EMPTY_PAYLOAD,
                 };
-                let time = self.io.clock.signing();
                 let scope = Scope { region: &bucket.region, service: "s3", time };
                 headers.extend(sigv4::sign_headers(&request, &scope, credentials));
             }
@@ -209,7 +136,7 @@ impl<'a> Source<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(refusal) => refusal,
             };
-            let skewed = date.is_some_and(|date| self.io.clock.correct(date));
+            let skewed = date.is_some_and(|date| self.correct(time, date));
             let expired = refusal.body.contains("ExpiredToken") || refusal.body.contains("InvalidToken");
             if renewed || !(skewed || expired) {
                 return Err(refusal.trouble());
@@ -217,6 +144,20 @@ impl<'a> Source<'a> {
             renewed = true;
             self.keyring.forget();
         }
+    }
+
+    /// The time for signatures.
+    fn now(&self) -> Timestamp {
+        let skew = self.skew.load(Ordering::Relaxed);
+        Timestamp::from_seconds(self.io.clock.now().seconds().saturating_add_signed(skew))
+    }
+
+    /// Takes the store's time for the signatures to come. True when it differs from that of the last one
+    /// by so much that signing again makes sense.
+    fn correct(&self, signed: Timestamp, server: Timestamp) -> bool {
+        let seconds = |time: Timestamp| i64::try_from(time.seconds()).unwrap_or(i64::MAX);
+        self.skew.store(seconds(server) - seconds(self.io.clock.now()), Ordering::Relaxed);
+        server.seconds().abs_diff(signed.seconds()) > TOLERANCE
     }
 
     fn send(
@@ -231,25 +172,15 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A small object, or why there is none.
-enum Found {
-    /// The validator still holds.
-    NotModified,
-    /// There is no such object.
-    Missing,
-    /// Its bytes and validator.
-    Document(Vec<u8>, Option<String>),
-}
-
 impl Trouble {
     /// A passing fault.
     pub fn worth_a_retry(message: String) -> Self {
-        Self { message, hint: None, again: Some(None), forbidden: false }
+        Self { message, hint: None, again: Some(None), status: 0 }
     }
 
-    /// Told to stop in the middle.
-    pub fn stopped(error: &Error) -> Self {
-        Self::lasting(error.to_string(), None)
+    /// A fault that another try will not mend.
+    pub fn lasting(message: String, hint: Option<&'static str>) -> Self {
+        Self { message, hint, again: None, status: 0 }
     }
 
     /// Whether another try of the same request makes no sense.
@@ -257,19 +188,38 @@ impl Trouble {
         self.again.is_none()
     }
 
-    /// The same, for a request that can be made in another way.
-    pub fn worth_one_more(self) -> Self {
-        Self { again: Some(None), ..self }
+    /// Whether the store refused to say: S3 does so for what is missing, to whoever may not list.
+    pub fn is_forbidden(&self) -> bool {
+        self.status == 403
     }
 
-    /// A fault that another try will not mend.
-    pub fn lasting(message: String, hint: Option<&'static str>) -> Self {
-        Self { message, hint, again: None, forbidden: false }
+    /// Whether a request for the whole may do where one for a part did not.
+    pub fn dislikes_range(&self) -> bool {
+        matches!(self.status, 206 | 400 | 416 | 501)
+    }
+
+    /// Milliseconds that the server asked to wait, within bounds; 0 when it asked for nothing.
+    pub fn asked_wait(&self) -> u64 {
+        self.again.flatten().unwrap_or(0).min(MAX_ASKED_WAIT) * 1000
     }
 }
 
-const DOCUMENT: Duration = Duration::from_secs(30);
-/// After so long no further try is begun.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Seconds; services refuse signatures that differ by more than 900.
+const TOLERANCE: u64 = 300;
 /// Seconds; a server may ask for no more patience than this.
 const MAX_ASKED_WAIT: u64 = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_waited_for_as_it_asks_and_no_longer_than_a_minute() {
+        let asked = |seconds| Trouble { again: Some(seconds), ..Trouble::worth_a_retry(String::new()) };
+        for (seconds, milliseconds) in [(None, 0), (Some(3), 3000), (Some(60), 60_000), (Some(61), 60_000)] {
+            assert_eq!(asked(seconds).asked_wait(), milliseconds);
+        }
+        assert_eq!(asked(Some(u64::MAX)).asked_wait(), 60_000);
+        assert_eq!(Trouble::lasting(String::new(), None).asked_wait(), 0);
+    }
+}

@@ -6,14 +6,16 @@ use agent_core::document::Document;
 use agent_core::json;
 use agent_core::name::Name;
 use agent_core::outcome::{Ending, Report};
-use agent_core::state::{Release, State};
+use agent_core::state::{Failed, Release, State};
 use agent_core::time::Timestamp;
 use agent_core::verify;
 use serde::{Deserialize, Serialize};
 
+use crate::announce;
 use crate::command::{Session, print};
 use crate::disk::read_capped;
 use crate::error::{Error, Result};
+use crate::node::{self, Way};
 use crate::trust::InUse;
 
 /// What `status --json` prints.
@@ -22,6 +24,11 @@ struct Status {
     format: u32,
     agent: &'static str,
     node: String,
+    /// Where the node's id comes from.
+    node_from: Way,
+    region: Option<Name>,
+    /// What needs attention of the node itself.
+    warnings: Vec<String>,
     layers: Vec<LayerStatus>,
     last_run: Option<Report>,
 }
@@ -37,7 +44,11 @@ struct LayerStatus {
     last_good: Option<Release>,
     /// When the manifest that was accepted last expires.
     expires: Option<Timestamp>,
+    /// When the trust in use expires.
+    trust_expires: Option<Timestamp>,
     state: State,
+    /// What needs attention: expiry near, releases that failed.
+    warnings: Vec<String>,
 }
 
 /// Tells what runs here, for people or as JSON.
@@ -46,29 +57,40 @@ struct LayerStatus {
 /// A state that cannot be read.
 pub fn status(session: &Session<'_>) -> Result<Ending> {
     let last_run = read_capped(&session.io.disk.file("last-run.json"))?;
+    let node = node::known(&session.config, &session.root, &session.io.disk);
     let mut status = Status {
         format: 1,
         agent: env!("CARGO_PKG_VERSION"),
-        node: session.node.clone(),
+        node: node.id,
+        node_from: node.way,
+        region: node.region,
+        warnings: node.warning.into_iter().collect(),
         layers: Vec::new(),
         last_run: last_run.and_then(|bytes| json::parse(&bytes).ok()),
     };
     for layer in &session.config.layers {
         let disk = session.io.disk.layer(&layer.site);
         let trust = InUse::load(&layer.trust, &layer.site, &disk)?;
-        let state = disk.state()?;
+        let (state, damaged) = disk.state()?;
         let manifest = disk.manifest(&layer.environment)?;
         let manifest = manifest
             .and_then(|bytes| verify::manifest(&bytes, &trust.keys, &layer.site, &layer.environment).ok());
+        let now = session.io.clock.now();
+        let mut warnings: Vec<String> =
+            manifest.iter().flat_map(|manifest| announce::expiries(manifest, trust.expires(), now)).collect();
+        warnings.extend(state.failed.values().filter(|failed| failed.times > 0).map(failing));
+        warnings.extend(damaged.map(|path| format!("the state `{}` is damaged", path.display())));
         status.layers.push(LayerStatus {
             site: layer.site.clone(),
             environment: layer.environment.clone(),
             trust_version: trust.keys.version,
-            checked: disk.checked(),
+            checked: disk.checked().map(|checked| checked.at),
             live: disk.live(),
             last_good: state.last_good.get(&layer.environment).cloned(),
             expires: manifest.and_then(|manifest| manifest.expires),
+            trust_expires: trust.expires(),
             state,
+            warnings,
         });
     }
     if session.args.json {
@@ -77,12 +99,24 @@ pub fn status(session: &Session<'_>) -> Result<Ending> {
     print(&text(&status))
 }
 
+fn failing(failed: &Failed) -> String {
+    let Failed { release, times, at } = failed;
+    let (serial, environment) = (release.serial, &release.environment);
+    format!("release {serial} of {environment} has failed {times} times, last at {at}")
+}
+
 fn text(status: &Status) -> String {
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "none yet".to_owned());
     let release = |release: &Option<Release>| {
         or_none(release.as_ref().map(|r| format!("{} of {}", r.serial, r.environment)))
     };
     let mut text = format!("node        {}\n", status.node);
+    if let Some(region) = &status.region {
+        text += &format!("region      {region}\n");
+    }
+    for warning in &status.warnings {
+        text += &format!("warning     {warning}\n");
+    }
     for layer in &status.layers {
         text += &format!("\n{} / {}\n", layer.site, layer.environment);
         text += &format!("  checked   {}\n", or_none(layer.checked.map(|time| time.to_string())));
@@ -95,6 +129,9 @@ fn text(status: &Status) -> String {
         if let Some(applied) = &layer.state.applied {
             let how = if applied.ok { "succeeded" } else { "failed, or was cut off" };
             text += &format!("  applied   {} ({how})\n", applied.at);
+        }
+        for warning in &layer.warnings {
+            text += &format!("  warning   {warning}\n");
         }
     }
     if let Some(last) = &status.last_run {

@@ -3,7 +3,7 @@
 //! ureq's connector takes the time from the system; a node's clock may be years behind.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ impl Transport for TlsTransport {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         self.stream.sock.set_timeout(timeout);
-        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        let amount = self.stream.read(self.buffers.input_append_buf()).map_err(cut)?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -113,6 +113,15 @@ impl Transport for TlsTransport {
 
     fn is_tls(&self) -> bool {
         true
+    }
+}
+
+/// An end without TLS's own farewell is a cut, and never the end of a body: others would take it for one.
+fn cut(error: io::Error) -> io::Error {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error.kind() {
+        UnexpectedEof | ConnectionReset | ConnectionAborted => io::Error::other("the connection was cut"),
+        _ => error,
     }
 }
 

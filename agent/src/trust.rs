@@ -1,16 +1,21 @@
-//! The trust in use, and the walk to a newer one: N, N+1, … as far as the store has them.
+//! The trust in use, and the walk to a newer one: N, N+1, … as far as the stores have them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use agent_core::layout;
 use agent_core::name::Name;
+use agent_core::refusal::Refusal;
 use agent_core::time::Timestamp;
 use agent_core::trust::{Trust, TrustedKeys};
-use agent_core::verify;
+use agent_core::verify::{self, Verified};
 
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::LayerDisk;
 use crate::error::{Error, Result};
 use crate::log;
-use crate::source::Source;
+use crate::source::document::{Found, Patience, ask_all};
+use crate::source::{Source, Trouble};
 
 /// The keys to verify with, and what a rotation said of serials and expiry.
 pub struct InUse {
@@ -18,23 +23,29 @@ pub struct InUse {
     pub keys: TrustedKeys,
     /// The document that they come from; `None` when it is the bootstrap.
     pub document: Option<Trust>,
+    /// What is wrong with the document that was kept.
+    pub damaged: Option<Refusal>,
 }
 
 impl InUse {
-    /// The newest trust that this node has accepted: kept on disk, or from the bootstrap.
+    /// The newest trust that this node has accepted: kept on disk, or from the bootstrap. A kept document
+    /// that is damaged counts for nothing: the way from the bootstrap is walked anew, and what was seen
+    /// under a newer trust asks for that one ([`agent_core::plan::admit`]).
     ///
     /// # Errors
-    /// Refused: a kept document that is broken.
+    /// Temporary: the disk.
     pub fn load(bootstrap: &TrustedKeys, site: &Name, layer: &LayerDisk) -> Result<Self> {
-        let plain = Self { keys: bootstrap.clone(), document: None };
-        let Some(bytes) = layer.trust()? else { return Ok(plain) };
-        let trust = verify::own_trust_document(&bytes, site)
-            .map_err(|refusal| Error::refused("the trust document kept on this node", &refusal))?;
+        let plain = |damaged| Self { keys: bootstrap.clone(), document: None, damaged };
+        let Some(bytes) = layer.trust()? else { return Ok(plain(None)) };
+        let trust = match verify::own_trust_document(&bytes, site) {
+            Ok(trust) => trust,
+            Err(refusal) => return Ok(plain(Some(refusal))),
+        };
         // A bootstrap rendered since may be ahead of what was kept.
         if trust.version < bootstrap.version {
-            return Ok(plain);
+            return Ok(plain(None));
         }
-        Ok(Self { keys: trust.trusted_keys(), document: Some((*trust).clone()) })
+        Ok(Self { keys: trust.trusted_keys(), document: Some((*trust).clone()), damaged: None })
     }
 
     /// The lowest serial that the trust allows for an environment; 0: it says nothing of it.
@@ -48,26 +59,67 @@ impl InUse {
         self.document.as_ref().and_then(|trust| trust.expires)
     }
 
-    /// Accepts version after version while the store has one more, keeping each. True when there was
-    /// any.
+    /// Accepts version after version while one of the stores has one more that follows, keeping each. All
+    /// stores are asked at once. `make_room` is called where the disk has none for a document.
+    ///
+    /// Gives whether there was any; where there was none, and that is not just what the stores say, what
+    /// went wrong with one of them.
     ///
     /// # Errors
-    /// Refused: one that does not follow. Temporary: the store or the disk.
-    pub fn walk(&mut self, source: &Source<'_>, site: &Name, layer: &LayerDisk) -> Result<bool> {
-        let start = self.keys.version;
+    /// Temporary: the disk, or a signal.
+    pub fn walk(
+        &mut self,
+        sources: &[Arc<Source>],
+        patience: Patience,
+        place: (&Name, &LayerDisk),
+        make_room: impl Fn() -> Result<()>,
+    ) -> Result<std::result::Result<bool, Error>> {
+        let ((site, layer), start) = (place, self.keys.version);
+        let mut patience = patience.for_one();
         for _ in 0..MAX_STEPS {
             let Some(next) = self.keys.version.checked_add(1) else { break };
-            let key = layout::trust(next);
-            let Some(bytes) = source.optional_document(&key)? else { break };
-            let trust = verify::next_trust(&bytes, &self.keys, site)
-                .map_err(|refusal| Error::refused(format!("`{key}` from `{}`", source.name), &refusal))?;
-            layer.keep_trust(&bytes)?;
+            let (key, mut error, mut found) = (layout::trust(next), None, None);
+            ask_all(sources, &key, &BTreeMap::new(), &patience, |number, answer| {
+                match self.read(&sources[number], &key, answer, site) {
+                    Ok(next) => found = found.take().or(next),
+                    Err(wrong) => error = error.take().or(Some(wrong)),
+                }
+                found.is_some()
+            })?;
+            let Some((trust, bytes)) = found else {
+                return Ok(if self.keys.version > start { Ok(true) } else { error.map_or(Ok(false), Err) });
+            };
+            // A disk that a failed release has filled is to take the rotation that mends it.
+            if layer.keep_trust(&bytes).is_err() {
+                make_room()?;
+                layer.keep_trust(&bytes)?;
+            }
             reach(Checkpoint::TrustKept);
             log::info(format_args!("{site}: trust version {} accepted", trust.version));
             self.keys = trust.trusted_keys();
             self.document = Some((*trust).clone());
+            patience = Patience::brief().for_one();
         }
-        Ok(self.keys.version > start)
+        Ok(Ok(true))
+    }
+
+    /// The next version, if that is what this store sent.
+    fn read(
+        &self,
+        source: &Source,
+        key: &str,
+        answer: std::result::Result<Found, (Trouble, u32)>,
+        site: &Name,
+    ) -> Result<Option<(Verified<Trust>, Vec<u8>)>> {
+        let bytes = match answer {
+            Ok(Found::Document(bytes, _)) => bytes,
+            Ok(Found::Missing | Found::NotModified) => return Ok(None),
+            Err((trouble, _)) if trouble.is_forbidden() => return Ok(None),
+            Err((trouble, tried)) => return Err(source.error(key, &trouble, tried)),
+        };
+        let trust = verify::next_trust(&bytes, &self.keys, site)
+            .map_err(|refusal| Error::refused(format!("`{key}` from `{}`", source.name), &refusal))?;
+        Ok(Some((trust, bytes)))
     }
 }
 

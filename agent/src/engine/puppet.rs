@@ -46,7 +46,10 @@ pub fn changed(status: i32) -> Option<bool> {
 
 fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let all = [PathBuf::from("/opt/puppetlabs/bin")].into_iter().chain(std::env::split_paths(&path));
+    let outside = |folder: &str| std::iter::once(PathBuf::from(folder));
+    // The last is where FreeBSD has its packages, and what runs at boot there has no such PATH.
+    let all =
+        outside("/opt/puppetlabs/bin").chain(std::env::split_paths(&path)).chain(outside("/usr/local/bin"));
     all.map(|folder| folder.join("puppet")).find(|program| program.is_file())
 }
 
@@ -62,6 +65,7 @@ fn manifest(release: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare the disk")]
 mod tests {
     use super::*;
 

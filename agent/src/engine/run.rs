@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::mask::Mask;
 use super::survivor;
 use crate::stop;
 
@@ -58,18 +60,19 @@ pub fn run(
     command: &mut Command,
     limit: Duration,
     output: impl Write + Send + 'static,
+    mask: Mask,
     record: &Path,
 ) -> io::Result<Finished> {
     let (read, write) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(write.try_clone()?).stderr(write).process_group(0);
     let mut child = command.spawn()?;
-    survivor::record(record, child.id());
+    survivor::record(record, child.id(), limit);
     // The command holds the pipe's writing end; ours would keep the reader from its end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let tail = Arc::new(Mutex::new(VecDeque::new()));
     let reader = {
         let tail = Arc::clone(&tail);
-        thread::spawn(move || pass_on(File::from(std::os::fd::OwnedFd::from(read)), &tail, output))
+        thread::spawn(move || pass_on(File::from(OwnedFd::from(read)), &tail, mask, output))
     };
     let end = wait(&mut child, limit)?;
     survivor::forget(record);
@@ -80,7 +83,16 @@ pub fn run(
     }
     let tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
     let bytes: Vec<u8> = tail.iter().copied().collect();
-    Ok(Finished { end, output: String::from_utf8_lossy(&bytes).into_owned() })
+    Ok(Finished { end, output: end_of(&String::from_utf8_lossy(&bytes)) })
+}
+
+/// The end of a text, between two characters: what is no text has grown by being made readable.
+fn end_of(text: &str) -> String {
+    let mut start = text.len().saturating_sub(KEPT);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    text[start..].to_owned()
 }
 
 fn wait(child: &mut Child, limit: Duration) -> io::Result<End> {
@@ -119,16 +131,20 @@ fn ended(status: ExitStatus) -> End {
     }
 }
 
-fn pass_on(mut from: File, tail: &Mutex<VecDeque<u8>>, mut to: impl Write) {
-    let mut buffer = [0; 4096];
-    while let Ok(got @ 1..) = from.read(&mut buffer) {
+fn pass_on(mut from: File, tail: &Mutex<VecDeque<u8>>, mut mask: Mask, mut to: impl Write) {
+    let mut say = |bytes: &[u8]| {
         // Nobody may be reading; the run goes on.
-        let _ = to.write_all(&buffer[..got]).and_then(|()| to.flush());
+        let _ = to.write_all(bytes).and_then(|()| to.flush());
         let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-        tail.extend(&buffer[..got]);
+        tail.extend(bytes);
         let over = tail.len().saturating_sub(KEPT);
         tail.drain(..over);
+    };
+    let mut buffer = [0; 4096];
+    while let Ok(got @ 1..) = from.read(&mut buffer) {
+        say(&mask.pass(&buffer[..got]));
     }
+    say(&mask.rest());
 }
 
 const KEPT: usize = 16 * 1024;
@@ -145,6 +161,7 @@ mod tests {
             Command::new("sh").args(["-c", script]),
             Duration::from_secs(limit),
             io::sink(),
+            Mask::new(&[]),
             Path::new("/nowhere/engine"),
         )
         .unwrap()
@@ -164,10 +181,14 @@ mod tests {
         let finished = shell("sleep 600 & echo $!; wait", 1);
         assert_eq!(finished.end, End::TimedOut(1));
         assert!(start.elapsed() < Duration::from_secs(30));
-        // Gone, or a zombie that nobody has reaped yet.
+        // Gone, or a zombie that nobody has reaped yet; a busy machine takes its time.
         let stat = format!("/proc/{}/stat", finished.output.trim());
-        let stat = std::fs::read_to_string(stat).unwrap_or_default();
-        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+        let stat = || std::fs::read_to_string(&stat).unwrap_or_default();
+        let gone = || stat().is_empty() || stat().contains(") Z ");
+        while !gone() && start.elapsed() < Duration::from_secs(30) {
+            thread::sleep(TICK);
+        }
+        assert!(gone(), "{}", stat());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The `script` engine: a file of the release.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
@@ -14,8 +15,11 @@ use crate::error::Error;
 /// An engine error when there is no such file, or it is not executable.
 pub fn command(script: &ScriptEngine, job: &Job<'_>) -> Found {
     let path = job.path.join(&script.run);
-    let executable =
-        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o100 != 0);
+    let executable = match path.metadata() {
+        Ok(meta) => meta.is_file() && meta.permissions().mode() & 0o100 != 0,
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        Err(error) => return Err(Error::engine(format!("looking at `{}`: {error}", path.display()))),
+    };
     if !executable {
         let message =
             format!("running `{}`: not an executable file of release {}", script.run, job.release.serial);

@@ -1,38 +1,61 @@
 //! An engine that outlived its agent: a `kill -9` ends the agent and its lock, and not the engine.
 //!
-//! So the engine is written down while it runs, by process id and start time; the next run finds it at
-//! work, and leaves the node to it.
+//! So the engine is written down while it runs: process id, start time, time limit and boot. The next run
+//! finds it at work, and leaves the node to it until its time is over; then it ends it.
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::disk::change;
 use crate::error::{Error, Result};
+use crate::host;
+use crate::log;
 
 /// The record's name in the state folder.
 pub const FILE: &str = "engine";
 
-/// Writes down that this process is the engine.
-pub fn record(path: &Path, pid: u32) {
-    // Where there is no start time to tell (no /proc), there is nothing to compare later.
-    if let Some(start) = start_of(pid) {
-        let _ = fs::write(path, format!("{pid} {start}\n"));
+/// Writes down that this process is the engine, and may run for so long.
+pub fn record(path: &Path, pid: u32, limit: Duration) {
+    // Where the system does not tell when it began, there is nothing to compare later.
+    if let Some(process) = host::process(pid) {
+        let text = format!("{pid} {} {} {}\n", process.began, limit.as_secs(), boot());
+        let _ = change::overwrite(path, text.as_bytes());
     }
 }
 
 /// The engine has ended.
 pub fn forget(path: &Path) {
-    let _ = fs::remove_file(path);
+    let _ = change::remove_file(path);
 }
 
-/// Refuses to go on while the engine of an earlier run is at work.
+/// Refuses to go on while the engine of an earlier run is at work within its time; ends one whose time is
+/// over.
 ///
 /// # Errors
 /// Temporary, with its process id.
 pub fn none_left(path: &Path) -> Result<()> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    let Some((pid, start)) = text.trim().split_once(' ') else { return Ok(()) };
-    let Ok(pid) = pid.parse::<u32>() else { return Ok(()) };
-    if start_of(pid).as_deref() != Some(start) {
+    let mut fields = text.trim().split(' ');
+    let (Some(pid), Some(start), Some(limit), Some(at)) =
+        (fields.next(), fields.next(), fields.next(), fields.next())
+    else {
+        return Ok(());
+    };
+    let (Ok(pid), Ok(start), Ok(limit)) = (pid.parse::<u32>(), start.parse::<u64>(), limit.parse::<u64>())
+    else {
+        return Ok(());
+    };
+    let found = || host::process(pid).filter(|process| at == boot() && process.is_of(start));
+    let there = || found().is_some();
+    if found().is_some_and(|process| process.age > limit) {
+        log::warn(format_args!("process {pid}, an engine of an earlier run, is ended: its time is over"));
+        end(pid, there);
+    }
+    if !there() {
         forget(path);
         return Ok(());
     }
@@ -40,18 +63,27 @@ pub fn none_left(path: &Path) -> Result<()> {
     Err(Error::temporary(message).hint(format!("wait for it, or end it with its children: kill -- -{pid}")))
 }
 
-/// When a process started, in ticks since boot: field 22 of proc_pid_stat(5), and no zombie.
-fn start_of(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command's name, in brackets, may hold anything.
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-    if fields.next()? == "Z" {
-        return None;
+/// Asks the engine's whole process group to end, and ends it.
+fn end(pid: u32, there: impl Fn() -> bool) {
+    let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    for signal in [Signal::TERM, Signal::KILL] {
+        let _ = kill_process_group(group, signal);
+        for _ in 0..100 {
+            if !there() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
-    fields.nth(18).map(str::to_owned)
+}
+
+/// Which boot this is: process ids begin anew with each.
+fn boot() -> String {
+    host::boot(Path::new("/")).unwrap_or_else(|| "unknown".to_owned())
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare the disk")]
 mod tests {
     use super::*;
     use std::process::Command;
@@ -61,15 +93,32 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        record(&path, child.id());
+        record(&path, child.id(), Duration::from_secs(600));
         assert!(none_left(&path).is_err());
         // The same number, another process: the start time differs.
-        let reused = fs::read_to_string(&path).unwrap().replace('\n', "1\n");
+        let start = host::process(child.id()).unwrap().began.to_string();
+        let reused = fs::read_to_string(&path).unwrap().replace(&start, &format!("{start}1"));
         fs::write(&path, reused).unwrap();
         assert!(none_left(&path).is_ok() && !path.exists());
-        record(&path, child.id());
+        // Another boot, too.
+        record(&path, child.id(), Duration::from_secs(600));
+        fs::write(&path, fs::read_to_string(&path).unwrap().replace(&boot(), "another")).unwrap();
+        assert!(none_left(&path).is_ok() && !path.exists());
+        record(&path, child.id(), Duration::from_secs(600));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(none_left(&path).is_ok());
+    }
+
+    #[test]
+    fn ends_a_recorded_process_whose_time_is_over() {
+        use std::os::unix::process::CommandExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let mut child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+        record(&path, child.id(), Duration::ZERO);
+        thread::sleep(Duration::from_millis(2100));
+        assert!(none_left(&path).is_ok() && !path.exists());
+        assert!(child.wait().unwrap().code().is_none(), "a signal ended it");
     }
 }

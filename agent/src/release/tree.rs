@@ -4,13 +4,12 @@
 //! two may hold the same file. So no pack reaches out of the release by the help of a second one.
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use agent_core::pack::{Pack, title};
 use agent_core::refusal::Refusal;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, change, content, standing_at};
 use crate::error::{At, Error, Result};
 
 /// Fills the empty folder `root` with the content of every pack.
@@ -39,13 +38,13 @@ fn lay(from: &Path, to: &Path, pack: &Pack) -> Result<()> {
         if kind.is_dir() {
             enter(&target, pack)?;
             lay(&source, &target, pack)?;
-        } else if fs::symlink_metadata(&target).is_ok() {
+        } else if standing_at(&target)?.is_some() {
             return Err(overlap(&target, pack));
         } else if kind.is_symlink() {
             let link = fs::read_link(&source).at("reading", &source)?;
-            symlink(link, &target).at("linking", &target)?;
+            change::link(&link.to_string_lossy(), &target)?;
         } else {
-            fs::copy(&source, &target).at("copying", &target)?;
+            content::copy(&source, &target)?;
         }
     }
     Ok(())
@@ -53,15 +52,10 @@ fn lay(from: &Path, to: &Path, pack: &Pack) -> Result<()> {
 
 /// Makes the folder, or finds it; what is there and is no folder of its own is another pack's.
 fn enter(folder: &Path, pack: &Pack) -> Result<()> {
-    match fs::symlink_metadata(folder) {
-        Ok(there) if there.is_dir() => Ok(()),
-        Ok(_) => Err(overlap(folder, pack)),
-        Err(_) => {
-            fs::DirBuilder::new().mode(0o755).create(folder).at("making the folder", folder)?;
-            // The mode of a new folder passes through the umask.
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).at("making the folder", folder)
-        }
+    match standing_at(folder)? {
+        Some(there) if there.is_dir() => Ok(()),
+        Some(_) => Err(overlap(folder, pack)),
+        None => content::make_open_folder(folder),
     }
 }
 

@@ -1,9 +1,12 @@
 //! A `file://` store: a folder, with the same conditions and ranges as a web server.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Seek, SeekFrom};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::source::{Answer, Trouble, Wanted};
 
@@ -15,12 +18,11 @@ pub fn open(folder: &str, wanted: &Wanted<'_>) -> Result<Answer, Trouble> {
     let path = Path::new(folder).join(wanted.key);
     let lasting = |error: std::io::Error| Trouble::lasting(error.to_string(), None);
     // A FIFO that was planted there would keep the agent waiting for a writer.
-    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(&path);
-    let mut file = match opened {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Answer::Missing),
-        Err(error) => return Err(lasting(error)),
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = match rustix::fs::open(&path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(Answer::Missing),
+        Err(error) => return Err(lasting(error.into())),
     };
     let meta = file.metadata().map_err(lasting)?;
     if !meta.is_file() {

@@ -1,5 +1,7 @@
 //! A store's reply, sorted: an answer, an unwelcome status, or trouble.
 
+use agent_core::time::Timestamp;
+
 use super::{Answer, Trouble, Wanted};
 use crate::http::Reply;
 
@@ -26,7 +28,7 @@ impl Unwelcome {
         Trouble {
             message: message.trim_end().to_owned(),
             hint: Some(hint).filter(|hint| !hint.is_empty()),
-            forbidden: self.status == 403,
+            status: self.status,
             again: matches!(self.status, 408 | 429 | 500..=599).then_some(self.retry_after),
         }
     }
@@ -43,14 +45,15 @@ pub fn answer(reply: Reply, wanted: &Wanted<'_>) -> Result<Result<Answer, Unwelc
         206 if wanted.from > 0 => {
             let range = reply.header("content-range").unwrap_or_default();
             if !range.starts_with(&format!("bytes {}-", wanted.from)) {
-                return Err(Trouble::lasting("the store sent another range than asked for".into(), None));
+                let message = "the store sent another range than asked for".into();
+                return Err(Trouble { status: 206, ..Trouble::lasting(message, None) });
             }
             Ok(Ok(Answer::Content { etag, from: wanted.from, body: Box::new(reply.into_body()) }))
         }
         304 if wanted.etag.is_some() => Ok(Ok(Answer::NotModified)),
         404 => Ok(Ok(Answer::Missing)),
         status => {
-            let retry_after = reply.header("retry-after").and_then(|text| text.parse().ok());
+            let retry_after = retry_after(&reply);
             Ok(Err(Unwelcome { status, retry_after, body: reply.text(ERROR_BODY) }))
         }
     }
@@ -66,6 +69,17 @@ pub fn conditions(wanted: &Wanted<'_>) -> Vec<(&'static str, String)> {
         headers.push(("range", format!("bytes={}-", wanted.from)));
     }
     headers
+}
+
+/// The seconds that the server asks to wait: as it says, or until the date that it names, by its own
+/// clock.
+fn retry_after(reply: &Reply) -> Option<u64> {
+    let text = reply.header("retry-after")?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(seconds);
+    }
+    let (then, now) = (Timestamp::parse_http(text).ok()?, Timestamp::parse_http(reply.header("date")?).ok()?);
+    Some(then.seconds().saturating_sub(now.seconds()))
 }
 
 fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
