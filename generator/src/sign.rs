@@ -1,47 +1,27 @@
-//! Secret keys + a value → a signed document, then checked with the node's own code. No IO.
+//! Secret keys + a trust → a signed document, then checked with the node's own code. No IO.
 
 use agent_core::document::Document;
 use agent_core::json;
-use agent_core::manifest::Manifest;
 use agent_core::name::Name;
-use agent_core::trust::{Trust, TrustedKeys};
+use agent_core::trust::Trust;
 use agent_core::verify;
 
 use crate::error::{Error, Result};
 use crate::secret::SecretKey;
 
-/// Signs a manifest with every key, and verifies it as a node with `trusted` would.
+/// Signs a trust document with every key, and verifies that its own keys reach its threshold: how a site
+/// begins.
 ///
 /// # Errors
-/// When the keys do not reach the threshold, or the manifest breaks a rule.
-pub fn manifest(manifest: &Manifest, keys: &[SecretKey], trusted: &TrustedKeys) -> Result<Vec<u8>> {
-    let bytes = document(&json::write(manifest), &manifest.comment(), keys)?;
-    verify::manifest(&bytes, trusted, &manifest.site, &manifest.environment).map_err(|refusal| {
-        let object = format!("manifest {} of `{}`", manifest.serial, manifest.environment);
-        let need: Vec<String> = trusted.keys.iter().map(agent_core::key::PublicKey::id).collect();
-        Error::refusal("signing", object, &refusal).hint(format!(
-            "`--key FILE` once for each of {} keys; trusted are {}",
-            trusted.threshold,
-            need.join(", ")
-        ))
-    })?;
-    Ok(bytes)
-}
-
-/// Signs a trust document with every key, and verifies that its own keys reach its threshold.
-///
-/// # Errors
-/// As [`manifest`].
+/// When they do not, or it breaks a rule.
 pub fn trust(trust: &Trust, keys: &[SecretKey], site: &Name) -> Result<Vec<u8>> {
-    let bytes = document(&json::write(trust), &trust.comment(), keys)?;
+    let payload = json::write(trust);
+    let sign = |key: &SecretKey| key.sign(&payload, &trust.comment());
+    let blocks: Vec<String> = keys.iter().map(sign).collect::<Result<_>>()?;
+    let bytes = Document::assemble(&blocks, &payload);
     verify::own_trust_document(&bytes, site)
         .map_err(|refusal| Error::refusal("signing", format!("trust version {}", trust.version), &refusal))?;
     Ok(bytes)
-}
-
-fn document(payload: &[u8], comment: &str, keys: &[SecretKey]) -> Result<Vec<u8>> {
-    let blocks: Vec<String> = keys.iter().map(|key| key.sign(payload, comment)).collect::<Result<_>>()?;
-    Ok(Document::assemble(&blocks, payload))
 }
 
 #[cfg(test)]
@@ -49,10 +29,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    use agent_core::manifest::{AgentPin, Apply, Engine, FORMAT, ManifestType, PuppetEngine, Source};
-    use agent_core::time::Timestamp;
     use agent_core::trust::{TrustKey, TrustType};
-    use agent_core::version::Version;
 
     use crate::secret::Protection;
 
@@ -82,46 +59,22 @@ mod tests {
         (folder, keys, trust)
     }
 
-    fn release() -> Manifest {
-        let version = Version::parse("0.1.0").unwrap();
-        Manifest {
-            kind: ManifestType::Manifest,
-            format: FORMAT,
-            site: Name::new("s").unwrap(),
-            environment: Name::new("e").unwrap(),
-            serial: 1,
-            trust_version: 1,
-            created: Timestamp::from_seconds(1_800_000_000),
-            expires: None,
-            agent: AgentPin { minimum: version, version, targets: BTreeMap::new() },
-            apply: Apply { engine: Engine::Puppet(PuppetEngine {}), timeout: 60, reapply: None },
-            packs: Vec::new(),
-            source: Source::default(),
-        }
-    }
-
     #[test]
     fn a_threshold_counts_distinct_keys() {
-        let (folder, mut keys, trust) = three();
-        let trusted = trust.trusted_keys();
-        assert!(super::trust(&trust, &keys[..2], &trust.site).is_ok());
-        assert!(manifest(&release(), &keys[1..], &trusted).is_ok());
-        assert!(super::trust(&trust, &keys[..1], &trust.site).is_err());
-        let error = manifest(&release(), &keys[..1], &trusted).unwrap_err();
-        assert_eq!(error.exit_code(), 3);
-        assert!(error.hint_text().unwrap().contains("2 keys"), "{error:?}");
+        let (folder, mut keys, two) = three();
+        assert!(trust(&two, &keys[..2], &two.site).is_ok());
+        assert!(trust(&two, &keys[..1], &two.site).is_err());
         let first = keys.remove(0);
         let twice = [first, SecretKey::open(&folder.path().join("a.key")).unwrap()];
-        assert!(manifest(&release(), &twice, &trusted).is_err(), "one key twice counts once");
+        assert!(trust(&two, &twice, &two.site).is_err(), "one key twice counts once");
     }
 
     #[test]
     fn what_breaks_a_rule_is_not_signed() {
-        let (_folder, keys, trust) = three();
-        let trusted = trust.trusted_keys();
-        let wrong = Manifest { serial: 0, ..release() };
-        assert!(manifest(&wrong, &keys, &trusted).is_err());
-        let wrong = Manifest { apply: Apply { timeout: 0, ..release().apply }, ..release() };
-        assert!(manifest(&wrong, &keys, &trusted).is_err());
+        let (_folder, keys, two) = three();
+        let wrong = Trust { threshold: 0, ..two.clone() };
+        assert!(trust(&wrong, &keys, &two.site).is_err());
+        let twice = [&two.keys[..], &two.keys[..1]].concat();
+        assert!(trust(&Trust { keys: twice, ..two.clone() }, &keys, &two.site).is_err());
     }
 }

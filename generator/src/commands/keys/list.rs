@@ -1,0 +1,87 @@
+//! `stringless keys list`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use agent_core::key::PublicKey;
+use agent_core::name::Name;
+use agent_core::trust::TrustKey;
+use serde::Serialize;
+
+use crate::commands::print;
+use crate::error::Result;
+use crate::expiry;
+use crate::folder::{SiteFolder, now};
+use crate::signing::public_key;
+use crate::trusts;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: u32,
+    site: &'a Name,
+    version: u64,
+    threshold: usize,
+    expires: Option<String>,
+    min_serial: &'a BTreeMap<Name, u64>,
+    keys: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a Name,
+    id: &'a str,
+    key: &'a PublicKey,
+    /// The file of its secret key; null where that is elsewhere.
+    secret: Option<String>,
+}
+
+/// Shows the newest trust.
+///
+/// # Errors
+/// When `trust/` is not whole.
+pub(super) fn run(site: &SiteFolder, json: bool) -> Result<u8> {
+    let chain = site.trust()?;
+    let trust = trusts::newest(&chain)?;
+    let secrets: Vec<(PathBuf, PublicKey)> =
+        site.secret_keys().into_iter().filter_map(|path| public_key(&path).map(|key| (path, key))).collect();
+    let line = |key: &'_ TrustKey| {
+        let here = secrets.iter().find(|(_, public)| public.same_key(&key.key));
+        here.map(|(path, _)| path.display().to_string())
+    };
+    let expires = trust.expires.map(|time| time.to_string());
+    if json {
+        let keys = trust.keys.iter();
+        let keys = keys.map(|key| Line { name: &key.name, id: &key.id, key: &key.key, secret: line(key) });
+        print::json(&Report {
+            format: print::JSON_FORMAT,
+            site: &trust.site,
+            version: trust.version,
+            threshold: trust.threshold,
+            expires,
+            min_serial: &trust.min_serial,
+            keys: keys.collect(),
+        })?;
+        return Ok(0);
+    }
+    let mut rows = vec![["NAME", "ID", "SECRET KEY"].map(str::to_owned).to_vec()];
+    for key in &trust.keys {
+        rows.push(vec![
+            key.name.to_string(),
+            key.id.clone(),
+            line(key).unwrap_or_else(|| "elsewhere".into()),
+        ]);
+    }
+    print::out(&format!(
+        "{}\ntrust version {} of {}: {} of {} keys must sign, expires {}\n",
+        print::table(&rows),
+        trust.version,
+        trust.site,
+        trust.threshold,
+        trust.keys.len(),
+        expires.unwrap_or_else(|| "never".into())
+    ))?;
+    if let Some(warning) = expiry::trust_warning(trust, now()) {
+        print::note(&format!("warning: {warning}: `stringless refresh` renews it"));
+    }
+    Ok(0)
+}
