@@ -1,12 +1,20 @@
-//! The catalog: `distros/*.yaml`, `templates/clouds/*.yaml` and what each pair was tested with.
+//! The catalog: what can be rendered for, as data; and what each pair was tested with.
 
-use std::collections::BTreeMap;
+mod boot;
+mod cloud;
+mod distro;
+mod level;
 
-use agent_core::name::Name;
-use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 
+use serde::de::DeserializeOwned;
+use serde_yaml::{Mapping, Value};
+
+pub use self::boot::{BootAgent, Encoding, Form};
+pub use self::cloud::{Cloud, CloudFormation, Counts, ObjectStore, Terraform};
+pub use self::distro::{Distro, OsRelease, Paths, PuppetPackages};
+pub use self::level::{Level, Levels};
 use crate::fault::{Fault, from_yaml};
-use crate::site::CredentialKind;
 
 /// Everything that can be rendered for.
 #[derive(Clone, Debug)]
@@ -15,107 +23,10 @@ pub struct Catalog {
     pub distros: Vec<Distro>,
     /// Sorted by id.
     pub clouds: Vec<Cloud>,
-    levels: BTreeMap<Level, Vec<String>>,
-}
-
-/// A release of an operating system: one file of `distros/`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Distro {
-    /// The stem of its file.
-    #[serde(skip_deserializing)]
-    pub id: String,
-    /// As people write it.
-    pub name: String,
-    /// Picks `templates/families/<family>.tera`.
-    pub family: Name,
-    /// How the system tells at run time what it is.
-    pub os_release: OsRelease,
-    /// The agent's targets for its CPUs.
-    pub targets: Vec<Name>,
-    /// Picks `templates/init/<init>.tera`.
-    pub init: Name,
-    /// The program that runs user-data, and its version on the stock images.
-    pub first_boot: String,
-    /// Where that program leaves the script's output.
-    pub log: String,
-    /// The end of its support, `YYYY-MM-DD`.
-    pub eol: String,
-    /// How it gets the Puppet engine.
-    pub puppet: PuppetPackages,
-}
-
-/// `ID` and `VERSION_ID` of `/etc/os-release`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OsRelease {
-    /// `ID`.
-    pub id: Name,
-    /// `VERSION_ID`, or its parts before a dot.
-    pub version: Name,
-}
-
-/// Packages of the Puppet engine; null where there is none.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PuppetPackages {
-    /// The URL of the package that adds OpenVox's repository and its signing key.
-    pub openvox: Option<String>,
-    /// The name of the distribution's own package.
-    pub distro: Option<String>,
-}
-
-/// A place where machines are started: one file of `templates/clouds/`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cloud {
-    /// The stem of its file.
-    #[serde(skip_deserializing)]
-    pub id: String,
-    /// As people write it.
-    pub name: String,
-    /// The forms that it accepts; the first is the default.
-    pub forms: Vec<Form>,
-    /// The largest user-data that it accepts; null: no limit stated.
-    pub max_bytes: Option<usize>,
-    /// What of the user-data is counted.
-    pub counted: String,
-    /// The field of its console, or where the file goes.
-    pub paste_into: String,
-    /// The ways to object-store credentials that it offers.
-    pub credentials: Vec<CredentialKind>,
-    /// The protocol of its metadata service.
-    pub metadata: String,
-    /// What the agent takes as the node's id there.
-    pub node_id: String,
-    /// Who can read the user-data.
-    pub readable_by: String,
-    /// Its own documentation of user-data.
-    pub docs: String,
-    /// What to know before pasting.
-    pub notes: Vec<String>,
-}
-
-/// A form of user-data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Form {
-    /// A POSIX shell script.
-    Script,
-    /// `#cloud-config` that writes the script and runs it.
-    CloudConfig,
-}
-
-/// How far a pair of distro and cloud was tested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Its first-boot agent ran it on its init system.
-    Booted,
-    /// It ran in the distribution's root file system, without a boot.
-    RanInRoot,
-    /// It renders, fits and passes shellcheck.
-    Linted,
+    /// Sorted by id.
+    pub boot_agents: Vec<BootAgent>,
+    /// What the tests saw of each pair.
+    pub levels: Levels,
 }
 
 impl Catalog {
@@ -124,83 +35,83 @@ impl Catalog {
     /// # Errors
     /// When one of its files is wrong: a test keeps that from being released.
     pub fn embedded() -> Result<Self, Fault> {
-        let mut distros = Vec::new();
-        let mut clouds = Vec::new();
-        for (path, text) in FILES {
-            if let Some(id) = stem(path, "distros/") {
-                let distro: Distro = from_yaml(text, path)?;
-                distros.push(Distro { id, ..distro });
-            } else if let Some(id) = stem(path, "templates/clouds/") {
-                let cloud: Cloud = from_yaml(text, path)?;
-                clouds.push(Cloud { id, ..cloud });
-            }
-        }
-        let levels = from_yaml(file(LEVELS), LEVELS)?;
-        Ok(Self { distros, clouds, levels })
+        static CATALOG: OnceLock<Result<Catalog, Fault>> = OnceLock::new();
+        CATALOG.get_or_init(Self::read).clone()
     }
 
-    /// The distro `id`.
+    fn read() -> Result<Self, Fault> {
+        let clouds = each("templates/clouds/", |id, text, path| {
+            from_yaml(text, path).map(|cloud: Cloud| Cloud { id, ..cloud })
+        })?;
+        let boot_agents = each("templates/boot/", |id, text, path| {
+            from_yaml(text, path).map(|agent: BootAgent| BootAgent { id, ..agent })
+        })?;
+        let levels = from_yaml(file(LEVELS), LEVELS)?;
+        Ok(Self { distros: each("distros/", distro)?, clouds, boot_agents, levels })
+    }
+
+    /// The distro of that id or alias.
     ///
     /// # Errors
     /// With the nearest id when there is none.
     pub fn distro(&self, id: &str) -> Result<&Distro, Fault> {
-        find(&self.distros, |distro| &distro.id, id, "distro")
+        find(&self.distros, |distro| (&distro.id, &distro.aliases), id, "distro")
     }
 
-    /// The cloud `id`.
+    /// The cloud of that id or alias.
     ///
     /// # Errors
     /// With the nearest id when there is none.
     pub fn cloud(&self, id: &str) -> Result<&Cloud, Fault> {
-        find(&self.clouds, |cloud| &cloud.id, id, "cloud")
+        find(&self.clouds, |cloud| (&cloud.id, &cloud.aliases), id, "cloud")
+    }
+
+    /// What runs user-data of `form` (`None`: of any) for `distro` on `cloud`: the best that both know.
+    #[must_use]
+    pub fn boot_agent(&self, distro: &Distro, cloud: &Cloud, form: Option<Form>) -> Option<&BootAgent> {
+        self.boot_agents(distro, cloud, form).next()
+    }
+
+    /// The same: every one, as it may depend on the image; the best first.
+    pub fn boot_agents(
+        &self,
+        distro: &Distro,
+        cloud: &Cloud,
+        form: Option<Form>,
+    ) -> impl Iterator<Item = &BootAgent> {
+        let both = cloud.boot_agents.iter().filter(|id| distro.boot_agents.contains(id));
+        let agents = both.filter_map(|id| self.boot_agents.iter().find(|agent| agent.id == id.as_str()));
+        let through = |form| cloud.forms.is_empty() || cloud.forms.contains(&form);
+        agents.filter(move |agent| form.is_none_or(|form| agent.forms.contains(&form) && through(form)))
+    }
+
+    /// The forms that the boot agents of the pair take, the default first; empty where user-data does not
+    /// reach the distro on that cloud.
+    #[must_use]
+    pub fn forms(&self, distro: &Distro, cloud: &Cloud) -> Vec<Form> {
+        let mut forms: Vec<Form> =
+            self.boot_agent(distro, cloud, None).map_or(Vec::new(), |a| a.forms.clone());
+        forms.retain(|form| self.boot_agent(distro, cloud, Some(*form)).is_some());
+        let others =
+            Form::ALL.into_iter().filter(|form| self.boot_agent(distro, cloud, Some(*form)).is_some());
+        for form in others {
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+        forms
+    }
+
+    /// Every pair that user-data reaches.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Distro, &Cloud)> {
+        let all = self.distros.iter().flat_map(|distro| self.clouds.iter().map(move |cloud| (distro, cloud)));
+        all.filter(|(distro, cloud)| self.boot_agent(distro, cloud, None).is_some())
     }
 
     /// How far a pair was tested. Every pair is linted by the tests.
     #[must_use]
     pub fn level(&self, distro: &Distro, cloud: &Cloud) -> Level {
-        let pair = format!("{} {}", distro.id, cloud.id);
-        let strongest = self.levels.iter().find(|(_, pairs)| pairs.contains(&pair));
-        strongest.map_or(Level::Linted, |(level, _)| *level)
-    }
-
-    /// The pairs that claim `level`: the tests run each of them, so that no claim outlives its proof.
-    ///
-    /// # Errors
-    /// When the record names a distro or cloud that does not exist.
-    pub fn claimed(&self, level: Level) -> Result<Vec<(&Distro, &Cloud)>, Fault> {
-        let pairs = self.levels.get(&level).map(Vec::as_slice).unwrap_or_default();
-        pairs
-            .iter()
-            .map(|pair| {
-                let (distro, cloud) = pair
-                    .split_once(' ')
-                    .ok_or_else(|| Fault::new(format!("reading {LEVELS}: `{pair}` is not `DISTRO CLOUD`")))?;
-                Ok((self.distro(distro)?, self.cloud(cloud)?))
-            })
-            .collect()
-    }
-}
-
-impl Form {
-    /// As it is written in flags and data.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Script => "script",
-            Self::CloudConfig => "cloud-config",
-        }
-    }
-}
-
-impl Level {
-    /// As people read it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Booted => "booted",
-            Self::RanInRoot => "ran in a root filesystem",
-            Self::Linted => "linted",
-        }
+        self.levels.of(&distro.id, &cloud.id)
     }
 }
 
@@ -212,19 +123,71 @@ pub(crate) fn templates() -> impl Iterator<Item = (&'static str, &'static str)> 
     })
 }
 
+/// A distro is laid over its family.
+fn distro(id: String, text: &str, path: &str) -> Result<Distro, Fault> {
+    let own: Mapping = from_yaml(text, path)?;
+    let mut all = match own.get("family").and_then(Value::as_str) {
+        Some(family) => defaults(family, path)?,
+        None => Mapping::new(),
+    };
+    all.extend(own);
+    Ok(Distro { id, ..typed(all, path)? })
+}
+
+/// What a family says for each of its distros; `path` is the file that names it.
+fn defaults(family: &str, path: &str) -> Result<Mapping, Fault> {
+    let families = || {
+        FILES.iter().filter_map(|(at, text)| {
+            let id = at.strip_prefix("templates/families/")?.strip_suffix(".yaml")?;
+            Some((id, *at, *text))
+        })
+    };
+    if let Some((_, at, text)) = families().find(|(id, ..)| *id == family) {
+        return from_yaml(text, at);
+    }
+    let ids: Vec<String> = families().map(|(id, ..)| format!("`{id}`")).collect();
+    let what = format!("family: unknown variant `{family}`, expected one of {}", ids.join(", "));
+    Err(Fault::new(format!("reading {path}: {what}")).nearest())
+}
+
+fn typed<T: DeserializeOwned>(map: Mapping, path: &str) -> Result<T, Fault> {
+    serde_yaml::from_value(Value::Mapping(map))
+        .map_err(|error| Fault::new(format!("reading {path}: {error}")).nearest())
+}
+
+/// Every embedded `folder<id>.yaml`, in the order of ids.
+fn each<T>(
+    folder: &str,
+    read: impl Fn(String, &'static str, &'static str) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let files = FILES.iter().filter_map(|(path, text)| {
+        let id = path.strip_prefix(folder)?.strip_suffix(".yaml")?;
+        Some(read(id.to_owned(), text, path))
+    });
+    files.collect()
+}
+
 fn file(path: &str) -> &'static str {
     FILES.iter().find(|(at, _)| *at == path).map_or("", |(_, text)| text)
 }
 
-fn stem(path: &str, folder: &str) -> Option<String> {
-    Some(path.strip_prefix(folder)?.strip_suffix(".yaml")?.to_owned())
-}
-
-fn find<'a, T>(all: &'a [T], id_of: impl Fn(&T) -> &String, id: &str, kind: &str) -> Result<&'a T, Fault> {
-    all.iter().find(|one| id_of(one) == id).ok_or_else(|| {
-        let ids: Vec<String> = all.iter().map(|one| format!("`{}`", id_of(one))).collect();
-        let known = format!("unknown field `{id}`, expected one of {}", ids.join(", "));
-        let fault = Fault::new(format!("looking up the {kind} `{id}`: there is none of that name"));
+fn find<'a, T>(
+    all: &'a [T],
+    names_of: impl Fn(&T) -> (&String, &Vec<String>),
+    name: &str,
+    kind: &str,
+) -> Result<&'a T, Fault> {
+    let is = |one: &&T| {
+        let (id, aliases) = names_of(one);
+        id == name || aliases.iter().any(|alias| alias == name)
+    };
+    all.iter().find(is).ok_or_else(|| {
+        let ids = all.iter().flat_map(|one| {
+            let (id, aliases) = names_of(one);
+            std::iter::once(id).chain(aliases).map(|id| format!("`{id}`")).collect::<Vec<_>>()
+        });
+        let known = format!("unknown field `{name}`, expected one of {}", ids.collect::<Vec<_>>().join(", "));
+        let fault = Fault::new(format!("looking up the {kind} `{name}`: there is none of that name"));
         match agent_core::nearest::nearest(&known) {
             Some(near) => fault.hint(format!("did you mean `{near}`? `stringless list` names all")),
             None => fault.hint("`stringless list` names all"),
@@ -234,3 +197,25 @@ fn find<'a, T>(all: &'a [T], id_of: impl Fn(&T) -> &String, id: &str, kind: &str
 
 const LEVELS: &str = "tests/levels.yaml";
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_distro_is_told_what_is_wrong() {
+        let (path, text) = FILES.iter().find(|(at, _)| at.starts_with("distros/")).unwrap();
+        let read = |text: &str| distro("id".into(), text, path);
+        let family = read(text).unwrap().family;
+        let fault = read(&text.replace("family: ", "family: x")).unwrap_err();
+        assert!(
+            fault.message.starts_with(&format!("reading {path}: family: unknown variant `x{family}`")),
+            "{fault}"
+        );
+        assert_eq!(fault.hint, Some(format!("did you mean `{family}`?")));
+        let fault = read(&text.replace("first_boot", "firstboot")).unwrap_err();
+        assert_eq!(fault.hint.as_deref(), Some("did you mean `first_boot`?"));
+        let fault = read(&text.replace("family: ", "# ")).unwrap_err();
+        assert_eq!(fault.message, format!("reading {path}: missing field `family`"));
+    }
+}

@@ -1,6 +1,14 @@
-//! What the cloud asks of the text: its form and its size. No IO.
+//! What the cloud asks of the text: its form, its encoding and its size. No IO.
 
-use crate::catalog::{Cloud, Form};
+mod attachment;
+mod encode;
+mod mime;
+mod size;
+
+pub use self::attachment::Attachment;
+pub(crate) use self::encode::gzip;
+pub use self::encode::{encode, encoding, usable};
+use crate::catalog::{Encoding, Form};
 use crate::fault::Fault;
 use crate::render::{Request, UserData, quote};
 
@@ -9,78 +17,89 @@ use crate::render::{Request, UserData, quote};
 pub struct Explain {
     /// The form of the text.
     pub form: Form,
-    /// Its size.
+    /// How it is encoded.
+    pub encoding: Encoding,
+    /// Its size, as the cloud counts.
     pub bytes: usize,
     /// The cloud's limit; `None` where none is stated.
     pub max_bytes: Option<usize>,
     /// What of it the cloud counts.
-    pub counted: String,
+    pub counted: &'static str,
     /// Where it goes.
     pub paste_into: String,
+    /// What to paste or to run there; empty where that is the user-data itself.
+    pub paste: String,
+    /// Where it goes instead, where the image has another boot agent.
+    pub elsewhere: Vec<String>,
     /// What to know before.
     pub notes: Vec<String>,
 }
 
 impl UserData {
-    /// What to tell about this user-data on `cloud`.
+    /// What to tell about this user-data, which is in the file `file`.
     #[must_use]
-    pub fn explain(&self, cloud: &Cloud) -> Explain {
+    pub fn explain(&self, request: &Request<'_>, file: &str) -> Explain {
+        let (cloud, boot) = (request.cloud, request.boot);
+        let paste = cloud.paste(&boot.id, self.encoding);
+        let paste = paste.replace("{content_type}", mime::content_type(self.form));
+        let paste = paste.replace("{encoding}", self.encoding.as_str());
+        // It goes into shells and other languages as it is.
+        let plain = file.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         Explain {
             form: self.form,
-            bytes: self.text.len(),
+            encoding: self.encoding,
+            bytes: size::counted(cloud, &self.text, self.encoding),
             max_bytes: cloud.max_bytes,
-            counted: cloud.counted.clone(),
-            paste_into: cloud.paste_into.clone(),
+            counted: cloud.counts.as_str(),
+            paste_into: cloud.place(&boot.id, self.encoding).to_owned(),
+            paste: paste.replace("{file}", if plain { file } else { "FILE" }).trim_end().to_owned(),
+            elsewhere: elsewheres(request),
             notes: self.notes.clone(),
         }
     }
+
+    /// What is handed over: the text in its encoding.
+    #[must_use]
+    pub fn encoded(&self) -> Vec<u8> {
+        encode(self.text.as_bytes(), self.encoding)
+    }
 }
 
-/// `script` in the form `form`.
-pub(crate) fn wrap(form: Form, script: &str) -> String {
-    match form {
-        Form::Script => script.to_owned(),
+/// The other places, with what the image has then.
+fn elsewheres(request: &Request<'_>) -> Vec<String> {
+    let place = |id: &str| request.cloud.place(id, request.encoding);
+    let usual = place(&request.boot.id);
+    let others = request.also.iter().filter(|agent| place(&agent.id) != usual);
+    others.map(|agent| format!("{}, if the image runs {}", place(&agent.id), agent.name)).collect()
+}
+
+/// `body` in the form that the request asks for, not larger than its cloud takes.
+pub(crate) fn wrap(request: &Request<'_>, body: &str) -> Result<String, Fault> {
+    if !request.with.is_empty() && request.form != Form::Mime {
+        return Err(Fault::new(format!(
+            "rendering as {}: it has no room for other files",
+            request.form.as_str()
+        ))
+        .hint("`--form mime` has"));
+    }
+    let text = match request.form {
+        Form::Script | Form::Ignition | Form::Nix => body.to_owned(),
+        Form::Mime => mime::multipart(body, request.with),
         // `runcmd` is the last of the script of its stage, so a failure of ours is its failure.
         Form::CloudConfig => format!(
             "#cloud-config\n{}write_files:\n- path: {PLACE}\n  permissions: '0700'\n  content: |\n{}runcmd:\n- [sh, {PLACE}]\n",
-            heading(script),
-            quote::yaml_block(script)
+            heading(body),
+            quote::yaml_block(body)
         ),
-    }
+    };
+    size::check(request, body, &text)?;
+    Ok(text)
 }
 
 /// The first comment of the script, for the reader of what is around it.
 fn heading(script: &str) -> String {
     let comment = script.lines().skip(1).take_while(|line| line.starts_with("# "));
     comment.flat_map(|line| [line, "\n"]).collect()
-}
-
-/// Refuses what is larger than the cloud takes.
-pub(crate) fn check_size(request: &Request<'_>, form: Form, script: &str, text: &str) -> Result<(), Fault> {
-    let Some(max) = request.cloud.max_bytes.filter(|max| text.len() > *max) else { return Ok(()) };
-    let mut drops = Vec::new();
-    if form != Form::Script && request.cloud.forms.contains(&Form::Script) {
-        drops.push(format!("the form `script` ({} bytes less)", text.len() - script.len()));
-    }
-    if let Some(pem) = &request.ca_pem {
-        drops.push(format!("fewer certificates in `node.ca_file` ({} bytes)", pem.len()));
-    }
-    if request.site.stores.len() > 1 {
-        drops.push(format!("fewer than {} `stores`", request.site.stores.len()));
-    }
-    if !request.presigned.is_empty() {
-        drops.push("`node.first_fetch: public`, as signed links are long".into());
-    }
-    if request.trust.keys.len() > 1 {
-        drops.push(format!("fewer than {} trusted keys", request.trust.keys.len()));
-    }
-    let fault = Fault::new(format!(
-        "rendering for {}: the user-data has {} bytes and it takes {max} ({})",
-        request.cloud.name,
-        text.len(),
-        request.cloud.counted
-    ));
-    Err(if drops.is_empty() { fault } else { fault.hint(format!("use {}", drops.join(", or "))) })
 }
 
 /// Gone after a reboot, like the need for it; and run by `sh`, so that `noexec` does not matter.

@@ -1,10 +1,15 @@
 //! (Distro, Cloud, Site) → user-data. No IO: bytes, keys and the time come in.
 
 mod config;
+mod cron;
+mod document;
 mod engine;
 mod fetch;
+mod lock;
+mod notes;
 mod page;
 pub(crate) mod quote;
+mod script;
 
 use std::collections::BTreeMap;
 
@@ -14,13 +19,15 @@ use agent_core::sigv4::Credentials;
 use agent_core::time::Timestamp;
 use agent_core::trust::TrustedKeys;
 use agent_core::version::Version;
-use tera::{Context, Tera};
 
-use self::page::Page;
-use crate::catalog::{self, Cloud, Distro, Form};
-use crate::envelope;
+use self::script::Explained;
+pub use self::script::Part;
+pub(crate) use self::script::fill;
+use crate::catalog::{BootAgent, Catalog, Cloud, Distro, Encoding, Form};
+use crate::envelope::{self, Attachment};
 use crate::fault::Fault;
-use crate::site::{CredentialKind, FirstFetch, Site};
+use crate::launch::Tool;
+use crate::site::{CredentialKind, Site};
 
 /// All that one rendering depends on; the same request gives the same bytes.
 #[derive(Clone, Debug)]
@@ -29,6 +36,20 @@ pub struct Request<'a> {
     pub distro: &'a Distro,
     /// Where it boots.
     pub cloud: &'a Cloud,
+    /// What runs the user-data there, and takes `form`.
+    pub boot: &'a BootAgent,
+    /// What runs it on other images of the distro.
+    pub also: Vec<&'a BootAgent>,
+    /// The form.
+    pub form: Form,
+    /// How it is handed over.
+    pub encoding: Encoding,
+    /// Files of its user's own, which go with it; for the form `mime` only.
+    pub with: &'a [Attachment],
+    /// What it becomes a part of; `None`: it goes to the cloud as it is.
+    pub tool: Option<Tool>,
+    /// The CPU, as `uname -m` names it, where the form holds one agent only; `None`: the distro's usual one.
+    pub cpu: Option<&'a str>,
     /// The site's settings.
     pub site: &'a Site,
     /// The environment that the node follows.
@@ -46,10 +67,78 @@ pub struct Request<'a> {
     pub static_keys: Option<Credentials>,
     /// The text of the site's `ca_file`.
     pub ca_pem: Option<String>,
+    /// Whether the script keeps the cloud's metadata service for root.
+    pub lock: Option<Lock>,
     /// The time of rendering: the node's clock is never taken to be earlier.
     pub now: Timestamp,
-    /// The form; `None` is the cloud's default.
-    pub form: Option<Form>,
+}
+
+/// How much it matters that the metadata service is kept for root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Where the node has no firewall for it, the script says so and goes on.
+    Wanted,
+    /// Where it has none, the script fails.
+    Required,
+}
+
+/// How user-data reaches a distro on a cloud.
+#[derive(Clone, Debug)]
+pub struct Way<'a> {
+    /// What runs it.
+    pub boot: &'a BootAgent,
+    /// What runs it on other images of that distro.
+    pub also: Vec<&'a BootAgent>,
+    /// The form.
+    pub form: Form,
+}
+
+/// How user-data reaches `distro` on `cloud`: in the form that is wanted and by the boot agent that is (an
+/// id), else in the default form by the best.
+///
+/// # Errors
+/// When user-data does not reach the distro there, or not in that form, or not by that agent.
+pub fn way<'a>(
+    catalog: &'a Catalog,
+    distro: &Distro,
+    cloud: &Cloud,
+    form: Option<Form>,
+    agent: Option<&str>,
+) -> Result<Way<'a>, Fault> {
+    let pair = format!("rendering for {} on {}", distro.name, cloud.name);
+    let forms = catalog.forms(distro, cloud);
+    if forms.is_empty() {
+        let ids = |ids: &[Name], word| ids.iter().map(Name::as_str).collect::<Vec<_>>().join(word);
+        let own = ids(&distro.boot_agents, " or ");
+        return Err(Fault::new(format!(
+            "{pair}: user-data does not reach it there, as its images run {own}"
+        ))
+        .hint(format!("{} hands user-data to {}", cloud.name, ids(&cloud.boot_agents, ", "))));
+    }
+    let is_wanted = |one: &&BootAgent| agent.is_none_or(|agent| one.id == agent);
+    let taken = |form: &&Form| catalog.boot_agents(distro, cloud, Some(**form)).any(|one| is_wanted(&one));
+    let Some(form) = form.or(forms.iter().find(taken).copied()) else {
+        let known: Vec<&str> = catalog.boot_agents(distro, cloud, None).map(|one| &*one.id).collect();
+        return Err(Fault::new(format!("{pair}: no image of it there runs `{}`", agent.unwrap_or_default()))
+            .hint(format!("`--boot-agent` takes {}", known.join(" or "))));
+    };
+    let mut takers = catalog.boot_agents(distro, cloud, Some(form)).filter(is_wanted);
+    match takers.next() {
+        Some(boot) => Ok(Way { boot, also: takers.collect(), form }),
+        None => {
+            let by = agent.map(|agent| format!(" by `{agent}`")).unwrap_or_default();
+            let known: Vec<&str> = forms.into_iter().map(Form::as_str).collect();
+            Err(Fault::new(format!("{pair}: it does not take the form `{}`{by}", form.as_str()))
+                .hint(format!("forms that it takes: {}", known.join(", "))))
+        }
+    }
+}
+
+impl Request<'_> {
+    /// Everything that may run it.
+    fn boot_agents(&self) -> impl Iterator<Item = &BootAgent> {
+        std::iter::once(self.boot).chain(self.also.iter().copied())
+    }
 }
 
 /// The published agent, as the bootstrap pins it.
@@ -68,8 +157,12 @@ pub struct UserData {
     pub text: String,
     /// The form of `text`.
     pub form: Form,
-    /// The bootstrap script inside.
-    pub script: String,
+    /// How it is handed over.
+    pub encoding: Encoding,
+    /// What does the work: the bootstrap script inside, or the whole text where it is no script.
+    pub body: String,
+    /// What each line of `body` will do.
+    pub parts: Vec<Part>,
     /// What its user should know before pasting it.
     pub notes: Vec<String>,
 }
@@ -78,122 +171,34 @@ pub struct UserData {
 pub const STATIC_KEYS: [&str; 3] =
     ["STRINGLESS_NODE_ACCESS_KEY_ID", "STRINGLESS_NODE_SECRET_ACCESS_KEY", "STRINGLESS_NODE_SESSION_TOKEN"];
 
+/// The node's configuration that is rendered for `request`.
+///
+/// # Errors
+/// As of [`render`].
+pub fn node_config(request: &Request<'_>) -> Result<agent_core::config::Config, Fault> {
+    config::config(request)
+}
+
 /// Renders user-data.
 ///
 /// # Errors
 /// When the request asks for what the distro or the cloud cannot do, when a pin or a key is missing,
 /// and when the result is larger than the cloud takes; the hint names the setting.
 pub fn render(request: &Request<'_>) -> Result<UserData, Fault> {
-    let form = request.form.unwrap_or(request.cloud.forms[0]);
-    if !request.cloud.forms.contains(&form) {
-        let taken: Vec<&str> = request.cloud.forms.iter().map(|form| form.as_str()).collect();
-        return Err(Fault::new(format!(
-            "rendering for {}: it does not take the form `{}`",
-            request.cloud.name,
-            form.as_str()
-        ))
-        .hint(format!("forms that it takes: {}", taken.join(", "))));
-    }
-    let engine = templates()?;
-    let page = Page::of(request)?;
-    let mut context = Context::from_serialize(&page).map_err(|error| broken(&error))?;
-    let schedule = match page.schedule_template(request) {
-        Some(name) => engine.render(&name, &context).map_err(|error| broken(&error))?,
-        None => String::new(),
+    let Explained { text: body, parts } = match request.form {
+        Form::Script | Form::CloudConfig | Form::Mime => script::script(request)?,
+        Form::Ignition | Form::Nix => document::document(request)?,
     };
-    context.insert("schedule_functions", schedule.trim_end());
-    let family = format!("families/{}.tera", request.distro.family);
-    let script = engine.render(&family, &context).map_err(|error| broken(&error))?;
-    check_text(&script)?;
-    let text = envelope::wrap(form, &script);
-    envelope::check_size(request, form, &script, &text)?;
-    Ok(UserData { text, form, script, notes: notes(request) })
+    let text = envelope::wrap(request, &body)?;
+    let (form, encoding) = (request.form, request.encoding);
+    let notes = notes::notes(request, &body);
+    Ok(UserData { text, form, encoding, body, parts, notes })
 }
 
-/// What to know before pasting: the cloud's notes, which are about private stores, and what holds for
-/// this rendering alone.
-fn notes(request: &Request<'_>) -> Vec<String> {
-    let (distro, cloud) = (request.distro, request.cloud);
-    let stores = &request.site.stores;
-    let private = stores.iter().any(|store| store.url.starts_with("s3://"));
-    let mut notes = if private { cloud.notes.clone() } else { Vec::new() };
-    // Both are written so that their order is that of time.
-    if request.now.to_string()[..10] > distro.eol[..] {
-        notes.push(format!("the support of {} ended on {}", distro.name, distro.eol));
-    }
-    if private && config::kinds(request).is_ok_and(|kinds| kinds.contains(&CredentialKind::Static)) {
-        notes.push(format!("a key stands in it, readable by {}", cloud.readable_by));
-    }
-    for folder in stores.iter().filter_map(|store| store.url.strip_prefix("file://")) {
-        notes.push(format!("`{folder}` is a folder of the node itself: it must be there at first boot"));
-    }
-    if request.site.node.proxy.as_deref().is_some_and(names_a_user) {
-        notes.push(format!("the password of `node.proxy` stands in it, readable by {}", cloud.readable_by));
-    }
-    if request.site.first_fetch() == FirstFetch::Presigned {
-        let session = request.presigned.values().any(|link| link.contains("X-Amz-Security-Token="));
-        notes.push(if session {
-            "its link to the agent ends with the session of the key that signed it, after seven days at the \
-             latest"
-                .into()
-        } else {
-            "its link to the agent ends: start machines with it within seven days".into()
-        });
-    }
-    if engine::package(request).is_ok_and(|package| package.is_some_and(|package| package.is_foreign())) {
-        notes.push("installing openvox-agent from its own repository was not run in a test".into());
-    }
-    notes
-}
-
-/// Whether the URL carries a user, and so most likely a password.
-fn names_a_user(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
-}
-
-/// The templates, with the filters that quote.
-fn templates() -> Result<Tera, Fault> {
-    let mut tera = Tera::default();
-    // The usual `{#` stands in every `${#name}` of the shell.
-    let delimiters =
-        tera::Delimiters { comment_start: "<#".into(), comment_end: "#>".into(), ..Default::default() };
-    tera.set_delimiters(delimiters).map_err(|error| broken(&error))?;
-    quote::register(&mut tera);
-    let texts = catalog::templates().map(|(name, text)| (name, without_tag_lines(text)));
-    tera.add_raw_templates(texts).map_err(|error| broken(&error))?;
-    Ok(tera)
-}
-
-/// A line that holds nothing but tags leaves no line behind.
-fn without_tag_lines(text: &str) -> String {
-    let only_tags = |mut line: &str| {
-        let some = line.starts_with("{%");
-        while let Some(rest) = line.strip_prefix("{%") {
-            let Some((_, after)) = rest.split_once("%}") else { return false };
-            line = after;
-        }
-        some && line.is_empty()
-    };
-    text.split_inclusive('\n')
-        .map(|line| if only_tags(line.trim_end()) { line.trim_end() } else { line })
-        .collect()
-}
-
-/// User-data passes through consoles, APIs and boot agents: only ASCII and LF arrive everywhere alike.
-fn check_text(script: &str) -> Result<(), Fault> {
-    match script.lines().find(|line| !line.bytes().all(|b| (b' '..=b'~').contains(&b))) {
-        None => Ok(()),
-        Some(line) => Err(Fault::new(format!(
-            "rendering the script: a setting brings a character outside printable ASCII into `{}`",
-            line.escape_default().take(120).collect::<String>()
-        ))
-        .hint("URLs and paths in the site file may hold printable ASCII only")),
-    }
-}
-
-fn broken(error: &tera::Error) -> Fault {
-    Fault::new(format!("rendering a built-in template: {error}"))
+/// Whether the node reads its stores with credentials of that kind.
+pub(crate) fn uses(request: &Request<'_>, kind: CredentialKind) -> bool {
+    let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
+    private && config::kinds(request).is_ok_and(|kinds| kinds.contains(&kind))
 }
 
 #[cfg(test)]

@@ -1,14 +1,11 @@
 //! Request → the node's `agent.json`.
 
-use agent_core::config::{Config, CredentialSource, Layer, NodeStore, STATE_DIR};
+use agent_core::config::{Config, CredentialSource, Layer, NodeStore};
 use agent_core::sigv4::Credentials;
 
 use super::{Request, STATIC_KEYS};
 use crate::fault::Fault;
-use crate::site::CredentialKind;
-
-/// Where the embedded authorities stand on the node.
-const CA_FILE: &str = "/etc/stringless/ca.pem";
+use crate::site::{CredentialKind, Size};
 
 /// The node's configuration, checked by the node's own code.
 pub(super) fn config(request: &Request<'_>) -> Result<Config, Fault> {
@@ -24,14 +21,17 @@ pub(super) fn config(request: &Request<'_>) -> Result<Config, Fault> {
             credentials: if private { sources(request)? } else { Vec::new() },
         });
     }
+    let told = request.boot_agents().all(|agent| agent.keeps_identity);
     let config = Config {
         format: 1,
         rendered: request.now,
         node: node.name.clone(),
-        state_dir: STATE_DIR.into(),
+        state_dir: request.distro.paths.state.clone(),
+        disk_budget: node.disk_budget.map(Size::bytes),
         proxy: node.proxy.clone(),
         no_proxy: node.no_proxy.clone(),
-        ca_file: node.ca_file.as_ref().map(|_| CA_FILE.into()),
+        ca_file: node.ca_file.as_ref().map(|_| format!("{}/ca.pem", request.distro.paths.etc)),
+        metadata: request.cloud.metadata.clone().filter(|_| !told),
         layers: vec![Layer {
             site: site.site.clone(),
             environment: request.environment.clone(),

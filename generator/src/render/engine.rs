@@ -39,6 +39,10 @@ pub(super) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fa
             "reading puppet.version: `{version}` is not the version of a package"
         )));
     }
+    if let Some(reason) = &distro.puppet.none {
+        return Err(Fault::new(format!("rendering the Puppet engine for {}: {reason}", distro.name))
+            .hint("set `apply.engine` to `script`, or take another distro"));
+    }
     let missing = |whose| {
         Fault::new(format!("rendering the Puppet engine for {}: there is no {whose} package", distro.name))
             .hint("set `puppet.package` to the other one of `openvox` and `distro`")

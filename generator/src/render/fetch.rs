@@ -8,6 +8,7 @@ use agent_core::store::Store;
 use serde::Serialize;
 
 use super::config::{kinds, static_keys};
+use super::page::Pin;
 use super::{Request, quote};
 use crate::fault::Fault;
 use crate::site::{CredentialKind, FirstFetch};
@@ -95,6 +96,11 @@ impl Fetch {
         let (before, after) = address.rsplit_once(MARKER).unwrap_or((&address, ""));
         (fetch.before, fetch.after) = (before.into(), after.into());
         Ok(fetch)
+    }
+
+    /// The whole URL of a pinned agent.
+    pub(super) fn url(&self, pin: &Pin) -> String {
+        format!("{}{}{}{}", self.before, pin.target, self.after, pin.signature)
     }
 
     /// What ends the URL for `target`; `None` where the request has no link for it.

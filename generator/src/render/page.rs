@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::engine::{self, EnginePackage};
 use super::fetch::Fetch;
-use super::{Request, config, quote};
+use super::{Lock, Request, config, cron, lock, quote};
+use crate::catalog::Paths;
 use crate::fault::Fault;
 use crate::site::Schedule;
 
@@ -20,19 +21,24 @@ pub(super) struct Page {
     distro_name: String,
     cloud_name: String,
     log: String,
-    /// `ID VERSION_ID`.
+    /// `ID VERSION_ID`, `ID VARIANT_ID`, or `ID ` where any version will do.
     os: String,
+    os_version: bool,
+    os_variant: bool,
+    paths: Paths,
+    /// The boot agent runs the script at every boot.
+    every_boot: bool,
     proxy: String,
-    no_proxy: String,
+    pub no_proxy: String,
     pins: Vec<Pin>,
     agent_version: String,
-    agent_json: String,
-    ca: String,
+    pub agent_json: String,
+    pub ca: String,
     puppet: bool,
     package: EnginePackage,
     /// Something is downloaded.
     downloads: bool,
-    fetch: Fetch,
+    pub fetch: Fetch,
     daemon: bool,
     periodic: bool,
     interval: u64,
@@ -41,17 +47,25 @@ pub(super) struct Page {
     cron: String,
     /// Cron is what the site asks for, not what is left.
     cron_chosen: bool,
+    /// The metadata service is kept for root.
+    lock: bool,
+    /// Without that there is nothing.
+    lock_required: bool,
+    /// Its addresses.
+    lock4: Vec<String>,
+    /// Its addresses of IPv6.
+    lock6: Vec<String>,
 }
 
 /// The agent for one CPU.
 #[derive(Clone, Debug, Serialize)]
-struct Pin {
+pub(super) struct Pin {
     /// A pattern for `uname -m`.
     cpu: String,
-    target: String,
-    sha256: String,
+    pub target: String,
+    pub sha256: String,
     /// What the end of this target's signed link has of its own.
-    signature: String,
+    pub signature: String,
 }
 
 impl Page {
@@ -62,6 +76,10 @@ impl Page {
         let package = engine::package(request)?;
         let config = config::config(request)?;
         let agent_json = quote::json(&config).map_err(|error| Fault::new(error.to_string()))?;
+        let release = &distro.os_release;
+        // Where both tell systems apart, it is the variant that does.
+        let version = release.variant.as_ref().or(release.version.as_ref()).map_or("", Name::as_str);
+        let (lock6, lock4) = lock::addresses(request)?.into_iter().partition(|address| address.contains(':'));
         let repository = package.as_ref().is_some_and(EnginePackage::is_foreign);
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -71,8 +89,12 @@ impl Page {
             rendered: request.now.to_string(),
             distro_name: distro.name.clone(),
             cloud_name: request.cloud.name.clone(),
-            log: distro.log.clone(),
-            os: format!("{} {}", distro.os_release.id, distro.os_release.version),
+            log: request.boot_agents().map(|agent| &*agent.log).collect::<Vec<_>>().join(" or "),
+            os: format!("{} {}", distro.os_release.id, version),
+            os_version: !version.is_empty(),
+            os_variant: distro.os_release.variant.is_some(),
+            paths: distro.paths.clone(),
+            every_boot: request.boot_agents().any(|agent| agent.every_boot),
             proxy: node.proxy.clone().unwrap_or_default(),
             no_proxy: node.no_proxy.clone().unwrap_or_default(),
             pins: pins(request, &fetch)?,
@@ -92,16 +114,34 @@ impl Page {
             periodic: node.schedule != Schedule::Boot,
             interval: node.interval.seconds(),
             splay: node.splay.seconds(),
-            cron: cron(node.interval.seconds()),
+            cron: cron::fields(node.interval.seconds()),
             cron_chosen: node.schedule == Schedule::Cron,
+            lock: request.lock.is_some(),
+            lock_required: request.lock == Some(Lock::Required),
+            lock4,
+            lock6,
+        })
+    }
+
+    /// The agent for the one CPU of a document: the wanted one, or the distro's usual one.
+    pub(super) fn pin(&self, request: &Request<'_>) -> Result<&Pin, Fault> {
+        let Some(cpu) = request.cpu else { return Ok(&self.pins[0]) };
+        self.pins.iter().find(|pin| pin.cpu.split('|').any(|name| name == cpu)).ok_or_else(|| {
+            let known: Vec<&str> = self.pins.iter().filter_map(|pin| pin.cpu.split('|').next()).collect();
+            Fault::new(format!(
+                "rendering for {}: no agent is pinned for the CPU `{cpu}`",
+                request.distro.name
+            ))
+            .hint(format!("`--cpu` takes {}", known.join(" or ")))
         })
     }
 
     /// The template of what runs the agent; `None` where nothing does.
     pub(super) fn schedule_template(&self, request: &Request<'_>) -> Option<String> {
+        let init = &request.distro.init;
         match request.site.node.schedule {
-            Schedule::Timer | Schedule::Daemon => Some(format!("init/{}.tera", request.distro.init)),
-            Schedule::Cron => Some("init/cron.tera".into()),
+            Schedule::Timer | Schedule::Daemon => Some(format!("init/{init}/on.tera")),
+            Schedule::Cron => Some(format!("init/{init}/cron.tera")),
             Schedule::Boot => None,
         }
     }
@@ -178,17 +218,6 @@ fn is_base64(text: &str) -> bool {
         && text.len() - data.len() <= 2
         && text.len().is_multiple_of(4)
         && data.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
-}
-
-/// `seconds` as the nearest interval that cron knows, at a minute `$m` of the node's own.
-fn cron(seconds: u64) -> String {
-    let minutes = seconds.div_ceil(60).max(1);
-    match minutes {
-        1 => "* * * * *".into(),
-        2..60 => format!("$((m % {minutes}))-59/{minutes} * * * *"),
-        60..1440 => format!("$((m % 60)) */{} * * *", minutes / 60),
-        _ => "$((m % 60)) $((m % 24)) * * *".into(),
-    }
 }
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";

@@ -1,13 +1,23 @@
 //! Quoting: one filter per language that a value is written into.
 
+mod hcl;
+
 use std::fmt::Write as _;
 
+use base64ct::{Base64, Encoding};
 use serde::Serialize;
 use tera::{Kwargs, State, Tera};
 
-/// Adds the filters `sh` and `yaml_block`.
+pub(crate) use self::hcl::{hcl, hcl_text};
+
+/// Adds the filters: `sh`, `json`, `nix`, `nix_lines`, and `base64`, which quotes for anything.
 pub(crate) fn register(tera: &mut Tera) {
+    tera.register_filter("hcl", |text: &str, _: Kwargs, _: &State| hcl(text));
     tera.register_filter("sh", |text: &str, _: Kwargs, _: &State| sh(text));
+    tera.register_filter("json", |text: &str, _: Kwargs, _: &State| json(&text).unwrap_or_default());
+    tera.register_filter("nix", |text: &str, _: Kwargs, _: &State| nix(text));
+    tera.register_filter("nix_lines", |text: &str, _: Kwargs, _: &State| nix_lines(text));
+    tera.register_filter("base64", |text: &str, _: Kwargs, _: &State| Base64::encode_string(text.as_bytes()));
 }
 
 /// `text` as one word of a POSIX shell, bare where nothing in it needs quotes.
@@ -17,6 +27,32 @@ pub(crate) fn sh(text: &str) -> String {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// `text` as a YAML scalar whose lines, if it has some, are indented by `indent`.
+pub(crate) fn yaml_text(text: &str, indent: usize) -> String {
+    let plain = text.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b));
+    if !plain || !text.ends_with('\n') || text.ends_with("\n\n") || text.starts_with([' ', '\n']) {
+        return yaml(text);
+    }
+    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("\n{:indent$}{line}", "") };
+    format!("|{}", text.lines().map(line).collect::<String>())
+}
+
+/// `text` as a double-quoted YAML scalar in ASCII: as JSON, but for characters beyond 16 bits.
+fn yaml(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            ' '..='~' => quoted.push(c),
+            _ => {
+                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// `text` as the body of a YAML literal block scalar, indented by four.
@@ -30,6 +66,25 @@ pub(crate) fn yaml_block(text: &str) -> String {
         block.push('\n');
     }
     block
+}
+
+/// `text` as a string of Nix.
+pub(crate) fn nix(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '\n' => quoted.push_str("\\n"),
+            '\\' | '"' | '$' => quoted.extend(['\\', c]),
+            _ => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// The lines of `text` as the elements of a list of Nix.
+pub(crate) fn nix_lines(text: &str) -> String {
+    text.lines().map(|line| format!("    {}\n", nix(line))).collect()
 }
 
 /// `text` as one query value of a URL.
@@ -105,6 +160,7 @@ mod tests {
         assert_eq!(sh("a-b_c.d/e:f"), "a-b_c.d/e:f");
         assert_eq!(sh(""), "''");
         assert_eq!(sh("a'b $(x) `y`"), r"'a'\''b $(x) `y`'");
+        assert_eq!(nix("a\"$b\\\n''${c}"), r#""a\"\$b\\\n''\${c}""#);
         assert_eq!(uri("a+b/c=ü"), "a%2Bb%2Fc%3D%C3%BC");
         assert_eq!(json(&"é\"\u{1f980}\u{7f}\n").unwrap(), r#""\u00e9\"\ud83e\udd80\u007f\n""#);
         assert_eq!(yaml_block("a\n\n b\n"), "    a\n\n     b\n");

@@ -5,6 +5,7 @@ use agent_core::key::PublicKey;
 
 use super::*;
 use crate::catalog::Catalog;
+use crate::site::CredentialKind;
 
 const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 const SITE: &str = "\
@@ -32,12 +33,28 @@ impl Case {
         }
     }
 
+    /// One that has all kinds of packages.
+    fn distro(&self) -> &Distro {
+        let all = |distro: &&Distro| distro.puppet.openvox.is_some() && distro.puppet.distro.is_some();
+        self.catalog.distros.iter().find(all).unwrap()
+    }
+
     /// For the first pair whose cloud does, or does not, offer a role.
     fn request(&self, role: bool) -> Request<'_> {
         let offers = |cloud: &&Cloud| cloud.credentials.contains(&CredentialKind::InstanceRole);
+        let distro = self.distro();
+        let cloud = self.catalog.clouds.iter().find(|cloud| offers(cloud) == role).unwrap();
+        let Way { boot, also, form } = way(&self.catalog, distro, cloud, None, None).unwrap();
         Request {
-            distro: &self.catalog.distros[0],
-            cloud: self.catalog.clouds.iter().find(|cloud| offers(cloud) == role).unwrap(),
+            distro,
+            cloud,
+            boot,
+            also,
+            form,
+            encoding: Encoding::Plain,
+            with: &[],
+            tool: None,
+            cpu: None,
             site: &self.site,
             environment: &self.environment,
             trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
@@ -50,8 +67,8 @@ impl Case {
                 session_token: None,
             }),
             ca_pem: None,
+            lock: None,
             now: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
-            form: None,
         }
     }
 }
@@ -127,7 +144,7 @@ fn the_engine_is_pinned_or_comes_from_a_signed_archive() {
     assert!(fault.message.contains("version of openvox-agent is not pinned"), "{fault}");
     let case = Case::new(&format!("{site}puppet: {{version: 8.28.1}}\n"));
     let fault = render(&case.request(true)).unwrap_err();
-    let id = &case.catalog.distros[0].id;
+    let id = &case.distro().id;
     assert!(fault.hint.unwrap().contains(&format!("`puppet.release_sha256` to `{{{id}:")));
     let case = Case::new(&format!("{site}puppet: {{package: distro}}\n"));
     assert!(render(&case.request(true)).unwrap().text.contains("apt-get"));
@@ -151,7 +168,7 @@ fn what_is_too_large_is_refused_with_what_to_drop() {
     let case = Case::new(&format!("{SITE}node: {{ca_file: ca.pem}}\n"));
     let line = "A".repeat(64) + "\n";
     let pem = format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", line.repeat(300));
-    let request = Request { ca_pem: Some(pem), form: Some(Form::CloudConfig), ..case.request(true) };
+    let request = Request { ca_pem: Some(pem), form: Form::CloudConfig, ..case.request(true) };
     let fault = render(&request).unwrap_err();
     assert!(fault.message.contains("it takes 16384 (raw bytes"), "{fault}");
     let hint = fault.hint.unwrap();
@@ -199,16 +216,40 @@ fn the_same_request_gives_the_same_bytes() {
 #[test]
 fn says_what_to_know_about_this_rendering() {
     let case = Case::new(SITE);
-    let notes = |request: Request<'_>| render(&request).unwrap().explain(request.cloud).notes;
+    let notes = |request: Request<'_>| render(&request).unwrap().explain(&request, "user-data").notes;
     let cloud = &case.request(true).cloud.notes;
     assert_eq!(&notes(case.request(true)), cloud);
-    assert!(
-        notes(case.request(false)).last().unwrap().starts_with("a key stands in it, readable by any process")
-    );
+    // A key that every process can read comes first, with what would do without it.
+    let mut keyed = case.request(false);
+    let told = notes(keyed.clone());
+    assert!(told[0].starts_with("WARNING: a key stands in it, readable by "), "{told:?}");
+    assert!(told[1].contains("need no key") && told[1].contains("may only read"), "{told:?}");
+    assert!(told[1].contains("`--lock-metadata`") && told[2..].starts_with(&keyed.cloud.notes), "{told:?}");
+    keyed.lock = Some(Lock::Wanted);
+    let told = notes(keyed);
+    assert!(told[0].starts_with("a key stands in it") && told[0].contains("until the script has locked"));
+    assert!(!told[1].contains("--lock-metadata"), "{told:?}");
     let at = |text: &str| Request { now: Timestamp::parse(text).unwrap(), ..case.request(true) };
-    let eol = &case.catalog.distros[0].eol;
-    assert_eq!(&notes(at(&format!("{eol}T23:59:59Z"))), cloud);
+    let eol = case.distro().eol.clone().unwrap();
+    assert!(notes(at(&format!("{eol}T23:59:59Z"))).last().unwrap().ends_with(&format!(" ends on {eol}")));
     assert!(notes(at("9999-01-01T00:00:00Z")).last().unwrap().starts_with("the support of "));
+}
+
+#[test]
+fn says_what_cron_makes_of_an_interval() {
+    let told = |node: &str| {
+        let case = Case::new(&format!("{SITE}node: {{{node}}}\n"));
+        let notes = render(&case.request(true)).unwrap().notes;
+        notes.into_iter().find(|note| note.contains("cron"))
+    };
+    let note = told("schedule: cron, interval: 45m").unwrap();
+    assert!(note.contains("`node.interval` is 45m, which cron cannot keep: "), "{note}");
+    // Where there is no systemd after all.
+    let note = told("schedule: timer, interval: 90m").unwrap();
+    assert!(note.contains("has to stand in: it starts the agent every hour"), "{note}");
+    for kept in ["schedule: cron, interval: 2h", "schedule: timer", "schedule: boot, interval: 45m"] {
+        assert_eq!(told(kept), None, "{kept}");
+    }
 }
 
 #[test]
@@ -222,9 +263,9 @@ fn says_what_stands_in_it_and_what_ends() {
     }
     for (proxy, told) in [("http://proxy:3128/@", false), ("http://me:secret@proxy:3128", true)] {
         let case = Case::new(&format!("{SITE}node: {{proxy: '{proxy}'}}\n"));
-        let last = notes(&case, true).pop().unwrap();
-        assert_eq!(last.starts_with("the password of `node.proxy` stands in it"), told, "{last}");
-        assert!(!last.contains("secret"), "{last}");
+        let first = notes(&case, true).remove(0);
+        assert_eq!(first.starts_with("WARNING: the password of `node.proxy` stands in it"), told, "{first}");
+        assert!(!first.contains("secret"), "{first}");
     }
     let case = Case::new(&format!("{SITE}node: {{first_fetch: presigned}}\n"));
     let target = case.targets.keys().next().unwrap();
@@ -234,7 +275,7 @@ fn says_what_stands_in_it_and_what_ends() {
         assert!(last.starts_with("its link to the agent ends") && last.contains(told), "{last}");
     }
     let puppet = SITE.replace("{script: {run: apply}}", "{puppet: {}}");
-    let id = &case.catalog.distros[0].id;
+    let id = &case.distro().id;
     let pin = Sha256::of(b"");
     for (settings, told) in [
         ("package: distro".to_owned(), false),
@@ -243,13 +284,4 @@ fn says_what_stands_in_it_and_what_ends() {
         let case = Case::new(&format!("{puppet}puppet: {{{settings}}}\n"));
         assert_eq!(notes(&case, true).pop().unwrap().contains("was not run in a test"), told, "{settings}");
     }
-}
-
-#[test]
-fn a_line_of_tags_leaves_no_line() {
-    let text = "a\n{% if x %}\nb\n{% endif %}{% if y %}\n{% if z %}c{% endif %}\n  {% x %}\n";
-    assert_eq!(
-        without_tag_lines(text),
-        "a\n{% if x %}b\n{% endif %}{% if y %}{% if z %}c{% endif %}\n  {% x %}\n"
-    );
 }
