@@ -16,6 +16,7 @@ use agent_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, check_index, title};
 use crate::bundle::{self, Item, ItemKind};
 use crate::error::{Error, Result};
 use crate::folder::SiteFolder;
+use crate::outdated::Rendering;
 use crate::parallel;
 use crate::progress::Progress;
 use crate::secret;
@@ -148,7 +149,10 @@ fn secret_in(content: &[u8]) -> Option<&'static str> {
     let head = &content[..content.len().min(HEAD)];
     // Indented inside of a cloud-config.
     let rendered = head.split(|&b| b == b'\n').any(|line| line.trim_ascii_start().starts_with(USER_DATA));
-    rendered.then_some("it is rendered user-data, which may hold keys")
+    // Or packed, encoded, or a document with the node's configuration in it.
+    let keyed = || Rendering::read(content).is_ok_and(|rendering| rendering.static_keys().is_some());
+    (rendered || content.len() <= MAX_USER_DATA && keyed())
+        .then_some("it is rendered user-data, which may hold keys")
 }
 
 /// A `script` engine needs its script, and may execute it.
@@ -208,4 +212,6 @@ fn source_of(root: &Path) -> Source {
 /// How user-data begins, whatever its form; the head of a file is searched for it.
 const USER_DATA: &[u8] = b"# Stringless bootstrap: site ";
 const HEAD: usize = 4096;
+/// No cloud takes more.
+const MAX_USER_DATA: usize = 512 * 1024;
 const MONTH: Duration = Duration::from_secs(30 * 86_400);

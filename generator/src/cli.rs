@@ -1,6 +1,8 @@
 //! The command line; its help text is the manual.
 
 mod args;
+mod render;
+mod trust;
 
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use self::args::*;
+pub use self::render::*;
+pub use self::trust::*;
 
 /// Packs, signs and publishes configuration, and renders the user-data that makes a stock cloud image
 /// follow it.
@@ -17,8 +21,8 @@ pub use self::args::*;
 /// A site is a folder with `stringless.yaml`. The commands read it from this folder or the nearest one
 /// above it.
 ///
-/// Exit codes: 0 done; 1 temporary, run again; 2 only `diff`: there are changes; 3 refused; 64 usage;
-/// 78 configuration.
+/// Exit codes: 0 done; 1 temporary, run again; 2 only `diff` and `render --check`: there are
+/// changes; 3 refused; 64 usage; 78 configuration.
 #[derive(Debug, Parser)]
 #[command(name = "stringless", version, styles = STYLES, max_term_width = 100, after_long_help = VARIABLES)]
 pub struct Cli {
@@ -67,10 +71,33 @@ pub enum Command {
     ///
     /// Reads what is published, verifies it as a node would, and signs what is new under the next
     /// serial. Packs go first and the pointer last, on condition that nobody else published meanwhile.
-    /// Does nothing when nothing changed and the expiry is not near.
+    /// Does nothing when nothing changed and the expiry is not near. Where the keys at hand are too few, it
+    /// writes what is to be signed elsewhere, and exits with 1; see `submit`.
     ///
     /// Effect: writes to the first of the site's stores.
     Publish(PublishArgs),
+    /// Sign what is published again, before its date, with the same content.
+    ///
+    /// Each release of which a third of its life is left goes out under the next serial. The trust is
+    /// signed first, from thirty days before its date.
+    ///
+    /// Effect: writes to the first of the site's stores, and trust/N.json.
+    Refresh(RefreshArgs),
+    /// Publish what was signed elsewhere.
+    ///
+    /// What `publish`, `refresh` and `keys` could not sign, or were told not to by --offline, waits in
+    /// .stringless/pending/. Sign a copy of it with `minisign -S -s KEY -m FILE -t COMMENT`, put the
+    /// .minisig beside it, and run this. Signatures may come one at a time; each is checked at once.
+    /// Exits with 1 while some are missing.
+    ///
+    /// Effect: writes to the first of the site's stores, .stringless/pending/, and trust/N.json.
+    Submit(SubmitArgs),
+    /// The keys that sign for the site: show and change them.
+    ///
+    /// Each change is the next version of the trust, signed by enough keys of the version before and
+    /// enough of its own.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Read the stores as a node would: trust, signatures, expiry, every pack.
     ///
     /// With FILE: verify one signed document on disk by the site's trust.
@@ -89,6 +116,14 @@ pub enum Command {
     ///
     /// Effect: read-only, but for --out.
     Render(RenderArgs),
+    /// Print what nodes and publishers may do, in the words of a store: least privilege for the site's bucket.
+    ///
+    /// STORE is a cloud, whose object store is meant, or a dialect of its own. What is to be loaded or run
+    /// goes to standard output; what it is, and what the store cannot express, to standard error. The
+    /// first of the site's stores is meant.
+    ///
+    /// Effect: read-only.
+    Policy(PolicyArgs),
     /// List the distros and clouds, and how far each pair was tested.
     ///
     /// Effect: read-only.

@@ -24,6 +24,15 @@ impl Fault {
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
+
+    /// The same with the nearest valid key as the hint, where the message has serde's words for an unknown one.
+    #[must_use]
+    pub fn nearest(self) -> Self {
+        match nearest(&self.message).map(|key| format!("did you mean `{key}`?")) {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
 }
 
 /// Reads `text`, which came from the file `origin`, as YAML.
@@ -41,10 +50,7 @@ pub fn from_yaml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, Fau
             }
             None => format!("reading {origin}: {what}"),
         });
-        match nearest(what) {
-            Some(key) => fault.hint(format!("did you mean `{key}`?")),
-            None => fault,
-        }
+        fault.nearest()
     })
 }
 

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use generator::cli::{AgentCommand, Cli, Command};
-use generator::commands::{agent, build, check, diff, init, keygen, list, manual, publish, render, verify};
+use generator::commands::{
+    agent, build, check, diff, init, keygen, keys, list, manual, policy, publish, refresh, render, submit,
+    verify,
+};
 use generator::error::Error;
 
 fn main() -> ExitCode {
@@ -21,9 +24,13 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(site, args),
         Command::Diff(args) => diff::run(site, args),
         Command::Publish(args) => publish::run(site, args),
+        Command::Refresh(args) => refresh::run(site, args),
+        Command::Submit(args) => submit::run(site, args),
+        Command::Keys(command) => keys::run(site, command),
         Command::Verify(args) => verify::run(site, args),
         Command::Agent(AgentCommand::Push(args)) => agent::push(site, args),
         Command::Render(args) => render::run(site, args),
+        Command::Policy(args) => policy::run(site, args),
         Command::List(args) => list::run(args),
         Command::Completions { shell } => manual::completions(*shell, Cli::command()),
         Command::Man { out } => manual::man(out.as_deref(), Cli::command()),

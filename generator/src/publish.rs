@@ -7,6 +7,7 @@ use agent_core::time::Timestamp;
 use agent_core::trust::Trust;
 
 use crate::error::{Error, Result};
+use crate::expiry::release_is_due;
 
 /// What a release is to be.
 #[derive(Clone, Debug)]
@@ -25,6 +26,15 @@ pub struct Wanted {
     pub lifetime: Option<u64>,
     /// What it was built from.
     pub source: Source,
+}
+
+/// What is known to be published before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before<'a> {
+    /// The release in the store, with the trust version whose keys signed it.
+    pub published: Option<(&'a Manifest, u64)>,
+    /// A serial that was published under the newest trust, whatever the store says now; 0: none is known.
+    pub known: u64,
 }
 
 /// What there is to publish.
@@ -49,32 +59,48 @@ pub enum Step {
     Pointer,
 }
 
+impl Wanted {
+    /// The same release once more.
+    #[must_use]
+    pub fn again(manifest: &Manifest, lifetime: Option<u64>) -> Self {
+        Self {
+            site: manifest.site.clone(),
+            environment: manifest.environment.clone(),
+            packs: manifest.packs.clone(),
+            apply: manifest.apply.clone(),
+            agent: manifest.agent.clone(),
+            lifetime,
+            source: manifest.source.clone(),
+        }
+    }
+}
+
 /// Decides whether there is something to publish, and what.
-///
-/// `published` is the release in the store with the trust version that signed it.
 ///
 /// # Errors
 /// When no serial is left, or this machine's clock is far behind and `force` is not given.
 pub fn decide(
     wanted: Wanted,
-    published: Option<(&Manifest, u64)>,
+    before: Before<'_>,
     trust: &Trust,
     now: Timestamp,
     force: bool,
 ) -> Result<Decision> {
-    let reasons = match published {
+    let reasons = match before.published {
         None => vec!["first release"],
         Some((manifest, _)) => reasons(&wanted, manifest, trust, now, force),
     };
     if reasons.is_empty() {
         return Ok(Decision::Nothing);
     }
-    if let Some((old, _)) = published
+    // What a key that no longer counts has dated says nothing of this machine's clock.
+    if let Some((old, by)) = before.published
+        && by == trust.version
         && !force
     {
         check_clock(old, now)?;
     }
-    let serial = serial(&wanted.environment, published, trust)?;
+    let serial = serial(&wanted.environment, before, trust)?;
     let manifest = Manifest {
         kind: ManifestType::Manifest,
         format: FORMAT,
@@ -109,11 +135,7 @@ fn reasons(
     now: Timestamp,
     force: bool,
 ) -> Vec<&'static str> {
-    let near = match (published.expires, wanted.lifetime) {
-        (Some(expires), Some(lifetime)) => now.plus(lifetime / 3) >= expires,
-        (None, None) => false,
-        _ => true,
-    };
+    let near = release_is_due(published.expires, wanted.lifetime, now);
     let all = [
         (published.packs != wanted.packs, "content changed"),
         (published.apply != wanted.apply, "apply settings changed"),
@@ -137,23 +159,29 @@ fn check_clock(published: &Manifest, now: Timestamp) -> Result<()> {
     .hint("set the clock; if it is right, and that release was dated by one that was ahead, `--force` publishes"))
 }
 
-/// One more than the published serial. After a rotation that sets a floor, the floor: what a stolen key
-/// published as `u64::MAX` must not be the last word.
-fn serial(environment: &Name, published: Option<(&Manifest, u64)>, trust: &Trust) -> Result<u64> {
-    let floor = trust.min_serial.get(environment).copied().unwrap_or(0).max(1);
-    match published {
-        None => Ok(floor),
-        Some((_, signed_by)) if signed_by < trust.version && floor > 1 => Ok(floor),
-        Some((manifest, _)) => manifest.serial.checked_add(1).map(|next| next.max(floor)).ok_or_else(|| {
-            Error::refused(format!(
-                "choosing the serial of `{environment}`: none is left after {}",
-                manifest.serial
-            ))
-            .hint("rotate the trust, with a `min_serial` for the environment")
-        }),
+/// One more than the last serial. After a rotation the trust says what the last one was, where the store
+/// has a higher one that was made before: what a stolen key published must not be the last word.
+fn serial(environment: &Name, before: Before<'_>, trust: &Trust) -> Result<u64> {
+    let floor = trust.min_serial.get(environment).copied().unwrap_or(0);
+    let published = match before.published {
+        None => 0,
+        Some((old, by)) if by.min(old.trust_version) < trust.version && floor > 0 && old.serial > floor => 0,
+        Some((old, _)) => old.serial,
+    };
+    let last = published.max(before.known);
+    if last >= LAST_SERIAL {
+        return Err(Error::refused(format!(
+            "choosing the serial of `{environment}`: {last} is published, which no honest publisher reaches"
+        ))
+        .hint(format!(
+            "a stolen key? `stringless keys rotate NAME --public FILE --min-serial {environment}=N` replaces it, and goes on from N"
+        )));
     }
+    Ok((last + 1).max(floor))
 }
 
+/// Serials from here on are poison: with one release a second they are reached after 285 million years.
+pub const LAST_SERIAL: u64 = 1 << 53;
 /// Seconds that two publishers' clocks may differ.
 const SKEW: u64 = 300;
 
@@ -161,7 +189,7 @@ const SKEW: u64 = 300;
 mod tests {
     use super::*;
     use agent_core::hash::Sha256;
-    use agent_core::manifest::{Engine, PuppetEngine};
+    use agent_core::manifest::{Engine, Failure, PuppetEngine};
     use agent_core::trust::TrustType;
     use agent_core::version::Version;
     use std::collections::BTreeMap;
@@ -182,7 +210,12 @@ mod tests {
             site: name("s"),
             environment: name("e"),
             packs: vec![pack(content)],
-            apply: Apply { engine: Engine::Puppet(PuppetEngine {}), timeout: 60, reapply: None },
+            apply: Apply {
+                engine: Engine::Puppet(PuppetEngine {}),
+                timeout: 60,
+                reapply: None,
+                failure: Failure::default(),
+            },
             agent: AgentPin { minimum: version, version, targets: BTreeMap::new() },
             lifetime: Some(3000),
             source: Source::default(),
@@ -202,6 +235,10 @@ mod tests {
         }
     }
 
+    fn after(published: &Manifest, signed_by: u64) -> Before<'_> {
+        Before { published: Some((published, signed_by)), known: 0 }
+    }
+
     fn sign(decision: Decision) -> (Manifest, Vec<&'static str>) {
         match decision {
             Decision::Sign(manifest, reasons) => (*manifest, reasons),
@@ -212,9 +249,9 @@ mod tests {
     #[test]
     fn publishes_what_changed_and_nothing_else() {
         let trust = trust(1, None);
-        let (first, why) = sign(decide(wanted("a"), None, &trust, NOW, false).unwrap());
+        let (first, why) = sign(decide(wanted("a"), Before::default(), &trust, NOW, false).unwrap());
         assert_eq!((first.serial, why), (1, vec!["first release"]));
-        let again = |wanted, now, force| decide(wanted, Some((&first, 1)), &trust, now, force).unwrap();
+        let again = |wanted, now, force| decide(wanted, after(&first, 1), &trust, now, force).unwrap();
         assert!(matches!(again(wanted("a"), NOW, false), Decision::Nothing));
         let (second, why) = sign(again(wanted("b"), NOW, false));
         assert_eq!((second.serial, why), (2, vec!["content changed"]));
@@ -227,22 +264,57 @@ mod tests {
 
     #[test]
     fn a_rotation_with_a_floor_resets_a_poisoned_serial() {
-        let (mut poisoned, _) = sign(decide(wanted("a"), None, &trust(1, None), NOW, false).unwrap());
+        let (mut poisoned, _) =
+            sign(decide(wanted("a"), Before::default(), &trust(1, None), NOW, false).unwrap());
         poisoned.serial = u64::MAX;
-        let next = |trust, signed_by| decide(wanted("b"), Some((&poisoned, signed_by)), &trust, NOW, false);
+        let next = |trust, signed_by| decide(wanted("b"), after(&poisoned, signed_by), &trust, NOW, false);
         assert_eq!(next(trust(1, None), 1).unwrap_err().exit_code(), 3);
         assert_eq!(next(trust(2, None), 1).unwrap_err().exit_code(), 3);
-        assert_eq!(next(trust(2, Some(9)), 2).unwrap_err().exit_code(), 3);
         assert_eq!(sign(next(trust(2, Some(9)), 1).unwrap()).0.serial, 9);
+        // The key stays, and what it signed before is told by the version that it names.
+        assert_eq!(sign(next(trust(2, Some(9)), 2).unwrap()).0.serial, 9);
+        poisoned.trust_version = 2;
+        poisoned.serial = LAST_SERIAL;
+        let again = decide(wanted("b"), after(&poisoned, 2), &trust(2, Some(9)), NOW, false);
+        assert_eq!(again.unwrap_err().exit_code(), 3, "poisoned under the newest trust");
+    }
+
+    #[test]
+    fn serials_go_on_after_whatever_is_known() {
+        let (mut last, _) =
+            sign(decide(wanted("a"), Before::default(), &trust(1, None), NOW, false).unwrap());
+        let mut serial = |published, known, floor| {
+            last.serial = published;
+            let before = Before { published: Some((&last, 1)), known };
+            sign(decide(wanted("b"), before, &trust(2, floor), NOW, false).unwrap()).0.serial
+        };
+        // A rotation that states the published serial, as it does by itself, skips nothing.
+        assert_eq!((serial(12, 0, None), serial(12, 0, Some(12)), serial(12, 0, Some(20))), (13, 13, 20));
+        // The removed key publishes again: the floor counts, and what was published since.
+        assert_eq!((serial(99, 0, Some(12)), serial(99, 15, Some(12))), (12, 16));
+        // A store that lost its releases.
+        let lost = |known, floor| {
+            let before = Before { published: None, known };
+            sign(decide(wanted("b"), before, &trust(2, floor), NOW, false).unwrap()).0.serial
+        };
+        assert_eq!((lost(0, None), lost(15, None), lost(0, Some(12)), lost(15, Some(12))), (1, 16, 12, 16));
+    }
+
+    #[test]
+    fn the_clock_of_a_removed_key_is_not_believed() {
+        let (mut old, _) = sign(decide(wanted("a"), Before::default(), &trust(1, None), NOW, false).unwrap());
+        old.created = NOW.plus(999_999);
+        assert!(decide(wanted("b"), after(&old, 2), &trust(2, None), NOW, false).is_err());
+        assert!(decide(wanted("b"), after(&old, 1), &trust(2, None), NOW, false).is_ok());
     }
 
     #[test]
     fn a_clock_far_behind_signs_nothing() {
         let trust = trust(1, None);
-        let (first, _) = sign(decide(wanted("a"), None, &trust, NOW, false).unwrap());
+        let (first, _) = sign(decide(wanted("a"), Before::default(), &trust, NOW, false).unwrap());
         let at = |seconds| {
             let now = Timestamp::from_seconds(NOW.seconds() - seconds);
-            decide(wanted("b"), Some((&first, 1)), &trust, now, false)
+            decide(wanted("b"), after(&first, 1), &trust, now, false)
         };
         assert!(at(300).is_ok());
         let error = at(301).unwrap_err();
@@ -250,12 +322,12 @@ mod tests {
         assert!(error.hint_text().unwrap().contains("`--force`"), "{error}");
         // The release of a publisher whose clock was ahead is not the last one.
         let now = Timestamp::from_seconds(NOW.seconds() - 301);
-        assert_eq!(sign(decide(wanted("b"), Some((&first, 1)), &trust, now, true).unwrap()).0.created, now);
+        assert_eq!(sign(decide(wanted("b"), after(&first, 1), &trust, now, true).unwrap()).0.created, now);
     }
 
     #[test]
     fn the_pointer_comes_last() {
-        let (first, _) = sign(decide(wanted("a"), None, &trust(2, None), NOW, false).unwrap());
+        let (first, _) = sign(decide(wanted("a"), Before::default(), &trust(2, None), NOW, false).unwrap());
         let steps = steps(&first);
         let expected =
             [Step::Trust(1), Step::Trust(2), Step::Packs(vec![pack("a")]), Step::History(1), Step::Pointer];

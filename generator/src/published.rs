@@ -34,6 +34,14 @@ pub struct Published {
     pub trust_version: u64,
 }
 
+impl Published {
+    /// The trust version that it was made under: what its signatures count for, and no more.
+    #[must_use]
+    pub fn made_under(&self) -> u64 {
+        self.trust_version.min(self.manifest.trust_version)
+    }
+}
+
 /// Reads the pointer of `environment` and verifies it by one of `trusts`, the newest that fits.
 ///
 /// # Errors
@@ -71,7 +79,11 @@ pub fn newer_trust(store: &Store, site: &Name, newest: &Trust) -> Result<Vec<Ver
         let key = layout::trust(last.version + 1);
         let Some(object) = store.get(&key, MAX_BYTES as u64)? else { return Ok(newer) };
         let next = verify::next_trust(&object.bytes, &last.trusted_keys(), site);
-        newer.push(next.map_err(|refusal| Error::refusal("verifying", store.url(&key), &refusal))?);
+        newer.push(next.map_err(|refusal| {
+            Error::refusal("verifying", store.url(&key), &refusal).hint(
+                "it does not follow `trust/` here: remove it from the store, once you know how it came there",
+            )
+        })?);
     }
 }
 

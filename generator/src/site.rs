@@ -1,16 +1,20 @@
 //! The site file, `stringless.yaml`: text ↔ [`Site`]. No IO, no secrets.
 
+mod apply;
 mod check;
+mod size;
 mod span;
 
 use std::collections::BTreeMap;
 
-use agent_core::manifest::{Apply, Engine};
+use agent_core::manifest::{Apply, Engine, Failure};
 use agent_core::name::Name;
 use agent_core::store::StoreSettings;
 use agent_core::version::Version;
 use serde::{Deserialize, Serialize};
 
+pub use self::apply::{ApplyOverride, ApplySettings, FailureSettings};
+pub use self::size::Size;
 pub use self::span::{Limit, Span};
 use crate::fault::{Fault, from_yaml};
 
@@ -61,37 +65,6 @@ pub struct Source {
     pub path: String,
 }
 
-/// How nodes apply a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApplySettings {
-    /// What applies it.
-    #[serde(with = "serde_yaml::with::singleton_map")]
-    pub engine: Engine,
-    /// After this the engine is ended. Default: 30 minutes.
-    #[serde(default = "timeout")]
-    pub timeout: Span,
-    /// How often an unchanged release is applied again. Default: `puppet` every 30 minutes, `script`
-    /// never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reapply: Option<Limit>,
-}
-
-/// What an environment changes of [`ApplySettings`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApplyOverride {
-    /// See [`ApplySettings::engine`].
-    #[serde(default, with = "serde_yaml::with::singleton_map", skip_serializing_if = "Option::is_none")]
-    pub engine: Option<Engine>,
-    /// See [`ApplySettings::timeout`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<Span>,
-    /// See [`ApplySettings::reapply`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reapply: Option<Limit>,
-}
-
 /// What nodes are told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -102,6 +75,9 @@ pub struct NodeSettings {
     pub interval: Span,
     /// At most so much more, at random. Default: 1 minute.
     pub splay: Span,
+    /// At most so many bytes may lie in the node's state folder, as `2GiB`. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_budget: Option<Size>,
     /// How the agent itself is first fetched. Default: `signed` from `s3://`, else `public`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_fetch: Option<FirstFetch>,
@@ -222,7 +198,9 @@ impl Site {
             Engine::Script(_) => Limit::Never,
         });
         let timeout = own.timeout.unwrap_or(self.apply.timeout).seconds();
-        Ok(Apply { engine, timeout, reapply: every.seconds() })
+        let FailureSettings { tries, quarantine, fall_back } = own.failure.unwrap_or(self.apply.failure);
+        let failure = Failure { tries, quarantine: quarantine.seconds(), fall_back };
+        Ok(Apply { engine, timeout, reapply: every.seconds(), failure })
     }
 
     /// The environment of that name.
@@ -259,10 +237,6 @@ impl Default for AgentSettings {
 
 fn here() -> String {
     ".".into()
-}
-
-fn timeout() -> Span {
-    Span::minutes(30)
 }
 
 fn expires() -> Limit {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use agent_core::entry::{AllowList, Kind};
+use agent_core::entry::{AllowList, Kind, Long, LongNames};
 use agent_core::hash::Sha256;
 use agent_core::pack::Pack;
 use agent_core::refusal::Refusal;
@@ -29,13 +29,22 @@ pub fn each(pack: &Pack, bytes: &[u8], mut visit: impl FnMut(Item)) -> Result<()
     // Headers, padding and long names, beside the content: as far as a node reads.
     let cap = pack.unpacked + (pack.files + 4) * 4096;
     let mut archive = Archive::new(GzDecoder::new(bytes).take(cap));
-    for entry in archive.entries().map_err(broken)? {
+    let mut long = LongNames::default();
+    let invalid = |why: &str| Refusal::Invalid(why.to_owned());
+    for entry in archive.entries().map_err(broken)?.raw(true) {
         let mut entry = entry.map_err(broken)?;
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| not_utf8());
-        let mut name = text(&entry.path_bytes())?;
         let mode = entry.header().mode().map_err(broken)?;
         let kind = entry.header().entry_type();
-        let target = entry.link_name_bytes().map(|target| text(&target)).transpose()?.unwrap_or_default();
+        if let EntryType::GNULongName | EntryType::GNULongLink = kind {
+            let which = if kind == EntryType::GNULongName { Long::Name } else { Long::Target };
+            let mut record = Vec::new();
+            entry.take(LongNames::MAX as u64 + 1).read_to_end(&mut record).map_err(broken)?;
+            long.take(which, &record).map_err(invalid)?;
+            continue;
+        }
+        let (mut name, target) = long
+            .of_entry(&entry.path_bytes(), &entry.link_name_bytes().unwrap_or_default())
+            .map_err(invalid)?;
         if kind == EntryType::Directory && name.ends_with('/') {
             name.pop();
         }
@@ -58,12 +67,9 @@ pub fn each(pack: &Pack, bytes: &[u8], mut visit: impl FnMut(Item)) -> Result<()
         };
         visit(Item { path: name, kind });
     }
+    long.finish().map_err(invalid)?;
     allowed.finish().map_err(|what| {
         let expected = if what == "files" { pack.files } else { pack.unpacked };
         Refusal::Size { path: path(), what, expected }
     })
-}
-
-fn not_utf8() -> Refusal {
-    Refusal::Invalid("an entry's name or target is not UTF-8".into())
 }

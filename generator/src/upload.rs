@@ -1,6 +1,7 @@
 //! Carries the steps of a publication out.
 
 use std::fs;
+use std::path::Path;
 
 use agent_core::hash::Sha256;
 use agent_core::json::MAX_BYTES;
@@ -9,7 +10,7 @@ use agent_core::manifest::Manifest;
 use agent_core::pack::Pack;
 use serde::Serialize;
 
-use crate::build::Build;
+use crate::build::pack_file;
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::folder::TrustFile;
@@ -17,6 +18,7 @@ use crate::parallel;
 use crate::progress::Progress;
 use crate::publish::Step;
 use crate::store::{Condition, Put, Store};
+use crate::trusts;
 
 /// A publication that is ready to be carried out.
 #[derive(Debug)]
@@ -25,8 +27,8 @@ pub struct Upload<'a> {
     pub store: &'a Store,
     /// The site's trust documents.
     pub trust: &'a [TrustFile],
-    /// Where the packs lie.
-    pub build: &'a Build,
+    /// The folder where the packs lie.
+    pub packs: &'a Path,
     /// The manifest.
     pub manifest: &'a Manifest,
     /// The manifest, signed.
@@ -67,7 +69,11 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
     let mut claim = None;
     for step in steps {
         match step {
-            Step::Trust(version) => put_trust(upload, *version)?,
+            Step::Trust(version) => {
+                if let Some(file) = upload.trust.iter().find(|file| file.trust.version == *version) {
+                    trusts::put(upload.store, file)?;
+                }
+            }
             Step::Packs(packs) => {
                 let put = |pack: &Pack| {
                     let put = put_pack(upload, pack);
@@ -99,8 +105,10 @@ fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
     if upload.store.holds(&key, pack.size)? {
         return Ok(None);
     }
-    let path = upload.build.file(pack);
-    let bytes = fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
+    let path = pack_file(upload.packs, pack);
+    let bytes = fs::read(&path).map_err(|e| {
+        Error::io("reading", &path, e).hint("the store lacks this pack; `stringless publish` builds it anew")
+    })?;
     // What is in the store under a hash stays there: it is looked at before.
     if Sha256::of(&bytes) != pack.sha256 {
         fs::remove_file(&path).ok();
@@ -145,19 +153,8 @@ fn still_the_same(upload: &Upload<'_>, key: &str) -> Result<()> {
     if now.as_deref() == upload.after { Ok(()) } else { Err(overtaken(upload.store, key)) }
 }
 
-fn put_trust(upload: &Upload<'_>, version: u64) -> Result<()> {
-    let key = &layout::trust(version);
-    let file = upload.trust.iter().find(|file| file.trust.version == version);
-    let bytes = file.map(|file| file.bytes.as_slice()).unwrap_or_default();
-    if put_same(upload.store, key, bytes)? {
-        return Ok(());
-    }
-    Err(taken(upload.store, key, "a trust version never changes")
-        .hint("is `trust/` beside the site file that of this site, at its newest?"))
-}
-
 /// Writes an immutable object; false when there is another one in its place.
-fn put_same(store: &Store, key: &str, bytes: &[u8]) -> Result<bool> {
+pub(crate) fn put_same(store: &Store, key: &str, bytes: &[u8]) -> Result<bool> {
     if let Some(there) = store.get(key, MAX_BYTES as u64)? {
         return Ok(there.bytes == bytes);
     }
@@ -167,12 +164,12 @@ fn put_same(store: &Store, key: &str, bytes: &[u8]) -> Result<bool> {
     Ok(store.get(key, MAX_BYTES as u64)?.is_some_and(|there| there.bytes == bytes))
 }
 
-fn taken(store: &Store, key: &str, why: &str) -> Error {
+pub(crate) fn taken(store: &Store, key: &str, why: &str) -> Error {
     Error::refused(format!("writing {}: something else is there already, and {why}", store.url(key)))
         .hint("remove it, or publish to another prefix, once you know how it came there")
 }
 
-fn overtaken(store: &Store, key: &str) -> Error {
+pub(crate) fn overtaken(store: &Store, key: &str) -> Error {
     Error::temporary(format!("writing {}: another publisher was faster", store.url(key)))
         .hint("look at what it published with `stringless diff`, then publish again")
 }

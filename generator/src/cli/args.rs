@@ -6,6 +6,8 @@ use agent_core::name::Name;
 use agent_core::store::Style;
 use clap::{Args, ValueEnum};
 
+use crate::policy::Audience;
+
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
@@ -26,6 +28,12 @@ pub struct InitArgs {
     /// Where the bucket's name goes in S3 addresses [default: virtual].
     #[arg(long, value_parser = style, value_name = "virtual|path")]
     pub style: Option<Style>,
+    /// Take endpoint, region and style from this cloud's object store; `stringless list clouds` has them.
+    #[arg(long, value_name = "CLOUD", conflicts_with = "endpoint")]
+    pub cloud: Option<String>,
+    /// With --cloud: a part of the endpoint that is the account's own.
+    #[arg(long, value_name = "NAME=VALUE", requires = "cloud")]
+    pub endpoint_part: Vec<String>,
     /// What applies a release on the nodes.
     #[arg(long, value_enum, default_value_t = EngineKind::Script)]
     pub engine: EngineKind,
@@ -116,6 +124,9 @@ pub struct PublishArgs {
     /// A secret key; once for each signature that the trust asks for [default: those in keys/].
     #[arg(long, short, value_name = "FILE")]
     pub key: Vec<PathBuf>,
+    /// Sign nothing here: write what is to be signed on another machine.
+    #[arg(long, conflicts_with = "key")]
+    pub offline: bool,
     /// Sign again although nothing changed, or although the published release is dated after now.
     #[arg(long)]
     pub force: bool,
@@ -154,28 +165,45 @@ pub struct AgentPushArgs {
     pub json: bool,
 }
 
-/// Arguments of `render`.
+/// Arguments of `policy`.
 #[derive(Debug, Args)]
-pub struct RenderArgs {
-    /// The system that boots; `stringless list distros` has them.
-    pub distro: String,
-    /// Where it boots; `stringless list clouds` has them.
-    pub cloud: String,
-    /// The environment that the node follows [default: the only one, or production].
+pub struct PolicyArgs {
+    /// A cloud of `stringless list clouds`, or a dialect such as garage.
+    pub store: String,
+    /// Whom it is for; forms that hold both need none.
+    #[arg(long = "for", value_enum, value_name = "WHOM")]
+    pub audience: Option<PolicyFor>,
+    /// Only this environment [default: every one, also of later].
     #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
-    /// script or cloud-config [default: what the cloud prefers].
+    /// What the store calls that party, where its policies say so.
+    #[arg(long, value_name = "NAME")]
+    pub principal: Option<String>,
+    /// policy, or where the store has them cloudformation or terraform: a whole file for bucket, role and
+    /// keys [default: policy].
     #[arg(long, value_name = "FORM")]
     pub form: Option<String>,
-    /// The lowest serial that the node accepts [default: the published one, asked of the store].
-    #[arg(long, value_name = "N")]
-    pub min_serial: Option<u64>,
-    /// Write the user-data to this file (mode 0600) and not to standard output.
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Print user-data and what is said of it as one JSON object.
+    /// Print policy and notes as one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Whom a policy is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PolicyFor {
+    /// Machines that follow the site: they read.
+    Nodes,
+    /// Whoever publishes.
+    Publisher,
+}
+
+impl From<PolicyFor> for Audience {
+    fn from(whom: PolicyFor) -> Self {
+        match whom {
+            PolicyFor::Nodes => Self::Nodes,
+            PolicyFor::Publisher => Self::Publisher,
+        }
+    }
 }
 
 /// Arguments of `list`.
@@ -196,9 +224,11 @@ pub enum Listed {
     Distros,
     /// Places where they boot.
     Clouds,
+    /// How far each pair was tested.
+    Pairs,
 }
 
-fn name(text: &str) -> Result<Name, String> {
+pub(super) fn name(text: &str) -> Result<Name, String> {
     Name::new(text).map_err(|e| e.to_string())
 }
 

@@ -1,6 +1,6 @@
 //! `stringless agent`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -11,6 +11,7 @@ use agent_core::name::Name;
 use serde::Serialize;
 
 use super::{open_store, print};
+use crate::catalog::Catalog;
 use crate::cli::AgentPushArgs;
 use crate::error::{Error, Result};
 use crate::folder::SiteFolder;
@@ -88,11 +89,17 @@ fn binaries(from: &Path) -> Result<BTreeMap<Name, Vec<u8>>> {
             "`make agents` builds them; `--from DIR` names the folder that holds TARGET/stringless-agent",
         )
     };
+    let catalog = Catalog::embedded()?;
+    let known: BTreeSet<&Name> = catalog.distros.iter().flat_map(|distro| &distro.targets).collect();
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(from).map_err(|e| missing(&e.to_string()))?.flatten() {
         let path = entry.path().join("stringless-agent");
         let Some(target) = entry.file_name().to_str().and_then(|name| Name::new(name).ok()) else { continue };
         if !path.is_file() {
+            continue;
+        }
+        if !known.contains(&target) {
+            print::note(&format!("warning: `{}` is left out: no distro runs `{target}`", path.display()));
             continue;
         }
         let bytes = fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
@@ -102,7 +109,7 @@ fn binaries(from: &Path) -> Result<BTreeMap<Name, Vec<u8>>> {
     if found.is_empty() { Err(missing("there is none")) } else { Ok(found) }
 }
 
-/// An ELF file for the CPU that the target names: what is pinned is what nodes will run.
+/// An ELF file for the CPU and the system that the target names: what is pinned is what nodes will run.
 fn check_binary(path: &Path, target: &Name, bytes: &[u8]) -> Result<()> {
     let fault = |why: &str| {
         Error::refused(format!("reading `{}`: {why}", path.display()))
@@ -116,12 +123,30 @@ fn check_binary(path: &Path, target: &Name, bytes: &[u8]) -> Result<()> {
     }
     let machine = u16::from_le_bytes([bytes[18], bytes[19]]);
     let cpu = target.as_str().split('-').next().unwrap_or_default();
-    match MACHINES.iter().find(|(name, _)| *name == cpu) {
-        Some((_, expected)) if *expected != machine => {
-            Err(fault(&format!("made for another CPU than `{target}`")))
-        }
-        _ => Ok(()),
+    if MACHINES.iter().any(|(name, expected)| *name == cpu && *expected != machine) {
+        return Err(fault(&format!("made for another CPU than `{target}`")));
     }
+    if is_freebsd(bytes) != target.as_str().ends_with("-freebsd") {
+        return Err(fault(&format!("made for another system than `{target}`")));
+    }
+    Ok(())
+}
+
+/// Whether a 64-bit little-endian ELF file is for FreeBSD: it says so in its head, or its loader is that of
+/// FreeBSD. All other files are taken for Linux, where static ones name neither.
+fn is_freebsd(bytes: &[u8]) -> bool {
+    let number = |at: usize, length: usize| -> Option<usize> {
+        let bytes = bytes.get(at..at.checked_add(length)?)?;
+        let number = bytes.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        usize::try_from(number).ok()
+    };
+    let loader = || {
+        let (headers, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+        let mut all = (0..count).filter_map(|n| headers.checked_add(n * size));
+        let interpreter = all.find(|at| number(*at, 4) == Some(PT_INTERP))?;
+        bytes.get(number(interpreter + 8, 8)?..)
+    };
+    bytes.get(7) == Some(&ELFOSABI_FREEBSD) || loader().is_some_and(|path| path.starts_with(FREEBSD_LOADER))
 }
 
 fn other(place: &str, what: &str) -> Error {
@@ -132,3 +157,7 @@ fn other(place: &str, what: &str) -> Error {
 const MAX_AGENT: u64 = 64 << 20;
 /// ELF machine numbers by the first word of a target.
 const MACHINES: [(&str, u16); 3] = [("x86_64", 62), ("aarch64", 183), ("riscv64gc", 243)];
+/// elf(5).
+const ELFOSABI_FREEBSD: u8 = 9;
+const PT_INTERP: usize = 3;
+const FREEBSD_LOADER: &[u8] = b"/libexec/ld-elf.so.1\0";

@@ -14,7 +14,10 @@ use crate::build;
 use crate::catalog::Catalog;
 use crate::cli::CheckArgs;
 use crate::error::{Error, Result};
+use crate::expiry;
 use crate::folder::{SiteFolder, now};
+use crate::known;
+use crate::pending;
 use crate::progress::Progress;
 use crate::secret::public_path;
 use crate::source;
@@ -58,9 +61,11 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
     if let Some(trust) = list.take("trust", trust(&site)) {
         check_keys(&site, &trust, &mut list);
     }
+    check_waiting(&site, &mut list);
     list.take("authorities", authorities(&site));
     check_agent(&site, &mut list);
     for name in site.site.environments.keys() {
+        check_published(&site, name, &mut list);
         list.take(&format!("environment {name}"), environment(&site, name));
         if let Ok(folder) = site.source(name) {
             check_puppet(&site, name, &folder, &mut list);
@@ -136,7 +141,8 @@ fn trust(site: &SiteFolder) -> Result<(Trust, String)> {
     let Some(last) = chain.last() else { return Err(Error::configuration("reading `trust/`: it is empty")) };
     let trust: &Trust = &last.trust;
     if let Some(expires) = trust.expires.filter(|expires| now() >= *expires) {
-        return Err(Error::refused(format!("version {} expired at {expires}", trust.version)));
+        return Err(Error::refused(format!("version {} expired at {expires}", trust.version))
+            .hint("`stringless refresh` gives it another year"));
     }
     let told =
         format!("version {}, {} of {} keys must sign", trust.version, trust.threshold, trust.keys.len());
@@ -144,12 +150,8 @@ fn trust(site: &SiteFolder) -> Result<(Trust, String)> {
 }
 
 fn check_keys(site: &SiteFolder, trust: &Trust, list: &mut Findings) {
-    if let Some(expires) = trust.expires.filter(|expires| now().plus(SOON) >= *expires) {
-        list.warn(
-            "trust",
-            format!("version {} expires at {expires}", trust.version),
-            "rotate it before that",
-        );
+    if let Some(warning) = expiry::trust_warning(trust, now()) {
+        list.warn("trust", warning, "`stringless refresh` gives it another year");
     }
     let mut trusted = 0;
     for path in site.secret_keys() {
@@ -174,7 +176,29 @@ fn check_keys(site: &SiteFolder, trust: &Trust, list: &mut Findings) {
     }
     if trusted < trust.threshold {
         let message = format!("{trusted} of {} needed are in `{}`", trust.threshold, crate::folder::KEYS);
-        list.warn("keys", message, "publishing from here needs `--key FILE`");
+        list.warn(
+            "keys",
+            message,
+            "publishing from here needs `--key FILE`, or signatures from elsewhere: `stringless submit`",
+        );
+    }
+}
+
+/// What somebody has begun and nobody has ended.
+fn check_waiting(site: &SiteFolder, list: &mut Findings) {
+    let waiting = pending::all(site).map(|all| (all, String::new()));
+    for pending in list.take("signatures", waiting).unwrap_or_default() {
+        let message = format!("`{}` waits for signatures", pending.file.display());
+        list.warn("signatures", message, "`stringless submit` says which, and publishes it");
+    }
+}
+
+/// What was published when it was last looked at: the date is known without the store.
+fn check_published(site: &SiteFolder, name: &Name, list: &mut Findings) {
+    let Ok(chain) = site.trust() else { return };
+    let Some(known) = known::read(site, name, &chain) else { return };
+    if let Some(warning) = expiry::release_warning(&known.manifest, now()) {
+        list.warn(&format!("environment {name}"), warning, "`stringless refresh` signs it again");
     }
 }
 
@@ -243,6 +267,3 @@ fn check_puppet(site: &SiteFolder, name: &Name, folder: &Path, list: &mut Findin
         list.warn(&what, format!("there is no `{manifest}`"), "`manifest` in environment.conf names it");
     }
 }
-
-/// Thirty days, in seconds.
-const SOON: u64 = 30 * 86_400;

@@ -1,5 +1,7 @@
 //! `stringless init`.
 
+mod store;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -21,7 +23,7 @@ use crate::site::Site;
 /// # Errors
 /// When something is there already, or the settings are not understood.
 pub fn run(args: &InitArgs) -> Result<u8> {
-    let text = site_file(args);
+    let text = site_file(args, &store::settings(args)?);
     // What is written is understood: by the code that will read it.
     Site::parse(&text, SITE_FILE).map_err(|fault| usage(args, &fault.message, fault.hint.as_deref()))?;
     if args.store.starts_with("https://") {
@@ -100,14 +102,8 @@ fn first_trust(args: &InitArgs, key: &SecretKey) -> Result<Vec<u8>> {
     sign::trust(&trust, std::slice::from_ref(key), &args.site)
 }
 
-fn site_file(args: &InitArgs) -> String {
+fn site_file(args: &InitArgs, store: &StoreSettings) -> String {
     let InitArgs { site, environment, .. } = args;
-    let store = StoreSettings {
-        url: args.store.clone(),
-        region: args.region.clone(),
-        endpoint: args.endpoint.clone(),
-        style: args.style,
-    };
     let mut stores = format!("  - url: {}\n", quoted(&store.url));
     for (key, value) in [("region", &store.region), ("endpoint", &store.endpoint)] {
         if let Some(value) = value {

@@ -1,9 +1,11 @@
 //! `stringless list`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::print;
-use crate::catalog::{Catalog, Cloud, Distro};
+use crate::catalog::{BootAgent, Catalog, Cloud, Distro, Form, Level};
 use crate::cli::{ListArgs, Listed};
 use crate::error::Result;
 
@@ -15,13 +17,19 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     clouds: Option<&'a [Cloud]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    boot_agents: Option<&'a [BootAgent]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pairs: Option<Vec<Pair<'a>>>,
+    /// What the strongest level does not claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    levels_note: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Pair<'a> {
     distro: &'a str,
     cloud: &'a str,
+    forms: Vec<Form>,
     level: &'a str,
 }
 
@@ -31,50 +39,81 @@ struct Pair<'a> {
 /// When the catalog is damaged.
 pub fn run(args: &ListArgs) -> Result<u8> {
     let catalog = Catalog::embedded()?;
-    let distros = (args.what != Some(Listed::Clouds)).then_some(catalog.distros.as_slice());
-    let clouds = (args.what != Some(Listed::Distros)).then_some(catalog.clouds.as_slice());
-    let pairs = args.what.is_none().then(|| pairs(&catalog));
+    let wanted = |what| args.what.is_none() || args.what == Some(what);
+    let distros = wanted(Listed::Distros).then_some(catalog.distros.as_slice());
+    let clouds = wanted(Listed::Clouds).then_some(catalog.clouds.as_slice());
+    let levels = wanted(Listed::Pairs);
     if args.json {
-        print::json(&Report { format: print::JSON_FORMAT, distros, clouds, pairs })?;
+        print::json(&Report {
+            format: print::JSON_FORMAT,
+            distros,
+            clouds,
+            boot_agents: args.what.is_none().then_some(&catalog.boot_agents),
+            pairs: levels.then(|| pairs(&catalog)),
+            levels_note: levels.then_some(BOOTED),
+        })?;
         return Ok(0);
     }
-    let parts = [distros.map(distro_table), clouds.map(cloud_table), pairs.map(|pairs| pair_table(&pairs))];
+    let parts = [
+        distros.map(distro_table),
+        clouds.map(|clouds| cloud_table(&catalog, clouds)),
+        levels.then(|| level_table(&catalog)),
+    ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     print::out(&parts.join("\n"))?;
     Ok(0)
 }
 
 fn pairs(catalog: &Catalog) -> Vec<Pair<'_>> {
-    let all =
-        catalog.distros.iter().flat_map(|distro| catalog.clouds.iter().map(move |cloud| (distro, cloud)));
-    all.map(|(distro, cloud)| Pair {
-        distro: &distro.id,
-        cloud: &cloud.id,
-        level: catalog.level(distro, cloud).as_str(),
-    })
-    .collect()
+    let mut pairs = Vec::new();
+    for (distro, cloud) in catalog.pairs() {
+        let (forms, level) = (catalog.forms(distro, cloud), catalog.level(distro, cloud).as_str());
+        pairs.push(Pair { distro: &distro.id, cloud: &cloud.id, forms, level });
+    }
+    pairs
 }
 
 fn distro_table(distros: &[Distro]) -> String {
-    let mut rows = vec![row(["DISTRO", "NAME", "SUPPORTED UNTIL", "FIRST BOOT"])];
-    rows.extend(distros.iter().map(|d| row([&d.id, &d.name, &d.eol, &d.first_boot])));
-    print::table(&rows)
-}
-
-fn cloud_table(clouds: &[Cloud]) -> String {
-    let mut rows = vec![row(["CLOUD", "NAME", "FORMS", "LIMIT"])];
-    rows.extend(clouds.iter().map(|cloud| {
-        let forms: Vec<&str> = cloud.forms.iter().map(|form| form.as_str()).collect();
-        let limit =
-            cloud.max_bytes.map_or_else(|| "none stated".to_owned(), |bytes| format!("{bytes} bytes"));
-        row([&cloud.id, &cloud.name, &forms.join(", "), &limit])
+    let mut rows = vec![row(["DISTRO", "NAME", "SUPPORTED UNTIL", "FIRST BOOT", "ALSO"])];
+    rows.extend(distros.iter().map(|distro| {
+        let eol = distro.eol.as_deref().unwrap_or("rolling");
+        row([&distro.id, &distro.name, eol, &distro.first_boot, &distro.aliases.join(", ")])
     }));
     print::table(&rows)
 }
 
-fn pair_table(pairs: &[Pair<'_>]) -> String {
-    let mut rows = vec![row(["DISTRO", "CLOUD", "TESTED"])];
-    rows.extend(pairs.iter().map(|pair| row([pair.distro, pair.cloud, pair.level])));
+fn cloud_table(catalog: &Catalog, clouds: &[Cloud]) -> String {
+    let mut rows = vec![row(["CLOUD", "NAME", "FORMS", "LIMIT", "ALSO"])];
+    rows.extend(clouds.iter().map(|cloud| {
+        let taken = |form: &Form| {
+            if !cloud.forms.is_empty() && !cloud.forms.contains(form) {
+                return false;
+            }
+            let mut agents = catalog.boot_agents.iter().filter(|agent| agent.forms.contains(form));
+            agents.any(|agent| cloud.boot_agents.iter().any(|id| id.as_str() == agent.id))
+        };
+        let forms = Form::ALL.into_iter().filter(taken).map(Form::as_str).collect::<Vec<_>>().join(", ");
+        let limit =
+            cloud.max_bytes.map_or_else(|| "none stated".to_owned(), |bytes| format!("{bytes} bytes"));
+        row([&cloud.id, &cloud.name, &forms, &limit, &cloud.aliases.join(", ")])
+    }));
+    print::table(&rows)
+}
+
+/// One row per distro: the clouds of each level.
+fn level_table(catalog: &Catalog) -> String {
+    let mut rows = vec![row(["DISTRO", "TESTED", "ON"])];
+    for distro in &catalog.distros {
+        let mut by_level: BTreeMap<Level, Vec<&str>> = BTreeMap::new();
+        for (_, cloud) in catalog.pairs().filter(|(one, _)| one.id == distro.id) {
+            by_level.entry(catalog.level(distro, cloud)).or_default().push(&cloud.id);
+        }
+        let mut name = distro.id.as_str();
+        for (level, clouds) in by_level {
+            rows.push(row([name, level.as_str(), &clouds.join(" ")]));
+            name = "";
+        }
+    }
     format!("{}\n{BOOTED}\n", print::table(&rows))
 }
 
@@ -83,5 +122,6 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
 }
 
 /// What the strongest level does not claim.
-const BOOTED: &str = "booted: by the distribution's own first-boot agent on a lab machine, from a local seed; \
-                      no pair was run in an account of its cloud";
+pub const BOOTED: &str = "booted: by the distribution's own first-boot agent on a lab machine, from a local seed or \
+                          from a stand-in of the cloud's metadata service; no pair was run in an account of \
+                          its cloud";

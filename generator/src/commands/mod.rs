@@ -6,12 +6,18 @@ pub mod check;
 pub mod diff;
 pub mod init;
 pub mod keygen;
+pub mod keys;
 pub mod list;
 pub mod manual;
+pub mod policy;
 pub mod print;
 pub mod publish;
+pub mod refresh;
+mod released;
 pub mod render;
+pub mod submit;
 pub mod verify;
+mod waiting;
 
 use std::fs;
 

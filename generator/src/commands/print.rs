@@ -15,8 +15,16 @@ pub const JSON_FORMAT: u32 = 1;
 /// # Errors
 /// When it cannot be written.
 pub fn out(text: &str) -> Result<()> {
+    bytes(text.as_bytes())
+}
+
+/// Prints bytes to standard output.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn bytes(bytes: &[u8]) -> Result<()> {
     let mut stdout = stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io("writing", Path::new("standard output"), e))
         }

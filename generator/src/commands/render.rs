@@ -1,9 +1,11 @@
 //! `stringless render`.
 
+mod check;
+mod deliver;
+mod explain;
+
 use std::collections::BTreeMap;
 use std::env;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -15,14 +17,16 @@ use agent_core::time::Timestamp;
 use agent_core::trust::Trust;
 use serde::Serialize;
 
+use self::deliver::Product;
 use super::{ca_pem, open_store, print};
-use crate::catalog::{Catalog, Cloud, Distro, Form};
+use crate::catalog::{Catalog, Distro, Encoding, Form};
 use crate::cli::RenderArgs;
 use crate::envelope::Explain;
 use crate::error::{Error, Result};
-use crate::folder::{SiteFolder, now};
+use crate::folder::{SiteFolder, TrustFile, now};
+use crate::launch::{self, Tool};
 use crate::published;
-use crate::render::{AgentPins, Request, STATIC_KEYS, render};
+use crate::render::{AgentPins, Part, Request, STATIC_KEYS, Way, render, way};
 use crate::site::FirstFetch;
 use crate::store::Store;
 
@@ -33,6 +37,9 @@ struct Report<'a> {
     cloud: &'a str,
     environment: &'a Name,
     form: &'a str,
+    encoding: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#as: Option<&'a str>,
     tested: &'a str,
     bytes: usize,
     max_bytes: Option<usize>,
@@ -40,7 +47,11 @@ struct Report<'a> {
     readable_by: &'a str,
     notes: &'a [String],
     min_serial: u64,
+    /// What would be printed; as base64 where the encoding is `gzip`.
     user_data: &'a str,
+    /// What each line of the script, or of the document, will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<&'a [Part]>,
 }
 
 /// Renders user-data.
@@ -48,16 +59,28 @@ struct Report<'a> {
 /// # Errors
 /// When a name is unknown, a pin is missing, the store cannot be asked, or the result is too large.
 pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
+    if let Some(file) = &args.check {
+        return check::run(&SiteFolder::open(site)?, args, file);
+    }
     let catalog = Catalog::embedded()?;
-    let (distro, cloud) = (catalog.distro(&args.distro)?, catalog.cloud(&args.cloud)?);
+    let (Some(distro), Some(cloud)) = (&args.distro, &args.cloud) else {
+        return Err(
+            Error::usage("rendering: DISTRO and CLOUD are missing").hint("`stringless list` names all")
+        );
+    };
+    let (distro, cloud) = (catalog.distro(distro)?, catalog.cloud(cloud)?);
+    if let Some(eol) = distro.ended(time()).filter(|_| !args.eol_ok) {
+        return Err(ended(&catalog, distro, eol));
+    }
+    deliver::check(args)?;
+    let with = deliver::attachments(args)?;
     let form = args.form.as_deref().map(parse_form).transpose()?;
+    let form = form.or((!with.is_empty()).then_some(Form::Mime));
+    let Way { boot, also, form } = way(&catalog, distro, cloud, form, args.boot_agent.as_deref())?;
+    let encoding = launch::encoding(args.tool, cloud, boot, form, args.encoding)?;
     let site = SiteFolder::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
     let chain = site.trust()?;
-    let Some(newest) = chain.last() else {
-        return Err(Error::configuration("reading `trust/`: it is empty"));
-    };
-    let trust: &Trust = &newest.trust;
     let pin = pin(&site)?;
     let min_serial = match args.min_serial {
         Some(serial) => serial,
@@ -66,22 +89,33 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     let request = Request {
         distro,
         cloud,
+        boot,
+        also,
+        form,
+        encoding,
+        with: &with,
+        tool: args.tool,
+        cpu: args.cpu.as_deref(),
         site: &site.site,
         environment: &environment,
-        trust: trust.trusted_keys(),
+        trust: newest(&chain)?.trusted_keys(),
         min_serial: min_serial.max(1),
         agent: AgentPins { version: pin.version, targets: &pin.targets },
         presigned: presigned(&site, distro, &pin)?,
         static_keys: static_keys(),
         ca_pem: ca_pem(&site)?,
+        lock: args.lock_metadata,
         now: time(),
-        form,
     };
     let data = render(&request)?;
-    let explain = data.explain(cloud);
+    let product = Product::of(args, &request, &data)?;
+    let file = args.out.as_ref().and_then(|out| out.file_name()).map(|name| name.to_string_lossy());
+    let explain = data.explain(&request, file.as_deref().unwrap_or("user-data"));
     let level = catalog.level(distro, cloud).as_str();
-    if let Some(out) = &args.out {
-        write_private(out, data.text.as_bytes())?;
+    product.deliver(args, &data, !args.explain && !args.json)?;
+    if args.explain && !args.json {
+        print::out(&explain::text(&data))?;
+        return Ok(0);
     }
     if args.json {
         print::json(&Report {
@@ -90,6 +124,8 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
             cloud: &cloud.id,
             environment: &environment,
             form: explain.form.as_str(),
+            encoding: explain.encoding.as_str(),
+            r#as: args.tool.map(Tool::as_str),
             tested: level,
             bytes: explain.bytes,
             max_bytes: explain.max_bytes,
@@ -97,29 +133,54 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
             readable_by: &cloud.readable_by,
             notes: &explain.notes,
             min_serial,
-            user_data: &data.text,
+            user_data: &product.text(&data),
+            parts: args.explain.then_some(&data.parts),
         })?;
         return Ok(0);
     }
-    if args.out.is_none() {
-        print::out(&data.text)?;
-    }
-    print::note(&told(distro, cloud, &explain, level));
+    print::note(&told(&request, &explain, level, product.instance_id()));
     Ok(0)
 }
 
-fn told(distro: &Distro, cloud: &Cloud, explain: &Explain, level: &str) -> String {
-    let limit = match explain.max_bytes {
+fn newest(chain: &[TrustFile]) -> Result<&Trust> {
+    match chain.last() {
+        Some(newest) => Ok(&newest.trust),
+        None => Err(Error::configuration("reading `trust/`: it is empty")),
+    }
+}
+
+fn ended(catalog: &Catalog, distro: &Distro, eol: &str) -> Error {
+    let next = distro.successor.as_deref().and_then(|id| catalog.distro(id).ok());
+    let next = next.map(|next| format!("render for its successor `{}`, or ", next.id)).unwrap_or_default();
+    Error::configuration(format!("rendering for {}: its support ended on {eol}", distro.name))
+        .hint(format!("{next}go on with `--eol-ok`"))
+}
+
+fn told(request: &Request<'_>, explain: &Explain, level: &str, instance_id: Option<&str>) -> String {
+    let past = request.tool.is_some_and(Tool::goes_past_the_cloud);
+    let limit = match explain.max_bytes.filter(|_| !past) {
         Some(max) => format!("{} of {max} bytes ({})", explain.bytes, explain.counted),
+        None if past => format!("{} bytes", explain.bytes),
         None => format!("{} bytes, no limit stated", explain.bytes),
     };
-    let mut rows = vec![
-        ["for".to_owned(), format!("{} on {}, as {}", distro.name, cloud.name, explain.form.as_str())],
-        ["paste into".to_owned(), explain.paste_into.clone()],
-        ["size".to_owned(), limit],
-        ["tested".to_owned(), level.to_owned()],
-        ["readable by".to_owned(), cloud.readable_by.clone()],
-    ];
+    let (distro, cloud) = (&request.distro.name, &request.cloud.name);
+    let mut form = explain.form.as_str().to_owned();
+    if explain.encoding != Encoding::Plain {
+        form = format!("{form}, {}", explain.encoding.as_str());
+    }
+    let mut rows = vec![["for".to_owned(), format!("{distro} on {cloud}, as {form}")]];
+    match request.tool {
+        Some(tool) => rows.push(["made for".into(), tool.as_str().into()]),
+        None => {
+            rows.push(["paste into".into(), explain.paste_into.clone()]);
+            rows.extend(explain.paste.lines().map(|line| ["paste".into(), line.to_owned()]));
+            rows.extend(explain.elsewhere.iter().map(|place| ["or into".into(), place.clone()]));
+        }
+    }
+    rows.extend(instance_id.map(|id| ["instance-id".into(), id.to_owned()]));
+    rows.push(["size".into(), limit]);
+    rows.push(["tested".into(), level.to_owned()]);
+    rows.push(["readable by".into(), request.cloud.readable_by.clone()]);
     rows.extend(explain.notes.iter().map(|note| ["note".to_owned(), note.clone()]));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.to_vec()).collect();
     print::table(&rows).trim_end().to_owned()
@@ -137,11 +198,7 @@ fn pin(site: &SiteFolder) -> Result<AgentPin> {
     Ok(pin)
 }
 
-fn published_serial(
-    site: &SiteFolder,
-    environment: &Name,
-    chain: &[crate::folder::TrustFile],
-) -> Result<u64> {
+fn published_serial(site: &SiteFolder, environment: &Name, chain: &[TrustFile]) -> Result<u64> {
     let ask = || {
         let store = open_store(site)?;
         published::read(&store, &site.site.site, environment, &published::keys(chain))
@@ -181,9 +238,8 @@ fn static_keys() -> Option<Credentials> {
 }
 
 fn parse_form(text: &str) -> Result<Form> {
-    let forms = [Form::Script, Form::CloudConfig];
-    forms.into_iter().find(|form| form.as_str() == text).ok_or_else(|| {
-        let names: Vec<&str> = forms.iter().map(|form| form.as_str()).collect();
+    Form::ALL.into_iter().find(|form| form.as_str() == text).ok_or_else(|| {
+        let names = Form::ALL.map(Form::as_str);
         Error::usage(format!("rendering: there is no form `{text}`"))
             .hint(format!("`--form` {}", names.join(" or ")))
     })
@@ -192,25 +248,6 @@ fn parse_form(text: &str) -> Result<Form> {
 fn time() -> Timestamp {
     let fixed = env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
     fixed.map_or_else(now, Timestamp::from_seconds)
-}
-
-/// User-data may hold keys: a file becomes its owner's alone, and is whole or as it was. A pipe or device
-/// is written to as it is.
-fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || {
-        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-            return OpenOptions::new().write(true).open(path)?.write_all(bytes);
-        }
-        // A link stays one.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        // Not through `tempfile`, whose errors name the new file.
-        file.as_file().write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(&path).map(drop).map_err(|e| e.error)
-    };
-    write().map_err(|e| Error::io("writing", path, e).hint("`--out FILE` names another place"))
 }
 
 const WEEK: Duration = Duration::from_secs(7 * 86_400);

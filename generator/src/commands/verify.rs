@@ -1,5 +1,6 @@
 //! `stringless verify`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 use super::{open_one, print};
 use crate::cli::VerifyArgs;
 use crate::error::{Error, Result};
+use crate::expiry;
 use crate::folder::{SiteFolder, TrustFile, now};
 use crate::progress::Progress;
 use crate::published;
@@ -38,6 +40,8 @@ struct Check {
     expires: Option<String>,
     packs: usize,
     bytes: u64,
+    /// Dates that are near.
+    warnings: Vec<String>,
     /// Null when a node would take it.
     error: Option<String>,
 }
@@ -81,6 +85,10 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
     if checks.is_empty() {
         return Err(Error::refused("verifying the stores: nothing is published").hint("`stringless publish`"));
     }
+    let warnings: BTreeSet<&String> = checks.iter().flat_map(|check| &check.warnings).collect();
+    for warning in warnings {
+        print::note(&format!("warning: {warning}: `stringless refresh` signs it again"));
+    }
     let ok = failure.is_none();
     if args.json {
         let report = Report { format: print::JSON_FORMAT, site: site.site.site.clone(), ok, checks };
@@ -113,6 +121,10 @@ fn one(store: &Store, site: &SiteFolder, chain: &[TrustFile], name: &Name) -> Re
         expires: manifest.expires.map(|time| time.to_string()),
         packs: manifest.packs.len(),
         bytes: manifest.packs.iter().map(|pack| pack.size).sum(),
+        warnings: expiry::release_warning(manifest, now())
+            .into_iter()
+            .chain(expiry::trust_warning(trust, now()))
+            .collect(),
         error: None,
     }))
 }
@@ -128,6 +140,7 @@ impl Check {
             expires: None,
             packs: 0,
             bytes: 0,
+            warnings: Vec::new(),
             error: Some(error.to_string()),
         }
     }
@@ -135,7 +148,7 @@ impl Check {
 
 fn expired(error: Error, refusal: &Refusal) -> Error {
     match refusal {
-        Refusal::Expired { .. } => error.hint("`stringless publish` signs it anew"),
+        Refusal::Expired { .. } => error.hint("`stringless refresh` signs it anew"),
         _ => error,
     }
 }

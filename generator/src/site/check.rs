@@ -34,6 +34,16 @@ impl Site {
                 ));
             }
         }
+        let policies = self.environments.iter().filter_map(|(name, environment)| {
+            let failure = environment.apply.as_ref()?.failure?;
+            Some((format!("environments.{name}.apply.failure.tries"), failure))
+        });
+        let own = ("apply.failure.tries".to_owned(), self.apply.failure);
+        for (key, failure) in [own].into_iter().chain(policies) {
+            if !(1..=100).contains(&failure.tries) {
+                return Err(fault(&key, "1 to 100 are possible"));
+            }
+        }
         self.node.check().map_err(|(key, why)| fault(&format!("node.{key}"), &why))
     }
 }
@@ -44,6 +54,7 @@ impl Default for NodeSettings {
             schedule: Schedule::default(),
             interval: Span::minutes(5),
             splay: Span::minutes(1),
+            disk_budget: None,
             first_fetch: None,
             credentials: Vec::new(),
             proxy: None,
@@ -64,6 +75,9 @@ impl NodeSettings {
         if self.splay.seconds() > *bounds.end() {
             return Err(("splay", "at most 7 days are possible".into()));
         }
+        if self.disk_budget.is_some_and(|budget| budget.bytes() < MIN_BUDGET) {
+            return Err(("disk_budget", "at least 1MiB is needed".into()));
+        }
         for (n, kind) in self.credentials.iter().enumerate() {
             if self.credentials[..n].contains(kind) {
                 return Err(("credentials", format!("{kind:?} stands twice")));
@@ -81,6 +95,8 @@ impl NodeSettings {
         Ok(())
     }
 }
+
+const MIN_BUDGET: u64 = 1 << 20;
 
 fn plain(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_graphic())

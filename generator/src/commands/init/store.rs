@@ -1,0 +1,72 @@
+//! The store of a new site: as the flags say, or as a cloud's object store asks for.
+
+use agent_core::store::StoreSettings;
+
+use crate::catalog::{Catalog, ObjectStore};
+use crate::cli::InitArgs;
+use crate::commands::print;
+use crate::error::{Error, Result};
+
+/// The settings of the store.
+///
+/// # Errors
+/// When the cloud is unknown or has no object store, or a part of its endpoint is missing.
+pub(super) fn settings(args: &InitArgs) -> Result<StoreSettings> {
+    let mut settings = StoreSettings {
+        url: args.store.clone(),
+        region: args.region.clone(),
+        endpoint: args.endpoint.clone(),
+        style: args.style,
+    };
+    let Some(name) = &args.cloud else { return Ok(settings) };
+    let catalog = Catalog::embedded()?;
+    let cloud = catalog.cloud(name)?;
+    let Some(store) = &cloud.object_store else {
+        return Err(Error::usage(format!(
+            "making the site: {} has no object store that is known here",
+            cloud.name
+        ))
+        .hint("`--endpoint URL`, `--region REGION` and `--style` describe another"));
+    };
+    if !args.store.starts_with("s3://") {
+        return Err(Error::usage(format!("making the site: `{}` is not in {}", args.store, store.name))
+            .hint("`--store s3://bucket/prefix`"));
+    }
+    settings.region = Some(filled(&store.region, store, args)?);
+    settings.endpoint = store.endpoint.as_deref().map(|text| filled(text, store, args)).transpose()?;
+    settings.style = args.style.or(Some(store.style));
+    if let Some(region) = args.region.as_ref().filter(|region| !store.regions.contains(region))
+        && !store.regions.is_empty()
+    {
+        print::note(&format!(
+            "warning: `{region}` is none of the regions that were known when this was built: {}",
+            store.regions.join(", ")
+        ));
+    }
+    Ok(settings)
+}
+
+/// `text` with what belongs in its braces.
+fn filled(text: &str, store: &ObjectStore, args: &InitArgs) -> Result<String> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        filled.push_str(before);
+        filled.push_str(value(name, store, args)?);
+        rest = after;
+    }
+    Ok(filled + rest)
+}
+
+fn value<'a>(name: &str, store: &ObjectStore, args: &'a InitArgs) -> Result<&'a str> {
+    let missing =
+        || Error::usage(format!("making the site: the endpoint of {} needs a `{name}`", store.name));
+    if name == "region" {
+        let known =
+            if store.regions.is_empty() { String::new() } else { format!(": {}", store.regions.join(", ")) };
+        return args.region.as_deref().ok_or_else(|| missing().hint(format!("`--region REGION`{known}")));
+    }
+    let given = args.endpoint_part.iter().find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    given.ok_or_else(|| missing().hint(format!("`--endpoint-part {name}=VALUE`; see {}", store.docs)))
+}

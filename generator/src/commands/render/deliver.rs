@@ -1,0 +1,151 @@
+//! Where the rendering goes: standard output, a file, a folder.
+
+use std::fs::{self, OpenOptions};
+use std::io::{IsTerminal, Read, Write, stdout};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use base64ct::{Base64, Encoding as _};
+
+use super::print;
+use crate::cli::RenderArgs;
+use crate::envelope::Attachment;
+use crate::error::{Error, Result};
+use crate::launch::{Seed, Tool, source};
+use crate::render::{Request, UserData};
+
+/// What was rendered, ready to be handed out.
+pub(super) struct Product {
+    /// What goes to standard output, or to a file.
+    bytes: Vec<u8>,
+    /// What goes into files of its own.
+    seed: Option<Seed>,
+}
+
+/// The files of `--with`.
+pub(super) fn attachments(args: &RenderArgs) -> Result<Vec<Attachment>> {
+    let read = |path: &PathBuf| {
+        let mut bytes = Vec::new();
+        let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+        read.map_err(|e| Error::io("reading", path, e).hint("`--with FILE` names a file of your own"))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(Error::configuration(format!(
+                "reading the user-data file `{}`: it is larger than any cloud takes",
+                path.display()
+            ))
+            .hint("let the release bring what is large"));
+        }
+        Ok(Attachment::new(&path.display().to_string(), &bytes)?)
+    };
+    args.with.iter().map(read).collect()
+}
+
+impl Product {
+    /// What `args` ask for.
+    pub(super) fn of(args: &RenderArgs, request: &Request<'_>, data: &UserData) -> Result<Self> {
+        if request.tool == Some(Tool::Seed) {
+            let seed = Seed::new(data, args.instance_id.as_deref())?;
+            return Ok(Self { bytes: Vec::new(), seed: Some(seed) });
+        }
+        let bytes = match request.tool {
+            Some(tool) => source(request, data, tool, args.url.as_deref())?.into_bytes(),
+            None => data.encoded(),
+        };
+        Ok(Self { bytes, seed: None })
+    }
+
+    /// Writes it to `--out`, where that is given; else, if `print`, to standard output.
+    pub(super) fn deliver(&self, args: &RenderArgs, data: &UserData, print: bool) -> Result<()> {
+        match (&self.seed, &args.out) {
+            (Some(seed), Some(out)) => write_seed(seed, out),
+            // What is fetched lies in the file; the line that fetches it is printed.
+            (None, Some(out)) if args.url.is_some() => {
+                write_private(out, data.text.as_bytes())?;
+                if print { print::bytes(&self.bytes) } else { Ok(()) }
+            }
+            (None, Some(out)) => write_private(out, &self.bytes),
+            (None, None) if print && self.is_binary() && stdout().is_terminal() => Err(Error::usage(
+                "writing to standard output: it is a terminal, and packed bytes are no text",
+            )
+            .hint("`--out FILE` writes them to a file, `--encoding gzip+base64` makes text of them")),
+            (None, None) if print => print::bytes(&self.bytes),
+            // `check` saw to it that what needs a place has one.
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// As a text of JSON: bytes that are none become base64.
+    pub(super) fn text(&self, data: &UserData) -> String {
+        if self.seed.is_some() {
+            return data.text.clone();
+        }
+        match String::from_utf8(self.bytes.clone()) {
+            Ok(text) => text,
+            Err(_) => Base64::encode_string(&self.bytes),
+        }
+    }
+
+    /// What `meta-data` calls the machine, where there is one.
+    pub(super) fn instance_id(&self) -> Option<&str> {
+        self.seed.as_ref().map(|seed| seed.instance_id.as_str())
+    }
+
+    fn is_binary(&self) -> bool {
+        self.bytes.starts_with(&[0x1f, 0x8b])
+    }
+}
+
+/// Refuses flags that only make sense with another one, before anything is asked of the store.
+pub(super) fn check(args: &RenderArgs) -> Result<()> {
+    let fault = |flag: &str, tool: Tool| {
+        let tool = tool.as_str();
+        Error::usage(format!("rendering: `{flag}` goes with `--as {tool}`"))
+            .hint(format!("add `--as {tool}`"))
+    };
+    if args.url.is_some() && args.tool != Some(Tool::Curl) {
+        return Err(fault("--url", Tool::Curl));
+    }
+    if args.instance_id.is_some() && args.tool != Some(Tool::Seed) {
+        return Err(fault("--instance-id", Tool::Seed));
+    }
+    let lacks =
+        |flag: &str, hint: &str| Error::usage(format!("rendering: `{flag}` writes a file")).hint(hint);
+    match (&args.out, args.tool, &args.url) {
+        (None, Some(Tool::Seed), _) => {
+            Err(lacks("--as seed", "`--out FILE.iso` makes an image, `--out DIR` a folder"))
+        }
+        (None, _, Some(_)) => Err(lacks("--url", "add `--out FILE`: the URL has to serve it")),
+        _ => Ok(()),
+    }
+}
+
+fn write_seed(seed: &Seed, out: &Path) -> Result<()> {
+    if out.extension().is_some_and(|end| end.eq_ignore_ascii_case("iso")) {
+        return write_private(out, &seed.iso());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(out);
+    made.map_err(|e| Error::io("making", out, e).hint("`--out DIR` names another place"))?;
+    seed.files.iter().try_for_each(|(name, bytes)| write_private(&out.join(name), bytes))
+}
+
+/// User-data may hold keys: a file becomes its owner's alone, and is whole or as it was. A pipe or device
+/// is written to as it is.
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        }
+        // A link stays one.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        // Not through `tempfile`, whose errors name the new file.
+        file.as_file().write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(&path).map(drop).map_err(|e| e.error)
+    };
+    write().map_err(|e| Error::io("writing", path, e).hint("`--out FILE` names another place"))
+}
+
+/// More than any cloud takes as user-data.
+const LARGEST: u64 = 1 << 20;
