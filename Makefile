@@ -6,18 +6,29 @@ SHELL := /bin/sh
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO ?= cargo
 # The version of each tool stands in tests/tools/setup.sh alone.
+CARGO_FUZZ = $(or $(lastword $(sort $(wildcard $(STRINGLESS_CACHE)/cargo-fuzz-*/bin/cargo-fuzz))),cargo-fuzz)
 CARGO_DENY = $(or $(lastword $(sort $(wildcard $(STRINGLESS_CACHE)/cargo-deny-*/bin/cargo-deny))),cargo-deny)
 NODE_TARGETS := x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+# Linked by zig, where that is: tests/tools/zig.sh brings it. For aarch64-unknown-freebsd, which may be named
+# here, too, the standard library is built from source: rustup component add rust-src.
+FREEBSD_TARGETS := x86_64-unknown-freebsd
 
 export STRINGLESS_CACHE := $(abspath $(or $(STRINGLESS_CACHE),.cache))
 export STRINGLESS_VECTORS := $(abspath $(or $(STRINGLESS_VECTORS),../shared/vectors))
 export GENERATOR_BIN := $(TARGET_DIR)/release/stringless
 export AGENT_BIN := $(TARGET_DIR)/agents/x86_64-unknown-linux-musl/stringless-agent
 export AGENT_BIN_AARCH64 := $(TARGET_DIR)/agents/aarch64-unknown-linux-musl/stringless-agent
+export AGENT_BIN_FREEBSD := $(TARGET_DIR)/agents/x86_64-unknown-freebsd/stringless-agent
 export AGENT_CHECKPOINTS_BIN := $(TARGET_DIR)/checkpoints/stringless-agent
+ZIG := $(STRINGLESS_CACHE)/zig/bin
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 # The C compiler and linker of the one target that is foreign to this machine.
 export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= aarch64-linux-gnu-gcc
+# The kernel of FreeBSD knows its programs by a note, which a linker that tidies up throws away.
+FREEBSD_LINK := -Clink-arg=-Wl,--no-gc-sections
+export CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_RUSTFLAGS ?= $(FREEBSD_LINK)
+export CARGO_TARGET_AARCH64_UNKNOWN_FREEBSD_RUSTFLAGS ?= $(FREEBSD_LINK)
 
 .PHONY: help
 help: ## list the targets
@@ -28,14 +39,14 @@ help: ## list the targets
 demo: ## one site, one node, one change: the whole way on this machine
 	@tests/demo/need.sh
 	@$(MAKE) --no-print-directory build
-	@$(MAKE) --no-print-directory agents NODE_TARGETS=$$(uname -m)-unknown-linux-musl
+	@$(MAKE) --no-print-directory agents NODE_TARGETS=$$(uname -m)-unknown-linux-musl FREEBSD_TARGETS=
 	@tests/demo/demo.sh
 
 .PHONY: test
 test: export CI = 1
-test: setup lint build agents checkpoints ## everything: set-up, lint, builds, unit and end-to-end tests
-	.ci/agent $(TARGET_DIR) $(NODE_TARGETS)
-	$(CARGO) test --workspace --locked --no-fail-fast
+test: setup lint build agents checkpoints fuzz-targets ## everything: set-up, lint, builds, tests, a minute of each fuzz target
+	.ci/agent $(TARGET_DIR) $(NODE_TARGETS) $(FREEBSD_TARGETS)
+	.ci/tests
 
 .PHONY: check
 check: ## what CI runs: test, then a clean tree
@@ -46,16 +57,26 @@ build: ## the generator: target/release/stringless
 	$(CARGO) build --locked --release --package generator
 
 .PHONY: agents
-agents: ## the agent, one static file per node target: target/agents/*/stringless-agent
+agents: ## the agent, one file per node target: target/agents/*/stringless-agent
 	$(CARGO) build --locked --profile agent --package agent $(NODE_TARGETS:%=--target %)
-	@for target in $(NODE_TARGETS); do \
-		install -D -m 0755 $(TARGET_DIR)/$$target/agent/stringless-agent $(TARGET_DIR)/agents/$$target/stringless-agent || exit 1; \
+	@[ ! -x $(ZIG)/cargo-zigbuild ] || for target in $(FREEBSD_TARGETS); do \
+		case $$target in x86_64-*) std= ;; *) std=-Zbuild-std=std,panic_abort; export RUSTC_BOOTSTRAP=1 ;; esac; \
+		PATH=$(ZIG):$$PATH cargo-zigbuild zigbuild --locked --profile agent --package agent --target $$target $$std || exit 1; \
+	done
+	@for target in $(NODE_TARGETS) $(FREEBSD_TARGETS); do \
+		built=$(TARGET_DIR)/$$target/agent/stringless-agent; \
+		[ ! -e $$built ] || install -D -m 0755 $$built $(TARGET_DIR)/agents/$$target/stringless-agent || exit 1; \
 	done
 
 .PHONY: checkpoints
 checkpoints: ## the agent that a test can kill at a named point
 	$(CARGO) build --locked --package agent --features checkpoints
 	install -D -m 0755 $(TARGET_DIR)/debug/stringless-agent $(AGENT_CHECKPOINTS_BIN)
+
+.PHONY: levels
+levels: setup build agents checkpoints ## write anew what each pair of distro and cloud was tested with
+	record=$$(mktemp -d) && STRINGLESS_RECORD=$$record $(CARGO) test --locked --package e2e \
+		--test boot --test datasources --test ignition --test roots --test shells && .ci/levels $$record --write && rm -r $$record
 
 .PHONY: setup
 setup: ## bring the compilers and the tests' peers (root; cached)
@@ -64,16 +85,46 @@ setup: ## bring the compilers and the tests' peers (root; cached)
 .PHONY: lint
 lint: ## format, clippy, licences and bans, shellcheck, file length
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
 	.ci/lines
 	.ci/shell
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	[ ! -x $(ZIG)/cargo-zigbuild ] || for target in $(filter x86_64-%,$(FREEBSD_TARGETS)); do \
+		PATH=$(ZIG):$$PATH cargo-zigbuild clippy --package agent --target $$target --locked -- -D warnings || exit 1; \
+	done
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR)/fuzz --locked -- -D warnings
 	$(CARGO) fetch --locked --quiet
 	$(CARGO_DENY) --log-level error check bans licenses sources
+	$(CARGO_DENY) --log-level error --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
 	$(CARGO_DENY) --log-level error --manifest-path agent/Cargo.toml --config .ci/deny-agent.toml check bans
 
 .PHONY: e2e
 e2e: setup build agents checkpoints ## the end-to-end tests alone; one of them: make e2e T=s3
 	$(CARGO) test --locked --package e2e $(if $(T),--test $(T)) -- --nocapture
+
+# The sanitizer and the coverage that fuzzers go by are there in the stable compiler, if it is asked so.
+.PHONY: fuzz-targets
+fuzz-targets: export RUSTC_BOOTSTRAP = 1
+fuzz-targets:
+	$(CARGO_FUZZ) fuzz build --release --target-dir $(TARGET_DIR)/fuzz
+
+.PHONY: fuzz
+fuzz: fuzz-targets ## every fuzz target for an hour; shorter: make fuzz FUZZ_SECONDS=60
+	.ci/fuzz $(TARGET_DIR)/fuzz $(or $(FUZZ_SECONDS),3600)
+
+.PHONY: sanitize
+sanitize: export RUSTC_BOOTSTRAP = 1
+sanitize: export RUSTFLAGS = -Zsanitizer=address
+sanitize: ## the core's tests under AddressSanitizer
+	$(CARGO) test --locked --package agent-core --target $(HOST) --target-dir $(TARGET_DIR)/sanitize
+
+.PHONY: mutants
+mutants: setup ## take each protection out of a copy, and see its test fail; one of them: make mutants M=rollback
+	tests/mutants/run.sh $(M)
+
+.PHONY: bench
+bench: ## how long the whole product takes to render
+	$(CARGO) bench --locked --package e2e --bench product
 
 .PHONY: golden
 golden: ## write the expected renderings anew; read the diff before you commit it
