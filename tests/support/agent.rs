@@ -1,7 +1,8 @@
 //! The built agent on a node that is a folder: `--root` keeps it away from this machine's own paths.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -55,7 +56,21 @@ impl Run {
     /// # Panics
     /// When it did not: with all that it printed.
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "exit status\n{}{}", self.out, self.err);
+        self.expect_any(&[code])
+    }
+
+    /// The same, when it ended with one of these codes.
+    ///
+    /// # Panics
+    /// When it did not.
+    pub fn expect_any(self, codes: &[i32]) -> Self {
+        assert!(
+            codes.contains(&self.code),
+            "exit status {}, not {codes:?}\n{}{}",
+            self.code,
+            self.out,
+            self.err
+        );
         self
     }
 }
@@ -66,9 +81,35 @@ impl Node {
     /// # Panics
     /// When its folder cannot be made.
     pub fn new(net: &Net, config: &Value) -> Option<Self> {
-        let node = Self { agent: tools::agent()?, net: net.clone(), folder: tempfile::tempdir().unwrap() };
+        Some(Self::with(tools::agent()?, net, config))
+    }
+
+    /// The same, with this agent.
+    ///
+    /// # Panics
+    /// When its folder cannot be made.
+    pub fn with(agent: PathBuf, net: &Net, config: &Value) -> Self {
+        Self::below(&std::env::temp_dir(), agent, net, config)
+    }
+
+    /// The same, with its folder below that one.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn below(below: &Path, agent: PathBuf, net: &Net, config: &Value) -> Self {
+        let node = Self { agent, net: net.clone(), folder: tempfile::tempdir_in(below).unwrap() };
         node.configure(config);
-        Some(node)
+        node
+    }
+
+    /// Another node whose disk holds the same.
+    ///
+    /// # Panics
+    /// When its disk cannot be copied.
+    pub fn copy(&self) -> Self {
+        let folder = tempfile::tempdir_in(self.root().parent().unwrap()).unwrap();
+        copy(self.root(), folder.path()).unwrap_or_else(|e| panic!("copying a node: {e}"));
+        Self { agent: self.agent.clone(), net: self.net.clone(), folder }
     }
 
     /// Replaces its `agent.json`, which only its owner may read.
@@ -122,4 +163,22 @@ impl Node {
         fs::create_dir_all(file.parent().unwrap_or(&file)).unwrap();
         fs::write(file, text).unwrap();
     }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_symlink() {
+            symlink(fs::read_link(source)?, target)?;
+        } else if kind.is_dir() {
+            fs::create_dir(&target)?;
+            fs::set_permissions(&target, entry.metadata()?.permissions())?;
+            copy(&source, &target)?;
+        } else {
+            fs::copy(source, target)?;
+        }
+    }
+    Ok(())
 }

@@ -8,7 +8,9 @@ use std::path::Path;
 use agent_core::document::Document;
 use agent_core::hash::Sha256;
 use agent_core::key::PublicKey;
-use agent_core::manifest::{AgentPin, Apply, Engine, FORMAT, Manifest, ManifestType, ScriptEngine, Source};
+use agent_core::manifest::{
+    AgentPin, Apply, Engine, FORMAT, Failure, Manifest, ManifestType, ScriptEngine, Source,
+};
 use agent_core::name::Name;
 use agent_core::pack::Pack;
 use agent_core::time::Timestamp;
@@ -123,6 +125,7 @@ impl Forge {
                 engine: Engine::Script(ScriptEngine { run: "apply".into() }),
                 timeout: 60,
                 reapply: None,
+                failure: Failure::default(),
             },
             packs,
             source: Source { tool: "forge".into(), commit: None, dirty: false },

@@ -1,7 +1,7 @@
 //! garage: an S3 server that checks signatures. One per value, with keys and a bucket of its own.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
@@ -135,6 +135,18 @@ impl Garage {
         // It listens before the key and the bucket are made.
         let made = until(LIMIT, || self.curl(&self.writer, "?list-type=2", &[]).0 == 200);
         assert!(made, "garage made no bucket:\n{}", self.log());
+    }
+
+    /// Runs lines of shell in which `garage` is the server's own command line, and tells what they printed.
+    ///
+    /// # Panics
+    /// When one fails.
+    pub fn shell(&self, lines: &str) -> String {
+        let mut shell = self.net.command(Path::new("/bin/sh"));
+        let folder = self.program.parent().unwrap_or(Path::new("/")).display();
+        let path = format!("{folder}:/usr/bin:/bin");
+        shell.args(["-ec", lines]).env("PATH", path).env("NO_COLOR", "1");
+        succeed(shell.env("GARAGE_CONFIG_FILE", self.folder.path().join("garage.toml")), LIMIT)
     }
 
     fn admin(&self, args: &[&str]) -> Output {

@@ -1,15 +1,20 @@
 //! Just enough of an HTTP/1.1 server for peers that must answer wrongly on purpose.
 
+mod deliver;
+mod stream;
 mod wire;
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::ServerConfig;
+
+pub use deliver::Meeting;
+use stream::Stream;
 
 /// One request, as it came.
 #[derive(Debug, Clone)]
@@ -28,6 +33,21 @@ impl Request {
     /// The value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same without a header.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let mut request = self.clone();
+        request.headers.retain(|(key, _)| key != name);
+        request
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
     }
 
     /// The path without the query.
@@ -49,24 +69,63 @@ pub struct Reply {
     pub delivery: Delivery,
 }
 
-/// How an answer goes out.
+/// How an answer goes out. A connection that is closed is closed without a word, also within TLS,
+/// unless it says otherwise.
 #[derive(Debug, Clone, Default)]
 pub enum Delivery {
     /// As promised.
     #[default]
     Whole,
+    /// As promised, but only after this time.
+    Late(Duration),
+    /// As promised, once everybody is there whom the meeting awaits; else the connection is closed.
+    Together(Arc<Meeting>),
     /// The full length is promised, only this many bytes are sent, then the connection is closed.
     Short(usize),
+    /// The same, and the last record of TLS is cut in its middle.
+    MidRecord(usize),
+    /// The same, and the connection is reset.
+    Reset(usize),
+    /// This length is promised, and the body is sent as it is.
+    Promise(usize),
+    /// No length is promised; this many bytes are sent, then the connection is closed: by the rules
+    /// (with TLS's own farewell) when true, without a word when false.
+    Unsized(usize, bool),
     /// The body again and again, with no length promised, until the reader goes away or two minutes are over.
     Endless,
+    /// The same in chunks, of which none is the last.
+    EndlessChunks,
+    /// The body in one chunk, which is not the last; the connection is closed.
+    CutChunks,
+    /// Header after header, until the reader goes away or two minutes are over.
+    EndlessHead,
+    /// The same, with a pause after each.
+    SlowHead(Duration),
     /// This many bytes at a time, with a pause after each.
     Drip(usize, Duration),
     /// Nothing is sent; the connection stays open this long.
     Hang(Duration),
+    /// The headers and this many bytes are sent; the connection stays open this long.
+    HangAt(usize, Duration),
     /// No length is promised; the connection stays open this long after the last byte.
     SlowClose(Duration),
+    /// These bytes instead of HTTP.
+    Raw(Vec<u8>),
     /// The connection is closed without an answer.
     Drop,
+}
+
+/// What a connection gets before anything is asked.
+#[derive(Debug, Clone)]
+pub enum Greeting {
+    /// Nothing, for this long.
+    Silence(Duration),
+    /// These bytes, then the end.
+    Bytes(Vec<u8>),
+    /// A reset.
+    Reset,
+    /// So many bytes of the server's part of the TLS handshake, then nothing for this long.
+    Handshake(usize, Duration),
 }
 
 impl Reply {
@@ -87,6 +146,8 @@ impl Reply {
 #[derive(Debug, Clone)]
 pub struct Seen {
     id: u64,
+    /// When it came.
+    pub at: Instant,
     /// What was asked.
     pub request: Request,
     /// The status that was answered.
@@ -100,6 +161,8 @@ pub struct Seen {
 pub struct Service {
     port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
+    greeting: Arc<Mutex<Option<Greeting>>>,
+    connections: Arc<AtomicU64>,
     stopping: Arc<AtomicBool>,
     acceptor: Option<thread::JoinHandle<()>>,
 }
@@ -116,11 +179,13 @@ impl Service {
     ) -> Self {
         let port = listener.local_addr().unwrap().port();
         listener.set_nonblocking(true).unwrap();
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let stopping = Arc::new(AtomicBool::new(false));
+        let (seen, greeting, stopping) = <(Arc<Mutex<Vec<Seen>>>, Arc<_>, Arc<AtomicBool>)>::default();
+        let connections = Arc::new(AtomicU64::new(0));
         let shared = Arc::new(Shared {
             answer,
             seen: Arc::clone(&seen),
+            greeting: Arc::clone(&greeting),
+            connections: Arc::clone(&connections),
             stopping: Arc::clone(&stopping),
             count: AtomicU64::new(0),
         });
@@ -134,7 +199,17 @@ impl Service {
                 thread::spawn(move || shared.connection(socket, tls).ok());
             }
         });
-        Self { port, seen, stopping, acceptor: Some(acceptor) }
+        Self { port, seen, greeting, connections, stopping, acceptor: Some(acceptor) }
+    }
+
+    /// From now on every new connection gets this first; `None`: it is served.
+    pub fn greet(&self, greeting: Option<Greeting>) {
+        *self.greeting.lock().unwrap() = greeting;
+    }
+
+    /// How many connections there were, served or not.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// The port it listens on.
@@ -160,32 +235,35 @@ impl Drop for Service {
 struct Shared<A> {
     answer: A,
     seen: Arc<Mutex<Vec<Seen>>>,
+    greeting: Arc<Mutex<Option<Greeting>>>,
+    connections: Arc<AtomicU64>,
     stopping: Arc<AtomicBool>,
     count: AtomicU64,
 }
 
 impl<A: Fn(&Request) -> Reply> Shared<A> {
     fn connection(&self, socket: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<()> {
+        self.connections.fetch_add(1, Ordering::Relaxed);
         socket.set_nonblocking(false)?;
         socket.set_read_timeout(Some(IDLE))?;
         socket.set_write_timeout(Some(IDLE))?;
         socket.set_nodelay(true)?;
-        match tls {
-            Some(config) => {
-                let session = ServerConnection::new(config).map_err(io::Error::other)?;
-                self.requests(StreamOwned::new(session, socket))
-            }
-            None => self.requests(socket),
+        let greeting = self.greeting.lock().unwrap().clone();
+        match greeting {
+            Some(greeting) => deliver::greet(socket, tls, &greeting, &self.stopping),
+            None => self.requests(Stream::new(socket, tls)?),
         }
     }
 
-    fn requests(&self, stream: impl Read + Write) -> io::Result<()> {
+    fn requests(&self, stream: Stream) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
         while let Some(request) = wire::request(&mut stream)? {
+            let at = Instant::now();
             let reply = (self.answer)(&request);
             let id = self.count.fetch_add(1, Ordering::Relaxed);
             self.seen.lock().unwrap().push(Seen {
                 id,
+                at,
                 request: request.clone(),
                 status: reply.status,
                 sent: 0,
@@ -196,62 +274,11 @@ impl<A: Fn(&Request) -> Reply> Shared<A> {
                     entry.sent += bytes;
                 }
             };
-            let delivered = self.deliver(stream.get_mut(), &request, &reply, count);
-            if !delivered? {
+            if !deliver::deliver(stream.get_mut(), &request, &reply, &self.stopping, count)? {
                 break;
             }
         }
         Ok(())
-    }
-
-    /// Sends the reply; says whether the connection can go on.
-    fn deliver(
-        &self,
-        out: &mut impl Write,
-        request: &Request,
-        reply: &Reply,
-        count: impl Fn(usize),
-    ) -> io::Result<bool> {
-        let sized = !matches!(reply.delivery, Delivery::Endless | Delivery::SlowClose(_));
-        let go_on =
-            matches!(reply.delivery, Delivery::Whole) && request.header("connection") != Some("close");
-        match reply.delivery {
-            Delivery::Hang(time) => {
-                self.pause(time);
-                return Ok(false);
-            }
-            Delivery::Drop => return Ok(false),
-            _ => out.write_all(&wire::head(reply, sized, go_on))?,
-        }
-        let body: &[u8] = if request.method == "HEAD" || reply.status == 304 { b"" } else { &reply.body };
-        let mut send = |bytes: &[u8]| {
-            count(bytes.len());
-            out.write_all(bytes).and_then(|()| out.flush())
-        };
-        match reply.delivery {
-            Delivery::Short(length) => send(&body[..length.min(body.len())])?,
-            Delivery::Endless => {
-                let end = Instant::now() + Duration::from_secs(120);
-                while !body.is_empty() && Instant::now() < end && !self.stopping.load(Ordering::Relaxed) {
-                    send(body)?;
-                }
-            }
-            Delivery::Drip(size, time) => {
-                for chunk in body.chunks(size.max(1)) {
-                    send(chunk)?;
-                    self.pause(time);
-                }
-            }
-            _ => send(body)?,
-        }
-        if let Delivery::SlowClose(time) = reply.delivery {
-            self.pause(time);
-        }
-        Ok(go_on)
-    }
-
-    fn pause(&self, time: Duration) {
-        crate::process::until(time, || self.stopping.load(Ordering::Relaxed));
     }
 }
 

@@ -1,10 +1,11 @@
 //! A metadata service as the strict kind is: version 2 only, every request with a token.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use crate::http::{Reply, Request, Seen, Service};
+use crate::qemu::GUEST;
 use crate::random::hex;
 
 /// Temporary credentials of a role.
@@ -32,7 +33,7 @@ pub struct Facts {
     /// The role's credentials: one after another on each request, the last for ever.
     pub keys: Vec<RoleKeys>,
     /// What the instance was launched with.
-    pub user_data: Option<String>,
+    pub user_data: Option<Vec<u8>>,
 }
 
 /// The running service; dropping it ends it.
@@ -78,23 +79,64 @@ fn answer(
     if request.method != "GET" {
         return Reply::new(405, "");
     }
-    let credentials = "/latest/meta-data/iam/security-credentials/";
-    let has_role = !facts.role.is_empty();
-    match request.path() {
-        "/latest/meta-data/instance-id" => Reply::new(200, facts.instance_id.as_str()),
-        "/latest/meta-data/placement/region" => Reply::new(200, facts.region.as_str()),
-        "/latest/meta-data/placement/availability-zone" => Reply::new(200, format!("{}a", facts.region)),
-        "/latest/dynamic/instance-identity/document" => {
-            let document = serde_json::json!({"instanceId": facts.instance_id, "region": facts.region});
-            Reply::new(200, document.to_string())
-        }
-        "/latest/user-data" => {
-            facts.user_data.as_deref().map_or_else(|| Reply::new(404, ""), |text| Reply::new(200, text))
-        }
-        path if has_role && path == credentials => Reply::new(200, facts.role.as_str()),
-        path if has_role && path.strip_prefix(credentials) == Some(&facts.role) => role_keys(keys),
-        _ => Reply::new(404, ""),
+    // A version is a date, or the latest.
+    let Some((version, path)) = request.path()[1..].split_once('/') else { return Reply::new(404, "") };
+    if version != "latest" && !(version.len() == 10 && version.starts_with("20")) {
+        return Reply::new(404, "");
     }
+    if path == "user-data" {
+        return facts.user_data.clone().map_or_else(|| Reply::new(404, ""), |bytes| Reply::new(200, bytes));
+    }
+    let tree = tree(facts);
+    match tree.get(path) {
+        Some(Leaf::Text(text)) => Reply::new(200, text.as_str()),
+        Some(Leaf::RoleKeys) => role_keys(keys),
+        None => listing(&tree, path).map_or_else(|| Reply::new(404, ""), |text| Reply::new(200, text)),
+    }
+}
+
+/// What stands at a path.
+enum Leaf {
+    Text(String),
+    RoleKeys,
+}
+
+/// All that is told, by its path below the version: enough for a boot agent that reads the whole of it.
+fn tree(facts: &Facts) -> BTreeMap<String, Leaf> {
+    let document = serde_json::json!({"instanceId": facts.instance_id, "region": facts.region});
+    let interface = format!("meta-data/network/interfaces/macs/{MAC}");
+    let mut tree: BTreeMap<String, Leaf> = [
+        ("meta-data/ami-id", "ami-0123456789abcdef0".to_owned()),
+        ("meta-data/ami-launch-index", "0".into()),
+        ("meta-data/hostname", "ip-10-0-3-15.eu-central-1.compute.internal".into()),
+        ("meta-data/instance-id", facts.instance_id.clone()),
+        ("meta-data/instance-type", "t3.nano".into()),
+        ("meta-data/local-hostname", "ip-10-0-3-15.eu-central-1.compute.internal".into()),
+        ("meta-data/local-ipv4", GUEST.into()),
+        ("meta-data/mac", MAC.into()),
+        ("meta-data/placement/availability-zone", format!("{}a", facts.region)),
+        ("meta-data/placement/region", facts.region.clone()),
+        (&format!("{interface}/device-number"), "0".into()),
+        (&format!("{interface}/local-ipv4s"), GUEST.into()),
+        (&format!("{interface}/mac"), MAC.into()),
+        ("dynamic/instance-identity/document", document.to_string()),
+    ]
+    .into_iter()
+    .map(|(path, text)| (path.to_owned(), Leaf::Text(text)))
+    .collect();
+    if !facts.role.is_empty() {
+        tree.insert(format!("meta-data/iam/security-credentials/{}", facts.role), Leaf::RoleKeys);
+    }
+    tree
+}
+
+/// The names in a folder, one a line; those of folders end with a slash.
+fn listing(tree: &BTreeMap<String, Leaf>, path: &str) -> Option<String> {
+    let folder = format!("{}/", path.trim_end_matches('/'));
+    let below = tree.keys().filter_map(|leaf| leaf.strip_prefix(&folder));
+    let mut names: Vec<&str> = below.map(|rest| rest.split_inclusive('/').next().unwrap_or(rest)).collect();
+    names.dedup();
+    if names.is_empty() { None } else { Some(names.join("\n")) }
 }
 
 fn token(tokens: &Mutex<Vec<String>>, request: &Request) -> Reply {
@@ -128,6 +170,9 @@ fn role_keys(keys: &Mutex<VecDeque<RoleKeys>>) -> Reply {
     ))
     .with("content-type", "text/plain")
 }
+
+/// The address of the one network card of an instance.
+pub const MAC: &str = "52:54:00:12:34:56";
 
 #[cfg(test)]
 mod tests {
@@ -170,6 +215,17 @@ mod tests {
         let answer = curl(&lab.node, &["-X", "PUT", "-H", ttl, token]);
         let header = format!("X-aws-ec2-metadata-token: {}", answer.trim_end_matches(" 200"));
         assert_eq!(curl(&lab.node, &["-H", &header, id]), "i-1 200");
-        assert_eq!(imds.take().len(), 6);
+        let base = "http://169.254.169.254/2021-03-23/meta-data";
+        for (path, expected) in [
+            ("placement", "availability-zone\nregion 200"),
+            ("placement/", "availability-zone\nregion 200"),
+            ("network/interfaces/macs/", "52:54:00:12:34:56/ 200"),
+            ("iam/security-credentials/", "node 200"),
+            ("place", " 404"),
+        ] {
+            assert_eq!(curl(&lab.node, &["-H", &header, &format!("{base}/{path}")]), expected, "{path}");
+        }
+        assert_eq!(curl(&lab.node, &[&format!("{base}/placement/")]), "Unauthorized 401");
+        assert_eq!(imds.take().len(), 12);
     }
 }

@@ -6,16 +6,23 @@
 
 pub mod agent;
 pub mod bucket;
+pub mod droplet;
 pub mod forge;
 pub mod garage;
+pub mod held;
 pub mod http;
+pub mod iam;
 pub mod imds;
 pub mod netns;
 pub mod nspawn;
 mod overlay;
+pub mod pair;
 pub mod process;
 pub mod proxy;
+pub mod qemu;
 pub mod random;
+pub mod record;
+pub mod scenario;
 pub mod server;
 pub mod site;
 pub mod tls;

@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rustix::net::{self, AddressFamily, SocketType};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::process::{run, succeed};
@@ -27,9 +28,12 @@ pub const NODE: &str = "10.0.2.15";
 /// Where every cloud's metadata service is.
 pub const METADATA: &str = "169.254.169.254";
 
-const NAMES: &str = "127.0.0.1 localhost
-10.0.2.2 s3.test configs.s3.test files.test mirror.test proxy.test
-";
+/// The servers' address in a lab of IPv6.
+pub const CLOUD_SIX: &str = "fd00::2";
+/// The node's address in a lab of IPv6.
+pub const NODE_SIX: &str = "fd00::15";
+
+const NAMES: &str = "s3.test configs.s3.test files.test mirror.test proxy.test";
 
 /// One host's view of the network: the machine's own, or that of a namespace.
 #[derive(Debug, Clone)]
@@ -48,6 +52,11 @@ impl Net {
     /// The address at which a server on this host is reached.
     pub fn address(&self) -> &'static str {
         self.address
+    }
+
+    /// The same as it stands in a URL.
+    pub fn host_part(&self) -> String {
+        if self.address.contains(':') { format!("[{}]", self.address) } else { self.address.into() }
     }
 
     /// The namespace's file, for programs that enter it themselves.
@@ -74,8 +83,15 @@ impl Net {
     /// # Panics
     /// When it cannot.
     pub fn listen(&self) -> TcpListener {
-        let any = if self.namespace.is_some() { "0.0.0.0" } else { self.address };
-        self.listen_at(&format!("{any}:0"))
+        self.listen_at(&SocketAddr::new(self.any(), 0).to_string())
+    }
+
+    fn any(&self) -> IpAddr {
+        match (&self.namespace, self.address.contains(':')) {
+            (Some(_), false) => Ipv4Addr::UNSPECIFIED.into(),
+            (Some(_), true) => Ipv6Addr::UNSPECIFIED.into(),
+            (None, _) => Ipv4Addr::LOCALHOST.into(),
+        }
     }
 
     /// Listens on this host at `address`, which is `IP:PORT`.
@@ -94,9 +110,32 @@ impl Net {
         self.inside(|| TcpStream::connect(address))
     }
 
-    /// A port that was free a moment ago, for programs that open their own.
+    /// A port that was free a moment ago, for programs that open their own. It is below those that the
+    /// kernel hands out, so that no connection made meanwhile takes it.
+    ///
+    /// # Panics
+    /// When none is free.
     pub fn free_port(&self) -> u16 {
-        self.listen().local_addr().map_or(0, |address| address.port())
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let first = process::id().wrapping_mul(97);
+        (0..PROGRAMS_PORTS)
+            .map(|_| first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PROGRAMS_PORTS)
+            .filter_map(|offset| u16::try_from(10_000 + offset).ok())
+            .find(|port| self.inside(|| TcpListener::bind((self.any(), *port))).is_ok())
+            .expect("a free port")
+    }
+
+    /// A port of this host that is taken, at which nobody listens until it is told to.
+    ///
+    /// # Panics
+    /// When none is free.
+    pub fn hold(&self) -> TcpListener {
+        let held = self.inside(|| {
+            let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+            net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+            Ok(socket.into())
+        });
+        held.unwrap_or_else(|e| panic!("holding a port: {e}"))
     }
 
     /// Does one thing with sockets on this host; a socket made there stays there.
@@ -131,6 +170,18 @@ impl Lab {
     /// # Panics
     /// When the machine refuses, or when `CI` is set and this is not the superuser.
     pub fn new() -> Option<Self> {
+        Self::make(CLOUD, NODE)
+    }
+
+    /// The same without IPv4: `fd00::2` and `fd00::15`, no metadata service, and no other route.
+    ///
+    /// # Panics
+    /// As [`Lab::new`].
+    pub fn six() -> Option<Self> {
+        Self::make(CLOUD_SIX, NODE_SIX)
+    }
+
+    fn make(cloud: &'static str, node: &'static str) -> Option<Self> {
         static SWEPT: Once = Once::new();
         static COUNT: AtomicU32 = AtomicU32::new(0);
         tools::superuser()?;
@@ -139,7 +190,8 @@ impl Lab {
 
         let folder = tempfile::tempdir().unwrap();
         let etc = folder.path().to_path_buf();
-        fs::write(etc.join("hosts"), NAMES).unwrap();
+        let localhost = if cloud.contains(':') { "::1" } else { "127.0.0.1" };
+        fs::write(etc.join("hosts"), format!("{localhost} localhost\n{cloud} {NAMES}\n")).unwrap();
         fs::write(etc.join("resolv.conf"), "nameserver 127.0.0.1\n").unwrap();
 
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -147,7 +199,7 @@ impl Lab {
             let namespace = format!("{PREFIX}{}-{number}{role}", process::id());
             Net { namespace: Some(namespace), address, etc: Some(etc.clone()) }
         };
-        let lab = Self { cloud: net("c", CLOUD), node: net("n", NODE), etc: etc.clone(), _folder: folder };
+        let lab = Self { cloud: net("c", cloud), node: net("n", node), etc: etc.clone(), _folder: folder };
         lab.wire();
         Some(lab)
     }
@@ -157,10 +209,20 @@ impl Lab {
         let batch = self.etc.join("ip");
         fs::write(&batch, format!("netns add {cloud}\nnetns add {node}\nlink add eth0 netns {cloud} type veth peer name eth0 netns {node}\n")).unwrap();
         ip(&["-batch", &batch.to_string_lossy()]);
-        fs::write(&batch, format!("link set lo up\nlink set eth0 up\naddress add {CLOUD}/24 dev eth0\naddress add {METADATA}/32 dev eth0\n")).unwrap();
-        ip(&["-netns", cloud, "-batch", &batch.to_string_lossy()]);
-        fs::write(&batch, format!("link set lo up\nlink set eth0 up\naddress add {NODE}/24 dev eth0\nroute add default via {CLOUD}\n")).unwrap();
-        ip(&["-netns", node, "-batch", &batch.to_string_lossy()]);
+        let up = "link set lo up\nlink set eth0 up\naddress add";
+        // Without `nodad` an address of IPv6 is not there for a second.
+        let (of_cloud, of_node) = if self.cloud.address == CLOUD {
+            (
+                format!("{CLOUD}/24 dev eth0\naddress add {METADATA}/32 dev eth0"),
+                format!("{NODE}/24 dev eth0\nroute add default via {CLOUD}"),
+            )
+        } else {
+            (format!("{CLOUD_SIX}/64 dev eth0 nodad"), format!("{NODE_SIX}/64 dev eth0 nodad"))
+        };
+        for (namespace, addresses) in [(cloud, of_cloud), (node, of_node)] {
+            fs::write(&batch, format!("{up} {addresses}\n")).unwrap();
+            ip(&["-netns", namespace, "-batch", &batch.to_string_lossy()]);
+        }
     }
 }
 
@@ -190,6 +252,8 @@ fn ip(args: &[&str]) {
 }
 
 const PREFIX: &str = "stringless";
+/// How many ports there are from 10000 to where the kernel begins to hand them out by itself.
+const PROGRAMS_PORTS: u32 = 22_000;
 const LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -209,6 +273,22 @@ mod tests {
         server.join().unwrap().unwrap();
         let refused = two.node.connect("169.254.169.254:80").unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_lab_of_ipv6_has_nothing_else() {
+        let Some(lab) = Lab::six() else { return };
+        let listener = lab.cloud.listen();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || listener.accept().unwrap().0.write_all(b"here"));
+        let mut text = String::new();
+        let there = format!("{}:{port}", lab.cloud.host_part());
+        lab.node.connect(&there).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "here");
+        server.join().unwrap().unwrap();
+        assert!(lab.node.connect(&format!("{CLOUD}:{port}")).is_err());
+        let known = succeed(lab.node.command("getent").args(["hosts", "files.test"]), LIMIT);
+        assert!(known.starts_with(CLOUD_SIX), "{known}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The root file system is an overlay: what a boot writes goes to memory and is gone with the machine.
 
 mod first;
+mod power;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -28,6 +29,7 @@ pub struct Machine {
     disk: Overlay,
     running: Option<Running>,
     leader: u32,
+    sets_rules: bool,
 }
 
 /// How cloud-init ended.
@@ -54,15 +56,28 @@ impl Machine {
         tools::program("systemd-nspawn")?;
         let lower = tools::rootfs(suite)?;
         SWEPT.call_once(sweep);
+        Self::over(lab, &lower)
+    }
 
+    /// Another machine with the disk of this one, which is off and stays so: what an image is for.
+    ///
+    /// # Panics
+    /// When this one runs.
+    pub fn copy(&self, lab: &Lab) -> Option<Self> {
+        assert!(self.running.is_none(), "the machine is on");
+        Self::over(lab, &self.disk.root())
+    }
+
+    fn over(lab: &Lab, lower: &Path) -> Option<Self> {
         let id = format!("node-{}", hex(4));
         let machine = Self {
             name: id.clone(),
             id,
             namespace: lab.node.path()?,
-            disk: Overlay::over(&lower),
+            disk: Overlay::over(lower),
             running: None,
             leader: 0,
+            sets_rules: false,
         };
         machine.write("etc/hosts", fs::read(lab.etc.join("hosts")).unwrap(), 0o644);
         // A name server that refuses at once: a silent one costs cloud-init half a minute.
@@ -77,8 +92,14 @@ impl Machine {
         self.name = name.into();
     }
 
+    /// Lets it set rules of a firewall, which are those of the node's side of the lab. Others may not: they
+    /// would also take down the network that they find, when they are switched off.
+    pub fn sets_rules(&mut self) {
+        self.sets_rules = true;
+    }
+
     /// Gives the machine its user-data, as a NoCloud seed.
-    pub fn seed(&self, user_data: &str) {
+    pub fn seed(&self, user_data: impl AsRef<[u8]>) {
         self.write("var/lib/cloud/seed/nocloud/user-data", user_data, 0o600);
         let meta_data = format!("instance-id: \"{}\"\nlocal-hostname: \"{}\"\n", self.name, self.name);
         self.write("var/lib/cloud/seed/nocloud/meta-data", meta_data, 0o644);
@@ -129,6 +150,9 @@ impl Machine {
             "--link-journal=no",
             "--console=pipe",
         ]);
+        if self.sets_rules {
+            nspawn.arg("--capability=CAP_NET_ADMIN");
+        }
         nspawn.args(["--resolv-conf=off", "--timezone=off"]);
         nspawn.arg(format!("--machine={}", self.id));
         nspawn.arg(format!("--network-namespace-path={}", self.namespace.display()));
@@ -219,20 +243,6 @@ impl Machine {
         fs::write(&file, bytes).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
     }
-
-    /// Shuts it down in order, within 30 seconds; its disk stays.
-    pub fn shut_down(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            // nspawn asks the machine's first process to power off.
-            running.stop(Duration::from_secs(30));
-        }
-    }
-
-    /// Shuts it down and boots it again from the same disk.
-    pub fn reboot(&mut self) {
-        self.shut_down();
-        self.boot();
-    }
 }
 
 impl Drop for Machine {
@@ -264,8 +274,8 @@ ssh_deletekeys: false
 ssh_genkeytypes: [ed25519]
 ";
 const LOG: &str = "var/log/cloud-init-output.log";
-/// The stages before the last take a second or two.
-const STAGES: Duration = Duration::from_secs(45);
+/// The stages before the last take a second or two; on a machine with far too much to do, a minute.
+const STAGES: Duration = Duration::from_secs(120);
 const COMMAND: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -72,9 +72,10 @@ impl Drop for Running {
     }
 }
 
-/// Asks `done` every 20 ms; false when it did not say yes within `limit`.
+/// Asks `done` often at first, and every 20 ms later; false when it did not say yes within `limit`.
 pub fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
     loop {
         if done() {
             return true;
@@ -82,7 +83,8 @@ pub fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
         if start.elapsed() >= limit {
             return false;
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
     }
 }
 

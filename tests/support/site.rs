@@ -98,6 +98,23 @@ impl Site {
         self.run(&[&["render", distro, cloud], options].concat()).expect(0).out
     }
 
+    /// The same as bytes, for what is packed; and the user's own files beside it, by name and text.
+    ///
+    /// # Panics
+    /// As [`Site::render`].
+    pub fn render_with(&self, distro: &str, cloud: &str, options: &[&str], own: &[(&str, &str)]) -> Vec<u8> {
+        let mut args = [&["render", distro, cloud, "--out", "user-data"], options].concat();
+        for (name, text) in own {
+            self.write(name, text, 0o644);
+            args.extend(["--with", name]);
+        }
+        let _ = self.run(&args).expect(0);
+        let file = self.path("user-data");
+        let bytes = fs::read(&file).unwrap();
+        fs::remove_file(file).unwrap();
+        bytes
+    }
+
     /// The `agent.json` inside user-data of the form `script`.
     ///
     /// # Panics

@@ -24,9 +24,19 @@ pub fn agent() -> Option<PathBuf> {
     built("AGENT_BIN", "agents/x86_64-unknown-linux-musl/stringless-agent")
 }
 
+/// The agent that a test can stop at a checkpoint: `AGENT_CHECKPOINTS_BIN`, which `make` sets.
+pub fn agent_with_checkpoints() -> Option<PathBuf> {
+    built("AGENT_CHECKPOINTS_BIN", "checkpoints/stringless-agent")
+}
+
 /// The static agent for 64-bit ARM: `AGENT_BIN_AARCH64`, which `make` sets.
 pub fn agent_aarch64() -> Option<PathBuf> {
     built("AGENT_BIN_AARCH64", "agents/aarch64-unknown-linux-musl/stringless-agent")
+}
+
+/// The agent for FreeBSD: `AGENT_BIN_FREEBSD`, which `make` sets. Nothing here can run it.
+pub fn agent_freebsd() -> Option<PathBuf> {
+    built("AGENT_BIN_FREEBSD", "agents/x86_64-unknown-freebsd/stringless-agent")
 }
 
 /// A program of the system, by name; `None` after saying so when it is missing.
@@ -67,6 +77,23 @@ pub fn debs(suite: &str) -> Option<PathBuf> {
     let folder =
         present(&format!("debs-{suite} in the cache (make setup)"), cache().join(format!("debs-{suite}")))?;
     folder.canonicalize().ok()
+}
+
+/// What a virtual machine of a Debian suite boots: `vmlinuz`, `initrd` and `disk.img`, which nothing writes to.
+///
+/// # Panics
+/// When it is missing and `CI` is set.
+pub fn virtual_machine(suite: &str) -> Option<PathBuf> {
+    let folder =
+        present(&format!("qemu-{suite} in the cache (make setup)"), cache().join(format!("qemu-{suite}")))?;
+    folder.canonicalize().ok()
+}
+
+/// Where temporary folders are fastest: in memory, where programs may run from there.
+pub fn memory() -> PathBuf {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let fits = |line: &str| line.contains(" /dev/shm tmpfs rw") && !line.contains("noexec");
+    if mounts.lines().any(fits) { "/dev/shm".into() } else { env::temp_dir() }
 }
 
 /// Whether this process may make namespaces and mounts; `None` after saying so when not.

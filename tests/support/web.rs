@@ -51,6 +51,11 @@ impl Web {
         self.site.render(distro, cloud, &[&["--site-file", "nodes.yaml"], options].concat())
     }
 
+    /// The same as bytes, with the user's own files beside it, by name and text.
+    pub fn render_with(&self, distro: &str, cloud: &str, options: &[&str], own: &[(&str, &str)]) -> Vec<u8> {
+        self.site.render_with(distro, cloud, &[&["--site-file", "nodes.yaml"], options].concat(), own)
+    }
+
     /// The folder that is the bucket.
     pub fn bucket(&self) -> &Path {
         self.bucket.path()

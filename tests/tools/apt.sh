@@ -3,13 +3,17 @@
 # A test names the tool it misses, so that other systems can bring them in their own way.
 set -eu
 
-# build: C compilers for both agent targets
-packages='musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static'
+# build: C compilers for both Linux agents, a C++ one for the fuzzer, and what brings zig for FreeBSD
+packages='musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static g++ python3-venv'
 # shells that refuse what is not POSIX, and one that small systems really have
 packages="$packages dash posh yash busybox shellcheck"
 # peers: signatures, TLS, machines, engine
-packages="$packages minisign openssl stunnel4 curl wget ca-certificates jq time"
-packages="$packages iproute2 systemd-container mmdebstrap debian-archive-keyring puppet-agent"
+packages="$packages minisign openssl stunnel4 curl wget ca-certificates jq time strace libfaketime"
+packages="$packages iproute2 nftables iptables systemd-container qemu-system-x86 mmdebstrap debian-archive-keyring puppet-agent"
+# readers of renderings
+packages="$packages packer genisoimage ignition nix-bin"
+# the package tools of other distributions, and what makes packages for them
+packages="$packages dnf zypper rpm createrepo-c gpg gpg-agent pacman-package-manager makepkg libarchive-tools dpkg-dev"
 
 missing=
 for package in $packages; do

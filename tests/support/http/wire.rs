@@ -2,21 +2,32 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::{Reply, Request};
+use super::{Delivery, Reply, Request};
 
 /// The status line and the headers of an answer.
-pub(super) fn head(reply: &Reply, sized: bool, go_on: bool) -> Vec<u8> {
+pub(super) fn head(reply: &Reply, go_on: bool) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {} {}\r\n", reply.status, reason(reply.status));
     for (name, value) in &reply.headers {
         head += &format!("{name}: {value}\r\n");
     }
-    if sized && reply.status != 304 {
-        head += &format!("content-length: {}\r\n", reply.body.len());
+    if let Some(length) = promised(reply) {
+        head += &length;
     }
     if !go_on {
         head += "connection: close\r\n";
     }
     (head + "\r\n").into_bytes()
+}
+
+/// The header that says where the body ends.
+fn promised(reply: &Reply) -> Option<String> {
+    match reply.delivery {
+        Delivery::Endless | Delivery::EndlessHead | Delivery::SlowClose(_) | Delivery::Unsized(..) => None,
+        Delivery::EndlessChunks | Delivery::CutChunks => Some("transfer-encoding: chunked\r\n".into()),
+        _ if reply.status == 304 => None,
+        Delivery::Promise(length) => Some(format!("content-length: {length}\r\n")),
+        _ => Some(format!("content-length: {}\r\n", reply.body.len())),
+    }
 }
 
 fn reason(status: u16) -> &'static str {
