@@ -108,3 +108,26 @@ fn the_agents_are_small_and_static() {
         assert!(!bytes.windows(9).any(|part| part == b"ld-linux-"), "{} is dynamic", agent.display());
     }
 }
+
+/// It cannot be run here: what is seen is what it is made for, and that only nodes of that system get it.
+#[test]
+fn the_agent_for_freebsd_is_small_and_pushed_for_freebsd_alone() {
+    let (Some(agent), Some(generator)) = (tools::agent_freebsd(), tools::generator()) else { return };
+    let bytes = fs::read(&agent).unwrap();
+    println!("{}: {} bytes", agent.display(), bytes.len());
+    assert!(bytes.len() <= 2_621_440, "{} bytes, at most 2.5 MiB", bytes.len());
+    let has = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(has("/libexec/ld-elf.so.1\0") && has("/usr/local/etc/stringless/agent.json"));
+    assert!(!has("sys/class/dmi") && !has("/proc/uptime"), "it looks for what only Linux has");
+    let folder = tempfile::tempdir().unwrap();
+    let stringless = |args: &[&str]| Run::of(Command::new(&generator).args(args).current_dir(&folder));
+    let bucket = format!("file://{}/bucket", folder.path().display());
+    stringless(&["init", ".", "--site", "example", "--store", &bucket, "--no-password"]).expect(0);
+    for (target, code) in [("x86_64-unknown-linux-musl", 3), ("x86_64-unknown-freebsd", 0)] {
+        let to = folder.path().join(target).join(target);
+        fs::create_dir_all(&to).unwrap();
+        fs::copy(&agent, to.join("stringless-agent")).unwrap();
+        let run = stringless(&["agent", "push", "--from", target]).expect(code);
+        assert!(code == 0 || run.err.contains("made for another system"), "{}", run.err);
+    }
+}

@@ -193,5 +193,5 @@ fn the_last_serial_is_not_followed_by_the_first() {
     forge.publish(&forge.manifest(u64::MAX, vec![forge.script("true")]));
     site.write("apply", "#!/bin/sh\n", 0o755);
     let run = site.run(&["publish"]).expect(3);
-    assert!(run.err.contains("none is left") && run.err.contains("min_serial"), "{}", run.err);
+    assert!(run.err.contains("no honest publisher") && run.err.contains("--min-serial"), "{}", run.err);
 }

@@ -60,8 +60,34 @@ fn a_state_of_a_newer_agent_is_not_guessed_at() {
     fs::write(&path, newer).unwrap();
     let run = pair.run(&["--once"]).expect(78);
     assert!(run.err.contains("format 2"), "{}", run.err);
-    fs::write(&path, "{\"for").unwrap();
-    pair.run(&["--once"]).expect(78);
+    assert!(path.is_file());
+    assert_eq!(pair.applied().as_deref(), Some("seven\n"));
+}
+
+#[test]
+fn a_damaged_state_is_put_aside_and_rollback_is_refused_all_the_same() {
+    for damaged in ["", "{\"for", "\0\0\0\0"] {
+        let Some(pair) = Pair::converged() else { return };
+        let path = pair.state("layers/example/state.json");
+        fs::write(&path, damaged).unwrap();
+        pair.forge.release(6, "six");
+        let run = pair.run(&["--once"]).expect(3);
+        assert!(run.err.contains("put aside") && run.err.contains("[rollback]"), "{}", run.err);
+        assert_eq!(fs::read_to_string(path.with_extension("json.damaged")).unwrap(), damaged);
+        pair.forge.release(8, "eight");
+        pair.run(&["--once"]).expect(0);
+        assert_eq!(pair.applied().as_deref(), Some("eight\n"));
+    }
+}
+
+#[test]
+fn a_relative_root_is_as_good_as_an_absolute_one() {
+    let Some(pair) = Pair::new() else { return };
+    pair.forge.release(7, "seven");
+    let (parent, name) = (pair.node.root().parent().unwrap(), pair.node.root().file_name().unwrap());
+    let mut command = std::process::Command::new(std::env::var_os("AGENT_BIN").unwrap());
+    command.current_dir(parent).arg("--once").arg("--root").arg(name).env("OUT", pair.node.root());
+    Run::of(&mut command).expect(0);
     assert_eq!(pair.applied().as_deref(), Some("seven\n"));
 }
 

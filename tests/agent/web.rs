@@ -7,7 +7,7 @@ use e2e::agent::{Node, Run};
 use e2e::forge::{Entry, Forge, name, sign, trust};
 use e2e::netns::Net;
 use e2e::proxy::Proxy;
-use e2e::server::{Fault, Reply, Server};
+use e2e::server::{Fault, Server};
 use minisign::KeyPair;
 use serde_json::{Value, json};
 
@@ -46,35 +46,6 @@ fn resumes_a_cut_download_and_outlasts_a_busy_store() {
     assert_eq!(node.read("applied").as_deref(), Some("done\n"));
     let ranged = server.take().into_iter().filter(|seen| seen.request.header("range").is_some()).count();
     assert_eq!(ranged, 1, "the rest was asked for, not the whole");
-}
-
-#[test]
-fn does_not_follow_a_redirect() {
-    let forge = Forge::new();
-    forge.release(7, "seven");
-    let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
-    let target = server.url("packs");
-    let elsewhere = Reply::new(302, "").with("location", &target);
-    server.fault("env/production/manifest", Fault::Answer(elsewhere));
-    let Some(node) = web_node(&forge, &server) else { return };
-    let run = node.once().expect(1);
-    assert!(run.err.contains("302") && run.err.contains("redirects are not followed"), "{}", run.err);
-    assert_eq!(server.take().len(), 1);
-}
-
-#[test]
-fn refuses_a_server_with_another_name_or_authority() {
-    let forge = Forge::new();
-    forge.release(7, "seven");
-    for certificate in
-        [authority().issue(&["elsewhere.test"]), e2e::tls::Authority::new().issue(&["127.0.0.1"])]
-    {
-        let server = Server::start(&Net::host(), forge.bucket(), Some(&certificate));
-        let Some(node) = web_node(&forge, &server) else { return };
-        let run = node.once().expect(1);
-        assert!(run.err.contains("certificate"), "{}", run.err);
-        assert!(server.take().is_empty());
-    }
 }
 
 fn authority() -> &'static e2e::tls::Authority {
