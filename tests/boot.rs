@@ -8,6 +8,16 @@
 
 #[path = "boot/failures.rs"]
 mod failures;
+#[path = "boot/forms.rs"]
+mod forms;
+#[path = "boot/image.rs"]
+mod image;
+#[path = "boot/images.rs"]
+mod images;
+#[path = "boot/lock.rs"]
+mod lock;
+#[path = "boot/openrc.rs"]
+mod openrc;
 #[path = "boot/pairs.rs"]
 mod pairs;
 #[path = "boot/puppet.rs"]
@@ -16,6 +26,10 @@ mod puppet;
 mod schedules;
 #[path = "boot/schema.rs"]
 mod schema;
+
+mod rendering;
+#[path = "boot/seed.rs"]
+mod seed;
 
 use std::fs;
 use std::thread;
@@ -63,7 +77,7 @@ fn machine(lab: &Lab, distro: &str) -> Option<Machine> {
 }
 
 /// Boots the machine with this user-data for the first time.
-fn boot(machine: &mut Machine, user_data: &str) -> CloudInit {
+fn boot(machine: &mut Machine, user_data: impl AsRef<[u8]>) -> CloudInit {
     machine.seed(user_data);
     machine.boot();
     machine.cloud_init(BOOT)

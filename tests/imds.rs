@@ -5,6 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+#[path = "imds/clouds.rs"]
+mod clouds;
+#[path = "imds/identity.rs"]
+mod identity;
+#[path = "imds/unbelieved.rs"]
+mod unbelieved;
+
 use std::time::Duration;
 
 use e2e::bucket::Bucket;

@@ -35,7 +35,7 @@ fn an_apply_that_fails_is_told_and_the_next_release_heals() {
         web.site.write("apply", "#!/bin/sh\necho 'the disk is not there' >&2\nexit 7\n", 0o755);
         let Some(_) = web.publish() else { return };
         let Some(mut machine) = machine(&web.lab, distro) else { return };
-        let failed = boot(&mut machine, &web.render(distro, "nocloud", &["--form", form]));
+        let failed = boot(&mut machine, web.render(distro, "nocloud", &["--form", form]));
         assert_failed(&failed, &["the disk is not there", "exit status 4"]);
         // The machine can be helped from afar: agent and schedule are there.
         assert_eq!(said(&machine, "systemctl is-active stringless.timer"), "active\n");
@@ -80,7 +80,7 @@ fn a_store_that_falters_is_asked_again() {
     let Some(mut machine) = machine(&web.lab, "debian-12") else { return };
     web.server.fault_times(AGENT, Fault::status(503), 2);
     web.server.fault_times("env/production/manifest", Fault::short(10), 1);
-    let done = boot(&mut machine, &web.render("debian-12", "nocloud", &[]));
+    let done = boot(&mut machine, web.render("debian-12", "nocloud", &[]));
     assert_done(&machine, &done);
     assert_applies(&machine, "1 first\n", Duration::ZERO);
 }
@@ -106,7 +106,7 @@ fn a_release_of_a_stranger_is_refused() {
 fn a_script_for_another_system_does_nothing() {
     let Some(web) = web() else { return };
     let Some(mut machine) = machine(&web.lab, "debian-13") else { return };
-    let failed = boot(&mut machine, &web.render("debian-12", "nocloud", &[]));
+    let failed = boot(&mut machine, web.render("debian-12", "nocloud", &[]));
     assert_failed(&failed, &["debian 13", "debian 12"]);
     assert_untouched(&machine);
 }

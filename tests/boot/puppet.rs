@@ -24,7 +24,7 @@ fn a_control_repo_converges_from_the_first_boot_on() {
         machine.name("web1");
         // What the repo manages lies below this fact.
         machine.write("etc/facter/facts.d/lab.txt", "stringless_base=/srv/managed\n", 0o644);
-        let done = boot(&mut machine, &web.render(distro, "nocloud", &[]));
+        let done = boot(&mut machine, web.render(distro, "nocloud", &[]));
         assert_done(&machine, &done);
         let managed = machine.read("srv/managed/etc/web/site.conf").unwrap_or_default();
         assert!(managed.contains("worker_processes 8;"), "{managed}\n{}", done.log);

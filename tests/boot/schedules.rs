@@ -15,7 +15,7 @@ fn a_resident_agent_takes_a_change() {
         fill(&web.site, "first");
         let Some(_) = web.publish() else { return };
         let Some(mut machine) = machine(&web.lab, distro) else { return };
-        let done = boot(&mut machine, &web.render(distro, "nocloud", &[]));
+        let done = boot(&mut machine, web.render(distro, "nocloud", &[]));
         assert_done(&machine, &done);
         let state = "systemctl is-enabled stringless.service; systemctl is-active stringless.service";
         assert_eq!(said(&machine, state), "enabled\nactive\n");
@@ -59,7 +59,7 @@ fn a_machine_that_is_set_up_once_has_no_schedule() {
     fill(&web.site, "first");
     let Some(_) = web.publish() else { return };
     let Some(mut machine) = machine(&web.lab, "debian-13") else { return };
-    let done = boot(&mut machine, &web.render("debian-13", "nocloud", &[]));
+    let done = boot(&mut machine, web.render("debian-13", "nocloud", &[]));
     assert_done(&machine, &done);
     assert_applies(&machine, "1 first\n", Duration::ZERO);
     assert_eq!(

@@ -1,0 +1,86 @@
+//! `--lock-metadata` on a machine that boots, and boots again.
+
+use std::fs;
+use std::process::Command;
+
+use e2e::imds::{Facts, Imds};
+use e2e::nspawn::Machine;
+use e2e::process::succeed;
+use e2e::tools;
+use e2e::web::Web;
+
+use super::{assert_applies, assert_done, boot, fill, machine, said};
+
+#[test]
+fn the_metadata_service_stays_locked() {
+    let Some(web) = Web::new(&[], &[]) else { return };
+    fill(&web.site, "first");
+    let Some(_) = web.publish() else { return };
+    let user_data = web.render("debian-13", "digitalocean", &["--lock-metadata=required"]);
+    let facts = Facts {
+        instance_id: "1".into(),
+        region: "fra1".into(),
+        role: String::new(),
+        keys: Vec::new(),
+        user_data: Some(user_data.clone().into()),
+    };
+    let imds = Imds::start(web.lab.cloud.listen_at("169.254.169.254:80"), facts);
+    let Some(mut machine) = machine(&web.lab, "debian-13") else { return };
+    machine.sets_rules();
+
+    // Without a firewall the script fails, as it was told to, and nothing was installed twice.
+    let done = boot(&mut machine, &user_data);
+    assert!(done.log.contains("stringless: cannot lock the metadata service"), "{}", done.log);
+    assert_eq!(done.status, "error", "{}", done.text);
+    assert!(answered(&machine, "65534"));
+
+    let Some(()) = give_nft(&machine) else { return };
+    said(&machine, "sh /var/lib/cloud/instance/scripts/part-001");
+    assert_applies(&machine, "1 first\n", super::BOOT);
+    for again in [false, true] {
+        if again {
+            // The kernel of a real machine would forget.
+            succeed(web.lab.node.command("nft").args(["flush", "ruleset"]), super::BOOT);
+            assert!(answered(&machine, "65534"));
+            machine.reboot();
+            machine.cloud_init(super::BOOT);
+        }
+        assert!(answered(&machine, "0") && !answered(&machine, "65534"), "again: {again}");
+        assert_eq!(
+            said(&machine, "systemctl is-enabled stringless-lock; systemctl is-failed stringless-lock"),
+            "enabled\ninactive\n"
+        );
+    }
+    assert_done(&machine, &machine.cloud_init(super::BOOT));
+    assert!(!imds.take().is_empty());
+}
+
+/// Whether the metadata service says something to this user.
+fn answered(machine: &Machine, user: &str) -> bool {
+    let line = format!(
+        "setpriv --reuid={user} --clear-groups curl -s -m 5 -o /dev/null -w '%{{http_code}}' http://169.254.169.254/"
+    );
+    match said(machine, &line).trim() {
+        "401" => true,
+        "000" => false,
+        other => panic!("{other}"),
+    }
+}
+
+/// This machine's nft, with all that it is linked to.
+fn give_nft(machine: &Machine) -> Option<()> {
+    let nft = tools::program("nft")?;
+    let linked = succeed(Command::new("ldd").arg(&nft), super::BOOT);
+    let mut loader = String::new();
+    for path in linked.split_whitespace().filter(|word| word.starts_with('/')) {
+        let name = path.rsplit('/').next().unwrap();
+        if name.starts_with("ld-") {
+            name.clone_into(&mut loader);
+        }
+        machine.write(&format!("opt/nft/{name}"), fs::read(path).unwrap(), 0o755);
+    }
+    machine.write("opt/nft/nft", fs::read(&nft).unwrap(), 0o755);
+    let run = format!("#!/bin/sh\nexec /opt/nft/{loader} --library-path /opt/nft /opt/nft/nft \"$@\"\n");
+    machine.write("usr/sbin/nft", run, 0o755);
+    Some(())
+}

@@ -1,0 +1,95 @@
+//! A first boot where OpenRC is in systemd's place: the service that the script installs runs, and runs
+//! again after a reboot.
+
+use std::time::Duration;
+
+use agent_core::config::Config;
+use agent_core::hash::Sha256;
+use agent_core::manifest::AgentFile;
+use agent_core::name::Name;
+use e2e::nspawn::Machine;
+use e2e::process::until;
+use e2e::site::Site;
+use e2e::tools;
+use e2e::web::Web;
+use generator::catalog::Form;
+use generator::render::{AgentPins, render};
+
+use super::pairs::status;
+use super::rendering::Case;
+use super::{boot, fill, said};
+
+#[test]
+fn the_service_of_openrc_runs_and_runs_again() {
+    let Some(web) = Web::new(&[], &[]) else { return };
+    fill(&web.site, "first");
+    let Some(_) = web.publish() else { return };
+    let Some(script) = rendered(&web) else { return };
+    let Some(mut machine) = Machine::new(&web.lab, "openrc") else { return };
+    machine.name("lab-9");
+    let done = boot(&mut machine, &script);
+    assert_eq!((done.status.as_str(), done.code), ("done", 0), "{}\n{}", done.text, done.log);
+    assert!(done.log.contains("this is first") && done.log.contains("stringless: ready"), "{}", done.log);
+    assert_eq!(said(&machine, "cat /proc/1/comm; rc-update show default | grep -c stringless"), "init\n1\n");
+    assert_eq!(status(&machine)["node"], "lab-9");
+    assert_started(&machine);
+
+    fill(&web.site, "second");
+    web.site.publish();
+    assert_follows(&machine, "1 first\n2 second\n");
+    // Interrupted before it has written that down, it would do it again.
+    let done = || said(&machine, "cat /var/log/stringless.log").contains("release 2 applied");
+    assert!(until(Duration::from_secs(20), done), "{}", said(&machine, "cat /var/log/stringless.log"));
+    // It is started again when it ends, and by hand the script may run once more.
+    let process = "cat /run/supervise-stringless.pid";
+    let before = said(&machine, process);
+    assert_eq!(said(&machine, "sh /var/lib/cloud/instance/scripts/part-001 >/dev/null 2>&1; echo $?"), "0\n");
+    assert_started(&machine);
+    assert_ne!(before, said(&machine, process));
+
+    machine.halt();
+    fill(&web.site, "third");
+    web.site.publish();
+    machine.boot();
+    let second = machine.cloud_init(super::BOOT);
+    assert_eq!(second.log.matches("stringless: ready").count(), 1, "the script ran again\n{}", second.log);
+    assert_started(&machine);
+    assert_follows(&machine, "1 first\n2 second\n3 third\n");
+}
+
+fn assert_started(machine: &Machine) {
+    let started = until(Duration::from_secs(20), || {
+        said(machine, "rc-service stringless status; pgrep -f 'stringless-agent --daemon'")
+            .contains("started")
+    });
+    assert!(started, "{}", said(machine, "rc-status -a; cat /var/log/stringless.log"));
+}
+
+/// Its interval is ten seconds.
+fn assert_follows(machine: &Machine, expected: &str) {
+    let applied = || machine.read("var/lib/applied").unwrap_or_default();
+    let arrived = until(Duration::from_secs(60), || applied() == expected);
+    assert!(arrived, "{}\n{}", applied(), said(machine, "rc-status; cat /var/log/stringless.log"));
+}
+
+/// What is rendered for Debian 12, were its service manager OpenRC: no such system is in the catalog.
+fn rendered(web: &Web) -> Option<String> {
+    let read = |name: &str| std::fs::read_to_string(web.site.path(name)).unwrap();
+    let usual: Config =
+        serde_json::from_value(Site::config(&web.render("debian-12", "nocloud", &["--form", "script"])))
+            .unwrap();
+    let agent = std::fs::read(tools::agent()?).unwrap();
+    let file = AgentFile { size: agent.len() as u64, sha256: Sha256::of(&agent) };
+    let mut case = Case::new(&read("nodes.yaml"));
+    case.ca_pem = Some(read("ca.pem"));
+    case.targets = [(Name::new("x86_64-unknown-linux-musl").unwrap(), file)].into();
+    let mut distro = case.catalog.distro("debian-12").unwrap().clone();
+    distro.init = Name::new("openrc").unwrap();
+    let cloud = case.catalog.cloud("nocloud").unwrap();
+    let mut request = case.request(&distro, cloud, Some(Form::Script)).unwrap();
+    request.trust = usual.layers[0].trust.clone();
+    request.min_serial = usual.layers[0].min_serial;
+    request.now = usual.rendered;
+    request.agent = AgentPins { version: request.agent.version, targets: &case.targets };
+    Some(render(&request).unwrap().text)
+}
