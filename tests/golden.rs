@@ -1,4 +1,4 @@
-//! Renderings byte for byte: each distro on one cloud, each cloud on one distro, each form once.
+//! Renderings byte for byte: each distro on one cloud, each cloud on one distro, each form and tool once.
 //!
 //! `make golden` writes them anew.
 
@@ -9,8 +9,11 @@ mod rendering;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use generator::catalog::{Catalog, Form};
-use rendering::{BUCKET, Case, puppet_site};
+use e2e::tools;
+use generator::catalog::{Catalog, Cloud, Form};
+use generator::launch::{self, Tool};
+use generator::render::{Request, render};
+use rendering::{BUCKET, Case, SCRIPT, puppet_site, site};
 use similar::TextDiff;
 
 /// What the others are seen beside.
@@ -19,30 +22,67 @@ const CLOUD: &str = "aws";
 
 #[test]
 fn renderings_are_as_expected() {
-    let case = Case::new(&puppet_site(BUCKET, true, "node: {credentials: [instance_role, static]}\n"));
+    let keys = "node: {credentials: [instance_role, static]}\n";
+    let sites =
+        [puppet_site(BUCKET, true, keys), puppet_site(BUCKET, false, keys), site(BUCKET, SCRIPT, keys)];
+    let cases = sites.map(|site| Case::new(&site));
     let mut expected = Vec::new();
     let catalog = Catalog::embedded().unwrap();
     let mut add = |folder: &str, name: &str, distro: &str, cloud: &str, form: Form| {
-        let end = if form == Form::Script { "sh" } else { "yaml" };
+        let end = match form {
+            Form::Script => "sh",
+            Form::CloudConfig => "yaml",
+            Form::Mime => "eml",
+            Form::Ignition => "json",
+            Form::Nix => "nix",
+        };
+        // With the engine that takes most to install.
+        let case = cases.iter().find(|case| case.has_engine(catalog.distro(distro).unwrap())).unwrap();
         expected.push((
             PathBuf::from(format!("{folder}/{name}.{end}")),
             case.render(distro, cloud, form).unwrap().text,
         ));
     };
     for distro in &catalog.distros {
-        add("distros", &distro.id, &distro.id, CLOUD, Form::Script);
+        // Where user-data does not reach it on that cloud, the first one on which it does.
+        let on = |cloud: &&Cloud| catalog.boot_agent(distro, cloud, None).is_some();
+        let usual = [catalog.cloud(CLOUD).unwrap()];
+        let cloud = usual.into_iter().chain(&catalog.clouds).find(on).unwrap();
+        let forms = catalog.forms(distro, cloud);
+        let form = if forms.contains(&Form::Script) { Form::Script } else { forms[0] };
+        add("distros", &distro.id, &distro.id, &cloud.id, form);
     }
     for cloud in &catalog.clouds {
         add("clouds", &cloud.id, DISTRO, &cloud.id, Form::Script);
     }
-    for form in catalog.cloud(CLOUD).unwrap().forms.iter().filter(|form| **form != Form::Script) {
-        add("forms", form.as_str(), DISTRO, CLOUD, *form);
+    let (distro, cloud) = (catalog.distro(DISTRO).unwrap(), catalog.cloud(CLOUD).unwrap());
+    for form in catalog.forms(distro, cloud).into_iter().filter(|form| *form != Form::Script) {
+        add("forms", form.as_str(), DISTRO, CLOUD, form);
     }
-    compare(&expected);
+    for (tool, end) in [
+        (Tool::Packer, "pkr.hcl"),
+        (Tool::Terraform, "tf"),
+        (Tool::CloudFormation, "yaml"),
+        (Tool::Curl, "sh"),
+    ] {
+        let plain = cases[0].request(distro, cloud, Some(Form::Script)).unwrap();
+        let encoding = launch::encoding(Some(tool), cloud, plain.boot, plain.form, None).unwrap();
+        let request = Request { tool: Some(tool), encoding, ..plain };
+        let text = launch::source(&request, &render(&request).unwrap(), tool, None).unwrap();
+        expected.push((PathBuf::from(format!("as/{}.{end}", tool.as_str())), text));
+    }
+    compare("tests/golden", &expected);
 }
 
-fn compare(expected: &[(PathBuf, String)]) {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+#[test]
+fn the_reference_says_what_the_program_does() {
+    let pages = generator::reference::pages().unwrap();
+    let pages: Vec<_> = pages.into_iter().map(|(name, text)| (PathBuf::from(name), text)).collect();
+    compare("docs/ref", &pages);
+}
+
+fn compare(folder: &str, expected: &[(PathBuf, String)]) {
+    let home = tools::root().join(folder);
     let bless = env::var_os("STRINGLESS_BLESS").is_some();
     let mut differences = Vec::new();
     for (path, text) in expected {
@@ -56,17 +96,18 @@ fn compare(expected: &[(PathBuf, String)]) {
             fs::write(&file, text).unwrap();
         } else {
             let diff = TextDiff::from_lines(&old, text);
-            differences.push(format!("golden/{}:\n{}", path.display(), diff.unified_diff()));
+            differences.push(format!("{folder}/{}:\n{}", path.display(), diff.unified_diff()));
         }
     }
-    for folder in ["distros", "clouds", "forms"] {
-        for entry in fs::read_dir(home.join(folder)).into_iter().flatten().flatten() {
+    for folder in ["", "as", "distros", "clouds", "forms"] {
+        let files = fs::read_dir(home.join(folder)).into_iter().flatten().flatten();
+        for entry in files.filter(|entry| entry.path().is_file()) {
             let path = Path::new(folder).join(entry.file_name());
             if !expected.iter().any(|(known, _)| *known == path) {
                 if bless {
                     fs::remove_file(entry.path()).unwrap();
                 } else {
-                    differences.push(format!("golden/{}: nothing renders to it", path.display()));
+                    differences.push(format!("{folder}/{}: nothing renders to it", path.display()));
                 }
             }
         }

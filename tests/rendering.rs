@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 
 use agent_core::hash::Sha256;
 use agent_core::key::PublicKey;
-use agent_core::manifest::AgentFile;
+use agent_core::manifest::{AgentFile, Engine};
 use agent_core::name::Name;
 use agent_core::sigv4::Credentials;
 use agent_core::time::Timestamp;
 use agent_core::trust::TrustedKeys;
 use agent_core::version::Version;
 use generator::catalog::{Catalog, Cloud, Distro, Form};
+use generator::envelope;
 use generator::fault::Fault;
-use generator::render::{AgentPins, Request, UserData, render};
-use generator::site::Site;
+use generator::render::{AgentPins, Lock, Request, UserData, Way, render, way};
+use generator::site::{PuppetPackage, Site};
 
 pub const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -29,6 +30,8 @@ pub struct Case {
     pub presigned: BTreeMap<Name, String>,
     pub keys: Credentials,
     pub ca_pem: Option<String>,
+    /// Where it can be done.
+    pub lock: Option<Lock>,
 }
 
 impl Case {
@@ -49,15 +52,32 @@ impl Case {
                 session_token: None,
             },
             ca_pem: None,
+            lock: None,
             catalog,
         }
     }
 
     /// The request for a pair and a form.
-    pub fn request<'a>(&'a self, distro: &'a Distro, cloud: &'a Cloud, form: Option<Form>) -> Request<'a> {
-        Request {
+    pub fn request<'a>(
+        &'a self,
+        distro: &'a Distro,
+        cloud: &'a Cloud,
+        form: Option<Form>,
+    ) -> Result<Request<'a>, Fault> {
+        let Way { boot, also, form } = way(&self.catalog, distro, cloud, form, None)?;
+        let script = !matches!(form, Form::Ignition | Form::Nix);
+        let lockable =
+            script && !cloud.lock.is_empty() && ["systemd", "openrc"].contains(&distro.init.as_str());
+        Ok(Request {
             distro,
             cloud,
+            boot,
+            also,
+            form,
+            encoding: envelope::encoding(cloud, boot, None)?,
+            with: &[],
+            tool: None,
+            cpu: None,
             site: &self.site,
             environment: &self.environment,
             trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
@@ -66,15 +86,24 @@ impl Case {
             presigned: self.presigned.clone(),
             static_keys: Some(self.keys.clone()),
             ca_pem: self.ca_pem.clone(),
+            lock: self.lock.filter(|_| lockable),
             now: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
-            form,
-        }
+        })
+    }
+
+    /// Whether the distro has the package of the engine that the site asks for.
+    pub fn has_engine(&self, distro: &Distro) -> bool {
+        let package = match self.site.puppet.package {
+            PuppetPackage::Openvox => &distro.puppet.openvox,
+            PuppetPackage::Distro => &distro.puppet.distro,
+        };
+        package.is_some() || matches!(self.site.apply(&self.environment).unwrap().engine, Engine::Script(_))
     }
 
     /// The rendering for a pair, by its ids.
     pub fn render(&self, distro: &str, cloud: &str, form: Form) -> Result<UserData, Fault> {
         let (distro, cloud) = (self.catalog.distro(distro)?, self.catalog.cloud(cloud)?);
-        render(&self.request(distro, cloud, Some(form)))
+        render(&self.request(distro, cloud, Some(form))?)
     }
 }
 

@@ -1,12 +1,18 @@
 //! Settings that try to be code.
 
+use std::collections::BTreeSet;
+
 use agent_core::config::Config;
 use agent_core::name::Name;
 use agent_core::sigv4::encode_path;
-use generator::catalog::Form;
+use base64ct::{Base64, Encoding};
+use e2e::tools;
+use generator::catalog::{Cloud, Distro, Form};
+use serde_json::Value;
 use similar::TextDiff;
 
 use crate::KEYS;
+use crate::documents::evaluated;
 use crate::rendering::{BUCKET, Case, SCRIPT, WEB, puppet_site, site};
 
 /// Texts that would run, end a quotation or end a document if one place did not quote.
@@ -33,22 +39,95 @@ fn hostile_settings_stay_inert_or_are_refused() {
         for ((name, case), (_, harmless)) in settings(text).into_iter().zip(&expected) {
             // Refused with the site file: it never reaches a script.
             let (Some(case), Some(harmless)) = (case, harmless) else { continue };
-            for cloud in &case.catalog.clouds {
-                let render = |case: &Case| case.render(&case.catalog.distros[0].id, &cloud.id, Form::Script);
+            for (distro, cloud) in scripts(&case) {
+                let render = |case: &Case| case.render(distro, cloud, Form::Script);
                 let (Ok(data), Ok(plain)) = (render(&case), render(harmless)) else { continue };
-                let code = without(&skeleton(&data.script), text);
-                let expected = without(&skeleton(&plain.script), HARMLESS);
+                let code = without(&skeleton(&data.body), text);
+                let expected = without(&skeleton(&plain.body), HARMLESS);
                 let diff = TextDiff::from_lines(&expected, &code);
-                assert!(code == expected, "{name}: {text:?}\n{}", diff.unified_diff().context_radius(0));
-                let config = Config::parse(embedded(&data.script).as_bytes()).unwrap();
-                assert_eq!(config.layers[0].stores[0].url, case.site.stores[0].url);
-                assert_eq!(config.proxy, case.site.node.proxy);
-                assert_eq!(config.no_proxy, case.site.node.no_proxy);
+                assert!(
+                    code == expected,
+                    "{name} on {distro}: {text:?}\n{}",
+                    diff.unified_diff().context_radius(0)
+                );
+                assert_configured(&case, embedded(&data.body));
                 rendered += 1;
             }
         }
     }
     assert!(rendered > 100, "only {rendered} were not refused");
+}
+
+/// One distro on every cloud, and every distro on one.
+fn scripts(case: &Case) -> Vec<(&str, &str)> {
+    let takes =
+        |(distro, cloud): &(&Distro, &Cloud)| case.catalog.forms(distro, cloud).contains(&Form::Script);
+    let mut seen = BTreeSet::new();
+    let pairs = case.catalog.pairs().filter(takes);
+    pairs
+        .filter(|(distro, _)| seen.insert(&distro.id) || distro.id == "debian-12")
+        .map(|(distro, cloud)| (&*distro.id, &*cloud.id))
+        .collect()
+}
+
+/// The node is told exactly what the site says.
+fn assert_configured(case: &Case, json: &str) {
+    let config = Config::parse(json.as_bytes()).unwrap_or_else(|e| panic!("{e}: {json}"));
+    assert_eq!(config.layers[0].stores[0].url, case.site.stores[0].url);
+    assert_eq!(config.proxy, case.site.node.proxy);
+    assert_eq!(config.no_proxy, case.site.node.no_proxy);
+}
+
+/// The same for what is no script: it parses, holds the same parts, and tells the node the same.
+#[test]
+fn hostile_settings_stay_inside_documents() {
+    let Some(instantiate) = tools::program("nix-instantiate") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut modules: Vec<(Case, String)> = Vec::new();
+    let mut configs = 0;
+    for text in HOSTILE.into_iter().chain([HARMLESS, "''${x}", "${x}", "%22", "]]"]) {
+        for (name, case) in settings(text) {
+            let Some(case) = case else { continue };
+            let (distro, cloud) =
+                case.catalog.pairs().find(|(d, c)| takes(&case, d, c, Form::Ignition)).unwrap();
+            if let Ok(data) = case.render(&distro.id, &cloud.id, Form::Ignition) {
+                let config: Value =
+                    serde_json::from_str(&data.text).unwrap_or_else(|e| panic!("{name}: {text:?}: {e}"));
+                let files = config["storage"]["files"].as_array().unwrap();
+                let inline = |end: &str| {
+                    let file = files.iter().find(|file| file["path"].as_str().unwrap().ends_with(end))?;
+                    let text = file["contents"]["source"].as_str()?.strip_prefix("data:;base64,")?;
+                    Some(String::from_utf8(Base64::decode_vec(text).unwrap()).unwrap())
+                };
+                match (inline("agent.json"), inline("bootstrap.sh")) {
+                    (Some(json), None) => assert_configured(&case, json.trim_end()),
+                    (None, Some(script)) => assert_configured(&case, embedded(&script)),
+                    other => panic!("{name}: {text:?}: {other:?}"),
+                }
+                configs += 1;
+            }
+            let (distro, cloud) = case.catalog.pairs().find(|(d, c)| takes(&case, d, c, Form::Nix)).unwrap();
+            let rendered = case.render(&distro.id, &cloud.id, Form::Nix);
+            if let Ok(data) = rendered {
+                modules.push((case, data.text));
+            }
+        }
+    }
+    assert!(configs > 40 && modules.len() > 20, "{configs} and {} were not refused", modules.len());
+    let texts: Vec<&str> = modules.iter().map(|(_, text)| &**text).collect();
+    let values = evaluated(&instantiate, folder.path(), &texts);
+    for ((case, text), value) in modules.iter().zip(values) {
+        let json = &value["environment"]["etc"]["stringless/agent.json"]["text"];
+        let carried = value["systemd"]["services"]["stringless-first"]["serviceConfig"]["ExecStart"].as_str();
+        match json.as_str() {
+            Some(json) => assert_configured(case, json),
+            None => assert!(carried.unwrap().starts_with("/bash/bin/sh /text/"), "{text}"),
+        }
+    }
+}
+
+fn takes(case: &Case, distro: &Distro, cloud: &Cloud, form: Form) -> bool {
+    case.catalog.forms(distro, cloud).contains(&form)
 }
 
 /// A case for each setting that takes a text, with `text` in it; `None` where it is refused.

@@ -18,7 +18,7 @@ trap 'exit 1' HUP INT TERM
 say() { printf 'stringless: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 has() { command -v "$1" >/dev/null; }
-try() { # seven times, 1 to 32 s apart
+try() {
 w=1
 until "$@"; do
 [ $w -le 32 ] || return 1
@@ -40,16 +40,19 @@ aarch64|arm64) t=aarch64-unknown-linux-musl h=38990144ad7c86a796fa7844440da54dbc
 *) die "no agent is pinned for the CPU $(uname -m)" ;;
 esac
 for sha in sha256sum 'sha256 -q' 'shasum -a 256' 'openssl dgst -sha256 -r' ''; do has "${sha%% *}" && break; done
-[ "$sha" ] || die 'no sha256sum, sha256, shasum or openssl: install one'
+[ "$sha" ] || die 'no sha256sum, sha256, shasum or openssl'
 sum() { $sha | cut -c1-64; }
 same() { [ -f "$1" ] && [ "$(sum <"$1")" = "$2" ]; }
-for dl in curl wget fetch python3 ''; do has "$dl" && break; done
-[ "$dl" ] || die 'no curl, wget, fetch or python3: install one'
+(umask 022; mkdir -p ${bin%/*})
+for dl in curl wget python3 ''; do has "$dl" && break; done
+[ "$dl" ] || die 'no curl, wget or python3'
 get() { # URL FILE
 case $dl in
 curl) printf 'url=%s\n' "$1" | curl -gfsSL --connect-timeout 10 -m 600 -D "$2.h" -o "$2" -K - ;;
-wget) timeout 300 wget -S -O "$2" "$1" 2>"$2.h" || { tail -n 1 "$2.h" >&2; return 1; } ;;
-fetch) fetch -q -T 30 -o "$2" "$1" ;;
+wget) timeout 300 wget -S -O "$2" "$1" 2>"$2.h" || {
+grep . "$2.h" | tail -n 1 >&2
+return 1
+} ;;
 *) printf %s "$1" | python3 -c 'import sys,urllib.request as r
 f=sys.argv[1]
 try: open(f,"wb").write(r.urlopen(sys.stdin.read(),timeout=30).read())
@@ -63,18 +66,18 @@ schedule() {
 u=/etc/systemd/system/stringless
 cat >$u.service <<UNIT &&
 [Unit]
-Description=Stringless: pull and apply configuration
+Description=Stringless agent
 Wants=network-online.target
 After=network-online.target
 [Service]
 Type=oneshot
-ExecStart=$bin --once
+ExecStart=/usr/local/bin/stringless-agent --once
 KillMode=mixed
 OOMPolicy=continue
 UNIT
 cat >$u.timer <<UNIT &&
 [Unit]
-Description=Stringless schedule
+Description=Stringless timer
 [Timer]
 OnBootSec=30
 OnUnitInactiveSec=300
@@ -88,7 +91,7 @@ systemctl daemon-reload && systemctl -q enable stringless.timer
 resume() { systemctl start --no-block stringless.timer; }
 else
 has cron || has crond || die 'no systemd and no cron to run the agent again: set node.schedule to boot'
-schedule() { # at a minute of this node's own
+schedule() {
 m=$(od -An -N2 -tu2 /dev/urandom)
 mkdir -p /etc/cron.d
 cat >/etc/cron.d/stringless <<CRON
@@ -100,42 +103,47 @@ resume() { :; }
 fi
 
 # The engine.
+apt() ( umask 022; DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@" )
+add() { apt install "$1"; }
+inst() { apt update; apt install "$1"; }
 if has puppet || [ -x /opt/puppetlabs/bin/puppet ]; then
 say 'using the puppet that is here'
 else
-apt() ( umask 022; DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@" )
 u=https://apt.voxpupuli.org/openvox8-release-debian12.deb
-try get $u "$new.deb" || die "cannot download $u (reason above)"
-same "$new.deb" cae66afe3057e4eb553d161dd813fb8e53fc3493d0b0804fdc40214a589247de || die "$u has another SHA-256 than the pinned one"
-try apt install "$new.deb" || die "cannot install $u (reason above)"
-# Its own daemon must not run.
+f=$new.${u##*.}
+try get $u "$f" || die "cannot download $u (reason above)"
+same "$f" cae66afe3057e4eb553d161dd813fb8e53fc3493d0b0804fdc40214a589247de || die "$u has another SHA-256 than the pinned one"
+try add "$f" || die "cannot install $u (reason above)"
 has systemctl && systemctl -q mask puppet.service
-try apt update
-try apt install 'openvox-agent=8.28.1-*' || die 'cannot install openvox-agent 8.28.1 (reason above)'
+try inst 'openvox-agent=8.28.1-*' || die 'cannot install openvox-agent 8.28.1 (reason above)'
 fi
 
 # The agent: fetched, checked, renamed.
 if ! same $bin $h; then
-# The store is private: the URL is signed here (AWS SigV4, query form) with the hash tool
-# alone, so that no key is ever an argument of a program.
-octal() { # HEX N: each byte xor N as an escape of printf, in $r
+has curl || die 'no curl to ask for the role of the instance with'
+imds() { # METHOD HEADER PATH
+printf 'header="%s"\nurl=http://169.254.169.254/latest/%s\n' "$2" "$3" | curl -fsS --noproxy '*' --connect-timeout 2 -m 5 -X "$1" -K -
+}
+# Signs the URL (AWS SigV4, query form): no key is ever an argument of a program.
+octal() { # HEX N: each byte xor N, for a format of printf, in $r
 r='' s=$1
 while [ "$s" ]; do
 n=$((0x${s%"${s#??}"} ^ $2)); s=${s#??}
-r=$r\\0$((n / 64))$((n / 8 % 8))$((n % 8))
+case $n in
+37) r=$r%% ;;
+*) r=$r\\$((n / 64))$((n / 8 % 8))$((n % 8)) ;;
+esac
 done
 }
+# shellcheck disable=SC2059
 hmac() { # HEXKEY TEXT
 k=$1
-[ ${#k} -le 128 ] || { octal "$k" 0; k=$(printf %b "$r" | sum); }
+[ ${#k} -le 128 ] || { octal "$k" 0; k=$(printf "$r" | sum); }
 while [ ${#k} -lt 128 ]; do k=${k}00; done
 octal "$k" 92; o=$r
 octal "$k" 54
-octal "$({ printf %b "$r"; printf %s "$2"; } | sum)" 0
-printf %b "$o$r" | sum
-}
-imds() { # METHOD HEADER PATH
-printf 'header="%s"\nurl=http://169.254.169.254/latest/%s\n' "$2" "$3" | curl -fsS --noproxy '*' --connect-timeout 2 -m 5 -X "$1" -K -
+octal "$({ printf "$r"; printf %s "$2"; } | sum)" 0
+printf "$o$r" | sum
 }
 role() { # the keys of the instance's role, by IMDSv2
 a=X-aws-ec2-metadata-token p=meta-data/iam/security-credentials/
@@ -146,12 +154,11 @@ tk=$(field Token | sed 's/%/%25/g;s/+/%2B/g;s,/,%2F,g;s/=/%3D/g')
 [ "$ak" ]
 }
 field() { printf %s "$c" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
-has curl || die 'no curl to ask for the role of the instance with: install it'
 try role || die 'no role from 169.254.169.254 (reason above): attach an instance profile'
 agent() {
 now=$(date -u +%Y%m%dT%H%M%SZ)
 # After a refusal: by the server's clock.
-x=$(sed -n 's/^ *[Dd]ate: ..., \(..\) \(...\) \(....\) \(..\):\(..\):\(..\) .*/\3 \2 \1T\4\5\6Z/p' "$new.h" 2>/dev/null | tail -n 1)
+x=$(sed -n 's/^[< ]*[Dd]ate: ..., \(..\) \(...\) \(....\) \(..\):\(..\):\(..\) .*/\3 \2 \1T\4\5\6Z/p' "$new.h" 2>/dev/null | tail -n 1)
 if [ "$x" ]; then
 m=${x#* }; y=JanFebMarAprMayJunJulAugSepOctNovDec; y=${y%%"${m% *}"*}; m=$((${#y} / 3 + 101))
 now=${x%% *}${m#1}${x##* }
@@ -200,7 +207,7 @@ resume
 say "the first run failed with exit status $rc (reason above); it will be tried again"
 exit $rc
 }
-date -u >$lib/bootstrapped
+echo 2026-11-20T18:00:00Z >$lib/bootstrapped
 sync
 say 'ready'
 }

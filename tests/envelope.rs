@@ -1,0 +1,91 @@
+//! What is around the script: encodings, limits, MIME, and the sources of other tools; each read back by
+//! what reads it in earnest.
+
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+#[path = "envelope/encodings.rs"]
+mod encodings;
+#[path = "envelope/hcl.rs"]
+mod hcl;
+#[path = "envelope/limits.rs"]
+mod limits;
+#[path = "envelope/mime.rs"]
+mod mime;
+#[path = "envelope/places.rs"]
+mod places;
+mod rendering;
+#[path = "envelope/seed.rs"]
+mod seed;
+#[path = "envelope/shell.rs"]
+mod shell;
+#[path = "envelope/sources.rs"]
+mod sources;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use generator::catalog::{Encoding, Form};
+use generator::envelope;
+use generator::fault::Fault;
+use generator::launch::{self, Tool};
+use generator::render::{Request, UserData, render};
+use rendering::{BUCKET, Case, SCRIPT, puppet_site, site};
+
+const LIMIT: Duration = Duration::from_secs(120);
+/// What the others are seen beside.
+const DISTRO: &str = "debian-12";
+
+/// The largest site, on every cloud.
+fn case() -> Case {
+    Case::new(&puppet_site(BUCKET, true, "node: {credentials: [instance_role, static]}\n"))
+}
+
+/// The request for a tool, and without one for the cloud's own field.
+fn request<'a>(
+    case: &'a Case,
+    cloud: &str,
+    form: Option<Form>,
+    tool: Option<Tool>,
+    encoding: Option<Encoding>,
+) -> Result<Request<'a>, Fault> {
+    let (distro, cloud) = (case.catalog.distro(DISTRO)?, case.catalog.cloud(cloud)?);
+    let plain = case.request(distro, cloud, form)?;
+    let encoding = launch::encoding(tool, cloud, plain.boot, plain.form, encoding)?;
+    Ok(Request { tool, encoding, ..plain })
+}
+
+/// Every encoding in which user-data gets through, for every pair and form, on the largest site that the
+/// distro can have.
+fn product(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
+    let keys = "node: {credentials: [instance_role, static]}\n";
+    let sites =
+        [puppet_site(BUCKET, true, keys), puppet_site(BUCKET, false, keys), site(BUCKET, SCRIPT, keys)];
+    let cases = sites.map(|site| Case::new(&site));
+    for (distro, cloud) in cases[0].catalog.pairs() {
+        let case = cases.iter().find(|case| case.has_engine(distro)).unwrap();
+        for form in case.catalog.forms(distro, cloud) {
+            let request = case.request(distro, cloud, Some(form)).unwrap();
+            let plain = render(&Request { encoding: Encoding::Plain, ..request.clone() });
+            let plain = plain.unwrap_or_else(|fault| panic!("{} {}: {fault}", distro.id, cloud.id));
+            for encoding in envelope::usable(cloud, request.boot) {
+                let name = format!("{}+{}+{}+{}", distro.id, cloud.id, form.as_str(), encoding.as_str());
+                let request = Request { encoding, ..request.clone() };
+                check(&name, &request, &UserData { encoding, ..plain.clone() });
+            }
+        }
+    }
+}
+
+/// What `program` prints for this input.
+fn piped(command: &mut Command, input: &[u8]) -> Vec<u8> {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}

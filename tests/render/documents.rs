@@ -1,0 +1,240 @@
+//! The forms that are no script: parsed by the programs that take them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use base64ct::{Base64, Encoding};
+use e2e::process::{both, run, succeed};
+use e2e::tools;
+use generator::catalog::Form;
+use generator::render::UserData;
+use serde_json::Value;
+
+use crate::rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, site};
+use crate::{LIMIT, everywhere};
+
+#[test]
+fn each_ignition_config_is_valid_and_holds_what_it_should() {
+    let Some(validate) = tools::program("ignition-validate") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    each(Form::Ignition, |name, data| {
+        let file = folder.path().join(name);
+        fs::write(&file, &data.text).unwrap();
+        files.push(file);
+        let config: Value = serde_json::from_str(&data.text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let files = config["storage"]["files"].as_array().unwrap();
+        let carried = files.iter().any(|file| file["path"].as_str().unwrap().ends_with("bootstrap.sh"));
+        for file in files {
+            let (path, source) =
+                (file["path"].as_str().unwrap(), file["contents"]["source"].as_str().unwrap());
+            let inline = source.strip_prefix("data:;base64,").map(|text| Base64::decode_vec(text).unwrap());
+            match path.rsplit('/').next().unwrap() {
+                "stringless-agent" => {
+                    assert_eq!(file["mode"], 0o755, "{name}");
+                    let hash = file["contents"]["verification"]["hash"].as_str().unwrap();
+                    assert!(hash.starts_with("sha256-") && hash.len() == 71, "{name}: {hash}");
+                    assert!(
+                        source.starts_with("https://") || source.starts_with("s3://"),
+                        "{name}: {source}"
+                    );
+                }
+                "agent.json" => {
+                    assert_eq!(file["mode"], 0o600, "{name}");
+                    agent_core::config::Config::parse(&inline.unwrap()).unwrap();
+                }
+                "bootstrap.sh" => {
+                    assert_eq!(file["mode"], 0o700, "{name}");
+                    let script = String::from_utf8(inline.unwrap()).unwrap();
+                    assert!(
+                        script.starts_with("#!/bin/sh\n") && script.ends_with("\nmain \"$@\"\n"),
+                        "{name}"
+                    );
+                }
+                "ca.pem" => assert!(inline.unwrap().starts_with(b"-----BEGIN"), "{name}"),
+                other => panic!("{name}: {other}"),
+            }
+        }
+        assert_eq!(
+            files.iter().filter(|file| !file["contents"]["verification"].is_null()).count(),
+            usize::from(!carried)
+        );
+    });
+    for file in &files {
+        let output = run(Command::new(&validate).arg(file), LIMIT);
+        // A site's proxy is reached in the clear, also for what is then encrypted on the way through it.
+        let told = both(&output);
+        let other =
+            told.lines().any(|line| !line.is_empty() && !line.contains("$.ignition.proxy.httpsProxy"));
+        assert!(output.status.success() && !other, "{told}");
+    }
+    let broken = folder.path().join("broken");
+    fs::write(&broken, fs::read_to_string(&files[0]).unwrap().replace("\"mode\": 493", "\"mode\": \"0755\""))
+        .unwrap();
+    assert!(
+        !run(Command::new(&validate).arg(&broken), LIMIT).status.success(),
+        "the validator takes anything"
+    );
+}
+
+#[test]
+fn each_unit_of_a_document_is_what_systemd_takes() {
+    let Some(analyze) = tools::program("systemd-analyze") else { return };
+    let mut seen = 0;
+    each(Form::Ignition, |name, data| {
+        // The units do not differ by cloud.
+        if !name.contains("+aws+") {
+            return;
+        }
+        let config: Value = serde_json::from_str(&data.text).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut units = Vec::new();
+        for unit in config["systemd"]["units"].as_array().unwrap() {
+            let file = folder.path().join(unit["name"].as_str().unwrap());
+            let text = unit["contents"].as_str().unwrap();
+            let command = text
+                .lines()
+                .find_map(|line| line.strip_prefix("ExecStart="))
+                .map(|line| line.split(' ').next().unwrap());
+            fs::write(&file, command.map_or(text.to_owned(), |command| text.replace(command, "/bin/true")))
+                .unwrap();
+            units.push(file);
+        }
+        let told = both(&run(Command::new(&analyze).arg("verify").arg("--man=no").args(&units), LIMIT));
+        assert!(!told.lines().any(|line| line.contains("stringless")), "{name}: {told}");
+        seen += 1;
+    });
+    assert!(seen > 5, "{seen}");
+}
+
+#[test]
+fn each_nix_module_evaluates_to_what_it_should() {
+    let Some(instantiate) = tools::program("nix-instantiate") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (mut names, mut texts) = (Vec::new(), Vec::new());
+    each(Form::Nix, |name, data| {
+        names.push(name.to_owned());
+        texts.push(data.text.clone());
+    });
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for (name, module) in names.iter().zip(evaluated(&instantiate, folder.path(), &texts)) {
+        // It becomes the whole configuration of the system: without what the image is it would build none.
+        let image = serde_json::json!(["/modules/virtualisation/amazon-image.nix"]);
+        assert_eq!(module["imports"], image, "{name}");
+        assert_eq!(
+            module["systemd"]["services"]["stringless-first"]["serviceConfig"]["Type"], "oneshot",
+            "{name}"
+        );
+        let config = &module["environment"]["etc"]["stringless/agent.json"];
+        if let Some(text) = config["text"].as_str() {
+            assert_eq!(config["mode"], "0600", "{name}");
+            agent_core::config::Config::parse(text.as_bytes()).unwrap();
+        } else {
+            let start =
+                module["systemd"]["services"]["stringless-first"]["serviceConfig"]["ExecStart"].as_str();
+            assert!(start.unwrap().starts_with("/bash/bin/sh /text/"), "{name}: {start:?}");
+        }
+    }
+    let broken = folder.path().join("broken.nix");
+    fs::write(&broken, "{ pkgs, ... }: { a = ").unwrap();
+    assert!(!run(nix(&instantiate, folder.path()).arg("--parse").arg(&broken), LIMIT).status.success());
+}
+
+/// What modules evaluate to, beside packages that are none.
+pub(crate) fn evaluated(instantiate: &Path, folder: &Path, modules: &[&str]) -> Vec<Value> {
+    let stub = "{ bash = \"/bash\"; coreutils = \"/coreutils\"; curl = \"/curl\"; fetchurl = x: \"/fetched/${x.sha256}\"; \
+                writeText = name: text: \"/text/${builtins.hashString \"sha256\" text}\"; runCommand = name: _: text: text; }";
+    let mut all = String::from("[\n");
+    for (number, text) in modules.iter().enumerate() {
+        let file = folder.join(format!("{number}.nix"));
+        fs::write(&file, text).unwrap();
+        all.push_str(&format!(
+            "  (import {} {{ pkgs = {stub}; modulesPath = \"/modules\"; }})\n",
+            file.display()
+        ));
+    }
+    all.push(']');
+    let file = folder.join("all.nix");
+    fs::write(&file, &all).unwrap();
+    let told = succeed(nix(instantiate, folder).args(["--eval", "--strict", "--json"]).arg(&file), LIMIT);
+    serde_json::from_str(told.trim()).unwrap_or_else(|e| panic!("{e}: {told}"))
+}
+
+/// Nix, which keeps all that it writes below `home`.
+fn nix(program: &Path, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, folder) in
+        [("NIX_STORE_DIR", "store"), ("NIX_STATE_DIR", "state"), ("NIX_LOG_DIR", "log"), ("HOME", "home")]
+    {
+        command.env(name, home.join(folder));
+    }
+    command
+}
+
+#[test]
+fn no_key_gets_into_the_store_of_nix() {
+    let case = Case::new(&site(BUCKET, SCRIPT, "node: {credentials: [static]}\n"));
+    let mut asked = 0;
+    for (distro, cloud) in case.catalog.pairs() {
+        if case.catalog.forms(distro, cloud).contains(&Form::Nix) {
+            let fault = case.render(&distro.id, &cloud.id, Form::Nix).unwrap_err();
+            assert!(fault.message.contains("every process can read them"), "{fault}");
+            assert!(fault.hint.unwrap().contains("node.credentials: [environment]"));
+            asked += 1;
+        }
+    }
+    assert!(asked > 0);
+}
+
+#[test]
+fn what_a_document_cannot_do_is_refused() {
+    let folder = "{url: 'file:///srv/bucket'}";
+    for (store, more, why) in [
+        (folder, "", "the site's first store is a folder"),
+        (WEB, "node: {schedule: cron}\n", "there is no cron on it"),
+    ] {
+        let case = Case::new(&site(store, SCRIPT, more));
+        let mut asked = 0;
+        for (distro, cloud) in case.catalog.pairs() {
+            for form in [Form::Ignition, Form::Nix] {
+                if case.catalog.forms(distro, cloud).contains(&form) {
+                    let fault = case.render(&distro.id, &cloud.id, form).unwrap_err();
+                    assert!(fault.message.contains(why) && fault.hint.is_some(), "{fault}");
+                    asked += 1;
+                }
+            }
+        }
+        assert!(asked > 1, "{why}");
+    }
+    let case = Case::new(&site(WEB, SCRIPT, ""));
+    let mut pairs = case.catalog.pairs();
+    let ignition = |distro, cloud| case.catalog.forms(distro, cloud).contains(&Form::Ignition);
+    let (distro, cloud) = pairs.find(|(distro, cloud)| ignition(distro, cloud)).unwrap();
+    let mut request = case.request(distro, cloud, Some(Form::Ignition)).unwrap();
+    for (cpu, target) in [("aarch64", "aarch64"), ("arm64", "aarch64"), ("x86_64", "x86_64")] {
+        request.cpu = Some(cpu);
+        let text = generator::render::render(&request).unwrap().text;
+        assert!(
+            text.contains(&format!("/agent/0.1.0/{target}-unknown-linux-musl/stringless-agent")),
+            "{text}"
+        );
+    }
+    request.cpu = Some("sparc64");
+    let fault = generator::render::render(&request).unwrap_err();
+    assert_eq!(fault.hint.as_deref(), Some("`--cpu` takes x86_64 or aarch64"), "{fault}");
+}
+
+/// Calls `check` for each rendering of this form.
+fn each(form: Form, mut check: impl FnMut(&str, &UserData)) {
+    let mut seen = 0;
+    everywhere(|name, data| {
+        if data.form == form {
+            let carried = name.ends_with("+session");
+            assert!(carried || form != Form::Nix || !data.text.contains(SECRET), "{name}");
+            check(name, data);
+            seen += 1;
+        }
+    });
+    assert!(seen > 0, "nothing is rendered as {}", form.as_str());
+}
