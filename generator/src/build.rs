@@ -206,7 +206,8 @@ fn source_of(root: &Path) -> Source {
     let commit = git(&["rev-parse", "HEAD"]);
     let dirty = commit.is_some()
         && git(&["status", "--porcelain", "--", "."]).is_none_or(|status| !status.is_empty());
-    Source { tool: concat!("stringless ", env!("CARGO_PKG_VERSION")).to_owned(), commit, dirty }
+    let tool = concat!("stringless ", env!("CARGO_PKG_VERSION")).to_owned();
+    Source { tool, commit, dirty, branch: None, modules: Vec::new() }
 }
 
 /// How user-data begins, whatever its form; the head of a file is searched for it.

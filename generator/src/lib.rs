@@ -23,6 +23,7 @@ pub mod policy;
 pub mod progress;
 pub mod publish;
 pub mod published;
+pub mod puppetfile;
 pub mod quorum;
 pub mod reference;
 pub mod release;

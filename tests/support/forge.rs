@@ -128,7 +128,7 @@ impl Forge {
                 failure: Failure::default(),
             },
             packs,
-            source: Source { tool: "forge".into(), commit: None, dirty: false },
+            source: Source { tool: "forge".into(), ..Source::default() },
         }
     }
 

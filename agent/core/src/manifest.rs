@@ -143,6 +143,26 @@ pub struct Source {
     pub commit: Option<String>,
     /// Whether the tree differed from that commit.
     pub dirty: bool,
+    /// The branch that it is, where the environment is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// What the `Puppetfile` brought, sorted by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<Module>,
+}
+
+/// A module of somebody else's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Module {
+    /// Its folder in the release, which is the path of its pack.
+    pub path: String,
+    /// As the `Puppetfile` has it: `puppetlabs/apt`, or `apt`.
+    pub name: String,
+    /// A version, a commit, or an archive's hash.
+    pub version: String,
+    /// Where it is from: the URL of a forge, a repository or an archive.
+    pub from: String,
 }
 
 impl Manifest {

@@ -1,0 +1,93 @@
+//! A `Puppetfile`: text ↔ the modules that it declares. No IO, and no Ruby.
+
+/// What a `Puppetfile` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Puppetfile {
+    /// The forge that it names.
+    pub forge: Option<String>,
+    /// Where modules go that name no place of their own; relative to the environment. `None`: `modules`.
+    pub moduledir: Option<String>,
+    /// In the order of the file.
+    pub modules: Vec<Declared>,
+}
+
+/// A `mod` of a `Puppetfile`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// As it stands there: `puppetlabs/apt`, `puppetlabs-apt`, or `apt`.
+    pub title: String,
+    /// The line of its `mod`, from 1.
+    pub line: usize,
+    /// The folder that its own folder goes into, relative to the environment: its `install_path`, or else
+    /// the file's `moduledir`, or else `modules`.
+    pub parent: String,
+    /// Whether `spec/` is left out.
+    pub exclude_spec: bool,
+    /// Where it is from.
+    pub origin: Origin,
+}
+
+/// Where a module is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A forge; `None` is the newest release of it.
+    Forge {
+        /// An exact version.
+        version: Option<String>,
+    },
+    /// A git repository.
+    Git {
+        /// Its URL.
+        url: String,
+        /// What of it.
+        want: Want,
+        /// What else, where there is no such thing: `:default_branch`.
+        or: Option<String>,
+        /// What else, before that: `:default_branch_override`.
+        or_first: Option<String>,
+    },
+    /// An archive.
+    Tarball {
+        /// Its URL, or its path.
+        url: String,
+        /// The SHA-256 of the archive, 64 hex digits.
+        sha256: Option<String>,
+    },
+    /// A folder of the environment itself.
+    Local,
+}
+
+/// What of a git repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// A tag.
+    Tag(String),
+    /// A commit.
+    Commit(String),
+    /// A branch.
+    Branch(String),
+    /// A branch, a tag or a commit, whichever has this name.
+    Ref(String),
+    /// The branch that is named like the environment's own.
+    ControlBranch,
+    /// What the repository takes for its main branch.
+    Head,
+}
+
+impl Declared {
+    /// The name of its folder: what follows the author.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.title.rsplit_once(['/', '-']).map_or(&*self.title, |(_, name)| name)
+    }
+
+    /// Its folder in the release.
+    #[must_use]
+    pub fn path(&self) -> String {
+        if self.parent.is_empty() {
+            self.name().to_owned()
+        } else {
+            format!("{}/{}", self.parent, self.name())
+        }
+    }
+}
