@@ -56,8 +56,15 @@ check: ## what CI runs: test, then a clean tree
 build: ## the generator: target/release/stringless
 	$(CARGO) build --locked --release --package generator
 
+# What rust-toolchain.toml lists, for who has switched rustup's own installing off; nothing where it is there.
+.PHONY: targets
+targets:
+	@sysroot=$$(rustc --print sysroot); for target in $(NODE_TARGETS) $(filter x86_64-%,$(FREEBSD_TARGETS)); do \
+		[ -d "$$sysroot/lib/rustlib/$$target/lib" ] || rustup --quiet target add "$$target" || exit 1; \
+	done
+
 .PHONY: agents
-agents: ## the agent, one file per node target: target/agents/*/stringless-agent
+agents: targets ## the agent, one file per node target: target/agents/*/stringless-agent
 	$(CARGO) build --locked --profile agent --package agent $(NODE_TARGETS:%=--target %)
 	@[ ! -x $(ZIG)/cargo-zigbuild ] || for target in $(FREEBSD_TARGETS); do \
 		case $$target in x86_64-*) std= ;; *) std=-Zbuild-std=std,panic_abort; export RUSTC_BOOTSTRAP=1 ;; esac; \
@@ -83,7 +90,7 @@ setup: ## bring the compilers and the tests' peers (root; cached)
 	tests/tools/setup.sh
 
 .PHONY: lint
-lint: ## format, clippy, licences and bans, shellcheck, file length
+lint: targets ## format, clippy, licences and bans, shellcheck, file length
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
 	.ci/lines
