@@ -13,6 +13,7 @@ pub mod expiry;
 pub mod fault;
 pub mod floors;
 pub mod folder;
+pub mod git;
 pub mod known;
 pub mod launch;
 pub mod lock;

@@ -1,0 +1,125 @@
+//! What a commit holds: the entries of its trees, and the bytes of its files.
+
+use agent_core::pack::MAX_UNPACKED_BYTES;
+
+use super::{Commit, Entry, EntryKind, Mirror};
+use crate::error::{Error, Result};
+
+impl Mirror {
+    /// Everything in the folder `below` of a commit (empty: all of it), and below that, sorted as git
+    /// does; none where there is no such folder.
+    ///
+    /// # Errors
+    /// Refused for names that are not UTF-8; else when the mirror cannot be read.
+    pub fn entries(&self, commit: &Commit, below: &str) -> Result<Vec<Entry>> {
+        let tree = match below {
+            "" => commit.to_string(),
+            _ => match self.tree_id(commit, below)? {
+                Some(tree) => tree,
+                None => return Ok(Vec::new()),
+            },
+        };
+        let told = self.git().read(&["ls-tree", "-r", "-t", "-z", "--full-tree", &tree], b"")?;
+        let lines = told.split(|&b| b == 0).filter(|line| !line.is_empty());
+        lines.map(|line| self.entry(line)).collect()
+    }
+
+    /// The id of the folder `path` in a commit (empty: of all of it), which names its content; none
+    /// where it is no folder.
+    ///
+    /// # Errors
+    /// When the mirror cannot be read.
+    pub fn tree_id(&self, commit: &Commit, path: &str) -> Result<Option<String>> {
+        if path.split('/').any(|part| [".", ".."].contains(&part)) {
+            return Ok(None);
+        }
+        let found = self.git().query(&format!("{commit}:{path}"))?;
+        Ok(found.filter(|(_, kind)| kind == "tree").map(|(id, _)| id))
+    }
+
+    /// The bytes of blobs, in the order of `ids`.
+    ///
+    /// # Errors
+    /// Refused when they are more than fits into a pack; temporary when one is missing.
+    pub fn blobs(&self, ids: &[String]) -> Result<Vec<Vec<u8>>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.check_sizes(ids)?;
+        let told = self.git().read(&["cat-file", "--batch", "--buffer"], lines(ids).as_bytes())?;
+        let mut rest = told.as_slice();
+        ids.iter().map(|id| take(&mut rest).ok_or_else(|| self.missing(id))).collect()
+    }
+
+    /// What is too large is refused before it fills the memory.
+    fn check_sizes(&self, ids: &[String]) -> Result<()> {
+        let format = "--batch-check=%(objecttype) %(objectsize)";
+        let told = self.git().read(&["cat-file", "--buffer", format], lines(ids).as_bytes())?;
+        let told = String::from_utf8_lossy(&told);
+        let mut total: u64 = 0;
+        for (id, line) in ids.iter().zip(told.lines()) {
+            let size = line.strip_prefix("blob ").and_then(|size| size.parse::<u64>().ok());
+            total = total.saturating_add(size.ok_or_else(|| self.missing(id))?);
+        }
+        if total > MAX_UNPACKED_BYTES {
+            return Err(Error::refused(format!(
+                "reading `{}`: {total} bytes; {MAX_UNPACKED_BYTES} are the most of a pack",
+                self.url()
+            )));
+        }
+        Ok(())
+    }
+
+    fn missing(&self, id: &str) -> Error {
+        Error::temporary(format!("reading `{}`: the object {id} is missing", self.url())).hint(format!(
+            "the cache may be broken: `rm -r {}`, and what is there is fetched again",
+            self.folder().display()
+        ))
+    }
+
+    /// A line of `git ls-tree`: mode, type, id, a tab, path.
+    fn entry(&self, line: &[u8]) -> Result<Entry> {
+        let broken = || {
+            let line: String = String::from_utf8_lossy(line).chars().flat_map(char::escape_debug).collect();
+            Error::refused(format!(
+                "reading `{}`: git knows something that is not known here: `{line}`",
+                self.url()
+            ))
+        };
+        let tab = line.iter().position(|&b| b == b'\t').ok_or_else(broken)?;
+        let (head, path) = (String::from_utf8_lossy(&line[..tab]), &line[tab + 1..]);
+        let mut words = head.split(' ');
+        let (Some(mode), Some(_), Some(id)) = (words.next(), words.next(), words.next()) else {
+            return Err(broken());
+        };
+        let kind = match mode {
+            "040000" => EntryKind::Folder,
+            "120000" => EntryKind::Link,
+            "160000" => EntryKind::Submodule,
+            // Old repositories hold 100664, too.
+            _ if mode.starts_with("100") => EntryKind::File { executable: mode == "100755" },
+            _ => return Err(broken()),
+        };
+        let Ok(path) = str::from_utf8(path) else {
+            let path: String = String::from_utf8_lossy(path).chars().flat_map(char::escape_debug).collect();
+            return Err(Error::refused(format!("reading `{}`: the name `{path}` is not UTF-8", self.url()))
+                .hint("rename it in the repository"));
+        };
+        Ok(Entry { path: path.to_owned(), kind, id: id.to_owned() })
+    }
+}
+
+fn lines(ids: &[String]) -> String {
+    ids.iter().map(|id| format!("{id}\n")).collect()
+}
+
+/// The next object of what `git cat-file --batch` prints: `ID blob SIZE`, a line's end, its bytes, another.
+fn take(rest: &mut &[u8]) -> Option<Vec<u8>> {
+    let end = rest.iter().position(|&b| b == b'\n')?;
+    let head = str::from_utf8(&rest[..end]).ok()?;
+    let mut words = head.split(' ').skip(1);
+    let size: usize = (words.next()? == "blob").then(|| words.next()?.parse().ok())??;
+    let content = rest.get(end + 1..end + 1 + size)?.to_vec();
+    *rest = rest.get(end + 2 + size..)?;
+    Some(content)
+}

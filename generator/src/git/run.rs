@@ -1,0 +1,267 @@
+//! How `git` is run: with the user's own settings and keys, and with nothing of a repository's.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+
+/// A git repository to run commands upon.
+#[derive(Clone, Debug)]
+pub struct Git {
+    folder: Option<PathBuf>,
+    /// How it is called in messages.
+    title: String,
+}
+
+impl Git {
+    /// Git upon the bare repository in `folder`.
+    #[must_use]
+    pub fn of(folder: &Path, title: &str) -> Self {
+        Self { folder: Some(folder.to_owned()), title: title.to_owned() }
+    }
+
+    /// Git without a repository, about the one at a URL.
+    #[must_use]
+    pub fn nowhere(title: &str) -> Self {
+        Self { folder: None, title: title.to_owned() }
+    }
+
+    /// Standard output of a command that only reads this machine's disk.
+    ///
+    /// # Errors
+    /// Temporary, with the last line that git said.
+    pub fn read<S: AsRef<OsStr>>(&self, arguments: &[S], input: &[u8]) -> Result<Vec<u8>> {
+        let child = self.start(arguments)?;
+        let output = finish(child, input, None).map_err(|e| self.error("reading", &e.to_string()))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let folder = self.folder.as_deref().unwrap_or(Path::new("."));
+        Err(self.error("reading", &reason(&output)).hint(format!(
+            "the cache may be broken: `rm -r {}`, and what is there is fetched again",
+            folder.display()
+        )))
+    }
+
+    /// Standard output of a command that talks to the repository at `url`, with a limit in time.
+    ///
+    /// # Errors
+    /// What git said, with the URL's password left out.
+    pub fn remote<S: AsRef<OsStr>>(
+        &self,
+        arguments: &[S],
+        url: &str,
+        limit: Duration,
+    ) -> std::result::Result<String, String> {
+        let child = self.start(arguments).map_err(|e| e.to_string())?;
+        let output = finish(child, b"", Some(limit)).map_err(|e| e.to_string())?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(reason(&output).replace(url, &shown(url)))
+    }
+
+    /// The id and the type of the object that an expression such as `COMMIT:path` names, if there is one.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub fn query(&self, expression: &str) -> Result<Option<(String, String)>> {
+        if expression.contains('\n') {
+            return Ok(None);
+        }
+        let told = self.read(
+            &["cat-file", "--batch-check=%(objectname) %(objecttype)"],
+            format!("{expression}\n").as_bytes(),
+        )?;
+        let told = String::from_utf8_lossy(&told);
+        // Else it is the expression and `missing`, or `ambiguous`.
+        Ok(told.trim_end().split_once(' ').filter(|(id, _)| super::is_full_id(id)).and_then(|(id, kind)| {
+            ["commit", "tree", "blob", "tag"].contains(&kind).then(|| (id.to_owned(), kind.to_owned()))
+        }))
+    }
+
+    fn start<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Child> {
+        let mut git = command();
+        if let Some(folder) = &self.folder {
+            git.arg("--git-dir").arg(folder);
+        }
+        git.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        git.spawn().map_err(|e| {
+            Error::configuration(format!("running `git`: {e}"))
+                .hint("install it: repositories are read by the git of this machine")
+        })
+    }
+
+    fn error(&self, doing: &str, why: &str) -> Error {
+        Error::temporary(format!("{doing} `{}`: {why}", self.title))
+    }
+}
+
+/// `git` with what it may know: where programs and the user's own settings, keys and proxies are, and
+/// nothing that a repository, or a repository around this one, has to say.
+#[must_use]
+pub fn command() -> Command {
+    let mut git = Command::new("git");
+    let kept = env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        KEPT.contains(&&*name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    });
+    git.env_clear().envs(kept);
+    git.envs([("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_OPTIONAL_LOCKS", "0")]);
+    // Helpers of other protocols run only where the user's own settings allow them by name.
+    git.env("GIT_PROTOCOL_FROM_USER", "0");
+    for setting in SETTINGS {
+        git.args(["-c", setting]);
+    }
+    git
+}
+
+/// Refuses a URL that git would take for an option or for the name of a program to run.
+///
+/// # Errors
+/// Refused, with the URL.
+pub fn check_url(url: &str) -> Result<()> {
+    let scheme = url.split_once("::").map(|(scheme, _)| scheme);
+    let why = if url.is_empty() {
+        "it is empty"
+    } else if url.starts_with('-') {
+        "it begins with `-`, and git would take it for an option"
+    } else if url.chars().any(char::is_control) {
+        "it holds a control character"
+    } else if scheme.is_some_and(runs_programs) {
+        "it names a program to run"
+    } else if ssh_host(url).is_some_and(|host| host.starts_with('-')) {
+        "its host begins with `-`, and ssh would take it for an option"
+    } else {
+        return Ok(());
+    };
+    let url: String = shown(url).chars().flat_map(char::escape_debug).collect();
+    Err(Error::refused(format!("reading the repository `{url}`: {why}"))
+        .hint("a URL is https://…, ssh://…, git://…, file://…, user@host:path, or a path"))
+}
+
+/// Whether what stands before `::` is a transport that runs what follows. Of the others git itself runs
+/// only those that the user's settings allow.
+fn runs_programs(scheme: &str) -> bool {
+    // What looks like one in an IPv6 address or a path is none.
+    let elsewhere = scheme.contains(['/', '@', '[']);
+    !elsewhere && (scheme.is_empty() || ["ext", "fd"].iter().any(|runs| scheme.eq_ignore_ascii_case(runs)))
+}
+
+/// `url` without its password.
+#[must_use]
+pub fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').map_or((rest, None), |(a, p)| (a, Some(p)));
+    let Some((user, host)) = authority.rsplit_once('@') else { return url.to_owned() };
+    let user = match user.split_once(':') {
+        Some((user, _)) => format!("{user}:…@"),
+        // A token alone stands where a user's name does.
+        None if scheme.starts_with("http") => "…@".to_owned(),
+        None => format!("{user}@"),
+    };
+    let path = path.map(|path| format!("/{path}")).unwrap_or_default();
+    format!("{scheme}://{user}{host}{path}")
+}
+
+/// What follows the user's name in `ssh://user@host/…` and in `user@host:path`.
+fn ssh_host(url: &str) -> Option<&str> {
+    let authority = match url.split_once("://") {
+        Some((_, rest)) => rest.split('/').next()?,
+        None => url.split_once(':').filter(|(host, _)| !host.contains('/'))?.0,
+    };
+    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
+}
+
+/// Gives `child` its input and waits for it: for ever, or for `limit`.
+fn finish(mut child: Child, input: &[u8], limit: Option<Duration>) -> std::io::Result<Output> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let input = input.to_owned();
+    // One that ends before it has read everything says why.
+    let writer = thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
+    let reader = |pipe: Option<Box<dyn Read + Send>>| {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            pipe.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut bytes)).map(|_| bytes)
+        })
+    };
+    let stdout = reader(stdout.map(|pipe| Box::new(pipe) as _));
+    let stderr = reader(stderr.map(|pipe| Box::new(pipe) as _));
+    let status = match limit {
+        None => child.wait()?,
+        Some(limit) => {
+            let (begun, mut pause) = (Instant::now(), Duration::from_millis(1));
+            loop {
+                if let Some(status) = child.try_wait()? {
+                    break status;
+                }
+                if begun.elapsed() > limit {
+                    // What it started may hold the pipes open: they are not waited for.
+                    child.kill()?;
+                    child.wait()?;
+                    let why = format!("it did not end within {} seconds", limit.as_secs());
+                    return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, why));
+                }
+                thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(50));
+            }
+        }
+    };
+    let joined =
+        |pipe: thread::JoinHandle<std::io::Result<Vec<u8>>>| pipe.join().unwrap_or_else(|_| Ok(Vec::new()));
+    let (stdout, stderr) = (joined(stdout)?, joined(stderr)?);
+    writer.join().ok();
+    Ok(Output { status, stdout, stderr })
+}
+
+/// The line of git's errors that says most: the first fatal one, else the last.
+fn reason(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let fatal =
+        lines.clone().find_map(|line| line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")));
+    let line = fatal.or_else(|| lines.next_back()).map(str::to_owned);
+    let line = line.unwrap_or_else(|| format!("git ended with {}", output.status));
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Of the user, not of a repository.
+const KEPT: [&str; 17] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "KRB5CCNAME",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "GIT_ASKPASS",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
+/// `GIT_CONFIG_` are settings by which a CI hands over its token.
+const KEPT_PREFIXES: [&str; 5] = ["SSH_", "GIT_SSH", "GIT_SSL_", "SSL_CERT_", "GIT_CONFIG_"];
+/// They win over every file of settings. Old objects stay: a lock file may name them.
+const SETTINGS: [&str; 10] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "protocol.ext.allow=never",
+    "protocol.fd.allow=never",
+    "protocol.file.allow=always",
+    "gc.autoDetach=false",
+    "maintenance.autoDetach=false",
+    "gc.pruneExpire=never",
+    "http.lowSpeedLimit=100",
+    "http.lowSpeedTime=60",
+];
