@@ -207,7 +207,7 @@ fn source_of(root: &Path) -> Source {
     let dirty = commit.is_some()
         && git(&["status", "--porcelain", "--", "."]).is_none_or(|status| !status.is_empty());
     let tool = concat!("stringless ", env!("CARGO_PKG_VERSION")).to_owned();
-    Source { tool, commit, dirty, branch: None, modules: Vec::new() }
+    Source { tool, commit, dirty, ..Source::default() }
 }
 
 /// How user-data begins, whatever its form; the head of a file is searched for it.

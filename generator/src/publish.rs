@@ -113,7 +113,7 @@ pub fn decide(
         agent: wanted.agent,
         apply: wanted.apply,
         packs: wanted.packs,
-        source: wanted.source,
+        source: Source { follows: before.published.map(|(old, _)| old.serial), ..wanted.source },
     };
     Ok(Decision::Sign(Box::new(manifest), reasons))
 }
@@ -251,10 +251,12 @@ mod tests {
         let trust = trust(1, None);
         let (first, why) = sign(decide(wanted("a"), Before::default(), &trust, NOW, false).unwrap());
         assert_eq!((first.serial, why), (1, vec!["first release"]));
+        assert_eq!(first.source.follows, None);
         let again = |wanted, now, force| decide(wanted, after(&first, 1), &trust, now, force).unwrap();
         assert!(matches!(again(wanted("a"), NOW, false), Decision::Nothing));
         let (second, why) = sign(again(wanted("b"), NOW, false));
         assert_eq!((second.serial, why), (2, vec!["content changed"]));
+        assert_eq!(second.source.follows, Some(1));
         assert_eq!(sign(again(wanted("a"), NOW, true)).1, ["forced"]);
         assert!(matches!(again(wanted("a"), NOW.plus(1999), false), Decision::Nothing));
         assert_eq!(sign(again(wanted("a"), NOW.plus(2000), false)).0.expires, Some(NOW.plus(5000)));

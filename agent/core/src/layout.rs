@@ -31,6 +31,12 @@ pub fn claim(environment: &Name) -> String {
     format!("env/{environment}/claim")
 }
 
+/// Which packs are being removed, and since when; there while that lasts. Nodes never read it.
+#[must_use]
+pub fn doomed() -> String {
+    String::from("packs/doomed")
+}
+
 /// A pack; immutable.
 #[must_use]
 pub fn pack(sha256: &Sha256) -> String {

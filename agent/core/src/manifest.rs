@@ -146,9 +146,25 @@ pub struct Source {
     /// The branch that it is, where the environment is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// The release that it took over from: the one before it, from which the history goes on backwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<u64>,
+    /// The release whose content it has again, where it was rolled back or promoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Origin>,
     /// What the `Puppetfile` brought, sorted by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modules: Vec<Module>,
+}
+
+/// A release that another one repeats.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Its environment.
+    pub environment: Name,
+    /// Its number there.
+    pub serial: u64,
 }
 
 /// A module of somebody else's.

@@ -5,10 +5,12 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use agent_core::hash::Sha256;
+use agent_core::time::Timestamp;
 
-use super::{Condition, Object, Put};
+use super::{Condition, Listed, Object, Put};
 use crate::error::{Error, Result};
 
 /// A folder.
@@ -85,6 +87,55 @@ impl FileStore {
         Ok(Put::Written)
     }
 
+    /// Every file whose path begins with `prefix`; what a writer that was cut off left behind is among them.
+    pub(super) fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
+        // Only the folder in which all of them lie is read.
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut found = Vec::new();
+        self.walk(folder, &mut found)?;
+        found.retain(|listed| listed.key.starts_with(prefix) && listed.key != LOCK);
+        Ok(found)
+    }
+
+    fn walk(&self, folder: &str, found: &mut Vec<Listed>) -> Result<()> {
+        let path = self.path(folder);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(e) if missing(&e) => return Ok(()),
+            Err(e) => return Err(Error::io("reading", &path, e)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|e| Error::io("reading", &path, e))?;
+            // No key that is written here has other letters than these.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let key = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            let metadata = match entry.metadata() {
+                Ok(metadata) => metadata,
+                // Renamed or removed by another publisher in between.
+                Err(e) if missing(&e) => continue,
+                Err(e) => return Err(Error::io("reading", &entry.path(), e)),
+            };
+            if metadata.is_dir() {
+                self.walk(&key, found)?;
+            } else if metadata.is_file() {
+                let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+                let modified = since.map(|since| Timestamp::from_seconds(since.as_secs()));
+                found.push(Listed { key, size: metadata.len(), modified });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete(&self, key: &str) -> Result<()> {
+        let path = self.path(key);
+        let _lock = self.lock()?;
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(e) if missing(&e) => Ok(()),
+            Err(e) => Err(Error::io("removing", &path, e)),
+        }
+    }
+
     /// Held until it is dropped; another writer waits for it.
     fn lock(&self) -> Result<File> {
         let path = self.root.join(LOCK);
@@ -141,6 +192,32 @@ mod tests {
         assert!(store.holds("env/x/manifest", 1).unwrap());
         assert!(!store.holds("env/x/manifest", 2).unwrap());
         assert!(!store.holds("env/y/manifest", 1).unwrap());
+    }
+
+    #[test]
+    fn lists_and_removes() {
+        let (folder, store) = store();
+        assert_eq!(store.list("packs/").unwrap(), [], "no folder, nothing in it");
+        for key in ["packs/b", "packs/a", "packs2", "env/x/manifest", "env/x/history/1", "env/x/history/10"] {
+            assert_eq!(store.put(key, key.as_bytes(), Condition::Absent).unwrap(), Put::Written);
+        }
+        let keys = |prefix| {
+            let mut keys: Vec<_> = store.list(prefix).unwrap().into_iter().map(|l| l.key).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(keys("packs/"), ["packs/a", "packs/b"]);
+        assert_eq!(keys("env/x/history/1"), ["env/x/history/1", "env/x/history/10"]);
+        assert_eq!(keys("").len(), 6, "and no lock");
+        let one = store.list("packs/a").unwrap().remove(0);
+        assert_eq!(one.size, 7);
+        assert!(one.modified.is_some_and(|time| time <= crate::folder::now().plus(5)));
+        store.delete("packs/a").unwrap();
+        store.delete("packs/a").unwrap();
+        assert_eq!(keys("packs/"), ["packs/b"]);
+        // A link is no object: what it leads to is neither counted nor removed.
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("bucket/packs/link")).unwrap();
+        assert_eq!(keys("packs/"), ["packs/b"]);
     }
 
     #[test]

@@ -3,10 +3,12 @@
 pub mod credentials;
 mod file;
 pub mod http;
+mod listing;
 mod s3;
 mod web;
 
 use agent_core::store::{Store as Address, StoreSettings};
+use agent_core::time::Timestamp;
 
 pub use self::s3::S3Store;
 use crate::error::{Error, Result};
@@ -29,6 +31,17 @@ pub struct Object {
     pub bytes: Vec<u8>,
     /// The store's validator for it.
     pub etag: Option<String>,
+}
+
+/// An object as a listing tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key, below the site's prefix.
+    pub key: String,
+    /// In bytes.
+    pub size: u64,
+    /// When it was last written, by the store's clock; none where the store does not tell.
+    pub modified: Option<Timestamp>,
 }
 
 /// When a write counts.
@@ -62,7 +75,7 @@ impl Store {
             Address::Web { base } => Self::Web(web::WebStore::new(base, http::Http::new(ca)?)),
             Address::S3(bucket) => {
                 let keys = credentials::find()?;
-                Self::S3(S3Store::new(bucket, keys, http::Http::new(ca)?))
+                Self::S3(S3Store::new(bucket, s3::prefix(settings), keys, http::Http::new(ca)?))
             }
         })
     }
@@ -145,6 +158,38 @@ impl Store {
                 let condition = now.as_deref().map_or(Condition::Absent, Condition::Unchanged);
                 self.put(key, bytes, condition).map(drop)
             }
+        }
+    }
+
+    /// Every object whose key begins with `prefix`, sorted by key.
+    ///
+    /// # Errors
+    /// When the store does not answer as it should, or is a web server, which lists nothing.
+    pub fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
+        let mut found = match self {
+            Self::File(store) => store.list(prefix)?,
+            Self::S3(store) => store.list(prefix)?,
+            Self::Web(store) => {
+                return Err(Error::configuration(format!(
+                    "listing {}: a web server does not tell what it has",
+                    store.url(prefix)
+                ))
+                .hint("name the bucket behind it: `s3://` or `file://`"));
+            }
+        };
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(found)
+    }
+
+    /// Removes the object at `key`; nothing happens where there is none.
+    ///
+    /// # Errors
+    /// When the store does not answer as it should, or cannot be written.
+    pub fn delete(&self, key: &str) -> Result<()> {
+        match self {
+            Self::File(store) => store.delete(key),
+            Self::Web(_) => self.check_writable(),
+            Self::S3(store) => store.delete(key),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use agent_core::hash::Sha256;
 use agent_core::sigv4::Credentials;
-use agent_core::store::Bucket;
+use agent_core::store::{Bucket, StoreSettings};
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
@@ -14,20 +14,23 @@ use aws_sigv4::sign::v4;
 use ureq::http::Method;
 
 use super::http::{Answer, Call, Http};
-use super::{Condition, Object, Put};
+use super::listing::{self, Page};
+use super::{Condition, Listed, Object, Put};
 use crate::error::{Error, Result};
 
 /// A bucket with the keys to it.
 #[derive(Debug)]
 pub struct S3Store {
     bucket: Bucket,
+    /// Before each key: empty, or with a slash at its end.
+    prefix: String,
     keys: Credentials,
     http: Http,
 }
 
 impl S3Store {
-    pub(super) fn new(bucket: Bucket, keys: Credentials, http: Http) -> Self {
-        Self { bucket, keys, http }
+    pub(super) fn new(bucket: Bucket, prefix: String, keys: Credentials, http: Http) -> Self {
+        Self { bucket, prefix, keys, http }
     }
 
     pub(super) fn url(&self, key: &str) -> String {
@@ -35,8 +38,8 @@ impl S3Store {
     }
 
     pub(super) fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
-        let answer = self.ask(&Method::GET, key, &[], None, cap.max(ERROR_CAP))?;
         let url = self.url(key);
+        let answer = self.ask(&Method::GET, &url, &[], None, cap.max(ERROR_CAP))?;
         match answer.status {
             200 if answer.cut || answer.body.len() as u64 > cap => {
                 Err(Error::refused(format!("reading {url}: larger than {cap} bytes")))
@@ -51,7 +54,7 @@ impl S3Store {
     }
 
     pub(super) fn holds(&self, key: &str, size: u64) -> Result<bool> {
-        let answer = self.ask(&Method::HEAD, key, &[], None, 0)?;
+        let answer = self.ask(&Method::HEAD, &self.url(key), &[], None, 0)?;
         match answer.status {
             200 => Ok(answer.header("content-length").is_none_or(|length| length == size.to_string())),
             404 => Ok(false),
@@ -65,7 +68,7 @@ impl S3Store {
             Condition::Absent => ("if-none-match", "*"),
             Condition::Unchanged(etag) => ("if-match", etag),
         };
-        let answer = self.ask(&Method::PUT, key, bytes, Some(header), ERROR_CAP)?;
+        let answer = self.ask(&Method::PUT, &self.url(key), bytes, Some(header), ERROR_CAP)?;
         match answer.status {
             200 | 201 | 204 => Ok(Put::Written),
             409 | 412 => Ok(Put::NotHeld),
@@ -76,10 +79,55 @@ impl S3Store {
     }
 
     pub(super) fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        let answer = self.ask(&Method::PUT, key, bytes, None, ERROR_CAP)?;
+        let answer = self.ask(&Method::PUT, &self.url(key), bytes, None, ERROR_CAP)?;
         match answer.status {
             200 | 201 | 204 => Ok(()),
             _ => Err(self.explain("writing", &self.url(key), &answer)),
+        }
+    }
+
+    /// ListObjectsV2, page after page.
+    pub(super) fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
+        let (mut found, mut token) = (Vec::new(), None);
+        let full = format!("{}{prefix}", self.prefix);
+        for _ in 0..MAX_PAGES {
+            let url = self.page(&full, token.as_deref());
+            let answer = self.ask(&Method::GET, &url, &[], None, PAGE_CAP)?;
+            if answer.status != 200 || answer.cut {
+                return Err(self.explain("listing", &self.url(prefix), &answer));
+            }
+            let page = Page::read(&answer.body).and_then(|page| page.below(&full, &self.prefix));
+            let odd = |why| Error::temporary(format!("listing {}: {why}", self.url(prefix)));
+            let (more, next) = page.map_err(|why| odd(why).hint(LISTING))?;
+            found.extend(more);
+            match next {
+                None => return Ok(found),
+                Some(next) if token.as_ref() == Some(&next) => {
+                    return Err(odd("the second page is the first one again".into()).hint(LISTING));
+                }
+                next => token = next,
+            }
+        }
+        Err(Error::refused(format!("listing {}: more than {MAX_PAGES} pages", self.url(prefix)))
+            .hint("give the site a bucket or prefix of its own"))
+    }
+
+    /// The URL of a page of the listing: of the bucket, not of the prefix.
+    fn page(&self, prefix: &str, token: Option<&str>) -> String {
+        let url = self.url("");
+        let own = agent_core::sigv4::encode_path(&self.prefix);
+        let bucket = url.strip_suffix(own.as_str()).unwrap_or(&url);
+        let token = token.map(|token| format!("continuation-token={}&", listing::query(token)));
+        format!("{bucket}?{}list-type=2&prefix={}", token.unwrap_or_default(), listing::query(prefix))
+    }
+
+    pub(super) fn delete(&self, key: &str) -> Result<()> {
+        let url = self.url(key);
+        let answer = self.ask(&Method::DELETE, &url, &[], None, ERROR_CAP)?;
+        match answer.status {
+            200 | 204 => Ok(()),
+            404 if code(&answer) != "NoSuchBucket" => Ok(()),
+            _ => Err(self.explain("removing", &url, &answer)),
         }
     }
 
@@ -107,18 +155,17 @@ impl S3Store {
     fn ask(
         &self,
         method: &Method,
-        key: &str,
+        url: &str,
         body: &[u8],
         condition: Option<(&str, &str)>,
         cap: u64,
     ) -> Result<Answer> {
-        let url = self.url(key);
         let hash = Sha256::of(body).to_string();
-        self.http.send(&url, cap, || {
+        self.http.send(url, cap, || {
             let extra = condition.into_iter();
             let body_of = SignableBody::Precomputed(hash.clone());
-            let request = SignableRequest::new(method.as_str(), &url, extra.clone(), body_of);
-            let (signed, _) = self.sign(request, settings(), SystemTime::now(), &url)?;
+            let request = SignableRequest::new(method.as_str(), url, extra.clone(), body_of);
+            let (signed, _) = self.sign(request, settings(), SystemTime::now(), url)?;
             let mut headers: Vec<(String, String)> =
                 extra.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
             headers.extend(signed);
@@ -182,11 +229,20 @@ impl S3Store {
                 .hint("set the clock"),
             (_, "ExpiredToken" | "InvalidToken") => Error::configuration(error(&format!(": the session of key `{id}` is over")))
                 .hint("fetch new temporary keys; `AWS_SESSION_TOKEN` belongs to them"),
+            (403, _) if doing == "removing" => Error::configuration(error(&format!(": key `{id}` may not remove")))
+                .hint("it needs s3:DeleteObject there, which a publisher has not: use a key of the bucket's owner"),
             (403, _) => Error::configuration(error(&format!(": key `{id}` may not do this")))
                 .hint(format!("it needs s3:GetObject, s3:PutObject and s3:ListBucket there; wrong `region` (`{region}` now) also ends so")),
             _ => Error::temporary(error("")),
         }
     }
+}
+
+/// What stands before each key of the bucket that `settings` name.
+pub(super) fn prefix(settings: &StoreSettings) -> String {
+    let rest = settings.url.strip_prefix("s3://").unwrap_or_default();
+    let prefix = rest.split_once('/').map_or("", |(_, prefix)| prefix).trim_matches('/');
+    if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
 }
 
 fn settings() -> SigningSettings {
@@ -209,4 +265,9 @@ fn code(answer: &Answer) -> String {
 type Pairs = Vec<(String, String)>;
 
 const ERROR_CAP: u64 = 64 * 1024;
+/// A thousand keys of the longest kind are a tenth of it.
+const PAGE_CAP: u64 = 16 << 20;
+/// Of a thousand keys each.
+const MAX_PAGES: u32 = 10_000;
+const LISTING: &str = "the service does not list as ListObjectsV2 says: ask whoever runs it";
 const MAX_PRESIGNED: Duration = Duration::from_secs(7 * 86_400);
