@@ -19,6 +19,7 @@ mod overlay;
 pub mod pair;
 pub mod process;
 pub mod proxy;
+pub mod puppet_forge;
 pub mod qemu;
 pub mod random;
 pub mod record;
