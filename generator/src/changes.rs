@@ -16,6 +16,8 @@ pub type Items = BTreeMap<String, ItemKind>;
 pub struct Change {
     /// Its path in the release.
     pub path: String,
+    /// The module of somebody else's that it is part of; null: one's own code.
+    pub module: Option<String>,
     /// What happens to it.
     pub kind: ChangeKind,
     /// Lines that come; 0 for what is not text.
@@ -39,7 +41,7 @@ pub enum ChangeKind {
     Changed,
 }
 
-/// Every change from `old` to `new`, by path. Folders that come or go with their content are not told.
+/// Every change from `old` to `new`, by path, as one's own. Folders that come or go with their content are not told.
 #[must_use]
 pub fn between(old: &Items, new: &Items) -> Vec<Change> {
     let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
@@ -99,7 +101,7 @@ fn change(path: &str, before: Option<&ItemKind>, after: Option<&ItemKind>) -> Ch
             _ => text.push_str(&format!("not text: {} to {} bytes\n", old_bytes.len(), new_bytes.len())),
         }
     }
-    Change { path: path.to_owned(), kind, added, removed, text }
+    Change { path: path.to_owned(), module: None, kind, added, removed, text }
 }
 
 fn mode(kind: &ItemKind) -> &'static str {

@@ -61,7 +61,10 @@ pub enum Command {
     ///
     /// Effect: writes .stringless/, and --out.
     Build(BuildArgs),
-    /// Show what publishing would change.
+    /// Show what publishing would change, or what changed between two releases.
+    ///
+    /// Modules of the Puppetfile with their versions come first, then settings, then the lines of your
+    /// own code, then those of the modules. On a terminal, PAGER shows what is longer than it.
     ///
     /// Exits with 2 when there are changes.
     ///
@@ -171,6 +174,7 @@ Environment:
                          AWS_SHARED_CREDENTIALS_FILE [~/.aws/credentials] or AWS_CONFIG_FILE
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY
                          the way to the stores
+  PAGER                  what shows a long `diff` on a terminal [less -R]; `cat`: nothing does
   NO_COLOR               plain output";
 
 const STYLES: Styles = Styles::styled()

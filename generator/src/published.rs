@@ -54,18 +54,53 @@ pub fn read(
 ) -> Result<Option<Published>> {
     let key = layout::manifest(environment);
     let Some(object) = store.get(&key, MAX_BYTES as u64)? else { return Ok(None) };
+    let (manifest, trust_version) = verified(store, &key, site, environment, &object.bytes, trusts)?;
+    Ok(Some(Published { manifest, etag: object.etag, trust_version }))
+}
+
+/// Reads the release `serial` from the history of `environment`, and verifies it by one of `trusts`.
+///
+/// # Errors
+/// When the store does not answer, has no such release, or what it holds is signed by none of them.
+pub fn release(
+    store: &Store,
+    site: &Name,
+    environment: &Name,
+    serial: u64,
+    trusts: &[TrustedKeys],
+) -> Result<Verified<Manifest>> {
+    let key = layout::history(environment, serial);
+    let Some(object) = store.get(&key, MAX_BYTES as u64)? else {
+        return Err(Error::usage(format!("reading {}: there is no such release", store.url(&key)))
+            .hint("only what was published and not removed since is in the history"));
+    };
+    let (manifest, _) = verified(store, &key, site, environment, &object.bytes, trusts)?;
+    if manifest.serial == serial {
+        return Ok(manifest);
+    }
+    Err(Error::refused(format!("verifying {}: it is serial {}", store.url(&key), manifest.serial))
+        .hint("somebody put it there: compare with the other stores of the site"))
+}
+
+/// The manifest in `bytes`, and the trust version whose keys it is signed with: the newest that fits.
+fn verified(
+    store: &Store,
+    key: &str,
+    site: &Name,
+    environment: &Name,
+    bytes: &[u8],
+    trusts: &[TrustedKeys],
+) -> Result<(Verified<Manifest>, u64)> {
     let mut refusal = None;
     for trusted in trusts.iter().rev() {
-        match verify::manifest(&object.bytes, trusted, site, environment) {
-            Ok(manifest) => {
-                return Ok(Some(Published { manifest, etag: object.etag, trust_version: trusted.version }));
-            }
+        match verify::manifest(bytes, trusted, site, environment) {
+            Ok(manifest) => return Ok((manifest, trusted.version)),
             // The newest trust's word is what is told.
             Err(error) => refusal = refusal.or(Some(error)),
         }
     }
     let refusal = refusal.unwrap_or(Refusal::Signatures { valid: 0, threshold: 1, version: 0 });
-    Err(foreign(&store.url(&key), site, &object.bytes, &refusal))
+    Err(foreign(&store.url(key), site, bytes, &refusal))
 }
 
 /// The trust documents of the store that follow `newest`, each verified by the one before it.

@@ -104,15 +104,46 @@ pub struct BuildArgs {
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
+    /// The older release: N, or ENV:N of another environment; `published` for N is the newest one
+    /// [default: published].
+    #[arg(value_name = "OLD", value_parser = revision)]
+    pub old: Option<Revision>,
+    /// The newer release, likewise [default: what would be built].
+    #[arg(value_name = "NEW", value_parser = revision)]
+    pub new: Option<Revision>,
     /// The environment [default: the only one, or production].
-    #[arg(long, short, value_name = "E", value_parser = name)]
+    #[arg(long, short, value_name = "E", value_parser = name, conflicts_with = "all")]
     pub environment: Option<Name>,
+    /// Every environment, each against what is published of it.
+    #[arg(long, conflicts_with_all = ["old", "from"])]
+    pub all: bool,
+    /// Compare with what is published of this environment: short for ENV:published.
+    #[arg(long, value_name = "ENV", value_parser = name, conflicts_with = "old")]
+    pub from: Option<Name>,
     /// Print only how many lines of each file change.
     #[arg(long)]
     pub stat: bool,
-    /// Print the changes as JSON, without the lines.
+    /// Print the lines of your own code only; of modules of the Puppetfile, how many.
     #[arg(long, conflicts_with = "stat")]
+    pub own: bool,
+    /// Print the changes as JSON, without the lines.
+    #[arg(long, conflicts_with_all = ["stat", "own"])]
     pub json: bool,
+    /// Print it as Markdown for a comment on a pull or merge request, at most 60,000 bytes long.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+    /// Print it all at once, also on a terminal.
+    #[arg(long)]
+    pub no_pager: bool,
+}
+
+/// A release by its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// `None`: the one that the command is about.
+    pub environment: Option<Name>,
+    /// `None`: the newest that is published.
+    pub serial: Option<u64>,
 }
 
 /// Arguments of `publish`.
@@ -230,6 +261,20 @@ pub enum Listed {
 
 pub(super) fn name(text: &str) -> Result<Name, String> {
     Name::new(text).map_err(|e| e.to_string())
+}
+
+fn revision(text: &str) -> Result<Revision, String> {
+    let (environment, serial) = match text.split_once(':') {
+        Some((environment, serial)) => (Some(name(environment)?), serial),
+        None => (None, text),
+    };
+    let digits = !serial.is_empty() && serial.bytes().all(|b| b.is_ascii_digit());
+    let serial = match serial.parse() {
+        _ if serial == "published" => None,
+        Ok(serial) if digits && serial > 0 => Some(serial),
+        _ => return Err("expected a serial, `published`, ENV:SERIAL or ENV:published".into()),
+    };
+    Ok(Revision { environment, serial })
 }
 
 fn style(text: &str) -> Result<Style, String> {

@@ -1,6 +1,7 @@
 //! What commands print: to standard output, where a closed pipe is no error.
 
-use std::io::{ErrorKind, Write, stderr, stdout};
+use std::env;
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 
 use serde::Serialize;
@@ -40,6 +41,12 @@ pub fn json<T: Serialize>(value: &T) -> Result<()> {
     let text =
         serde_json::to_string_pretty(value).map_err(|e| Error::temporary(format!("writing JSON: {e}")))?;
     out(&format!("{text}\n"))
+}
+
+/// Whether standard output is a terminal on which colours are wanted.
+#[must_use]
+pub fn coloured() -> bool {
+    stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Says something beside the result, to standard error.
