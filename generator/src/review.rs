@@ -237,12 +237,12 @@ fn module_change(path: &str, old: Option<&Side>, new: &Side) -> Option<ModuleCha
 /// The module of somebody else's that the file at `path` belongs to. Code that was copied from one, and
 /// stands where the module stood, is one's own.
 fn third_party(old: Option<&Side>, new: &Side, path: &str) -> Option<String> {
-    let parents = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
+    let mut parents = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
     let is_module = |parent: &&str| {
         new.module(parent).is_some()
             || new.pack(parent).is_none() && old.is_some_and(|old| old.module(parent).is_some())
     };
-    parents.filter(is_module).next_back().map(str::to_owned)
+    parents.rfind(is_module).map(str::to_owned)
 }
 
 /// What changes beside the content, one sentence each.
