@@ -56,6 +56,13 @@ impl Error {
         self
     }
 
+    /// The same, about `object`: its message goes before.
+    #[must_use]
+    pub fn of(mut self, object: &str) -> Self {
+        self.message = format!("{object}: {}", self.message);
+        self
+    }
+
     /// What mends it, if something is known to.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()

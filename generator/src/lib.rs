@@ -17,6 +17,7 @@ pub mod git;
 pub mod known;
 pub mod launch;
 pub mod lock;
+pub mod modules;
 pub mod outdated;
 pub mod parallel;
 pub mod pending;

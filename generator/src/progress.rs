@@ -1,7 +1,7 @@
 //! Progress of long work: bars on a terminal, silence otherwise.
 
 use std::env;
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -17,6 +17,11 @@ impl Progress {
     pub fn new() -> Self {
         let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self { shown: stderr().is_terminal() && !dumb }
+    }
+
+    /// Says something beside the result, to standard error.
+    pub fn say(&self, text: &str) {
+        stderr().lock().write_all(format!("{text}\n").as_bytes()).ok();
     }
 
     /// A bar for `length` things.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod modules;
 mod size;
 mod span;
 
@@ -14,6 +15,7 @@ use agent_core::version::Version;
 use serde::{Deserialize, Serialize};
 
 pub use self::apply::{ApplyOverride, ApplySettings, FailureSettings};
+pub use self::modules::{LockNeed, ModulesSettings};
 pub use self::size::Size;
 pub use self::span::{Limit, Span};
 use crate::fault::{Fault, from_yaml};
@@ -36,6 +38,9 @@ pub struct Site {
     /// What nodes are told.
     #[serde(default)]
     pub node: NodeSettings,
+    /// How it takes what `Puppetfile`s declare.
+    #[serde(default)]
+    pub modules: ModulesSettings,
     /// How nodes get the Puppet engine; used only where an engine is `puppet`.
     #[serde(default)]
     pub puppet: PuppetSettings,

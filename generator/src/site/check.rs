@@ -44,6 +44,7 @@ impl Site {
                 return Err(fault(&key, "1 to 100 are possible"));
             }
         }
+        self.modules.check().map_err(|(key, why)| fault(&format!("modules.{key}"), &why))?;
         self.node.check().map_err(|(key, why)| fault(&format!("node.{key}"), &why))
     }
 }

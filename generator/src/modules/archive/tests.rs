@@ -1,0 +1,129 @@
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tar::{Builder, EntryType, Header};
+
+use super::*;
+use crate::modules::tree::Tree;
+
+/// An entry as it stands, unchecked.
+fn add(tar: &mut Builder<Vec<u8>>, name: &str, kind: EntryType, target: &str, content: &[u8]) {
+    let mut header = Header::new_gnu();
+    header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+    header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes());
+    header.set_entry_type(kind);
+    header.set_mode(0o4755);
+    header.set_size(content.len() as u64);
+    header.set_cksum();
+    tar.append(&header, content).unwrap();
+}
+
+fn packed(entries: &[(&str, EntryType, &str, &[u8])]) -> Vec<u8> {
+    let mut tar = Builder::new(Vec::new());
+    for (name, kind, target, content) in entries {
+        add(&mut tar, name, *kind, target, content);
+    }
+    gzip(&tar.into_inner().unwrap())
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+fn refusal(entries: &[(&str, EntryType, &str, &[u8])]) -> String {
+    let read = read(&packed(entries), Layout::Plain).and_then(|items| Tree::new(items).map(drop));
+    read.unwrap_err()
+}
+
+#[test]
+fn reads_what_authors_pack() {
+    let bytes = packed(&[
+        ("pax_global_header", EntryType::XGlobalHeader, "", b"16 comment=0123\n"),
+        ("./apt-1.0/", EntryType::Directory, "", b""),
+        ("././@LongLink", EntryType::GNULongName, "", b"apt-1.0/long/name\0"),
+        ("apt-1.0/lo", EntryType::Regular, "", b"one"),
+        ("x", EntryType::XHeader, "", b"22 path=apt-1.0/a b/c\n"),
+        ("y", EntryType::Regular, "", b"two"),
+        ("./apt-1.0/l", EntryType::Symlink, "long/name", b""),
+    ]);
+    let items = read(&bytes, Layout::OneFolder).unwrap();
+    let paths: Vec<_> = items.iter().map(|item| &*item.path).collect();
+    assert_eq!(paths, ["long/name", "a b/c", "l"]);
+    assert_eq!(items[0].kind, ItemKind::File { executable: true, content: b"one".to_vec() });
+    let plain = read(&bytes, Layout::Plain).unwrap();
+    assert_eq!(plain[2].path, "apt-1.0/l");
+}
+
+#[test]
+fn refuses_what_is_neither_file_folder_nor_inner_link() {
+    use EntryType as E;
+    let cases: [(&str, E, &str, &str); 9] = [
+        ("a", E::Link, "b", "is a hard link"),
+        ("a", E::Char, "", "is a device"),
+        ("a", E::Block, "", "is a device"),
+        ("a", E::Fifo, "", "is a named pipe"),
+        ("a", E::GNUSparse, "", "neither file"),
+        ("a", E::Symlink, "../b", "leaves the pack"),
+        ("a", E::Symlink, "/etc/shadow", "absolute"),
+        ("../a", E::Regular, "", "`..`"),
+        ("/a", E::Regular, "", "absolute"),
+    ];
+    for (name, kind, target, why) in cases {
+        let told = refusal(&[(name, kind, target, b"")]);
+        assert!(told.contains(why), "{name} {kind:?}: {told}");
+    }
+    let told = refusal(&[("a\nb", E::Regular, "", b"")]);
+    assert!(told.contains("a\\nb") && told.contains("control character"), "{told}");
+    let twice = refusal(&[("README", E::Regular, "", b""), ("readme", E::Regular, "", b"")]);
+    assert!(twice.contains("only in case"), "{twice}");
+}
+
+#[test]
+fn refuses_extensions_that_lie() {
+    use EntryType as E;
+    let sized = refusal(&[("x", E::XHeader, "", b"9 size=1\n"), ("a", E::Regular, "", b"")]);
+    assert!(sized.contains("size"), "{sized}");
+    let all = refusal(&[("g", E::XGlobalHeader, "", b"10 path=a\n"), ("b", E::Regular, "", b"")]);
+    assert!(all.contains("one name"), "{all}");
+    let long = refusal(&[("x", E::GNULongName, "", &vec![b'a'; 65 * 1024]), ("a", E::Regular, "", b"")]);
+    assert!(long.contains("longer"), "{long}");
+}
+
+#[test]
+fn refuses_two_folders_and_none() {
+    use EntryType as E;
+    for entries in [
+        vec![("a/x", E::Regular, "", &b""[..]), ("b/x", E::Regular, "", b"")],
+        vec![("x", E::Regular, "", b"")],
+        vec![("../x", E::Regular, "", b"")],
+    ] {
+        let told = read(&packed(&entries), Layout::OneFolder).unwrap_err();
+        assert!(told.contains("one folder"), "{told}");
+    }
+}
+
+/// A gigabyte of zeros compresses to a megabyte; the archive never ends.
+#[test]
+fn an_endless_archive_ends() {
+    let mut header = Header::new_gnu();
+    header.as_old_mut().name[0] = b'a';
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_size(2 << 30);
+    header.set_cksum();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(header.as_bytes()).unwrap();
+    gzip.write_all(&vec![0; 1 << 20]).unwrap();
+    assert_eq!(read(&gzip.finish().unwrap(), Layout::Plain).unwrap_err(), TOO_LARGE);
+}
+
+#[test]
+fn refuses_what_is_cut_or_no_archive() {
+    let whole = packed(&[("a", EntryType::Regular, "", &[7; 3000])]);
+    for bytes in [&whole[..whole.len() / 2], b"", b"<html>", &gzip(&[1; 600])] {
+        assert!(read(bytes, Layout::Plain).is_err(), "{} bytes", bytes.len());
+    }
+}

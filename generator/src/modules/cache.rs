@@ -1,0 +1,133 @@
+//! Modules on this machine, by content: `.stringless/modules/`.
+//!
+//! A tree lies there as a pack, named by its own hash, which is computed again whenever it is read: what is
+//! half written or changed counts as not there. A note says which tree a release of a module has.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use agent_core::hash::Sha256;
+
+use super::archive::{self, Layout};
+use super::tree::Tree;
+use crate::build::write_whole;
+use crate::bundle;
+use crate::error::{Error, Result};
+
+/// The cache in a folder.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// The cache in `folder`, which is `.stringless` of the site; made when it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let folder = folder.join("modules");
+        for part in ["trees", "notes"] {
+            let path = folder.join(part);
+            fs::create_dir_all(&path).map_err(|e| Error::io("making", &path, e))?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// Whether there is a tree of that name, whole or not.
+    #[must_use]
+    pub fn has(&self, tree: &Sha256) -> bool {
+        self.tree_file(tree).is_file()
+    }
+
+    /// The tree, if it is there and whole.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn tree(&self, tree: &Sha256) -> Result<Option<Tree>> {
+        let path = self.tree_file(tree);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("reading", &path, e)),
+        };
+        let whole = archive::read(&bytes, Layout::Plain).and_then(Tree::new);
+        match whole.ok().filter(|found| found.sha256() == *tree) {
+            Some(found) => Ok(Some(found)),
+            None => {
+                // It is fetched again.
+                fs::remove_file(&path).ok();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps a tree, and notes that `release` has it.
+    ///
+    /// # Errors
+    /// When the disk fails; what was there before stays.
+    pub fn keep(&self, release: &str, tree: &Tree) -> Result<Sha256> {
+        let sha256 = tree.sha256();
+        let path = self.tree_file(&sha256);
+        if !path.is_file() {
+            let (_, bytes) = bundle::bundle("", tree.items().to_vec());
+            write_whole(&path, &bytes)?;
+        }
+        write_whole(&self.note_file(release), format!("{sha256} {release}\n").as_bytes())?;
+        Ok(sha256)
+    }
+
+    /// The tree that `release` had when it was fetched, if that was here.
+    #[must_use]
+    pub fn noted(&self, release: &str) -> Option<Sha256> {
+        let text = fs::read_to_string(self.note_file(release)).ok()?;
+        let (sha256, of) = text.trim_end().split_once(' ')?;
+        (of == release).then(|| Sha256::parse(sha256).ok()).flatten()
+    }
+
+    fn tree_file(&self, tree: &Sha256) -> PathBuf {
+        self.folder.join("trees").join(format!("{tree}.tar.gz"))
+    }
+
+    fn note_file(&self, release: &str) -> PathBuf {
+        self.folder.join("notes").join(Sha256::of(release.as_bytes()).to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{Item, ItemKind};
+
+    fn tree(text: &str) -> Tree {
+        let kind = ItemKind::File { executable: true, content: text.as_bytes().to_vec() };
+        Tree::new(vec![Item { path: "a/b".into(), kind }]).unwrap()
+    }
+
+    #[test]
+    fn gives_back_what_it_keeps() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let sha256 = cache.keep("one", &tree("x")).unwrap();
+        assert_eq!(cache.noted("one"), Some(sha256));
+        assert_eq!(cache.noted("two"), None);
+        assert_eq!(cache.tree(&sha256).unwrap(), Some(tree("x")));
+        assert_eq!(cache.tree(&Sha256::of(b"other")).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_half_written_or_changed_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let (one, two) = (cache.keep("one", &tree("x")).unwrap(), cache.keep("two", &tree("y")).unwrap());
+        let whole = fs::read(cache.tree_file(&one)).unwrap();
+        for bytes in [&whole[..whole.len() / 2], b"", &*fs::read(cache.tree_file(&two)).unwrap()] {
+            fs::write(cache.tree_file(&one), bytes).unwrap();
+            assert_eq!(cache.tree(&one).unwrap(), None);
+            assert!(!cache.has(&one), "it is fetched again");
+        }
+        fs::write(cache.note_file("one"), format!("{two} two\n")).unwrap();
+        assert_eq!(cache.noted("one"), None);
+    }
+}

@@ -1,0 +1,287 @@
+//! A forge, by its API (version 3): which releases a module has, what each needs, and its archive.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use agent_core::hash::Sha256;
+use semver::Version;
+use serde::Deserialize;
+
+use super::lockfile::slug;
+use super::tree::shown;
+use super::web;
+use crate::error::{Error, Result};
+use crate::store::http::Http;
+
+/// The forge that counts where nothing names one.
+pub const PUBLIC: &str = "https://forgeapi.puppet.com";
+/// The variable that holds what a forge asks for before it answers.
+pub const TOKEN: &str = "STRINGLESS_FORGE_TOKEN";
+
+/// A forge. What it answered is kept while the program runs.
+#[derive(Debug)]
+pub struct Forge {
+    base: String,
+    token: Option<String>,
+    http: Http,
+    modules: Mutex<HashMap<String, Arc<ForgeModule>>>,
+    releases: Mutex<HashMap<String, Arc<Release>>>,
+}
+
+/// What a forge says of a module.
+#[derive(Clone, Debug, Default)]
+pub struct ForgeModule {
+    /// The versions that it has, the newest first.
+    pub versions: Vec<Version>,
+    /// The one that it shows first.
+    pub current: Option<Version>,
+    /// Whether its author has given it up.
+    pub deprecated: bool,
+    /// The module that took its place.
+    pub successor: Option<String>,
+}
+
+/// What a forge says of a release.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// `https://forge/v3/files/…`.
+    pub url: String,
+    /// Of its archive, where the forge tells it.
+    pub sha256: Option<Sha256>,
+    /// Name and range of what it needs.
+    pub needs: Vec<(String, String)>,
+}
+
+impl Forge {
+    /// The forge at `address`; those by which the public one is known in a browser lead to its API.
+    #[must_use]
+    pub fn new(address: &str, http: Http) -> Self {
+        let plain = address.trim_end_matches('/');
+        let host = plain.split_once("://").map_or(plain, |(_, host)| host);
+        let base = if KNOWN.contains(&host) { PUBLIC } else { plain.strip_suffix("/v3").unwrap_or(plain) };
+        let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+        let (modules, releases) = Default::default();
+        Self { base: base.to_owned(), token, http, modules, releases }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What it says of the module `name`.
+    ///
+    /// # Errors
+    /// Temporary: it does not answer. Refused: it has no such module.
+    pub fn module(&self, name: &str) -> Result<Arc<ForgeModule>> {
+        let slug = checked(name)?;
+        kept(&self.modules, &slug, || {
+            let url = format!("{}/v3/modules/{slug}", self.base);
+            let answer: ModuleAnswer = self.json(&url)?.ok_or_else(|| self.missing(name, None))?;
+            let mut versions = versions(answer.releases);
+            if versions.is_empty() {
+                versions = self.listed(&slug)?;
+            }
+            let current = answer.current_release.and_then(|release| Version::parse(&release.version).ok());
+            let successor = answer.superseded_by.and_then(|module| module.slug);
+            Ok(ForgeModule { versions, current, deprecated: answer.deprecated_at.is_some(), successor })
+        })
+    }
+
+    /// What it says of a release of the module `name`.
+    ///
+    /// # Errors
+    /// As [`Forge::module`].
+    pub fn release(&self, name: &str, version: &str) -> Result<Arc<Release>> {
+        let slug = checked(name)?;
+        let version = Version::parse(version).map_err(|e| {
+            Error::configuration(format!("asking for `{name}` {}: {e}", shown(version)))
+                .hint("a version has three numbers, as in `1.20.3`")
+        })?;
+        let key = format!("{slug}-{version}");
+        kept(&self.releases, &key, || {
+            let url = format!("{}/v3/releases/{key}", self.base);
+            let answer: ReleaseAnswer = self.json(&url)?.ok_or_else(|| self.missing(name, Some(&version)))?;
+            let sha256 = answer.file_sha256.as_deref().and_then(|text| Sha256::parse(text).ok());
+            let needs = answer.metadata.dependencies.into_iter();
+            let needs = needs.map(|need| (need.name, need.version_requirement.unwrap_or_default())).collect();
+            Ok(Release { url: self.absolute(&answer.file_uri), sha256, needs })
+        })
+    }
+
+    /// The archive of a release, with the hash that the forge tells.
+    ///
+    /// # Errors
+    /// As [`Forge::module`]; refused when it is another archive than the forge says.
+    pub fn archive(&self, name: &str, version: &str) -> Result<Vec<u8>> {
+        let release = self.release(name, version)?;
+        let token = self.token.as_deref().filter(|_| release.url.starts_with(&format!("{}/", self.base)));
+        let bytes = web::get(&self.http, &release.url, MAX_ARCHIVE, token)?
+            .ok_or_else(|| self.missing(name, Version::parse(version).ok().as_ref()))?;
+        let found = Sha256::of(&bytes);
+        match release.sha256.filter(|expected| *expected != found) {
+            None => Ok(bytes),
+            Some(expected) => Err(Error::refused(format!(
+                "fetching `{name}` {version} from {}: the archive has the hash {found}, and the forge says {expected}",
+                web::plain(&self.base)
+            ))
+            .hint("it was damaged on the way, or is another one: run it again, and tell the forge if it stays so")),
+        }
+    }
+
+    /// The versions by the list of releases, for forges whose modules do not name them.
+    fn listed(&self, slug: &str) -> Result<Vec<Version>> {
+        let mut url = format!("{}/v3/releases?module={slug}&limit=100", self.base);
+        let mut all = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let Some(page): Option<Page> = self.json(&url)? else { break };
+            all.extend(page.results);
+            match page.pagination.next {
+                Some(next) => url = self.absolute(&next),
+                None => break,
+            }
+        }
+        Ok(versions(all))
+    }
+
+    fn json<T: for<'de> Deserialize<'de>>(&self, url: &str) -> Result<Option<T>> {
+        let Some(bytes) = web::get(&self.http, url, MAX_ANSWER, self.token.as_deref())? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+            Error::temporary(format!("reading {}: it is no answer of a forge: {e}", web::plain(url)))
+                .hint("`modules: {forge: URL}` in the site file, or `forge` in the Puppetfile, names its API")
+        })
+    }
+
+    fn absolute(&self, address: &str) -> String {
+        if address.starts_with('/') { format!("{}{address}", self.base) } else { address.to_owned() }
+    }
+
+    fn missing(&self, name: &str, version: Option<&Version>) -> Error {
+        let version = version.map_or(String::new(), |version| format!(" {version}"));
+        let told = format!("asking {} for `{name}`{version}: it has none", web::plain(&self.base));
+        Error::refused(told)
+            .hint("is it written as the forge has it, `author/name`? It may have been withdrawn")
+    }
+}
+
+/// An answer of before, or a new one.
+fn kept<T>(
+    known: &Mutex<HashMap<String, Arc<T>>>,
+    key: &str,
+    ask: impl FnOnce() -> Result<T>,
+) -> Result<Arc<T>> {
+    let locked = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(answer) = locked().get(key) {
+        return Ok(Arc::clone(answer));
+    }
+    let answer = Arc::new(ask()?);
+    locked().insert(key.to_owned(), Arc::clone(&answer));
+    Ok(answer)
+}
+
+/// The name for an address, with nothing in it that an address would heed.
+fn checked(name: &str) -> Result<String> {
+    let slug = slug(name);
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    match slug.split_once('-') {
+        Some((author, module)) if plain(author) && plain(module) => Ok(slug),
+        _ => Err(Error::configuration(format!(
+            "asking for `{}`: it is no name of a forge's module",
+            shown(name)
+        ))
+        .hint("`author/name` is one; a module from elsewhere needs `:git` or another source")),
+    }
+}
+
+fn versions(releases: Vec<ReleaseLine>) -> Vec<Version> {
+    let there = releases.into_iter().filter(|release| release.deleted_at.is_none());
+    let mut versions: Vec<Version> =
+        there.filter_map(|release| Version::parse(&release.version).ok()).collect();
+    versions.sort();
+    versions.dedup();
+    versions.reverse();
+    versions
+}
+
+#[derive(Deserialize)]
+struct ModuleAnswer {
+    #[serde(default)]
+    releases: Vec<ReleaseLine>,
+    #[serde(default)]
+    current_release: Option<ReleaseLine>,
+    #[serde(default)]
+    deprecated_at: Option<String>,
+    #[serde(default)]
+    superseded_by: Option<Successor>,
+}
+
+#[derive(Deserialize)]
+struct ReleaseLine {
+    version: String,
+    #[serde(default)]
+    deleted_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Successor {
+    #[serde(default)]
+    slug: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    pagination: Pagination,
+    results: Vec<ReleaseLine>,
+}
+
+#[derive(Deserialize)]
+struct Pagination {
+    #[serde(default)]
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ReleaseAnswer {
+    file_uri: String,
+    #[serde(default)]
+    file_sha256: Option<String>,
+    #[serde(default)]
+    metadata: super::metadata::Metadata,
+}
+
+/// The public forge, as people know it.
+const KNOWN: [&str; 4] =
+    ["forge.puppet.com", "forge.puppetlabs.com", "forgeapi.puppetlabs.com", "forgeapi.puppet.com"];
+/// A module's answer holds its readme and its change log.
+const MAX_ANSWER: u64 = 32 << 20;
+/// No module of the public forge comes near.
+pub const MAX_ARCHIVE: u64 = 256 << 20;
+const MAX_PAGES: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_an_address_would_heed_are_refused() {
+        assert_eq!(checked("puppetlabs/apt").unwrap(), "puppetlabs-apt");
+        for name in ["apt", "a/b/c", "a-b-c", "a/../b", "a/b?x=1", "/b", "a/", "a/b%2e", "a/b\n"] {
+            assert!(checked(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_public_forge_has_several_names() {
+        let base = |address| Forge::new(address, Http::new(None).unwrap()).base;
+        for name in
+            ["https://forge.puppet.com/", "http://forge.puppetlabs.com", "https://forgeapi.puppetlabs.com"]
+        {
+            assert_eq!(base(name), PUBLIC);
+        }
+        assert_eq!(base("http://127.0.0.1:1/v3/"), "http://127.0.0.1:1");
+        assert_eq!(base("https://host/puppet/forge"), "https://host/puppet/forge");
+    }
+}
