@@ -23,8 +23,10 @@ pub struct Args {
     pub json: bool,
     /// `--detailed-exitcodes`
     pub detailed: bool,
-    /// `--environment`
-    pub environment: Option<Name>,
+    /// `--due`
+    pub due: bool,
+    /// `--environment`: the site, where one was named, and its environment.
+    pub environments: Vec<(Option<Name>, Name)>,
     /// `--config`
     pub config: Option<PathBuf>,
     /// `--root`
@@ -80,6 +82,9 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args> {
     }
     args.action = action.ok_or_else(|| usage("nothing to do".into()))?;
     match &args.action {
+        action if args.due && *action != Action::Once => {
+            Err(usage("`--due` goes with `--once` alone".into()))
+        }
         Action::Daemon if args.force => Err(usage("`--force` goes with `--once` alone".into())),
         Action::Verify(file) if file.as_os_str().is_empty() => Err(usage("`verify` needs a FILE".into())),
         _ => Ok(args),
@@ -103,14 +108,19 @@ fn flag(name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<Opti
         "version" => return Ok(Some(Action::Version)),
         "noop" => args.noop = true,
         "force" => args.force = true,
+        "due" => args.due = true,
         "json" => args.json = true,
         "detailed-exitcodes" => args.detailed = true,
         "config" => args.config = Some(value.into()),
         "root" => args.root = Some(value.into()),
         "environment" => {
             let text = value.string().map_err(|error| usage(error.to_string()))?;
-            args.environment =
-                Some(Name::new(&text).map_err(|error| usage(format!("--environment: {error}")))?);
+            let name = |text| Name::new(text).map_err(|error| usage(format!("--environment: {error}")));
+            let (site, environment) = match text.split_once('/') {
+                Some((site, environment)) => (Some(name(site)?), environment),
+                None => (None, &*text),
+            };
+            args.environments.push((site, name(environment)?));
         }
         other => return Err(usage(format!("flag `--{other}` is in the table only"))),
     }
@@ -172,7 +182,11 @@ mod tests {
         assert!(error("agent --noop").contains("nothing to do"));
         assert!(error("agent verify").contains("needs a FILE"));
         assert!(error("agent --daemon --force").contains("`--once` alone"));
-        assert!(error("agent --once --environment ../x").contains("--environment"));
+        for bad in ["../x", "a/b/c", "/b", "a/", "a/.b"] {
+            let line = format!("agent --once --environment {bad}");
+            assert!(parsed(&line).unwrap_err().to_string().contains("--environment: name"), "{line}");
+        }
+        assert!(error("agent --daemon --due").contains("`--once` alone"));
         assert!(error("agent --config").contains("missing argument"));
     }
 }

@@ -19,6 +19,7 @@ use crate::flow::{self, Run};
 use crate::http::Http;
 use crate::io::Io;
 use crate::log;
+use crate::modules::{self, Earlier};
 use crate::node::{self, Node};
 use crate::status;
 use crate::stop::Signals;
@@ -65,6 +66,7 @@ impl<'a> Session<'a> {
             .map_err(|error| Error::usage(format!("--root: {error}")))?;
         let path = args.config.clone().unwrap_or_else(|| root.join(CONFIG.trim_start_matches('/')));
         let config = read(&path)?;
+        check_environments(args, &config)?;
         let disk = Disk::new(root.join(config.state_dir.trim_start_matches('/')));
         let checked = config.layers.iter().filter_map(|layer| disk.layer(&layer.site).checked());
         let floor = checked.map(|checked| checked.floor).max().unwrap_or_default().max(config.rendered);
@@ -75,26 +77,39 @@ impl<'a> Session<'a> {
         Ok(Self { args, config, root, io, secrets })
     }
 
-    /// One run of every layer, under the lock.
+    /// One run of every layer, or with `--due` of those whose time has come, under the lock.
     ///
     /// # Errors
     /// Temporary: the lock or the disk. What happens to a layer stands in the report, and the worst of
     /// it is the ending.
     pub fn once(&self) -> Result<Ending> {
-        self.run(&self.config.layers.iter().collect::<Vec<_>>())
+        let (tick, now) = (self.config.shortest_interval(), self.io.clock.now());
+        let is_due = |layer: &&Layer| {
+            let checked = self.io.disk.layer(&layer.site).checked().map(|checked| checked.at);
+            !self.args.due || layer.is_due(checked, tick, now)
+        };
+        self.run(&self.config.layers.iter().filter(is_due).collect::<Vec<_>>())
     }
 
-    /// One run of some layers, under the lock.
+    /// One run of these layers, and of those that an earlier one has brought other modules, under the lock.
     ///
     /// # Errors
     /// As [`Session::once`].
-    pub fn run(&self, layers: &[&Layer]) -> Result<Ending> {
+    pub fn run(&self, asked: &[&Layer]) -> Result<Ending> {
         let _lock = self.io.disk.lock()?;
         survivor::none_left(&self.io.disk.file(survivor::FILE))?;
         let (started, clock) = (self.io.clock.now(), Instant::now());
         let node = node::find(&self.config, &self.root, &self.io);
-        let reports: Vec<LayerReport> =
-            layers.iter().map(|layer| flow::run(&self.layer(layer, &node))).collect();
+        let mut reports: Vec<LayerReport> = Vec::new();
+        for (n, layer) in self.config.layers.iter().enumerate() {
+            // Found out after they have run: what they have just brought counts.
+            let earlier = self.earlier(n);
+            let disk = self.io.disk.layer(&layer.site);
+            let is_asked = asked.iter().any(|asked| asked.site == layer.site);
+            if is_asked || !self.args.noop && modules::outdated(&earlier, &disk, &self.io.disk) {
+                reports.push(flow::run(&self.layer(layer, &earlier, &node)));
+            }
+        }
         let ending = reports.iter().map(|report| report.ending).max().unwrap_or(Ending::Converged);
         let report = Report {
             format: 1,
@@ -111,12 +126,30 @@ impl<'a> Session<'a> {
         Ok(ending)
     }
 
-    fn layer<'s>(&'s self, layer: &'s Layer, node: &'s Node) -> Run<'s> {
+    /// The environment of a layer: its own, or that of the command line.
+    pub fn environment<'s>(&'s self, layer: &'s Layer) -> &'s Name {
+        let named = |site: &Option<Name>| site.as_ref().is_none_or(|site| *site == layer.site);
+        let asked = self.args.environments.iter().rev().find(|(site, _)| named(site));
+        asked.map_or(&layer.environment, |(_, environment)| environment)
+    }
+
+    /// What counts of the layers before number `n`.
+    fn earlier(&self, n: usize) -> Vec<Earlier> {
+        let layers = self.config.layers[..n].iter();
+        let found = layers.filter_map(|layer| {
+            let disk = self.io.disk.layer(&layer.site);
+            Earlier::find(layer, self.environment(layer), &disk, self.args.noop)
+        });
+        found.collect()
+    }
+
+    fn layer<'s>(&'s self, layer: &'s Layer, earlier: &'s [Earlier], node: &'s Node) -> Run<'s> {
         let proxy = self.config.proxy.as_deref();
         Run {
             layer,
-            environment: self.args.environment.as_ref().unwrap_or(&layer.environment),
+            environment: self.environment(layer),
             disk: self.io.disk.layer(&layer.site),
+            earlier,
             node,
             args: self.args,
             proxy: proxy.map(|proxy| (proxy, self.config.no_proxy.as_deref().unwrap_or_default())),
@@ -155,6 +188,24 @@ impl<'a> Session<'a> {
             log::warn(format_args!("keeping the report: {error}"));
         }
     }
+}
+
+/// Each `--environment` is of one layer, and it is clear of which.
+fn check_environments(args: &Args, config: &Config) -> Result<()> {
+    let sites: Vec<&Name> = config.layers.iter().map(|layer| &layer.site).collect();
+    for (site, environment) in &args.environments {
+        let why = match site {
+            Some(site) if sites.contains(&site) => continue,
+            Some(site) => format!("--environment {site}/{environment}: this node follows no site `{site}`"),
+            None if sites.len() == 1 => continue,
+            None => format!(
+                "--environment {environment}: this node follows several sites, and it is not said which"
+            ),
+        };
+        let known: Vec<String> = sites.iter().map(|site| format!("`{site}/{environment}`")).collect();
+        return Err(Error::usage(why).hint(format!("`--environment` takes {}", known.join(" or "))));
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Config> {

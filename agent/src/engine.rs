@@ -1,5 +1,6 @@
 //! Engines: what applies a release. The node's side of `agent_core::manifest::Engine`.
 
+mod environment_conf;
 mod mask;
 mod puppet;
 mod run;
@@ -17,7 +18,9 @@ use agent_core::state::Release;
 
 use crate::error::{Error, Result};
 use crate::log;
+use crate::modules::Modules;
 use crate::node::Node;
+pub use environment_conf::EnvironmentConf;
 use mask::Mask;
 use run::{End, Finished};
 
@@ -30,6 +33,8 @@ pub struct Job<'a> {
     pub release: &'a Release,
     /// Its folder.
     pub path: &'a Path,
+    /// What it sees of earlier layers.
+    pub modules: &'a Modules,
     /// This node.
     pub node: &'a Node,
     /// Say what would be done, and do nothing.

@@ -12,7 +12,7 @@ use crate::check::Head;
 use crate::checkpoint::{Checkpoint, reach};
 use crate::engine;
 use crate::error::{Error, Result};
-use crate::flow::{Run, job, label};
+use crate::flow::{Run, job, label, modules};
 use crate::log;
 use crate::release::{self, Live, Staged};
 use crate::stop;
@@ -94,11 +94,14 @@ fn again(
     log::info(format_args!("{}: release {serial}, the last good one, is applied again", label(run)));
     let Live(staged) = release::switch(staged, &run.disk)?;
     let at = run.io.clock.now();
-    let applied = engine::apply(&manifest.apply, &job(run, &staged));
+    let modules = modules(run, manifest);
+    report.over.clone_from(&modules.over);
+    let applied = engine::apply(&manifest.apply, &job(run, &staged, &modules));
     reach(Checkpoint::Applied);
     // Written when it has ended: one that is cut off is no failed one, and is done again at once.
     if applied.is_ok() || !stop::asked() {
-        state.applied = Some(Applied { release: staged.release.clone(), at, ok: applied.is_ok() });
+        state.applied =
+            Some(Applied { release: staged.release.clone(), at, ok: applied.is_ok(), over: modules.id });
         run.disk.keep_state(&state)?;
         reach(Checkpoint::Recorded);
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use agent_core::config::Layer;
+use agent_core::hash::Sha256;
 use agent_core::manifest::Manifest;
 use agent_core::name::Name;
 use agent_core::outcome::{Ending, LayerReport};
@@ -21,6 +22,7 @@ use crate::fall_back::{fall_back, quarantined};
 use crate::fetch;
 use crate::io::Io;
 use crate::log;
+use crate::modules::{Earlier, Modules};
 use crate::node::Node;
 use crate::release::{self, Live, Staged};
 use crate::room;
@@ -34,6 +36,8 @@ pub struct Run<'a> {
     pub environment: &'a Name,
     /// Its part of the state folder.
     pub disk: LayerDisk,
+    /// The layers that stand before it.
+    pub earlier: &'a [Earlier],
     /// This node.
     pub node: &'a Node,
     /// The command line.
@@ -61,6 +65,7 @@ pub fn run(run: &Run<'_>) -> LayerReport {
         fetched: 0,
         error: None,
         engine_status: None,
+        over: Vec::new(),
         output: String::new(),
         warnings: Vec::new(),
     };
@@ -78,6 +83,7 @@ pub fn run(run: &Run<'_>) -> LayerReport {
 }
 
 fn attempt(run: &Run<'_>, report: &mut LayerReport) -> Result<Ending> {
+    stop::check()?;
     run.io.disk.make()?;
     run.disk.make()?;
     unhindered(release::tidy(&run.io.disk, &run.disk), "tidying up", report);
@@ -87,8 +93,8 @@ fn attempt(run: &Run<'_>, report: &mut LayerReport) -> Result<Ending> {
     vouch(run, &head, report);
     announce::expiry(run, &head, report);
     let (manifest, live, now) = (&head.manifest, run.disk.live(), run.io.clock.now());
-    let release = Release::of(manifest);
-    match plan::due(&state, live.as_ref(), &release, &manifest.apply, now, run.args.force) {
+    let (release, over) = (Release::of(manifest), modules(run, manifest).id);
+    match plan::due(&state, live.as_ref(), &release, &manifest.apply, over, now, run.args.force) {
         Due::Nothing => Ok(Ending::Converged),
         Due::Quarantined(until) => Err(quarantined(run, &head, state, until, report)?),
         Due::Run(reason) => install(run, &head, reason, state, report),
@@ -156,7 +162,9 @@ fn state(run: &Run<'_>, report: &mut LayerReport) -> Result<State> {
 
 /// `--noop`: the engine looks at the release; nothing becomes live, and no run is recorded.
 fn look(run: &Run<'_>, head: &Manifest, staged: &Staged, report: &mut LayerReport) -> Result<Ending> {
-    match engine::apply(&head.apply, &job(run, staged)) {
+    let modules = modules(run, head);
+    report.over.clone_from(&modules.over);
+    match engine::apply(&head.apply, &job(run, staged, &modules)) {
         Ok(applied) => {
             report.engine_status = applied.status;
             report.output = applied.output;
@@ -179,8 +187,10 @@ fn apply(
 ) -> Result<Ending> {
     let Live(staged) = live;
     let release = staged.release.clone();
-    begin(run, &release, &mut state)?;
-    let applied = match engine::apply(&head.manifest.apply, &job(run, staged)) {
+    let modules = modules(run, &head.manifest);
+    report.over.clone_from(&modules.over);
+    begin(run, &release, modules.id, &mut state)?;
+    let applied = match engine::apply(&head.manifest.apply, &job(run, staged, &modules)) {
         Ok(applied) => applied,
         Err(failed) => {
             report.engine_status = failed.status;
@@ -214,14 +224,15 @@ fn apply(
 
 /// Written before the engine starts, as failed and not done: a run that is cut off is tried again, and a
 /// release that takes the machine down with it is not tried for ever.
-fn begin(run: &Run<'_>, release: &Release, state: &mut State) -> Result<()> {
+fn begin(run: &Run<'_>, release: &Release, over: Option<Sha256>, state: &mut State) -> Result<()> {
     let at = run.io.clock.now();
-    let before = state.failed.get(&release.environment).filter(|failed| failed.release == *release);
+    let same = |failed: &&Failed| failed.release == *release && failed.over == over;
+    let before = state.failed.get(&release.environment).filter(same);
     let times = before.map_or(0, |failed| failed.times).saturating_add(1);
-    let failed = Failed { release: release.clone(), times, at };
+    let failed = Failed { release: release.clone(), times, at, over };
     state.failed.retain(|environment, _| *environment == run.layer.environment);
     state.failed.insert(release.environment.clone(), failed);
-    state.applied = Some(Applied { release: release.clone(), at, ok: false });
+    state.applied = Some(Applied { release: release.clone(), at, ok: false, over });
     run.disk.keep_state(state)?;
     reach(Checkpoint::Started);
     Ok(())
@@ -253,12 +264,18 @@ pub fn make_room(run: &Run<'_>, state: &State, next: Option<&Verified<Manifest>>
     release::sweep(&keep.collect::<Vec<_>>(), wanted, &run.io.disk, &run.disk)
 }
 
+/// What the engine of a manifest sees of earlier layers.
+pub fn modules(run: &Run<'_>, manifest: &Manifest) -> Modules {
+    Modules::of(run.earlier, &manifest.apply.engine, &run.io.disk)
+}
+
 /// What the engine is given for a release.
-pub fn job<'a>(run: &Run<'a>, staged: &'a Staged) -> Job<'a> {
+pub fn job<'a>(run: &Run<'a>, staged: &'a Staged, modules: &'a Modules) -> Job<'a> {
     Job {
         site: &run.layer.site,
         release: &staged.release,
         path: &staged.path,
+        modules,
         node: run.node,
         noop: run.args.noop,
         json: run.args.json,

@@ -20,6 +20,7 @@ pub mod http;
 mod imds;
 pub mod io;
 pub mod log;
+mod modules;
 mod node;
 mod release;
 mod room;

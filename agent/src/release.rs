@@ -244,9 +244,13 @@ fn mark_of(release: &Path) -> PathBuf {
 /// The packs that a kept manifest names; none when it is not readable. It was verified when it was kept,
 /// and by now its key may have been rotated away.
 fn packs_of(document: &[u8]) -> Vec<Sha256> {
-    let payload = Document::parse(document).ok().map(|document| document.payload);
-    let manifest = payload.and_then(|payload| json::parse::<Manifest>(payload).ok());
-    manifest.into_iter().flat_map(|manifest| manifest.packs).map(|pack| pack.sha256).collect()
+    let packs = manifest_in(document).into_iter().flat_map(|manifest| manifest.packs);
+    packs.map(|pack| pack.sha256).collect()
+}
+
+/// What a kept manifest says, as of [`packs_of`].
+pub fn manifest_in(document: &[u8]) -> Option<Manifest> {
+    json::parse(Document::parse(document).ok()?.payload).ok()
 }
 
 /// The paths in a folder; none when there is no such folder.

@@ -100,7 +100,7 @@ pub fn status(session: &Session<'_>) -> Result<Ending> {
 }
 
 fn failing(failed: &Failed) -> String {
-    let Failed { release, times, at } = failed;
+    let Failed { release, times, at, .. } = failed;
     let (serial, environment) = (release.serial, &release.environment);
     format!("release {serial} of {environment} has failed {times} times, last at {at}")
 }
@@ -181,7 +181,7 @@ pub fn verify(session: &Session<'_>, file: &Path) -> Result<Ending> {
             }
         }
         _ => {
-            let environment = session.args.environment.as_ref().unwrap_or(&layer.environment);
+            let environment = session.environment(layer);
             verify::manifest(&bytes, &trust.keys, &layer.site, environment).map_err(refused)?.comment()
         }
     };

@@ -62,7 +62,7 @@ pub struct Config {
     /// Whom the node asks who and where it is; none: what its first-boot agent left on disk counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
-    /// What the node follows; earlier layers override later ones.
+    /// What the node follows, in this order; modules of earlier layers come before those of later ones.
     pub layers: Vec<Layer>,
 }
 
@@ -164,7 +164,9 @@ impl Config {
             return Err("layers: at least one is needed".into());
         }
         for (n, layer) in self.layers.iter().enumerate() {
-            if self.layers[..n].iter().any(|other| other.site == layer.site) {
+            // Their folders would be one where a file system makes no difference between `a` and `A`.
+            let same = |other: &Layer| other.site.as_str().eq_ignore_ascii_case(layer.site.as_str());
+            if self.layers[..n].iter().any(same) {
                 return Err(format!("layers: site `{}` stands twice", layer.site));
             }
             layer.check().map_err(|why| format!("layer `{}`: {why}", layer.site))?;
@@ -174,6 +176,12 @@ impl Config {
 }
 
 impl Config {
+    /// Seconds between two runs of all that has to be looked at: the smallest interval of a layer.
+    #[must_use]
+    pub fn shortest_interval(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.interval).min().unwrap_or_else(interval)
+    }
+
     /// What no output may show: the static keys, and the proxy's password.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let stores = self.layers.iter().flat_map(|layer| &layer.stores);
@@ -189,7 +197,20 @@ impl Config {
 }
 
 impl Layer {
-    fn check(&self) -> Result<(), String> {
+    /// Whether it is time to check it again, in a run that comes at the [`Config::shortest_interval`], `tick`:
+    /// `checked` is when a check last got through. A run that comes a little early is taken for its own, as
+    /// the next one would be late by nearly a whole `tick`.
+    #[must_use]
+    pub fn is_due(&self, checked: Option<Timestamp>, tick: u64, now: Timestamp) -> bool {
+        // A clock that was set back since makes it due at once rather than never.
+        checked.is_none_or(|at| now < at || now.plus(tick / 2) >= at.plus(self.interval))
+    }
+
+    /// Checks the rules that the types do not express.
+    ///
+    /// # Errors
+    /// A sentence that names the key at fault.
+    pub fn check(&self) -> Result<(), String> {
         self.trust.check()?;
         if !(MIN_INTERVAL..=MAX_INTERVAL).contains(&self.interval) || self.splay > MAX_INTERVAL {
             return Err(format!(
@@ -292,6 +313,31 @@ mod tests {
             let error = Config::parse(GOOD.replace(from, to).as_bytes()).unwrap_err();
             let text = format!("{error}");
             assert!(text.contains(expected), "{to}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_layer_is_due_at_its_own_interval() {
+        let mut layer = Config::parse(GOOD.as_bytes()).unwrap().layers.remove(0);
+        layer.interval = 3600;
+        let at = Timestamp::parse("2026-11-20T18:00:00Z").unwrap();
+        let due = |tick, later| layer.is_due(Some(at), tick, at.plus(later));
+        assert!(layer.is_due(None, 300, at));
+        assert!(!due(300, 0) && !due(300, 3300) && !due(300, 3449));
+        assert!(due(300, 3450) && due(300, 3600) && due(300, 90_000));
+        assert!(due(3600, 1800), "the only one is always due");
+        assert!(layer.is_due(Some(at.plus(1)), 300, at), "the clock was set back");
+    }
+
+    #[test]
+    fn no_site_stands_twice() {
+        let mut config = Config::parse(GOOD.as_bytes()).unwrap();
+        let layer = |site| Layer { site: Name::new(site).unwrap(), ..config.layers[0].clone() };
+        let others = [layer("base"), layer("Example"), layer("example")];
+        for (other, good) in others.into_iter().zip([true, false, false]) {
+            config.layers.truncate(1);
+            config.layers.push(other);
+            assert_eq!(config.check().is_ok(), good);
         }
     }
 

@@ -94,6 +94,16 @@ pub struct Report {
     pub layers: Vec<LayerReport>,
 }
 
+/// A release of an earlier layer, as a later one's engine saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Over {
+    /// The earlier layer's site.
+    pub site: Name,
+    /// Its release.
+    pub release: Release,
+}
+
 /// One layer's part of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +128,9 @@ pub struct LayerReport {
     pub error: Option<String>,
     /// For an engine's run: its exit status, null when it was ended by a signal.
     pub engine_status: Option<i32>,
+    /// The earlier layers whose modules the engine saw, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<Over>,
     /// The end of the engine's output.
     pub output: String,
     /// What will need attention: expiry near, stores ignored.

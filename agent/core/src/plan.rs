@@ -2,6 +2,7 @@
 
 use alloc::string::ToString;
 
+use crate::hash::Sha256;
 use crate::manifest::{Apply, Failure, Manifest};
 use crate::refusal::Refusal;
 use crate::state::{Applied, Failed, Release, Seen, State};
@@ -137,6 +138,8 @@ pub enum Reason {
     Forced,
     /// Another release than the live one, or than the last one applied.
     NewRelease,
+    /// The modules of an earlier layer are others than those it was applied over.
+    NewModules,
     /// The last run failed, or was cut off.
     Retry,
     /// The time to undo drift has come.
@@ -145,20 +148,23 @@ pub enum Reason {
     FallBack,
 }
 
-/// What is due for `release`, applied as `apply` says; `live` is the one that is on disk, whole.
+/// What is due for `release`, applied as `apply` says over the modules that `over` stands for; `live` is the
+/// one that is on disk, whole.
 #[must_use]
 pub fn due(
     state: &State,
     live: Option<&Release>,
     release: &Release,
     apply: &Apply,
+    over: Option<Sha256>,
     now: Timestamp,
     force: bool,
 ) -> Due {
     if force {
         return Due::Run(Reason::Forced);
     }
-    let failed = state.failed.get(&release.environment).filter(|failed| failed.release == *release);
+    let failed = state.failed.get(&release.environment);
+    let failed = failed.filter(|failed| failed.release == *release && failed.over == over);
     if let Some(failed) = failed {
         return quarantine(failed, &apply.failure, now).unwrap_or(Due::Run(Reason::Retry));
     }
@@ -167,6 +173,9 @@ pub fn due(
     };
     if live != Some(release) {
         return Due::Run(Reason::NewRelease);
+    }
+    if applied.over != over {
+        return Due::Run(Reason::NewModules);
     }
     if !applied.ok {
         return Due::Run(Reason::Retry);
@@ -219,6 +228,7 @@ impl Reason {
         match self {
             Self::Forced => "forced",
             Self::NewRelease => "new release",
+            Self::NewModules => "modules of an earlier layer changed",
             Self::Retry => "last run failed",
             Self::Reapply => "reapply is due",
             Self::FallBack => "falling back to the last good release",

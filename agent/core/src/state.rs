@@ -78,9 +78,19 @@ impl Release {
     /// The release that a manifest makes.
     #[must_use]
     pub fn of(manifest: &Verified<Manifest>) -> Self {
-        let mut id = format!("{}", manifest.sha256());
+        Self::new(&manifest.environment, manifest.serial, &manifest.sha256())
+    }
+
+    /// The release that a manifest made that was seen.
+    #[must_use]
+    pub fn seen(environment: &Name, seen: &Seen) -> Self {
+        Self::new(environment, seen.serial, &seen.sha256)
+    }
+
+    fn new(environment: &Name, serial: u64, sha256: &Sha256) -> Self {
+        let mut id = format!("{sha256}");
         id.truncate(Self::ID);
-        Self { environment: manifest.environment.clone(), serial: manifest.serial, id }
+        Self { environment: environment.clone(), serial, id }
     }
 }
 
@@ -94,6 +104,9 @@ pub struct Applied {
     pub at: Timestamp,
     /// Whether it succeeded. False also while it runs, so that a killed run counts as failed.
     pub ok: bool,
+    /// Stands for the modules of earlier layers that the engine saw; none: it saw none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Sha256>,
 }
 
 /// Runs of a release that did not succeed.
@@ -106,6 +119,9 @@ pub struct Failed {
     pub times: u32,
     /// When the last of them began.
     pub at: Timestamp,
+    /// See [`Applied::over`]: over other modules it may well succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Sha256>,
 }
 
 impl Default for State {

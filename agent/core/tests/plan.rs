@@ -1,14 +1,13 @@
-//! What may replace what, and when an engine is due.
+//! What may replace what.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
 mod support;
 
-use agent_core::manifest::{Apply, Engine, Failure, Manifest, PuppetEngine};
-use agent_core::plan::{self, Due, Floor, Reason};
+use agent_core::manifest::Manifest;
+use agent_core::plan::{self, Floor};
 use agent_core::refusal::Refusal;
-use agent_core::state::{Applied, Failed, Release, Seen, State};
-use agent_core::time::Timestamp;
+use agent_core::state::Seen;
 use agent_core::verify::{self, Verified};
 use agent_core::version::Version;
 use minisign::KeyPair;
@@ -22,10 +21,6 @@ fn made_under(pair: &KeyPair, trust: u64, serial: u64, expires: &str) -> Verifie
     let payload = manifest_under(trust, serial, expires);
     let bytes = signed(&[pair], payload.as_bytes(), &manifest_comment(serial));
     verify::manifest(&bytes, &trusted(trust, 1, &[pair]), &name("example"), &name("production")).unwrap()
-}
-
-fn now() -> Timestamp {
-    Timestamp::parse("2026-11-20T18:00:00Z").unwrap()
 }
 
 fn seen(manifest: &Verified<Manifest>) -> Seen {
@@ -201,86 +196,4 @@ fn an_expiry_is_announced_before_it_comes() {
     assert!(plan::expires_soon(Some(now()), day, now().plus(60_000)));
     assert!(plan::expires_soon(None, month, now()));
     assert!(!plan::expires_soon(None, month.plus(1), now()));
-}
-
-fn release(serial: u64) -> Release {
-    Release { environment: name("production"), serial, id: format!("{serial:016x}") }
-}
-
-fn applied(serial: u64, ok: bool) -> State {
-    State { applied: Some(Applied { release: release(serial), at: now(), ok }), ..State::default() }
-}
-
-fn apply(reapply: Option<u64>, failure: Failure) -> Apply {
-    Apply { engine: Engine::Puppet(PuppetEngine {}), timeout: 60, reapply, failure }
-}
-
-#[test]
-fn an_engine_is_due_for_a_reason() {
-    let due = |state: &State, serial, reapply, later, force| {
-        let apply = apply(reapply, Failure::default());
-        plan::due(state, Some(&release(7)), &release(serial), &apply, now().plus(later), force)
-    };
-    assert_eq!(due(&State::default(), 7, None, 0, false), Due::Run(Reason::NewRelease));
-    assert_eq!(due(&applied(6, true), 7, None, 0, false), Due::Run(Reason::NewRelease));
-    assert_eq!(due(&applied(7, false), 7, None, 0, false), Due::Run(Reason::Retry));
-    assert_eq!(due(&applied(7, true), 7, None, 1 << 40, false), Due::Nothing);
-    assert_eq!(due(&applied(7, true), 7, Some(100), 99, false), Due::Nothing);
-    assert_eq!(due(&applied(7, true), 7, Some(100), 100, false), Due::Run(Reason::Reapply));
-    assert_eq!(due(&applied(7, true), 7, None, 0, true), Due::Run(Reason::Forced));
-    let earlier = Timestamp::from_seconds(now().seconds() - 1);
-    let (state, often) = (applied(7, true), apply(Some(100), Failure::default()));
-    let live = Some(release(7));
-    assert_eq!(
-        plan::due(&state, live.as_ref(), &release(7), &often, earlier, false),
-        Due::Run(Reason::Reapply)
-    );
-    // Another release is live, or none is whole: the one that was applied is switched to again.
-    let once = apply(None, Failure::default());
-    for live in [None, Some(release(6))] {
-        let due = plan::due(&state, live.as_ref(), &release(7), &once, now(), false);
-        assert_eq!(due, Due::Run(Reason::NewRelease));
-    }
-    // The same serial with other bytes, after a rotation.
-    let other = Release { id: "f".repeat(16), ..release(7) };
-    let due = plan::due(&state, Some(&release(7)), &other, &once, now(), false);
-    assert_eq!(due, Due::Run(Reason::NewRelease));
-}
-
-#[test]
-fn a_release_that_fails_is_left_alone_after_some_tries() {
-    let failing = |times| {
-        let failed = Failed { release: release(8), times, at: now() };
-        State { failed: [(name("production"), failed)].into(), ..applied(8, false) }
-    };
-    let policy = |quarantine| apply(None, Failure { tries: 2, quarantine, fall_back: false });
-    let due = |times, quarantine, serial, later, force| {
-        let live = release(8);
-        let at = now().plus(later);
-        plan::due(&failing(times), Some(&live), &release(serial), &policy(quarantine), at, force)
-    };
-    assert_eq!(due(1, Some(100), 8, 0, false), Due::Run(Reason::Retry));
-    assert_eq!(due(2, Some(100), 8, 99, false), Due::Quarantined(Some(now().plus(100))));
-    assert_eq!(due(2, Some(100), 8, 100, false), Due::Run(Reason::Retry));
-    assert_eq!(due(2, None, 8, 1 << 40, false), Due::Quarantined(None));
-    // What ends it: a newer release, the command line, and a clock that proves to have been ahead.
-    assert_eq!(due(2, None, 9, 0, false), Due::Run(Reason::NewRelease));
-    assert_eq!(due(2, None, 8, 0, true), Due::Run(Reason::Forced));
-    let earlier = Timestamp::from_seconds(now().seconds() - 1);
-    let again = plan::due(&failing(2), None, &release(8), &policy(Some(100)), earlier, false);
-    assert_eq!(again, Due::Run(Reason::Retry));
-}
-
-#[test]
-fn meanwhile_the_last_good_release_is_kept_up() {
-    let meanwhile = |state: &State, live: &Release, reapply, later| {
-        let apply = apply(reapply, Failure::default());
-        plan::due_meanwhile(state, Some(live), &release(7), &apply, now().plus(later))
-    };
-    assert_eq!(meanwhile(&applied(8, false), &release(8), None, 0), Some(Reason::FallBack));
-    assert_eq!(meanwhile(&applied(7, true), &release(8), None, 0), Some(Reason::FallBack));
-    assert_eq!(meanwhile(&applied(7, true), &release(7), None, 1 << 40), None);
-    assert_eq!(meanwhile(&applied(7, true), &release(7), Some(100), 100), Some(Reason::Reapply));
-    assert_eq!(meanwhile(&applied(7, false), &release(7), None, 0), None);
-    assert_eq!(meanwhile(&applied(7, false), &release(7), None, 3600), Some(Reason::Reapply));
 }

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Found, Job};
+use super::{EnvironmentConf, Found, Job};
 use crate::error::Error;
 
 /// The command that applies the release with Puppet.
 ///
 /// The release's folder is named for its environment and stands in a folder of its own: that is the
-/// environment path, and Puppet itself reads `environment.conf` and Hiera 5.
+/// environment path, and Puppet itself reads `environment.conf` and Hiera 5. Over earlier layers the module path
+/// is composed here, and takes the place of that of `environment.conf`.
 ///
 /// # Errors
 /// An engine error when there is no Puppet.
@@ -29,7 +30,11 @@ pub fn command(job: &Job<'_>) -> Found {
     if job.noop {
         command.arg("--noop");
     }
-    command.arg(manifest(job.path));
+    if let Some(path) = job.modules.path(job.path) {
+        command.arg("--modulepath").arg(path);
+    }
+    // Without one, Puppet takes the environment's.
+    command.args(EnvironmentConf::read(job.path).manifest());
     Ok(command)
 }
 
@@ -53,30 +58,9 @@ fn program() -> Option<PathBuf> {
     all.map(|folder| folder.join("puppet")).find(|program| program.is_file())
 }
 
-/// The manifest that `environment.conf` names, else `manifests`. `puppet apply` asks for one.
-fn manifest(release: &Path) -> PathBuf {
-    let text = std::fs::read_to_string(release.join("environment.conf")).unwrap_or_default();
-    let mut values = text.lines().filter_map(|line| {
-        let (key, value) = line.split('#').next()?.split_once('=')?;
-        (key.trim() == "manifest").then(|| value.trim().trim_matches(['"', '\'']))
-    });
-    // Joining an absolute path gives that path, as Puppet has it.
-    release.join(values.next_back().filter(|value| !value.is_empty()).unwrap_or("manifests"))
-}
-
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "tests prepare the disk")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_the_manifest_of_environment_conf() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(manifest(folder.path()), folder.path().join("manifests"));
-        let conf = folder.path().join("environment.conf");
-        std::fs::write(&conf, "# manifest = no\nmodulepath = a:b\n manifest= site/x.pp # here\n").unwrap();
-        assert_eq!(manifest(folder.path()), folder.path().join("site/x.pp"));
-    }
 
     #[test]
     fn maps_the_exit_status() {

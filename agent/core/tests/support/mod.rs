@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use agent_core::document::Document;
 use agent_core::key::PublicKey;
 use agent_core::name::Name;
+use agent_core::time::Timestamp;
 use agent_core::trust::TrustedKeys;
 use minisign::KeyPair;
 
@@ -95,4 +96,9 @@ pub fn trust(version: u64, threshold: usize, pairs: &[&KeyPair], expires: &str) 
 
 pub fn trust_comment(version: u64) -> String {
     format!("trust example keys {version}")
+}
+
+/// The time of these tests.
+pub fn now() -> Timestamp {
+    Timestamp::parse("2026-11-20T18:00:00Z").unwrap()
 }

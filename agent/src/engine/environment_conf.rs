@@ -1,0 +1,152 @@
+//! `environment.conf` of a release, as Puppet reads it.
+//!
+//! Lines `NAME = VALUE` of the section `main`, or before any; the first of a name counts, one quote at each end
+//! is dropped, and a `#` begins a comment at the start of a line alone. What begins with `$` is Puppet's to
+//! fill in, all else that is relative belongs to the release's folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What stands in the file; nothing where there is none.
+#[derive(Debug)]
+pub struct EnvironmentConf {
+    release: PathBuf,
+    text: String,
+}
+
+impl EnvironmentConf {
+    /// Reads it in a release's folder.
+    pub fn read(release: &Path) -> Self {
+        let text = fs::read_to_string(release.join("environment.conf")).unwrap_or_default();
+        Self { release: release.to_owned(), text }
+    }
+
+    /// The manifest to hand to `puppet apply`; `None` where only Puppet can tell which one is meant.
+    pub fn manifest(&self) -> Option<PathBuf> {
+        let value = self.setting("manifest").unwrap_or("manifests");
+        // Joining an absolute path gives that path, as Puppet has it.
+        (!value.starts_with('$')).then(|| self.release.join(value))
+    }
+
+    /// The entries of the module path as they were written.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        let value = self.setting("modulepath").unwrap_or("modules:$basemodulepath");
+        value.split(':').filter(|entry| !entry.is_empty())
+    }
+
+    /// What an entry stands for on this node: itself, or what its pattern finds.
+    pub fn folders(&self, entry: &str) -> Vec<String> {
+        if let Some(rest) = entry.strip_prefix("$environmentpath") {
+            let parent = self.release.parent().unwrap_or(&self.release);
+            return vec![format!("{}{rest}", parent.display())];
+        }
+        if entry.starts_with('$') {
+            return vec![entry.to_owned()];
+        }
+        if !is_pattern(entry) {
+            return vec![self.release.join(entry).display().to_string()];
+        }
+        let mut found = vec![PathBuf::from(if entry.starts_with('/') { "/" } else { "" })];
+        for part in entry.split('/').filter(|part| !part.is_empty() && *part != ".") {
+            found = found.iter().flat_map(|folder| self.named(folder, part)).collect();
+        }
+        found.iter().map(|folder| self.release.join(folder).display().to_string()).collect()
+    }
+
+    /// What in a folder has a name like this, sorted.
+    fn named(&self, folder: &Path, pattern: &str) -> Vec<PathBuf> {
+        if !is_pattern(pattern) {
+            return vec![folder.join(pattern)];
+        }
+        let entries = fs::read_dir(self.release.join(folder)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names
+            .filter(|name| !name.starts_with('.') && matches(pattern.as_bytes(), name.as_bytes()))
+            .collect();
+        names.sort();
+        names.into_iter().map(|name| folder.join(name)).collect()
+    }
+
+    fn setting(&self, name: &str) -> Option<&str> {
+        let mut outside = false;
+        for line in self.text.lines().map(str::trim) {
+            if let Some(section) = line.strip_prefix('[') {
+                outside = section != "main]";
+            }
+            let Some((key, value)) = line.split_once('=').filter(|_| !outside) else { continue };
+            if key.trim() == name {
+                let value = value.trim();
+                let value = value.strip_prefix(['"', '\'']).unwrap_or(value);
+                let value = value.strip_suffix(['"', '\'']).unwrap_or(value).trim_end();
+                return Some(value).filter(|value| !value.is_empty());
+            }
+        }
+        None
+    }
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// Whether a name is like a pattern of `*` and `?`.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern, name) {
+        ([b'*', rest @ ..], _) => (0..=name.len()).any(|skipped| matches(rest, &name[skipped..])),
+        ([b'?', rest @ ..], [_, name @ ..]) => matches(rest, name),
+        ([one, rest @ ..], [other, name @ ..]) => one == other && matches(rest, name),
+        ([], []) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare the disk")]
+mod tests {
+    use super::*;
+
+    fn conf(text: &str) -> (tempfile::TempDir, EnvironmentConf) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("environment.conf"), text).unwrap();
+        let conf = EnvironmentConf::read(folder.path());
+        (folder, conf)
+    }
+
+    #[test]
+    fn the_manifest_is_the_one_that_puppet_takes() {
+        for (text, expected) in [
+            ("", Some("manifests")),
+            ("# manifest = no\nmodulepath = a:b\n manifest= site/x.pp\nmanifest = y", Some("site/x.pp")),
+            ("[main]\nmanifest = 'site/x.pp'", Some("site/x.pp")),
+            ("[agent]\nmanifest = no\n[main]\nmanifest = \"yes\"", Some("yes")),
+            ("manifest =", Some("manifests")),
+            ("manifest = /etc/puppet/site.pp", Some("/etc/puppet/site.pp")),
+            ("manifest = $confdir/site.pp", None),
+        ] {
+            let (folder, conf) = conf(text);
+            assert_eq!(conf.manifest(), expected.map(|path| folder.path().join(path)), "{text}");
+        }
+    }
+
+    #[test]
+    fn entries_are_found_where_puppet_finds_them() {
+        let (folder, conf) =
+            conf("modulepath = site:./modules:/opt/m:$basemodulepath:$environmentpath/x:p*/?");
+        let at = |path: &str| folder.path().join(path).display().to_string();
+        for path in ["pa/1", "pa/22", "pb/2", "q/1", "p.c", "pa/.h"] {
+            fs::create_dir_all(folder.path().join(path)).unwrap();
+        }
+        let found: Vec<String> = conf.entries().flat_map(|entry| conf.folders(entry)).collect();
+        let parent = format!("{}/x", folder.path().parent().unwrap().display());
+        let base = "$basemodulepath".to_owned();
+        let own = [at("site"), at("./modules"), "/opt/m".into(), base, parent, at("pa/1"), at("pb/2")];
+        assert_eq!(found, own);
+    }
+
+    #[test]
+    fn without_a_word_of_it_there_is_one_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let conf = EnvironmentConf::read(folder.path());
+        assert_eq!(conf.entries().collect::<Vec<_>>(), ["modules", "$basemodulepath"]);
+    }
+}
