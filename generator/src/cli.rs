@@ -1,6 +1,7 @@
 //! The command line; its help text is the manual.
 
 mod args;
+mod build;
 mod render;
 mod trust;
 
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use self::args::*;
+pub use self::build::*;
 pub use self::render::*;
 pub use self::trust::*;
 

@@ -1,5 +1,8 @@
 //! The folder of a site on disk: the site file, and what lies beside it.
 
+mod follow;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,8 +25,14 @@ pub struct SiteFolder {
     pub root: PathBuf,
     /// The site file.
     pub file: PathBuf,
-    /// What it says.
+    /// What it says, with the environments that are branches, as far as they are known.
     pub site: Site,
+    /// Whether nobody is asked for what is built: what was fetched before counts.
+    pub offline: bool,
+    /// Of the environments, those that are branches.
+    followed: BTreeSet<Name>,
+    /// Names that more than one branch or environment claims.
+    claimed: BTreeMap<Name, Fault>,
 }
 
 /// A trust document of the site, as it lies in `trust/`.
@@ -56,7 +65,21 @@ impl SiteFolder {
         let site = Site::parse(&text, &file.display().to_string())?;
         // Empty for this folder: what is joined to it is told as it was typed.
         let root = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        Ok(Self { root, file, site })
+        let mut folder =
+            Self { root, file, site, offline: false, followed: BTreeSet::new(), claimed: BTreeMap::new() };
+        folder.recall()?;
+        Ok(folder)
+    }
+
+    /// The names of all environments, sorted.
+    ///
+    /// # Errors
+    /// When two branches make one.
+    pub fn environments(&self) -> Result<Vec<Name>> {
+        match self.claimed.values().next() {
+            Some(fault) => Err(fault.clone().into()),
+            None => Ok(self.site.environments.keys().cloned().collect()),
+        }
     }
 
     /// The environment to work on: `asked`, or the only one, or `production`.
@@ -64,27 +87,34 @@ impl SiteFolder {
     /// # Errors
     /// When there is none of that name, or it is not clear which.
     pub fn environment(&self, asked: Option<&Name>) -> Result<Name> {
+        let claimed = |name: &Name| self.claimed.get(name).map_or(Ok(()), |fault| Err(fault.clone()));
         if let Some(name) = asked {
-            self.site.environment(name)?;
+            claimed(name)?;
+            self.known(name)?;
             return Ok(name.clone());
         }
         let mut names = self.site.environments.keys();
         match (names.next(), names.next()) {
             (Some(only), None) => Ok(only.clone()),
-            _ => names_with_default(&self.site).ok_or_else(|| {
-                let all: Vec<&str> = self.site.environments.keys().map(Name::as_str).collect();
-                Error::usage("choosing the environment: the site has several, and no `production`")
-                    .hint(format!("`--environment E`, one of {}", all.join(", ")))
-            }),
+            _ => names_with_default(&self.site)
+                .map(|name| claimed(&name).map(|()| name))
+                .transpose()?
+                .ok_or_else(|| {
+                    let all: Vec<&str> = self.site.environments.keys().map(Name::as_str).collect();
+                    Error::usage("choosing the environment: the site has several, and no `production`")
+                        .hint(format!("`--environment E`, one of {}", all.join(", ")))
+                }),
         }
     }
 
-    /// The folder that `environment` is built from.
-    ///
-    /// # Errors
-    /// When the site has no such environment.
-    pub fn source(&self, environment: &Name) -> Result<PathBuf> {
-        Ok(self.root.join(&self.site.environment(environment)?.source.path))
+    /// An environment of that name must be there.
+    fn known(&self, name: &Name) -> Result<()> {
+        let Err(fault) = self.site.environment(name) else { return Ok(()) };
+        if self.site.sources.is_empty() {
+            return Err(fault.into());
+        }
+        let hint = fault.hint.clone().unwrap_or_default();
+        Err(fault.hint(format!("{hint}; `stringless build` asks `sources` for new branches")).into())
     }
 
     /// The trust documents of `trust/`, from the first to the newest, each verified.
@@ -151,6 +181,13 @@ impl SiteFolder {
         own.extend(stores.map(PathBuf::from));
         own.extend(self.site.node.ca_file.iter().map(|name| self.root.join(name)));
         own
+    }
+
+    /// The names of [`SiteFolder::own_files`] in the site's own folder.
+    #[must_use]
+    pub fn own_names(&self) -> Vec<String> {
+        let own = OWN.iter().map(|&name| name.to_owned());
+        own.chain(self.site.node.ca_file.clone()).collect()
     }
 
     /// The secret keys in `keys/`, sorted by name.

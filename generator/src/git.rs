@@ -18,7 +18,7 @@ use self::refs::Refs;
 use crate::error::{Error, Result};
 
 pub use self::refs::Ref;
-pub use self::run::{Git, check_url, shown};
+pub use self::run::{Git, check_url, command, shown};
 
 /// The mirror of a repository. It is made by the first [`Mirror::fetch`].
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl Mirror {
         }
         let text = fs::read_to_string(self.folder.join(refs::FILE)).map_err(|_| {
             Error::temporary(format!("reading `{}`: it is not in the cache", self.url()))
-                .hint("run it once without `--offline`")
+                .hint("it is fetched without `--offline`, or `--cached` of `publish`")
         })?;
         let refs = Arc::new(Refs::parse(&text));
         state.refs = Some(Arc::clone(&refs));

@@ -1,5 +1,6 @@
 //! The generator: packs, signs and publishes configuration, and renders bootstrap user-data.
 
+pub mod branches;
 pub mod build;
 pub mod bundle;
 pub mod catalog;
@@ -7,6 +8,7 @@ pub mod changes;
 pub mod claim;
 pub mod cli;
 pub mod commands;
+pub mod content;
 pub mod envelope;
 pub mod error;
 pub mod expiry;
@@ -14,6 +16,7 @@ pub mod fault;
 pub mod floors;
 pub mod folder;
 pub mod git;
+pub mod input;
 pub mod known;
 pub mod launch;
 pub mod lock;

@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod modules;
 mod size;
+mod source;
 mod span;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::apply::{ApplyOverride, ApplySettings, FailureSettings};
 pub use self::modules::{LockNeed, ModulesSettings};
 pub use self::size::Size;
+pub use self::source::{Branches, Invalid, Prefix, Source};
 pub use self::span::{Limit, Span};
 use crate::fault::{Fault, from_yaml};
 
@@ -29,7 +31,11 @@ pub struct Site {
     /// Where the bucket is; the first one is published to, and the agent is first fetched from it.
     pub stores: Vec<StoreSettings>,
     /// The environments that it publishes.
+    #[serde(default)]
     pub environments: BTreeMap<Name, Environment>,
+    /// Repositories whose branches are environments, too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<Name, Branches>,
     /// How nodes apply a release.
     pub apply: ApplySettings,
     /// How long a release counts as new after signing. Default: 30 days.
@@ -59,15 +65,6 @@ pub struct Environment {
     /// Settings that differ from the site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apply: Option<ApplyOverride>,
-}
-
-/// Where the content of an environment is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// A folder, relative to the site file. Default: the site file's own.
-    #[serde(default = "here")]
-    pub path: String,
 }
 
 /// What nodes are told.
@@ -228,20 +225,10 @@ impl Site {
     }
 }
 
-impl Default for Source {
-    fn default() -> Self {
-        Self { path: here() }
-    }
-}
-
 impl Default for AgentSettings {
     fn default() -> Self {
         Self { version: Version::parse(env!("CARGO_PKG_VERSION")).expect("the crate's own version") }
     }
-}
-
-fn here() -> String {
-    ".".into()
 }
 
 fn expires() -> Limit {

@@ -1,17 +1,17 @@
-//! A source tree on disk → which file belongs to which pack.
+//! A source tree, on disk or in a commit → which file belongs to which pack.
 //!
 //! One pack per module (each folder directly below a folder of `modulepath`), one for each other
 //! top-level folder, one for the top-level files: a changed line re-sends one small pack.
 
+mod commit;
+mod disk;
+mod ignored;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Metadata};
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 
-use ignore::WalkBuilder;
-
+pub use self::commit::{commit, submodule};
+pub use self::disk::scan;
+use crate::content::Content;
 use crate::error::{Error, Result};
 
 /// A source tree, cut into packs.
@@ -19,21 +19,21 @@ use crate::error::{Error, Result};
 pub struct Tree {
     /// By the pack's path in the release: `modules/ntp`, or empty for the top level.
     pub packs: BTreeMap<String, Vec<Found>>,
+    /// Files that were read already, by their path.
+    read: BTreeMap<String, Vec<u8>>,
 }
 
 /// A file, folder or link of a pack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Found {
     /// Its path in the pack.
     pub path: String,
-    /// Where it lies.
-    pub disk: PathBuf,
     /// What it is.
     pub kind: FoundKind,
 }
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum FoundKind {
     /// A folder.
     Folder,
@@ -41,106 +41,54 @@ pub enum FoundKind {
     File {
         /// Whether its owner may execute it.
         executable: bool,
+        /// Its bytes.
+        content: Content,
     },
-    /// A symbolic link with this target.
+    /// A symbolic link.
     Link {
         /// The link's text.
-        target: String,
+        target: Content,
     },
 }
 
 /// The file that names what is left out, in the syntax of `.gitignore`.
 pub const IGNORE_FILE: &str = ".stringlessignore";
-
-/// Reads the tree at `root` without what is ignored and without the paths `own`.
-///
-/// # Errors
-/// For what a release cannot carry: devices and the like, names that are not UTF-8, names that differ
-/// only in case; with the path.
-pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
-    let module_parents = modulepath(root)?;
-    let own: Vec<PathBuf> = own.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
-    let metadata = fs::metadata(root).map_err(|e| source_error(root, e))?;
-    if !metadata.is_dir() {
-        return Err(source_error(root, "not a folder"));
-    }
-    let real_root = fs::canonicalize(root).map_err(|e| source_error(root, e))?;
-    let mut walk = WalkBuilder::new(&real_root);
-    walk.standard_filters(false).follow_links(false).add_custom_ignore_filename(IGNORE_FILE);
-    walk.sort_by_file_name(Ord::cmp);
-    check_ignore_file(&real_root).map_err(|why| unclear(&why))?;
-    // Of a folder that is walked into; the walk's filter can only leave it out.
-    let unread = Arc::new(OnceLock::new());
-    let first = Arc::clone(&unread);
-    walk.filter_entry(move |entry| {
-        let name = entry.file_name();
-        name != ".git"
-            && name != crate::folder::CACHE
-            && name != IGNORE_FILE
-            && !own.iter().any(|o| o == entry.path())
-            && (!entry.file_type().is_some_and(|kind| kind.is_dir())
-                || check_ignore_file(entry.path()).map_err(|why| first.set(why)).is_ok())
-    });
-    let mut tree = Tree::default();
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for entry in walk.build() {
-        let entry = entry.map_err(|e| Error::temporary(format!("reading source tree: {e}")))?;
-        // A line that it does not understand the walk overlooks, and would hand out what it hides.
-        if let Some(why) = entry.error() {
-            return Err(unclear(&why.to_string().replace('\n', "; ")));
-        }
-        if let Some(why) = unread.get() {
-            return Err(unclear(why));
-        }
-        if entry.depth() == 0 {
-            continue;
-        }
-        let disk = entry.path();
-        let relative = disk.strip_prefix(&real_root).unwrap_or(disk);
-        let Some(path) = relative.to_str() else {
-            return Err(refused(&relative.to_string_lossy(), "its name is not UTF-8"));
-        };
-        if let Some(other) = names.insert(path.to_lowercase(), path.to_owned()) {
-            return Err(refused(path, &format!("it differs from `{other}` only in case")));
-        }
-        let metadata = fs::symlink_metadata(disk).map_err(|e| Error::io("reading", disk, e))?;
-        let kind = kind(disk, path, &metadata)?;
-        let (pack, path) = place(path, &kind, &module_parents);
-        let found = tree.packs.entry(pack.to_owned()).or_default();
-        if !path.is_empty() {
-            found.push(Found { path: path.to_owned(), disk: disk.to_owned(), kind });
-        }
-    }
-    if let Some(why) = unread.get() {
-        return Err(unclear(why));
-    }
-    tree.drop_bare_parents();
-    Ok(tree)
-}
-
-/// The walk takes an ignore file that it cannot read for one that hides nothing, and waits for a pipe.
-fn check_ignore_file(folder: &Path) -> std::result::Result<(), String> {
-    let path = folder.join(IGNORE_FILE);
-    let told = |why: &dyn std::fmt::Display| Err(format!("{}: {why}", path.display()));
-    match fs::symlink_metadata(&path).and_then(|_| fs::metadata(&path)) {
-        Err(e) if e.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(()),
-        Err(e) => return told(&e),
-        Ok(there) if !there.is_file() => return told(&"no regular file"),
-        Ok(_) => {}
-    }
-    match fs::read(&path).map(String::from_utf8) {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) => told(&"not UTF-8"),
-        Err(e) => told(&e),
-    }
-}
-
-fn unclear(why: &str) -> Error {
-    Error::configuration(format!("reading `{IGNORE_FILE}`: {why}"))
-        .hint("mend it: nothing is published while it is not clear what to leave out")
-}
+/// The file that says where modules are.
+pub const CONF: &str = "environment.conf";
 
 impl Tree {
+    /// What is at `path` in the release, a folder excepted that is a pack.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&FoundKind> {
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([0]);
+        ends.filter_map(|at| Some((self.packs.get(&path[..at])?, path[at..].trim_start_matches('/'))))
+            .find_map(|(found, rest)| Some(&found.iter().find(|one| one.path == rest)?.kind))
+    }
+
+    /// Whether there is something at `path` in the release.
+    #[must_use]
+    pub fn holds(&self, path: &str) -> bool {
+        path.is_empty() || self.packs.contains_key(path) || self.find(path).is_some() || {
+            let below = format!("{path}/");
+            self.packs.range(below.clone()..).next().is_some_and(|(pack, _)| pack.starts_with(&below))
+        }
+    }
+
+    /// The text of the file at `path`; none where there is no file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not UTF-8.
+    pub fn text(&self, path: &str) -> Result<Option<String>> {
+        let bytes = match (self.read.get(path), self.find(path)) {
+            (Some(bytes), _) => bytes.clone(),
+            (None, Some(FoundKind::File { content, .. })) => content.read()?,
+            _ => return Ok(None),
+        };
+        String::from_utf8(bytes).map(Some).map_err(|_| {
+            Error::configuration(format!("reading `{path}`: not UTF-8")).hint("save it as UTF-8")
+        })
+    }
+
     /// Leaves out folders that hold nothing but packs of their own.
     fn drop_bare_parents(&mut self) {
         let paths: BTreeSet<String> = self.packs.keys().cloned().collect();
@@ -155,7 +103,7 @@ impl Tree {
             let mut kept: Vec<Found> = Vec::new();
             // From the back: a folder comes after what it holds.
             for one in found.drain(..).rev() {
-                let bare = one.kind == FoundKind::Folder
+                let bare = matches!(one.kind, FoundKind::Folder)
                     && holds_packs(&full(&one.path))
                     && !kept.last().is_some_and(|next| next.path.starts_with(&format!("{}/", one.path)));
                 if !bare {
@@ -169,9 +117,41 @@ impl Tree {
     }
 }
 
+/// A tree while it is being cut.
+struct Cut {
+    /// The folders whose folders are modules.
+    module_parents: BTreeSet<String>,
+    /// Paths by what they are on a file system that does not tell cases apart.
+    names: BTreeMap<String, String>,
+    tree: Tree,
+}
+
+impl Cut {
+    fn new(module_parents: BTreeSet<String>) -> Self {
+        Self { module_parents, names: BTreeMap::new(), tree: Tree::default() }
+    }
+
+    /// Takes what is at `path`; folders come before what they hold.
+    fn add(&mut self, path: &str, kind: FoundKind) -> Result<()> {
+        if let Some(other) = self.names.insert(path.to_lowercase(), path.to_owned()) {
+            return Err(refused(path, &format!("it differs from `{other}` only in case")));
+        }
+        let (pack, path) = place(path, matches!(kind, FoundKind::Folder), &self.module_parents);
+        let found = self.tree.packs.entry(pack.to_owned()).or_default();
+        if !path.is_empty() {
+            found.push(Found { path: path.to_owned(), kind });
+        }
+        Ok(())
+    }
+
+    fn done(mut self) -> Tree {
+        self.tree.drop_bare_parents();
+        self.tree
+    }
+}
+
 /// The pack of `path`, and its path within.
-fn place<'a>(path: &'a str, kind: &FoundKind, module_parents: &BTreeSet<String>) -> (&'a str, &'a str) {
-    let folder = *kind == FoundKind::Folder;
+fn place<'a>(path: &'a str, folder: bool, module_parents: &BTreeSet<String>) -> (&'a str, &'a str) {
     let mut pack = "";
     for (at, _) in path.match_indices('/').chain([(path.len(), "")]) {
         let (head, last) = (&path[..at], at == path.len());
@@ -187,41 +167,9 @@ fn place<'a>(path: &'a str, kind: &FoundKind, module_parents: &BTreeSet<String>)
     (pack, path[pack.len()..].trim_start_matches('/'))
 }
 
-fn kind(disk: &Path, path: &str, metadata: &Metadata) -> Result<FoundKind> {
-    let file_type = metadata.file_type();
-    if file_type.is_dir() {
-        return Ok(FoundKind::Folder);
-    }
-    if file_type.is_file() {
-        return Ok(FoundKind::File { executable: metadata.mode() & 0o100 != 0 });
-    }
-    if file_type.is_symlink() {
-        let target = fs::read_link(disk).map_err(|e| Error::io("reading", disk, e))?;
-        let Some(target) = target.to_str() else {
-            return Err(refused(path, "it is a link whose target is not UTF-8"));
-        };
-        return Ok(FoundKind::Link { target: target.to_owned() });
-    }
-    Err(refused(path, "it is neither file, folder nor symbolic link"))
-}
-
-/// The relative folders of `modulepath` in `environment.conf`; `modules` where it says nothing.
-///
-/// # Errors
-/// When the file is there and cannot be read, or is no file.
-pub fn modulepath(root: &Path) -> Result<BTreeSet<String>> {
-    let path = root.join("environment.conf");
-    // A pipe would be waited for.
-    let text = match fs::metadata(&path) {
-        Ok(there) if !there.is_file() => return Err(refused("environment.conf", "it is no regular file")),
-        Ok(_) => fs::read_to_string(&path).map_err(|e| Error::io("reading", &path, e))?,
-        Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
-        Err(e) => return Err(Error::io("reading", &path, e)),
-    };
-    Ok(parse_modulepath(&text))
-}
-
-/// The static relative entries of `modulepath`, the last one that `environment.conf` gives.
+/// The static relative entries of `modulepath`, the last one that the text of an `environment.conf` gives;
+/// `modules` where it says nothing.
+#[must_use]
 pub fn parse_modulepath(text: &str) -> BTreeSet<String> {
     let mut values = text.lines().filter_map(|line| {
         let (key, value) = line.split_once('=')?;
@@ -245,10 +193,7 @@ fn refused(path: &str, why: &str) -> Error {
         .hint(format!("remove it, or name it in `{IGNORE_FILE}`"))
 }
 
-fn source_error(root: &Path, why: impl std::fmt::Display) -> Error {
-    Error::configuration(format!("reading source tree `{}`: {why}", root.display()))
-        .hint("`environments: {NAME: {source: {path: …}}}` in the site file names it")
+fn unclear(why: &str) -> Error {
+    Error::configuration(format!("reading `{IGNORE_FILE}`: {why}"))
+        .hint("mend it: nothing is published while it is not clear what to leave out")
 }
-
-#[cfg(test)]
-mod tests;

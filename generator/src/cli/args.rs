@@ -79,24 +79,13 @@ pub struct KeygenArgs {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Print the findings as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `build`.
-#[derive(Debug, Args)]
-pub struct BuildArgs {
-    /// The environment [default: the only one, or production].
-    #[arg(long, short, value_name = "E", value_parser = name, conflicts_with = "all")]
+    /// Only this environment [default: every one].
+    #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
-    /// Every environment.
-    #[arg(long)]
-    pub all: bool,
-    /// Copy the packs into this folder, too.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Print the pack index as JSON.
+    /// Fetch nothing: build from what was fetched before.
+    #[arg(long, visible_alias = "cached")]
+    pub offline: bool,
+    /// Print the findings as JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -120,6 +109,9 @@ pub struct DiffArgs {
     /// Compare with what is published of this environment: short for ENV:published.
     #[arg(long, value_name = "ENV", value_parser = name, conflicts_with = "old")]
     pub from: Option<Name>,
+    /// Fetch nothing: build from what was fetched before.
+    #[arg(long, visible_alias = "cached")]
+    pub offline: bool,
     /// Print only how many lines of each file change.
     #[arg(long)]
     pub stat: bool,
@@ -144,29 +136,6 @@ pub struct Revision {
     pub environment: Option<Name>,
     /// `None`: the newest that is published.
     pub serial: Option<u64>,
-}
-
-/// Arguments of `publish`.
-#[derive(Debug, Args)]
-pub struct PublishArgs {
-    /// The environment [default: the only one, or production].
-    #[arg(long, short, value_name = "E", value_parser = name)]
-    pub environment: Option<Name>,
-    /// A secret key; once for each signature that the trust asks for [default: those in keys/].
-    #[arg(long, short, value_name = "FILE")]
-    pub key: Vec<PathBuf>,
-    /// Sign nothing here: write what is to be signed on another machine.
-    #[arg(long, conflicts_with = "key")]
-    pub offline: bool,
-    /// Sign again although nothing changed, or although the published release is dated after now.
-    #[arg(long)]
-    pub force: bool,
-    /// Only say what would be published.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print what was done as JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Arguments of `verify`.

@@ -36,12 +36,12 @@ struct Index<'a> {
 /// # Errors
 /// When the tree holds what a release may not.
 pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
-    let names: Vec<Name> = if args.all {
-        site.site.environments.keys().cloned().collect()
-    } else {
-        vec![site.environment(args.environment.as_ref())?]
-    };
+    let (site, notes) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.offline)?;
+    for note in notes {
+        print::note(&format!("note: {note}"));
+    }
+    let names: Vec<Name> =
+        if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
     let progress = Progress::new();
     let mut builds = Vec::new();
     for name in &names {

@@ -10,7 +10,7 @@ use agent_core::trust::Trust;
 use serde::Serialize;
 
 use super::{ca_pem, print};
-use crate::build;
+use crate::build::{self, Build};
 use crate::catalog::Catalog;
 use crate::cli::CheckArgs;
 use crate::error::{Error, Result};
@@ -54,7 +54,11 @@ enum Level {
 /// # Errors
 /// When there is no site; what is wrong with it is told, and ends with the worst finding's exit code.
 pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let (site, notes) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.offline)?;
+    let names = match &args.environment {
+        Some(name) => vec![site.environment(Some(name))?],
+        None => site.environments()?,
+    };
     let mut list = Findings::default();
     list.ok("site file", format!("`{}`, site `{}`", site.file.display(), site.site.site));
     list.take("catalog", catalog());
@@ -64,11 +68,13 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
     check_waiting(&site, &mut list);
     list.take("authorities", authorities(&site));
     check_agent(&site, &mut list);
-    for name in site.site.environments.keys() {
+    for note in notes {
+        list.warn("sources", note, "`invalid` and `ignore` of the source say what becomes of such branches");
+    }
+    for name in &names {
         check_published(&site, name, &mut list);
-        list.take(&format!("environment {name}"), environment(&site, name));
-        if let Ok(folder) = site.source(name) {
-            check_puppet(&site, name, &folder, &mut list);
+        if let Some(build) = list.take(&format!("environment {name}"), environment(&site, name)) {
+            check_puppet(&site, name, &build, &mut list);
         }
     }
     if args.json {
@@ -223,19 +229,20 @@ fn check_agent(site: &SiteFolder, list: &mut Findings) {
     }
 }
 
-fn environment(site: &SiteFolder, name: &Name) -> Result<((), String)> {
+fn environment(site: &SiteFolder, name: &Name) -> Result<(Build, String)> {
     let build = build::build(site, name, &Progress::new())?;
     let bytes = build.packs.iter().map(|pack| pack.size).sum();
-    Ok(((), format!("{} packs, {}", build.packs.len(), print::size(bytes))))
+    let told = format!("{} packs, {}", build.packs.len(), print::size(bytes));
+    Ok((build, told))
 }
 
 /// What Puppet would only find out on a node.
-fn check_puppet(site: &SiteFolder, name: &Name, folder: &Path, list: &mut Findings) {
+fn check_puppet(site: &SiteFolder, name: &Name, build: &Build, list: &mut Findings) {
     let what = format!("environment {name}");
     if !matches!(site.site.apply(name).map(|apply| apply.engine), Ok(Engine::Puppet(_))) {
         return;
     }
-    let conf = fs::read_to_string(folder.join("environment.conf")).unwrap_or_default();
+    let conf = build.tree.text(source::CONF).ok().flatten().unwrap_or_default();
     let outside = |entry: &&str| {
         let entry = entry.trim();
         entry.starts_with('/') || entry.split('/').any(|part| part == "..")
@@ -253,8 +260,8 @@ fn check_puppet(site: &SiteFolder, name: &Name, folder: &Path, list: &mut Findin
             "a release carries what lies in the source folder only",
         );
     }
-    for entry in source::modulepath(folder).unwrap_or_default() {
-        if setting("modulepath").is_some() && !folder.join(&entry).is_dir() {
+    for entry in source::parse_modulepath(&conf) {
+        if setting("modulepath").is_some() && !build.holds(&entry) {
             list.warn(
                 &what,
                 format!("`modulepath` names `{entry}`, which is not there"),
@@ -263,7 +270,8 @@ fn check_puppet(site: &SiteFolder, name: &Name, folder: &Path, list: &mut Findin
         }
     }
     let manifest = setting("manifest").unwrap_or_else(|| "manifests".to_owned());
-    if !manifest.contains('$') && !folder.join(&manifest).exists() {
+    let relative = manifest.trim_start_matches("./").trim_end_matches('/');
+    if !manifest.contains('$') && !manifest.starts_with('/') && !build.holds(relative) {
         list.warn(&what, format!("there is no `{manifest}`"), "`manifest` in environment.conf names it");
     }
 }

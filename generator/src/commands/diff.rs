@@ -37,12 +37,9 @@ struct Report<'a> {
 /// # Errors
 /// When the build or the store refuses, or there is no such release.
 pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
-    let names: Vec<Name> = if args.all {
-        site.site.environments.keys().cloned().collect()
-    } else {
-        vec![site.environment(args.environment.as_ref())?]
-    };
+    let (site, _) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.offline)?;
+    let names: Vec<Name> =
+        if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
     let place = Place { store: open_store(&site)?, trusts: published::keys(&site.trust()?), site: &site };
     let reviews: Vec<Review> = names.iter().map(|name| place.review(name, args)).collect::<Result<_>>()?;
     let changed = reviews.iter().any(|review| review.changed);

@@ -100,7 +100,7 @@ fn transfer(url: &str, folder: &Path, told: &str) -> std::result::Result<Refs, S
 
 fn unreachable(url: &str, why: &str, cached: bool) -> Error {
     let hint = if cached {
-        "`--offline` builds from what is cached"
+        "`stringless build --offline` builds from what is cached, and `publish --cached` publishes it"
     } else {
         "is the URL right, and does `git ls-remote` reach it from here?"
     };

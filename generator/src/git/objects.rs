@@ -1,7 +1,5 @@
 //! What a commit holds: the entries of its trees, and the bytes of its files.
 
-use agent_core::pack::MAX_UNPACKED_BYTES;
-
 use super::{Commit, Entry, EntryKind, Mirror};
 use crate::error::{Error, Result};
 
@@ -45,29 +43,9 @@ impl Mirror {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        self.check_sizes(ids)?;
         let told = self.git().read(&["cat-file", "--batch", "--buffer"], lines(ids).as_bytes())?;
         let mut rest = told.as_slice();
         ids.iter().map(|id| take(&mut rest).ok_or_else(|| self.missing(id))).collect()
-    }
-
-    /// What is too large is refused before it fills the memory.
-    fn check_sizes(&self, ids: &[String]) -> Result<()> {
-        let format = "--batch-check=%(objecttype) %(objectsize)";
-        let told = self.git().read(&["cat-file", "--buffer", format], lines(ids).as_bytes())?;
-        let told = String::from_utf8_lossy(&told);
-        let mut total: u64 = 0;
-        for (id, line) in ids.iter().zip(told.lines()) {
-            let size = line.strip_prefix("blob ").and_then(|size| size.parse::<u64>().ok());
-            total = total.saturating_add(size.ok_or_else(|| self.missing(id))?);
-        }
-        if total > MAX_UNPACKED_BYTES {
-            return Err(Error::refused(format!(
-                "reading `{}`: {total} bytes; {MAX_UNPACKED_BYTES} are the most of a pack",
-                self.url()
-            )));
-        }
-        Ok(())
     }
 
     fn missing(&self, id: &str) -> Error {

@@ -41,6 +41,12 @@ impl Git {
         if output.status.success() {
             return Ok(output.stdout);
         }
+        if output.stdout.len() as u64 == MOST {
+            return Err(Error::refused(format!(
+                "reading `{}`: more than {MOST} bytes in one pack",
+                self.title
+            )));
+        }
         let folder = self.folder.as_deref().unwrap_or(Path::new("."));
         Err(self.error("reading", &reason(&output)).hint(format!(
             "the cache may be broken: `rm -r {}`, and what is there is fetched again",
@@ -187,7 +193,8 @@ fn finish(mut child: Child, input: &[u8], limit: Option<Duration>) -> std::io::R
     let reader = |pipe: Option<Box<dyn Read + Send>>| {
         thread::spawn(move || {
             let mut bytes = Vec::new();
-            pipe.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut bytes)).map(|_| bytes)
+            // What is too large is not read into the memory; git then ends as at a closed pipe.
+            pipe.map_or(Ok(0), |pipe| pipe.take(MOST).read_to_end(&mut bytes)).map(|_| bytes)
         })
     };
     let stdout = reader(stdout.map(|pipe| Box::new(pipe) as _));
@@ -230,6 +237,8 @@ fn reason(output: &Output) -> String {
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// What fits into a pack.
+const MOST: u64 = agent_core::pack::MAX_UNPACKED_BYTES;
 /// Of the user, not of a repository.
 const KEPT: [&str; 17] = [
     "PATH",

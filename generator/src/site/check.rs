@@ -20,11 +20,17 @@ impl Site {
                     .hint("leave `node.first_fetch` out, or set it to `public`"));
             }
         }
-        if self.environments.is_empty() {
-            return Err(fault("environments", "at least one environment is needed")
-                .hint("`environments: {production: {source: {path: .}}}`"));
+        if self.environments.is_empty() && self.sources.is_empty() {
+            return Err(fault("environments", "at least one environment is needed").hint(
+                "`environments: {production: {source: {path: .}}}`, or `sources: {control: {git: URL}}`",
+            ));
         }
-        for name in self.environments.keys() {
+        for (name, source) in &self.sources {
+            source.check().map_err(|(key, why)| fault(&format!("sources.{name}.{key}"), &why))?;
+        }
+        for (name, environment) in &self.environments {
+            let checked = environment.source.check();
+            checked.map_err(|(key, why)| fault(&format!("environments.{name}.source.{key}"), &why))?;
             let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
             let puppet = matches!(self.apply(name)?.engine, Engine::Puppet(_));
             if puppet && !name.as_str().bytes().all(small) {
@@ -34,9 +40,10 @@ impl Site {
                 ));
             }
         }
-        let policies = self.environments.iter().filter_map(|(name, environment)| {
-            let failure = environment.apply.as_ref()?.failure?;
-            Some((format!("environments.{name}.apply.failure.tries"), failure))
+        let of_environments = self.environments.iter().map(|(name, e)| ("environments", name, &e.apply));
+        let of_sources = self.sources.iter().map(|(name, source)| ("sources", name, &source.apply));
+        let policies = of_environments.chain(of_sources).filter_map(|(key, name, apply)| {
+            Some((format!("{key}.{name}.apply.failure.tries"), apply.as_ref()?.failure?))
         });
         let own = ("apply.failure.tries".to_owned(), self.apply.failure);
         for (key, failure) in [own].into_iter().chain(policies) {

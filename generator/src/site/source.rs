@@ -1,0 +1,180 @@
+//! Where the content of environments is, as the site file has it.
+
+use agent_core::pack::check_path;
+use serde::{Deserialize, Serialize};
+
+use super::ApplyOverride;
+
+/// Where the content of an environment is: in a folder, or in a git repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// A folder, relative to the site file, or to the root of the repository. Default: all of it.
+    #[serde(default = "here")]
+    pub path: String,
+    /// The URL of a git repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<String>,
+    /// The branch. Default: the one named like the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// A tag in place of a branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// A commit in place of a branch: its full id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// A git repository whose branches are environments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Branches {
+    /// Its URL.
+    pub git: String,
+    /// Only the branches that match one of these; `*` stands for any text. Default: all.
+    #[serde(default = "all")]
+    pub branches: Vec<String>,
+    /// Branches that begin with one of these are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+    /// What comes before the branch in the environment's name: the source's own name, or a text.
+    #[serde(default)]
+    pub prefix: Prefix,
+    /// What is taken from the front of a branch's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strip: Option<String>,
+    /// What becomes of a branch whose name is none for an environment.
+    #[serde(default)]
+    pub invalid: Invalid,
+    /// A folder, relative to the root of the repository. Default: all of it.
+    #[serde(default = "here")]
+    pub path: String,
+    /// Settings of its environments that differ from the site's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply: Option<ApplyOverride>,
+}
+
+/// What comes before the name of a branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected true, false or a text")]
+pub enum Prefix {
+    /// The source's own name and `_`, or nothing.
+    Own(bool),
+    /// This and `_`.
+    Text(String),
+}
+
+/// What becomes of a branch whose name is none for an environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Invalid {
+    /// `_` stands for each other character, and it is told.
+    #[default]
+    CorrectAndWarn,
+    /// The same without a word.
+    Correct,
+    /// It is left out, and it is told.
+    Error,
+}
+
+impl Source {
+    /// The key at fault, and why.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        let named = [&self.branch, &self.tag, &self.commit].into_iter().flatten().count();
+        let key = if self.commit.is_some() {
+            "commit"
+        } else if self.tag.is_some() {
+            "tag"
+        } else {
+            "branch"
+        };
+        if named > 1 {
+            return Err((key, "one of `branch`, `tag` and `commit` is enough".into()));
+        }
+        let Some(url) = &self.git else {
+            return if named == 0 {
+                Ok(())
+            } else {
+                Err((key, "it needs `git`, the repository's URL".into()))
+            };
+        };
+        check_repository(url, &self.path)?;
+        match &self.commit {
+            Some(id)
+                if !matches!(id.len(), 40 | 64)
+                    || !id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) =>
+            {
+                Err(("commit", "expected a full id: 40 lower-case hex digits".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The folder in the repository, as git has it.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        folder(&self.path)
+    }
+}
+
+impl Branches {
+    /// The key at fault, and why.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        check_repository(&self.git, &self.path)?;
+        if let Some(fault) = crate::branches::check_patterns(&self.branches) {
+            return Err(("branches", fault));
+        }
+        if self
+            .strip
+            .as_ref()
+            .is_some_and(|text| text.len() > 1 && text.starts_with('/') && text.ends_with('/'))
+        {
+            return Err((
+                "strip",
+                "regular expressions are not understood here, only the text itself".into(),
+            ));
+        }
+        let word = |text: &String| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        match &self.prefix {
+            Prefix::Text(text) if !word(text) => {
+                Err(("prefix", "letters, digits and `_` are possible".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self { path: here(), git: None, branch: None, tag: None, commit: None }
+    }
+}
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self::Own(false)
+    }
+}
+
+fn check_repository(url: &str, path: &str) -> Result<(), (&'static str, String)> {
+    crate::git::check_url(url).map_err(|error| ("git", error.to_string()))?;
+    match folder(path) {
+        "" => Ok(()),
+        folder => check_path(folder).map_err(|why| ("path", why.to_string())),
+    }
+}
+
+/// `./a/b/` is `a/b`, and `.` is all.
+fn folder(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    if path == "." { "" } else { path.strip_prefix("./").unwrap_or(path) }
+}
+
+fn here() -> String {
+    ".".into()
+}
+
+fn all() -> Vec<String> {
+    vec!["*".into()]
+}
