@@ -16,10 +16,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use agent_core::hash::Sha256;
+use agent_core::manifest::AgentPin;
 use e2e::process::{both, run};
 use e2e::tools;
 use generator::catalog::{Catalog, Cloud, Distro, Form};
-use generator::render::{Lock, UserData, render};
+use generator::outdated::{Current, Rendering};
+use generator::render::{Lock, Request, UserData, render};
 use rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, puppet_site, site};
 
 const KEYS: &str = "node: {credentials: [instance_role, static]}\n";
@@ -44,8 +46,11 @@ fn variants() -> BTreeMap<&'static str, Case> {
     let mut session = Case::new(&site(BUCKET, SCRIPT, "node: {credentials: [static], ca_file: ca.pem}\n"));
     session.ca_pem.clone_from(&authority.ca_pem);
     session.keys.session_token = Some("a+b/c==".into());
-    let mut locked = Case::new(&site(BUCKET, SCRIPT, KEYS));
-    locked.lock = Some(Lock::Wanted);
+    let locked = |lock| {
+        let mut case = Case::new(&site(BUCKET, SCRIPT, KEYS));
+        case.lock = Some(lock);
+        case
+    };
     let file = "{url: 'file:///srv/my-bucket'}";
     BTreeMap::from([
         ("authority", authority),
@@ -54,7 +59,8 @@ fn variants() -> BTreeMap<&'static str, Case> {
         ("daemon", Case::new(&site(WEB, SCRIPT, "node: {schedule: daemon}\n"))),
         ("file", Case::new(&site(file, SCRIPT, ""))),
         ("file-openvox", Case::new(&puppet_site(file, true, ""))),
-        ("locked", locked),
+        ("locked", locked(Lock::Wanted)),
+        ("locked-required", locked(Lock::Required)),
         ("presigned", presigned),
         ("public", Case::new(&site(WEB, SCRIPT, ""))),
         ("public-distro", Case::new(&puppet_site(WEB, false, ""))),
@@ -69,6 +75,11 @@ fn variants() -> BTreeMap<&'static str, Case> {
 /// Calls `check` with the name and the rendering for every pair in every form: of the variants in
 /// [`WHOLE`] for each distro, of the others for one of each kind of distro.
 fn everywhere(mut check: impl FnMut(&str, &UserData)) {
+    every_request(|name, _, data| check(name, data));
+}
+
+/// As [`everywhere`], with what was asked.
+fn every_request(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
     for (variant, case) in variants() {
         let mut kinds = BTreeSet::new();
         for (distro, cloud) in case.catalog.pairs() {
@@ -78,9 +89,9 @@ fn everywhere(mut check: impl FnMut(&str, &UserData)) {
             }
             for form in case.catalog.forms(distro, cloud) {
                 let name = format!("{}+{}+{}+{variant}", distro.id, cloud.id, form.as_str());
-                let data = case.request(distro, cloud, Some(form)).and_then(|request| render(&request));
-                match data {
-                    Ok(data) => check(&name, &data),
+                let request = case.request(distro, cloud, Some(form));
+                match request.and_then(|request| Ok((render(&request)?, request))) {
+                    Ok((data, request)) => check(&name, &request, &data),
                     Err(fault) => {
                         assert!(cannot_be(variant, distro, form), "{name}: {fault}\n{:?}", fault.hint);
                     }
@@ -247,6 +258,31 @@ fn each_line_is_explained() {
         }
         assert_eq!(next, data.body.lines().count() + 1, "{name}: the last lines");
     });
+}
+
+/// What was rendered just now is up to date, whatever it was rendered with.
+#[test]
+fn each_is_up_to_date_when_it_is_new() {
+    let mut locked = BTreeSet::new();
+    every_request(|name, request, data| {
+        let rendering =
+            Rendering::read(data.text.as_bytes()).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        assert_eq!(rendering.lock(), request.lock, "{name}");
+        locked.extend(request.lock.map(|lock| format!("{lock:?}")));
+        let pin = AgentPin {
+            version: request.agent.version,
+            minimum: request.agent.version,
+            targets: request.agent.targets.clone(),
+        };
+        let current =
+            Current { trust: &request.trust, pin: &pin, serial: Some(request.min_serial), now: request.now };
+        // What `--check` knows before it has looked into the rendering.
+        let asked = Request { static_keys: None, lock: None, min_serial: 1, ..request.clone() };
+        let mut findings = rendering.outdated(&current);
+        findings.extend(rendering.compared(&asked).unwrap_or_else(|fault| panic!("{name}: {fault}")));
+        assert!(findings.is_empty(), "{name}: {findings:?}");
+    });
+    assert_eq!(locked.len(), 2, "{locked:?}");
 }
 
 /// Variants in which distros of one family differ by more than what they are called.

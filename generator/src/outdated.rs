@@ -1,5 +1,7 @@
 //! An older rendering: what it pins and trusts, against what would be rendered now. No IO.
 
+mod anew;
+
 use std::io::Read;
 
 use agent_core::config::{Config, CredentialSource};
@@ -70,9 +72,7 @@ impl Rendering {
     /// Whether it keeps the metadata service for root.
     #[must_use]
     pub fn lock(&self) -> Option<Lock> {
-        let required = self.text.contains("die 'no nft or iptables to lock");
-        let how = if required { Lock::Required } else { Lock::Wanted };
-        self.text.contains("delete table inet stringless").then_some(how)
+        [Lock::Required, Lock::Wanted].into_iter().find(|lock| self.text.contains(lock.without_firewall()))
     }
 
     /// The distro and cloud that it was rendered for, as far as it tells.

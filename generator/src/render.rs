@@ -82,6 +82,16 @@ pub enum Lock {
     Required,
 }
 
+impl Lock {
+    /// What the script does where the node has no firewall for it. It is also how an older rendering tells.
+    pub(crate) fn without_firewall(self) -> &'static str {
+        match self {
+            Self::Wanted => "say 'cannot lock the metadata service (reason above)'",
+            Self::Required => "die 'cannot lock the metadata service (reason above)'",
+        }
+    }
+}
+
 /// How user-data reaches a distro on a cloud.
 #[derive(Clone, Debug)]
 pub struct Way<'a> {

@@ -51,6 +51,8 @@ pub(super) struct Page {
     lock: bool,
     /// Without that there is nothing.
     lock_required: bool,
+    /// What it does where there is no firewall.
+    lock_failed: &'static str,
     /// Its addresses.
     lock4: Vec<String>,
     /// Its addresses of IPv6.
@@ -118,6 +120,7 @@ impl Page {
             cron_chosen: node.schedule == Schedule::Cron,
             lock: request.lock.is_some(),
             lock_required: request.lock == Some(Lock::Required),
+            lock_failed: request.lock.map_or("", Lock::without_firewall),
             lock4,
             lock6,
         })

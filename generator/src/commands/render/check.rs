@@ -4,22 +4,18 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use agent_core::config::Config;
 use agent_core::manifest::AgentPin;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{ca_pem, newest, parse_form, pin, time};
-use crate::catalog::{Catalog, Encoding, Form};
+use crate::catalog::{Catalog, Encoding};
 use crate::cli::RenderArgs;
 use crate::commands::{open_store, print};
 use crate::error::{Error, Result};
-use crate::fault::Fault;
 use crate::folder::{SiteFolder, TrustFile};
-use crate::launch::Tool;
 use crate::outdated::{Current, Finding, Rendering};
 use crate::published;
-use crate::render::{AgentPins, Request, Way, node_config, render, way};
+use crate::render::{AgentPins, Request, Way, way};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -110,8 +106,7 @@ fn rendered_anew(
             form,
             encoding: Encoding::Plain,
             with: &[],
-            // As if it did not pass through the cloud: its size was looked at when it was rendered.
-            tool: Some(Tool::Curl),
+            tool: None,
             cpu: args.cpu.as_deref(),
             site: &site.site,
             environment: &layer.environment,
@@ -119,12 +114,12 @@ fn rendered_anew(
             min_serial: layer.min_serial,
             agent: AgentPins { version: pin.version, targets: &pin.targets },
             presigned: std::collections::BTreeMap::new(),
-            static_keys: rendering.static_keys(),
+            static_keys: None,
             ca_pem: ca_pem(site)?,
-            lock: rendering.lock(),
-            now: rendering.config.rendered,
+            lock: None,
+            now: time(),
         };
-        match compared(rendering, &request) {
+        match rendering.compared(&request) {
             Ok(findings) if findings.is_empty() => return Ok(findings),
             Ok(findings) => reasons.push(findings),
             Err(fault) => reasons.push(vec![Finding { what: "settings", why: fault.to_string() }]),
@@ -132,44 +127,6 @@ fn rendered_anew(
     }
     // The form that it was rendered in is the one that differs least.
     Ok(reasons.into_iter().min_by_key(Vec::len).unwrap_or_default())
-}
-
-fn compared(rendering: &Rendering, request: &Request<'_>) -> std::result::Result<Vec<Finding>, Fault> {
-    let mut findings = settings(&rendering.config, &node_config(request)?);
-    let old = &rendering.config.layers[0].trust;
-    // Where the keys differ the text does too, and that was said.
-    let comparable = *old == request.trust && findings.is_empty() && !is_presigned(request);
-    if comparable && !rendering.holds(&render(request)?.body) {
-        let why = "this version of stringless, or of its settings, renders another text".to_owned();
-        findings.push(Finding { what: "script", why });
-    }
-    Ok(findings)
-}
-
-fn is_presigned(request: &Request<'_>) -> bool {
-    request.site.first_fetch() == crate::site::FirstFetch::Presigned && request.form != Form::Nix
-}
-
-/// The keys of the two configurations that differ, trust aside.
-fn settings(old: &Config, new: &Config) -> Vec<Finding> {
-    let flat = |config: &Config| {
-        let mut value = serde_json::to_value(config).unwrap_or_default();
-        let layer = value["layers"][0].take();
-        (value, layer)
-    };
-    let ((old, old_layer), (new, new_layer)) = (flat(old), flat(new));
-    let mut findings = Vec::new();
-    for (old, new) in [(&old, &new), (&old_layer, &new_layer)] {
-        let (Value::Object(old), Value::Object(new)) = (old, new) else { continue };
-        let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
-        keys.sort();
-        keys.dedup();
-        for key in keys.into_iter().filter(|key| *key != "trust" && old.get(*key) != new.get(*key)) {
-            let why = format!("`{key}` of the node's configuration would be another one now");
-            findings.push(Finding { what: "settings", why });
-        }
-    }
-    findings
 }
 
 /// More than any user-data.

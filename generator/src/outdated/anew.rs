@@ -1,0 +1,69 @@
+//! An older rendering, against the same rendered now. No IO.
+
+use agent_core::config::Config;
+use serde_json::Value;
+
+use super::{Finding, Rendering};
+use crate::catalog::{Encoding, Form};
+use crate::fault::Fault;
+use crate::launch::Tool;
+use crate::render::{Request, node_config, render};
+use crate::site::FirstFetch;
+
+impl Rendering {
+    /// What differs when `request` is rendered now, from the serial and at the time that this one has, with
+    /// its lock and its keys.
+    ///
+    /// # Errors
+    /// When it cannot be rendered any more.
+    pub fn compared(&self, request: &Request<'_>) -> Result<Vec<Finding>, Fault> {
+        let Some(layer) = self.config.layers.first() else { return Ok(Vec::new()) };
+        let request = Request {
+            encoding: Encoding::Plain,
+            with: &[],
+            // As if it did not pass through the cloud: its size was looked at when it was rendered.
+            tool: Some(Tool::Curl),
+            environment: &layer.environment,
+            min_serial: layer.min_serial,
+            presigned: std::collections::BTreeMap::new(),
+            static_keys: self.static_keys(),
+            lock: self.lock(),
+            now: self.config.rendered,
+            ..request.clone()
+        };
+        let mut findings = settings(&self.config, &node_config(&request)?);
+        // Where the keys differ the text does too, and that was said.
+        let comparable = layer.trust == request.trust && findings.is_empty() && !is_presigned(&request);
+        if comparable && !self.holds(&render(&request)?.body) {
+            let why = "this version of stringless, or of its settings, renders another text".to_owned();
+            findings.push(Finding { what: "script", why });
+        }
+        Ok(findings)
+    }
+}
+
+fn is_presigned(request: &Request<'_>) -> bool {
+    request.site.first_fetch() == FirstFetch::Presigned && request.form != Form::Nix
+}
+
+/// The keys of the two configurations that differ, trust aside.
+fn settings(old: &Config, new: &Config) -> Vec<Finding> {
+    let flat = |config: &Config| {
+        let mut value = serde_json::to_value(config).unwrap_or_default();
+        let layer = value["layers"][0].take();
+        (value, layer)
+    };
+    let ((old, old_layer), (new, new_layer)) = (flat(old), flat(new));
+    let mut findings = Vec::new();
+    for (old, new) in [(&old, &new), (&old_layer, &new_layer)] {
+        let (Value::Object(old), Value::Object(new)) = (old, new) else { continue };
+        let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        for key in keys.into_iter().filter(|key| *key != "trust" && old.get(*key) != new.get(*key)) {
+            let why = format!("`{key}` of the node's configuration would be another one now");
+            findings.push(Finding { what: "settings", why });
+        }
+    }
+    findings
+}
