@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod bucket;
+pub mod control_repo;
 pub mod droplet;
 pub mod forge;
 pub mod garage;
@@ -23,6 +24,7 @@ pub mod puppet_forge;
 pub mod qemu;
 pub mod random;
 pub mod record;
+pub mod repository;
 pub mod scenario;
 pub mod server;
 pub mod site;

@@ -10,6 +10,8 @@ packages="$packages dash posh yash busybox shellcheck"
 # peers: signatures, TLS, machines, engine
 packages="$packages minisign openssl stunnel4 curl wget ca-certificates jq time strace libfaketime"
 packages="$packages iproute2 nftables iptables systemd-container qemu-system-x86 mmdebstrap debian-archive-keyring puppet-agent"
+# what else assembles control repos: judges and benchmarks
+packages="$packages git r10k g10k"
 # readers of renderings
 packages="$packages packer genisoimage ignition nix-bin"
 # the package tools of other distributions, and what makes packages for them
