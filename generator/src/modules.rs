@@ -3,13 +3,16 @@
 pub mod archive;
 pub mod cache;
 mod compare;
+mod explain;
 pub mod forge;
 pub mod lockfile;
 pub mod metadata;
 pub mod range;
 pub mod repository;
+pub mod resolve;
 pub mod source;
 pub mod tree;
+pub mod update;
 pub mod vanished;
 pub mod web;
 
@@ -48,6 +51,8 @@ pub struct Assemble<'a> {
     pub lock_required: bool,
     /// The forge of the site file, before that of the `Puppetfile`.
     pub forge: Option<&'a str>,
+    /// Whether what modules need is locked with them; without a lock file it never comes.
+    pub with_dependencies: bool,
     /// PEM text of further authorities for TLS.
     pub ca: Option<&'a [u8]>,
     /// The branch that the environment is, where it is one.
@@ -237,7 +242,7 @@ fn unlocked(request: &Assemble<'_>, sources: &Sources<'_>) -> Result<Placed> {
     }
     let bar = request.progress.bar("fetching modules", modules.len() as u64);
     let taken = parallel::map(&modules, AT_ONCE, |declared| {
-        let taken = sources.take(declared);
+        let taken = sources.take(declared, false);
         bar.inc(1);
         taken.map_err(|e| e.of(&place(request.origin, &declared.title, Some(declared))))
     })?;

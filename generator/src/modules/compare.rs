@@ -49,7 +49,8 @@ impl Lock {
 
 impl Locked {
     /// Why it is not what `declared` asks for.
-    fn differs(&self, declared: &Declared) -> Option<String> {
+    #[must_use]
+    pub fn differs(&self, declared: &Declared) -> Option<String> {
         if slug(&self.name) != slug(&declared.title) {
             return Some(format!("it has `{}` at that place", self.name));
         }

@@ -37,11 +37,12 @@ pub struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Finds what `declared` means now, and fetches it: `None` for what the environment holds itself.
+    /// Finds what `declared` means now, and fetches it: `None` for what the environment holds itself. `fresh`: also
+    /// where the cache knows what such a release held.
     ///
     /// # Errors
     /// When it is not there, is not what it was said to be, or holds what a node would refuse.
-    pub fn take(&self, declared: &Declared) -> Result<Option<Locked>> {
+    pub fn take(&self, declared: &Declared, fresh: bool) -> Result<Option<Locked>> {
         let mut locked = Locked::new(&declared.title);
         locked.exclude_spec = declared.exclude_spec;
         match &declared.origin {
@@ -52,7 +53,7 @@ impl Sources<'_> {
                     Some(version) => version.clone(),
                     None => self.newest(&declared.title)?.to_string(),
                 });
-                self.fill(&mut locked, |locked| self.of_forge(locked))?;
+                self.fill(&mut locked, fresh, |locked| self.of_forge(locked))?;
             }
             Origin::Git { url, want, or, or_first } => {
                 let mirror = Mirror::open(&self.folder, url)?;
@@ -70,19 +71,21 @@ impl Sources<'_> {
                 let commit = repository::find(&mirror, &asked, &mut locked)?;
                 locked.git = Some(git::shown(url));
                 locked.commit = Some(commit.to_string());
-                self.fill(&mut locked, |locked| repository::tree(&mirror, &commit, locked.exclude_spec))?;
+                self.fill(&mut locked, fresh, |locked| {
+                    repository::tree(&mirror, &commit, locked.exclude_spec)
+                })?;
             }
             Origin::Tarball { url, sha256 } => {
                 locked.tarball = Some(web::plain(url));
                 match sha256.as_deref().map(parse_sha256).transpose()? {
                     Some(sha256) => {
                         locked.sha256 = Some(sha256);
-                        self.fill(&mut locked, |locked| self.of_tarball(url, locked))?;
+                        self.fill(&mut locked, fresh, |locked| self.of_tarball(url, locked))?;
                     }
                     None => {
                         let bytes = self.download(url)?;
                         locked.sha256 = Some(Sha256::of(&bytes));
-                        self.fill(&mut locked, |locked| unpacked(&bytes, url, locked))?;
+                        self.fill(&mut locked, fresh, |locked| unpacked(&bytes, url, locked))?;
                     }
                 }
             }
@@ -90,16 +93,22 @@ impl Sources<'_> {
         Ok(Some(locked))
     }
 
-    /// Takes the newest release of a module that nothing but other modules asks for, or the one that is meant.
+    /// Fetches a release of the forge.
     ///
     /// # Errors
     /// As [`Sources::take`].
-    pub fn take_version(&self, name: &str, version: &Version, exclude_spec: bool) -> Result<Locked> {
+    pub fn take_version(
+        &self,
+        name: &str,
+        version: &Version,
+        exclude_spec: bool,
+        fresh: bool,
+    ) -> Result<Locked> {
         let mut locked = Locked::new(name);
         locked.forge = Some(self.forge.base().to_owned());
         locked.version = Some(version.to_string());
         locked.exclude_spec = exclude_spec;
-        self.fill(&mut locked, |locked| self.of_forge(locked))?;
+        self.fill(&mut locked, fresh, |locked| self.of_forge(locked))?;
         Ok(locked)
     }
 
@@ -154,9 +163,15 @@ impl Sources<'_> {
     }
 
     /// Its tree: that of the cache, or else a fresh one.
-    fn fill(&self, locked: &mut Locked, fetch: impl FnOnce(&Locked) -> Result<Tree>) -> Result<()> {
+    fn fill(
+        &self,
+        locked: &mut Locked,
+        fresh: bool,
+        fetch: impl FnOnce(&Locked) -> Result<Tree>,
+    ) -> Result<()> {
         let release = release(locked);
-        locked.tree = match self.cache.noted(&release) {
+        let noted = self.cache.noted(&release).filter(|_| !fresh || self.offline);
+        locked.tree = match noted {
             Some(tree) if (self.known)(&tree) || self.cache.tree(&tree)?.is_some() => tree,
             _ => self.cache.keep(&release, &fetch(locked)?)?,
         };

@@ -13,6 +13,8 @@ pub struct ModulesSettings {
     pub puppetfile: bool,
     /// Whether `Puppetfile.lock` must be there. Default: `wanted`.
     pub lock: LockNeed,
+    /// Whether `stringless modules update` locks what modules need with them. Default: true.
+    pub dependencies: bool,
     /// Of these modules the `Puppetfile` alone says which release is taken, whatever others ask of them.
     #[serde(rename = "override", skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<String>,
@@ -31,7 +33,13 @@ pub enum LockNeed {
 
 impl Default for ModulesSettings {
     fn default() -> Self {
-        Self { forge: None, puppetfile: true, lock: LockNeed::default(), overrides: Vec::new() }
+        Self {
+            forge: None,
+            puppetfile: true,
+            lock: LockNeed::default(),
+            dependencies: true,
+            overrides: Vec::new(),
+        }
     }
 }
 
