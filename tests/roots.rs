@@ -8,6 +8,8 @@
 
 #[path = "roots/converge.rs"]
 mod converge;
+#[path = "roots/image.rs"]
+mod image;
 #[path = "roots/packages.rs"]
 mod packages;
 #[path = "roots/pacman.rs"]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use e2e::nspawn::Machine;
+use e2e::packer::steps;
 use e2e::web::Web;
 
 use super::{assert_applies, at_once, boot, fill, machine, said};
@@ -15,8 +16,8 @@ fn copies_of_an_image_converge_without_user_data() {
         web.site.write("nodes.yaml", text.replace("schedule: timer", "schedule: daemon"), 0o644);
         fill(&web.site, "first");
         let Some(_) = web.publish() else { return };
-        let steps = steps(&web.render(distro, "nocloud", &["--as", "packer"]));
-        let [bootstrap, clean] = &steps[..] else { panic!("{} steps", steps.len()) };
+        let found = steps(&web.render(distro, "nocloud", &["--as", "packer"]));
+        let [bootstrap, clean] = &found[..] else { panic!("{} steps", found.len()) };
 
         let Some(mut machine) = machine(&web.lab, distro) else { return };
         machine.name("builder");
@@ -48,14 +49,6 @@ fn copies_of_an_image_converge_without_user_data() {
 fn run(machine: &Machine, step: &str) -> String {
     machine.write("root/step", step, 0o700);
     said(machine, "sh /root/step 2>&1; echo $?; rm /root/step")
-}
-
-/// The scripts of the build; that Packer reads them so has a test of its own.
-fn steps(hcl: &str) -> Vec<String> {
-    let parts = hcl.split("inline = [<<STRINGLESS\n").skip(1);
-    let text =
-        |part: &str| part.split_once("\nSTRINGLESS\n").unwrap().0.replace("$${", "${").replace("%%{", "%{");
-    parts.map(|part| text(part) + "\n").collect()
 }
 
 /// User-data that asks for nothing.

@@ -30,42 +30,48 @@ const UNAME: &str =
 
 #[test]
 fn busybox_alone_is_enough() {
-    each_way("alpine", |distro, lab| {
-        let root = Root::new(distro, lab)?;
-        root.without(&["python3", "python3.11"]);
-        for program in ["rc-update", "rc-service"] {
-            root.write(&format!("usr/bin/{program}"), "#!/bin/sh\n", 0o755);
-        }
-        fs::create_dir_all(root.path("run/openrc")).unwrap();
-        Some(root)
-    });
+    each_way("alpine", alpine);
 }
 
 /// No proof of FreeBSD: its programs are stand-ins, and refuse options that it would not know.
 #[test]
 fn what_freebsd_has_is_enough() {
-    each_way("freebsd", |distro, lab| {
-        let root = Root::like("freebsd-like", distro, lab)?;
-        root.without(&["sha256sum", "sha1sum", "sha224sum", "sha384sum", "sha512sum", "md5sum", "b2sum"]);
-        fs::remove_file(root.path("etc/os-release")).unwrap();
-        for program in ["curl", "busybox"] {
-            root.write(&format!("libexec/{program}"), fs::read(tools::program(program)?).unwrap(), 0o755);
-        }
-        let version = distro.os_release.version.as_ref().unwrap();
-        root.write("usr/bin/uname", UNAME.replace("RELEASE", &format!("{version}.3-RELEASE-p1")), 0o755);
-        root.write("usr/bin/fetch", FETCH, 0o755);
-        let hash = "#!/bin/sh\n[ \"$*\" = -q ] && /libexec/busybox sha256sum | cut -c1-64\n";
-        root.write("usr/bin/sha256", hash, 0o755);
-        root.write("usr/bin/nc", "#!/bin/sh\nexec /libexec/busybox nc \"$@\"\n", 0o755);
-        for program in ["sysrc", "service"] {
-            root.write(
-                &format!("usr/bin/{program}"),
-                format!("#!/bin/sh\necho {program} \"$*\" >>/told\n"),
-                0o755,
-            );
-        }
-        Some(root)
-    });
+    each_way("freebsd", freebsd);
+}
+
+/// Alpine's root with busybox alone.
+pub fn alpine(distro: &Distro, lab: &Lab) -> Option<Root> {
+    let root = Root::new(distro, lab)?;
+    root.without(&["python3", "python3.11"]);
+    for program in ["rc-update", "rc-service"] {
+        root.write(&format!("usr/bin/{program}"), "#!/bin/sh\n", 0o755);
+    }
+    fs::create_dir_all(root.path("run/openrc")).unwrap();
+    Some(root)
+}
+
+/// A root with stand-ins for what FreeBSD alone has; calls of some are written to `/told`.
+pub fn freebsd(distro: &Distro, lab: &Lab) -> Option<Root> {
+    let root = Root::like("freebsd-like", distro, lab)?;
+    root.without(&["sha256sum", "sha1sum", "sha224sum", "sha384sum", "sha512sum", "md5sum", "b2sum"]);
+    fs::remove_file(root.path("etc/os-release")).unwrap();
+    for program in ["curl", "busybox"] {
+        root.write(&format!("libexec/{program}"), fs::read(tools::program(program)?).unwrap(), 0o755);
+    }
+    let version = distro.os_release.version.as_ref().unwrap();
+    root.write("usr/bin/uname", UNAME.replace("RELEASE", &format!("{version}.3-RELEASE-p1")), 0o755);
+    root.write("usr/bin/fetch", FETCH, 0o755);
+    let hash = "#!/bin/sh\n[ \"$*\" = -q ] && /libexec/busybox sha256sum | cut -c1-64\n";
+    root.write("usr/bin/sha256", hash, 0o755);
+    root.write("usr/bin/nc", "#!/bin/sh\nexec /libexec/busybox nc \"$@\"\n", 0o755);
+    for program in ["sysrc", "service"] {
+        root.write(
+            &format!("usr/bin/{program}"),
+            format!("#!/bin/sh\necho {program} \"$*\" >>/told\n"),
+            0o755,
+        );
+    }
+    Some(root)
 }
 
 fn each_way(family: &str, root: impl Fn(&Distro, &Lab) -> Option<Root>) {

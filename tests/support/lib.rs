@@ -17,6 +17,7 @@ pub mod imds;
 pub mod netns;
 pub mod nspawn;
 mod overlay;
+pub mod packer;
 pub mod pair;
 pub mod process;
 pub mod proxy;

@@ -242,14 +242,17 @@ command -v rc-service >/dev/null && rc-service -i "$s" stop 2>/dev/null
 [ -d /usr/local/etc/rc.d ] && service "$s" onestop 2>/dev/null
 done
 # Who this node was, and what it did; its configuration alone tells a copy whom to trust.
-find /var/lib/stringless -mindepth 1 -delete || exit 1
+find /var/lib/stringless -mindepth 1 -maxdepth 1 -exec rm -rf {} + || exit 1
 # A copy is a new instance for the boot agents.
 command -v cloud-init >/dev/null && cloud-init clean --logs
 command -v tiny-cloud >/dev/null && tiny-cloud --bootstrap incomplete && rm -f /var/lib/cloud/user-data
-[ -x /usr/libexec/nuageinit ] && touch /firstboot
+case $(uname -sr) in FreeBSD*) touch /firstboot ;; esac
 # systemd and D-Bus make new ones at boot.
 [ ! -s /etc/machine-id ] || : >/etc/machine-id
 [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
+# The host keys, the id of the host and saved randomness are made anew as well.
+rm -f /etc/ssh/ssh_host_*_key* /etc/hostid
+rm -f /var/lib/systemd/random-seed /var/lib/seedrng/* /entropy /boot/entropy /var/db/entropy/*
 sync
 STRINGLESS
     ]
