@@ -63,8 +63,13 @@ fn every_refusal_says_what_mends_it() {
 }
 
 /// Refusals that nothing but looking at the cause mends, or whose message says it already.
-const HINTLESS: &[&str] =
-    &["site-bad-span", "site-unknown-store", "verify-file-tampered", "verify-other-environment"];
+const HINTLESS: &[&str] = &[
+    "site-bad-span",
+    "site-sources-prefix-list",
+    "site-unknown-store",
+    "verify-file-tampered",
+    "verify-other-environment",
+];
 
 fn cases() -> Vec<Case> {
     let folder = tools::root().join("tests/cli");

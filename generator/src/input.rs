@@ -20,6 +20,8 @@ pub struct Input {
     pub tree: Tree,
     /// What the manifest says of them; its modules are still to be named.
     pub source: manifest::Source,
+    /// What comes before the path of a file of it in messages.
+    pub origin: String,
 }
 
 /// Reads what `environment` is built from: a folder, or a commit. Contents are not read yet.
@@ -49,7 +51,9 @@ fn of_folder(site: &SiteFolder, source: &Source) -> Result<Input> {
     let header = |key: &str| headers.get(key).filter(|value| !value.starts_with('(')).map(|&v| v.to_owned());
     let commit = header("branch.oid");
     let dirty = commit.is_some() && lines.next().is_some();
-    Ok(Input { tree, source: manifest_source(commit, dirty, header("branch.head")) })
+    let origin = root.join("").display().to_string();
+    let origin = origin.strip_prefix("./").unwrap_or(&origin).to_owned();
+    Ok(Input { tree, source: manifest_source(commit, dirty, header("branch.head")), origin })
 }
 
 fn of_repository(site: &SiteFolder, environment: &Name, source: &Source, url: &str) -> Result<Input> {
@@ -70,7 +74,17 @@ fn of_repository(site: &SiteFolder, environment: &Name, source: &Source, url: &s
     })?;
     let tree = source::commit(&mirror, &commit, source.folder(), &site.own_names())?;
     let branch = revision.strip_prefix("refs/heads/").map(str::to_owned);
-    Ok(Input { tree, source: manifest_source(Some(commit.to_string()), false, branch) })
+    // As `git show` understands it.
+    let origin = match source.folder() {
+        "" => format!("{}:", shown(&revision)),
+        folder => format!("{}:{folder}/", shown(&revision)),
+    };
+    Ok(Input { tree, source: manifest_source(Some(commit.to_string()), false, branch), origin })
+}
+
+/// A branch or a tag by its short name.
+fn shown(revision: &str) -> &str {
+    revision.strip_prefix("refs/heads/").or_else(|| revision.strip_prefix("refs/tags/")).unwrap_or(revision)
 }
 
 /// The commit of `revision`. What is pinned to a commit that is here needs no fetch.

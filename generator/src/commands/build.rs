@@ -69,7 +69,11 @@ fn index<'a>(environment: &'a Name, build: &'a Build) -> Index<'a> {
 
 fn write_index(site: &SiteFolder, name: &Name, build: &Build) -> Result<()> {
     let path = site.cache("index")?.join(format!("{name}.json"));
-    build::write_whole(&path, &agent_core::json::write(&index(name, build)))
+    let bytes = agent_core::json::write(&index(name, build));
+    if fs::read(&path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    build::write_whole(&path, &bytes)
 }
 
 fn copy(build: &Build, out: &Path) -> Result<()> {

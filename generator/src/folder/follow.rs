@@ -42,7 +42,8 @@ impl SiteFolder {
         let known = sources.iter().map(|(name, mirror)| Ok((name.clone(), branches_of(mirror)?)));
         let known: Vec<(Name, Vec<String>)> = known.collect::<Result<_>>()?;
         let notes = site.take_in(&known);
-        Ok((site, notes))
+        // Whoever asks for one does not ask what became of the others.
+        Ok((site, if asked.is_none() { notes } else { Vec::new() }))
     }
 
     /// The mirror of a repository that the site file names; a path is relative to the site file.

@@ -9,6 +9,10 @@ use crate::fault::Fault;
 impl Site {
     pub(super) fn check(&self, origin: &str) -> Result<(), Fault> {
         let fault = |key: &str, why: &str| Fault::new(format!("reading {origin}: {key}: {why}"));
+        let located = |key: String, why: Fault| Fault {
+            message: format!("reading {origin}: {key}: {}", why.message),
+            hint: why.hint,
+        };
         if self.stores.is_empty() {
             return Err(fault("stores", "at least one store is needed"));
         }
@@ -26,11 +30,11 @@ impl Site {
             ));
         }
         for (name, source) in &self.sources {
-            source.check().map_err(|(key, why)| fault(&format!("sources.{name}.{key}"), &why))?;
+            source.check().map_err(|(key, why)| located(format!("sources.{name}.{key}"), why))?;
         }
         for (name, environment) in &self.environments {
             let checked = environment.source.check();
-            checked.map_err(|(key, why)| fault(&format!("environments.{name}.source.{key}"), &why))?;
+            checked.map_err(|(key, why)| located(format!("environments.{name}.source.{key}"), why))?;
             let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
             let puppet = matches!(self.apply(name)?.engine, Engine::Puppet(_));
             if puppet && !name.as_str().bytes().all(small) {

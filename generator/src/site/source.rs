@@ -4,6 +4,9 @@ use agent_core::pack::check_path;
 use serde::{Deserialize, Serialize};
 
 use super::ApplyOverride;
+use crate::branches;
+use crate::fault::Fault;
+use crate::git::{self, Commit};
 
 /// Where the content of an environment is: in a folder, or in a git repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +60,7 @@ pub struct Branches {
 
 /// What comes before the name of a branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected true, false or a text")]
+#[serde(untagged, expecting = "`prefix` is true, false or a text")]
 pub enum Prefix {
     /// The source's own name and `_`, or nothing.
     Own(bool),
@@ -80,32 +83,27 @@ pub enum Invalid {
 
 impl Source {
     /// The key at fault, and why.
-    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+    pub(super) fn check(&self) -> Result<(), (&'static str, Fault)> {
         let named = [&self.branch, &self.tag, &self.commit].into_iter().flatten().count();
-        let key = if self.commit.is_some() {
-            "commit"
-        } else if self.tag.is_some() {
-            "tag"
-        } else {
-            "branch"
+        let key = match (&self.commit, &self.tag) {
+            (Some(_), _) => "commit",
+            (None, Some(_)) => "tag",
+            (None, None) => "branch",
         };
         if named > 1 {
-            return Err((key, "one of `branch`, `tag` and `commit` is enough".into()));
+            let fault = Fault::new("one of `branch`, `tag` and `commit` is enough");
+            return Err((key, fault.hint("leave the others out")));
         }
         let Some(url) = &self.git else {
-            return if named == 0 {
-                Ok(())
-            } else {
-                Err((key, "it needs `git`, the repository's URL".into()))
-            };
+            let fault = Fault::new("it needs `git`, the repository's URL");
+            let hint = "`source: {git: URL, branch: …}`; a folder is built as it is";
+            return if named == 0 { Ok(()) } else { Err((key, fault.hint(hint))) };
         };
         check_repository(url, &self.path)?;
         match &self.commit {
-            Some(id)
-                if !matches!(id.len(), 40 | 64)
-                    || !id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) =>
-            {
-                Err(("commit", "expected a full id: 40 lower-case hex digits".into()))
+            Some(id) if Commit::from_id(id).is_none() => {
+                let fault = Fault::new("expected a full id: 40 lower-case hex digits");
+                Err(("commit", fault.hint("`git rev-parse NAME` prints it")))
             }
             _ => Ok(()),
         }
@@ -120,25 +118,26 @@ impl Source {
 
 impl Branches {
     /// The key at fault, and why.
-    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+    pub(super) fn check(&self) -> Result<(), (&'static str, Fault)> {
         check_repository(&self.git, &self.path)?;
-        if let Some(fault) = crate::branches::check_patterns(&self.branches) {
-            return Err(("branches", fault));
-        }
-        if self
-            .strip
-            .as_ref()
-            .is_some_and(|text| text.len() > 1 && text.starts_with('/') && text.ends_with('/'))
-        {
+        if let Some(why) = branches::check_patterns(&self.branches) {
             return Err((
-                "strip",
-                "regular expressions are not understood here, only the text itself".into(),
+                "branches",
+                Fault::new(why).hint(
+                    "`*`, `?`, `[ab]` and `{a,b}` stand for something; `\\` before one takes it as it is",
+                ),
             ));
+        }
+        let regular = |text: &String| text.len() > 1 && text.starts_with('/') && text.ends_with('/');
+        if self.strip.as_ref().is_some_and(regular) {
+            let fault = Fault::new("regular expressions are not understood here, only the text itself");
+            return Err(("strip", fault.hint("`strip: env/` makes `env/web` the environment `web`")));
         }
         let word = |text: &String| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         match &self.prefix {
             Prefix::Text(text) if !word(text) => {
-                Err(("prefix", "letters, digits and `_` are possible".into()))
+                let fault = Fault::new("letters, digits and `_` are possible");
+                Err(("prefix", fault.hint("a `_` follows it by itself")))
             }
             _ => Ok(()),
         }
@@ -157,12 +156,18 @@ impl Default for Prefix {
     }
 }
 
-fn check_repository(url: &str, path: &str) -> Result<(), (&'static str, String)> {
-    crate::git::check_url(url).map_err(|error| ("git", error.to_string()))?;
-    match folder(path) {
-        "" => Ok(()),
-        folder => check_path(folder).map_err(|why| ("path", why.to_string())),
+fn check_repository(url: &str, path: &str) -> Result<(), (&'static str, Fault)> {
+    git::check_url(url).map_err(|error| {
+        let fault = Fault::new(error.to_string());
+        ("git", fault.hint(error.hint_text().unwrap_or_default()))
+    })?;
+    let folder = folder(path);
+    if folder.is_empty() {
+        return Ok(());
     }
+    check_path(folder).map_err(|why| {
+        ("path", Fault::new(why).hint("with `git`, it is a folder of the repository, relative to its root"))
+    })
 }
 
 /// `./a/b/` is `a/b`, and `.` is all.
