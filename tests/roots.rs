@@ -10,6 +10,8 @@
 mod converge;
 #[path = "roots/image.rs"]
 mod image;
+#[path = "roots/nixos.rs"]
+mod nixos;
 #[path = "roots/packages.rs"]
 mod packages;
 #[path = "roots/pacman.rs"]

@@ -1,11 +1,11 @@
 //! The forms that are no script: parsed by the programs that take them.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use base64ct::{Base64, Encoding};
-use e2e::process::{both, run, succeed};
+use e2e::nix::{self, evaluated};
+use e2e::process::{both, run};
 use e2e::tools;
 use generator::catalog::Form;
 use generator::render::UserData;
@@ -138,38 +138,9 @@ fn each_nix_module_evaluates_to_what_it_should() {
     }
     let broken = folder.path().join("broken.nix");
     fs::write(&broken, "{ pkgs, ... }: { a = ").unwrap();
-    assert!(!run(nix(&instantiate, folder.path()).arg("--parse").arg(&broken), LIMIT).status.success());
-}
-
-/// What modules evaluate to, beside packages that are none.
-pub(crate) fn evaluated(instantiate: &Path, folder: &Path, modules: &[&str]) -> Vec<Value> {
-    let stub = "{ bash = \"/bash\"; coreutils = \"/coreutils\"; curl = \"/curl\"; fetchurl = x: \"/fetched/${x.sha256}\"; \
-                writeText = name: text: \"/text/${builtins.hashString \"sha256\" text}\"; runCommand = name: _: text: text; }";
-    let mut all = String::from("[\n");
-    for (number, text) in modules.iter().enumerate() {
-        let file = folder.join(format!("{number}.nix"));
-        fs::write(&file, text).unwrap();
-        all.push_str(&format!(
-            "  (import {} {{ pkgs = {stub}; modulesPath = \"/modules\"; }})\n",
-            file.display()
-        ));
-    }
-    all.push(']');
-    let file = folder.join("all.nix");
-    fs::write(&file, &all).unwrap();
-    let told = succeed(nix(instantiate, folder).args(["--eval", "--strict", "--json"]).arg(&file), LIMIT);
-    serde_json::from_str(told.trim()).unwrap_or_else(|e| panic!("{e}: {told}"))
-}
-
-/// Nix, which keeps all that it writes below `home`.
-fn nix(program: &Path, home: &Path) -> Command {
-    let mut command = Command::new(program);
-    for (name, folder) in
-        [("NIX_STORE_DIR", "store"), ("NIX_STATE_DIR", "state"), ("NIX_LOG_DIR", "log"), ("HOME", "home")]
-    {
-        command.env(name, home.join(folder));
-    }
-    command
+    assert!(
+        !run(nix::command(&instantiate, folder.path()).arg("--parse").arg(&broken), LIMIT).status.success()
+    );
 }
 
 #[test]

@@ -6,13 +6,13 @@ use agent_core::config::Config;
 use agent_core::name::Name;
 use agent_core::sigv4::encode_path;
 use base64ct::{Base64, Encoding};
+use e2e::nix::evaluated;
 use e2e::tools;
 use generator::catalog::{Cloud, Distro, Form};
 use serde_json::Value;
 use similar::TextDiff;
 
 use crate::KEYS;
-use crate::documents::evaluated;
 use crate::rendering::{BUCKET, Case, SCRIPT, WEB, puppet_site, site};
 
 /// Texts that would run, end a quotation or end a document if one place did not quote.

@@ -15,6 +15,7 @@ pub mod http;
 pub mod iam;
 pub mod imds;
 pub mod netns;
+pub mod nix;
 pub mod nspawn;
 mod overlay;
 pub mod packer;
