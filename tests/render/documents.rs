@@ -144,18 +144,35 @@ fn each_nix_module_evaluates_to_what_it_should() {
 }
 
 #[test]
-fn no_key_gets_into_the_store_of_nix() {
-    let case = Case::new(&site(BUCKET, SCRIPT, "node: {credentials: [static]}\n"));
-    let mut asked = 0;
-    for (distro, cloud) in case.catalog.pairs() {
-        if case.catalog.forms(distro, cloud).contains(&Form::Nix) {
-            let fault = case.render(&distro.id, &cloud.id, Form::Nix).unwrap_err();
-            assert!(fault.message.contains("every process can read them"), "{fault}");
-            assert!(fault.hint.unwrap().contains("node.credentials: [environment]"));
-            asked += 1;
+fn no_secret_gets_into_the_store_of_nix() {
+    let password = |more: &str| format!("node: {{proxy: 'http://user:hunter2@proxy:3128'{more}}}\n");
+    for (store, node, what, way) in [
+        (BUCKET, "node: {credentials: [static]}\n".into(), "a key", "node.credentials: [environment]"),
+        (WEB, password(""), "the password of `node.proxy`", "a proxy that asks for none"),
+        // Whatever else of it can stand there.
+        (BUCKET, password(", credentials: [instance_role]"), "the password of `node.proxy`", "a proxy"),
+        (
+            BUCKET,
+            password(", credentials: [environment], first_fetch: public"),
+            "the password of `node.proxy`",
+            "a proxy",
+        ),
+    ] {
+        let case = Case::new(&site(store, SCRIPT, &node));
+        let mut asked = 0;
+        for (distro, cloud) in case.catalog.pairs() {
+            if case.catalog.forms(distro, cloud).contains(&Form::Nix) {
+                let fault = case.render(&distro.id, &cloud.id, Form::Nix).unwrap_err();
+                let said = format!("{what} would stand in its store, where every process can read it");
+                assert!(fault.message.contains(&said) && !fault.message.contains("hunter2"), "{fault}");
+                assert!(fault.hint.unwrap().contains(way), "{node}");
+                asked += 1;
+            }
         }
+        assert!(asked > 0);
     }
-    assert!(asked > 0);
+    let open = Case::new(&site(WEB, SCRIPT, "node: {proxy: 'http://proxy:3128'}\n"));
+    assert!(open.render("nixos", "aws", Form::Nix).is_ok());
 }
 
 #[test]

@@ -16,9 +16,9 @@ use crate::site::{CredentialKind, FirstFetch, Schedule};
 /// Where the boot agent can fetch the agent by itself, it does so by the pinned hash. Where only the script
 /// can sign the first fetch, the document carries the script.
 pub(super) fn document(request: &Request<'_>) -> Result<Explained, Fault> {
+    check_secrets(request)?;
     let (page, mut context) = script::context(request)?;
     let form = request.form;
-    check_secrets(request)?;
     if request.site.node.schedule == Schedule::Cron {
         return Err(Fault::new(format!("rendering for {}: there is no cron on it", request.distro.name))
             .hint("set `node.schedule` to timer, daemon or boot"));
@@ -76,18 +76,26 @@ fn address(request: &Request<'_>, pin: &Pin, fetch: &super::fetch::Fetch) -> Res
 
 /// What becomes a part of the system's own store can be read by every process.
 fn check_secrets(request: &Request<'_>) -> Result<(), Fault> {
-    let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
-    if request.form != Form::Nix || !private {
+    if request.form != Form::Nix {
         return Ok(());
     }
-    if config::kinds(request)?.contains(&CredentialKind::Static) {
-        return Err(Fault::new(format!(
-            "rendering for {}: keys would stand in its store, where every process can read them",
+    let fault = |what: &str| {
+        Fault::new(format!(
+            "rendering for {}: {what} would stand in its store, where every process can read it",
             request.distro.name
         ))
-        .hint(
-            "use a role; or set `node.credentials: [environment]`, and put the keys into \
-             `/etc/stringless/environment` of the node, as for systemd's `EnvironmentFile=`",
+    };
+    let proxy = request.site.node.proxy.as_deref().unwrap_or_default();
+    // No address has this sign elsewhere.
+    if proxy.contains('@') {
+        return Err(fault("the password of `node.proxy`")
+            .hint("give the machine a proxy that asks for none, as one that knows it by its address"));
+    }
+    let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
+    if private && config::kinds(request)?.contains(&CredentialKind::Static) {
+        return Err(fault("a key").hint(
+            "use a role; or set `node.credentials: [environment]` and `node.first_fetch: public`, and put the \
+             keys into `/etc/stringless/environment` of the node, as for systemd's `EnvironmentFile=`",
         ));
     }
     Ok(())
