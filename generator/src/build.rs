@@ -1,6 +1,7 @@
 //! Environment → packs in the site's cache. What was packed before is not read again.
 
 mod index;
+mod modules;
 mod pack;
 
 use std::fs;
@@ -18,6 +19,7 @@ use self::index::Index;
 use crate::error::{Error, Result};
 use crate::folder::SiteFolder;
 use crate::input;
+use crate::modules::Fetched;
 use crate::parallel;
 use crate::progress::Progress;
 use crate::source::{Found, FoundKind, Tree};
@@ -35,6 +37,14 @@ pub struct Build {
     pub tree: Tree,
 }
 
+/// What becomes a pack.
+enum Part<'a> {
+    /// A folder of the environment itself.
+    Own(&'a str, &'a [Found]),
+    /// A module of its `Puppetfile`.
+    Module(&'a Fetched),
+}
+
 /// Builds an environment into the site's cache.
 ///
 /// # Errors
@@ -45,19 +55,27 @@ pub fn build(site: &SiteFolder, environment: &Name, progress: &Progress) -> Resu
     let input = input::read(site, environment)?;
     let engine = site.site.apply(environment)?.engine;
     check_engine(&engine, &input.tree, environment)?;
-    let list: Vec<(&String, &Vec<Found>)> = input.tree.packs.iter().collect();
-    let bar = progress.bar("building", list.len() as u64);
+    let fetched = modules::fetch(site, environment, &input, &index, progress)?;
+    let own = input.tree.packs.iter().map(|(path, found)| Part::Own(path, found));
+    let parts: Vec<Part<'_>> = own.chain(fetched.iter().map(Part::Module)).collect();
+    let bar = progress.bar("building", parts.len() as u64);
     let cpus = thread::available_parallelism().map_or(1, NonZero::get);
-    let packs = parallel::map(&list, cpus, |(path, found)| {
-        let pack = build_pack(path, found, &folder, &index);
+    let mut packs = parallel::map(&parts, cpus, |part| {
+        let pack = match part {
+            Part::Own(path, found) => build_pack(path, found, &folder, &index),
+            Part::Module(module) => modules::build(module, &folder, &index),
+        };
         bar.inc(1);
         pack
     })?;
+    packs.sort_by(|a, b| a.path.cmp(&b.path));
     bar.finish_and_clear();
     index.save();
     forget_old(&folder, &packs);
     check_index(&packs).map_err(|why| Error::refused(format!("building `{environment}`: {why}")))?;
-    Ok(Build { packs, source: input.source, folder, tree: input.tree })
+    let modules = fetched.iter().map(Fetched::module).collect();
+    let source = Source { modules, ..input.source };
+    Ok(Build { packs, source, folder, tree: input.tree })
 }
 
 impl Build {

@@ -95,6 +95,14 @@ pub fn key(path: &str, found: &[Found]) -> Option<Sha256> {
     certain.then(|| hash.finish())
 }
 
+/// The key of a pack that is made of a module whose content has this hash.
+#[must_use]
+pub fn module_key(tree: &Sha256) -> Sha256 {
+    let mut hash = begun("module");
+    hash.update(tree.as_bytes());
+    hash.finish()
+}
+
 /// Another version may pack, or refuse, otherwise.
 fn begun(kind: &str) -> Hasher {
     let mut hash = Hasher::default();
@@ -192,6 +200,7 @@ mod tests {
                     kind: FoundKind::Link { target: Content::Bytes(b"x".as_slice().into()) },
                 }],
             ),
+            Some(module_key(&Sha256::of(b"x"))),
         ];
         for (n, one) in all.iter().enumerate() {
             assert!(one.is_some() && !all[..n].contains(one), "{n}");
