@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod modules;
 mod render;
 mod trust;
 
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 
 pub use self::args::*;
 pub use self::build::*;
+pub use self::modules::*;
 pub use self::render::*;
 pub use self::trust::*;
 
@@ -103,6 +105,9 @@ pub enum Command {
     /// enough of its own.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// The modules of a Puppetfile: lock them, and ask about them.
+    #[command(subcommand)]
+    Modules(ModulesCommand),
     /// Read the stores as a node would: trust, signatures, expiry, every pack.
     ///
     /// With FILE: verify one signed document on disk by the site's trust.
@@ -170,6 +175,7 @@ const VARIABLES: &str = "\
 Environment:
   STRINGLESS_SITE_FILE   as --site-file
   STRINGLESS_PASSWORD    the password of secret keys; nobody is asked then
+  STRINGLESS_FORGE_TOKEN what a forge asks for before it answers
   STRINGLESS_CA_FILE     a PEM file of authorities that count beside the built-in ones
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
                          keys for s3:// stores; else those of the profile AWS_PROFILE in

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use generator::cli::{AgentCommand, Cli, Command};
 use generator::commands::{
-    agent, build, check, diff, init, keygen, keys, list, manual, policy, publish, refresh, render, submit,
-    verify,
+    agent, build, check, diff, init, keygen, keys, list, manual, modules, policy, publish, refresh, render,
+    submit, verify,
 };
 use generator::error::Error;
 
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Refresh(args) => refresh::run(site, args),
         Command::Submit(args) => submit::run(site, args),
         Command::Keys(command) => keys::run(site, command),
+        Command::Modules(command) => modules::run(site, command),
         Command::Verify(args) => verify::run(site, args),
         Command::Agent(AgentCommand::Push(args)) => agent::push(site, args),
         Command::Render(args) => render::run(site, args),

@@ -7,6 +7,7 @@ mod explain;
 pub mod forge;
 pub mod lockfile;
 pub mod metadata;
+pub mod outdated;
 pub mod range;
 pub mod repository;
 pub mod resolve;

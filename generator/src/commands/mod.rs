@@ -9,6 +9,7 @@ pub mod keygen;
 pub mod keys;
 pub mod list;
 pub mod manual;
+pub mod modules;
 mod pager;
 pub mod policy;
 pub mod print;

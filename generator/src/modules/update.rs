@@ -57,7 +57,7 @@ pub fn update(update: &Update<'_>, old: Lock) -> Result<Updated> {
     let mut new = Lock::default();
     for (path, mut locked) in contents {
         locked.needs = answer.needs.get(&locked.name).cloned().unwrap_or_default();
-        place_in(&mut new, path, locked)?;
+        place_in(&mut new, &path, locked)?;
     }
     let releases: Vec<(&String, &Version)> = answer.releases.iter().collect();
     let bar = request.progress.bar("fetching modules", releases.len() as u64);
@@ -70,7 +70,7 @@ pub fn update(update: &Update<'_>, old: Lock) -> Result<Updated> {
     for (path, mut locked) in taken {
         let asked = locked.name.replacen('-', "/", 1);
         locked.needs = answer.needs.get(&asked).cloned().unwrap_or_default();
-        place_in(&mut new, path, locked)?;
+        place_in(&mut new, &path, locked)?;
     }
     Ok(Updated { old, new, notes: answer.notes.into_iter().collect() })
 }
@@ -263,9 +263,9 @@ fn take(
     Ok((path, taken.map_err(|e| e.of(&place(update.request.origin, title, declared)))?))
 }
 
-fn place_in(lock: &mut Lock, path: String, locked: Locked) -> Result<()> {
+fn place_in(lock: &mut Lock, path: &str, locked: Locked) -> Result<()> {
     let name = locked.name.clone();
-    match lock.modules.insert(path.clone(), locked) {
+    match lock.modules.insert(path.to_owned(), locked) {
         None => Ok(()),
         Some(other) => Err(Error::configuration(format!(
             "resolving the modules: `{}` and `{name}` are both needed, and both go into `{path}`",

@@ -1,7 +1,10 @@
 use super::*;
 
-/// Releases on a table: name, version, what it needs.
-struct Table(Vec<(&'static str, &'static str, &'static [(&'static str, &'static str)])>);
+/// Name, version, what it needs.
+type Line = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Releases on a table.
+struct Table(Vec<Line>);
 
 impl Registry for Table {
     fn versions(&self, name: &str) -> Result<Vec<Version>> {

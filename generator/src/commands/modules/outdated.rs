@@ -1,0 +1,56 @@
+//! `stringless modules outdated`.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{CHANGES, Scope, told};
+use crate::cli::OutdatedArgs;
+use crate::commands::print;
+use crate::error::Result;
+use crate::modules::outdated::{Newer, outdated};
+
+#[derive(Serialize)]
+struct Report {
+    format: u32,
+    outdated: bool,
+    modules: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    path: String,
+    name: String,
+    locked: String,
+    /// Null where nothing is newer.
+    newest: Option<String>,
+    notes: Vec<String>,
+}
+
+pub fn run(site: Option<&Path>, args: &OutdatedArgs) -> Result<u8> {
+    let scope = Scope::open(site, &args.which, false)?;
+    let lock = scope.locked()?;
+    let found = outdated(&scope.request(), &lock)?;
+    let count = lock.modules.len();
+    let line = |Newer { path, newest, notes }| {
+        let locked = &lock.modules[&path];
+        Line { name: locked.name.clone(), locked: told(locked), path, newest, notes }
+    };
+    let lines: Vec<Line> = found.into_iter().map(line).collect();
+    if args.which.json {
+        let report = Report { format: print::JSON_FORMAT, outdated: !lines.is_empty(), modules: lines };
+        print::json(&report)?;
+        return Ok(if report.outdated { CHANGES } else { 0 });
+    }
+    if lines.is_empty() {
+        print::out(&format!("{count} modules, none outdated\n"))?;
+        return Ok(0);
+    }
+    let mut rows = vec![["MODULE", "LOCKED", "NEWEST", ""].map(str::to_owned).to_vec()];
+    for line in &lines {
+        let newest = line.newest.clone().unwrap_or_else(|| "-".into());
+        rows.push(vec![line.name.clone(), line.locked.clone(), newest, line.notes.join("; ")]);
+    }
+    print::out(&print::table(&rows))?;
+    Ok(CHANGES)
+}

@@ -1,0 +1,89 @@
+//! `stringless modules tree`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Scope, told};
+use crate::cli::TreeArgs;
+use crate::commands::print;
+use crate::error::Result;
+use crate::modules::lockfile::{Lock, Locked, short};
+use crate::puppetfile::Origin;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: u32,
+    modules: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    /// The line of the Puppetfile, if it declares it.
+    declared: Option<usize>,
+    #[serde(flatten)]
+    locked: &'a Locked,
+}
+
+pub fn run(site: Option<&Path>, args: &TreeArgs) -> Result<u8> {
+    let scope = Scope::open(site, &args.which, true)?;
+    let lock = scope.locked()?;
+    if args.which.json {
+        let modules =
+            lock.modules.iter().map(|(path, locked)| Line { path, declared: scope.line(path), locked });
+        print::json(&Report { format: print::JSON_FORMAT, modules: modules.collect() })?;
+        return Ok(0);
+    }
+    let mut text = String::new();
+    let mut seen = BTreeSet::new();
+    for declared in &scope.puppetfile.modules {
+        match (&declared.origin, lock.modules.get(&declared.path())) {
+            (Origin::Local, _) => text.push_str(&format!("{} (the environment's own)\n", declared.title)),
+            (_, None) => text.push_str(&format!("{} (not locked)\n", declared.title)),
+            (_, Some(locked)) => {
+                text.push_str(&format!("{} {}", locked.name, told(locked)));
+                branch(&scope, &lock, locked, "", &mut seen, &mut text);
+            }
+        }
+    }
+    print::out(&text)?;
+    Ok(0)
+}
+
+/// What a module needs; what was shown once is not shown again.
+fn branch<'l>(
+    scope: &Scope,
+    lock: &'l Lock,
+    locked: &'l Locked,
+    indent: &str,
+    seen: &mut BTreeSet<&'l str>,
+    text: &mut String,
+) {
+    if !seen.insert(&locked.name) && !locked.needs.is_empty() {
+        text.push_str(" (as above)\n");
+        return;
+    }
+    text.push('\n');
+    let last = locked.needs.len().saturating_sub(1);
+    for (n, (need, range)) in locked.needs.iter().enumerate() {
+        let (turn, below) = if n == last { ("└── ", "    ") } else { ("├── ", "│   ") };
+        let range = if range.is_empty() { "any version" } else { range };
+        match lock.find(need) {
+            Some((_, found)) => {
+                text.push_str(&format!("{indent}{turn}{} {} ({range})", found.name, told(found)));
+                branch(scope, lock, found, &format!("{indent}{below}"), seen, text);
+            }
+            None => {
+                let own = scope
+                    .puppetfile
+                    .modules
+                    .iter()
+                    .any(|d| d.origin == Origin::Local && d.name() == short(need));
+                let what = if own { "the environment's own" } else { "not locked" };
+                text.push_str(&format!("{indent}{turn}{need} ({range}; {what})\n"));
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `stringless modules update`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Scope, told};
+use crate::build::write_whole;
+use crate::changes::ChangeKind;
+use crate::cli::UpdateArgs;
+use crate::commands::print;
+use crate::error::{Error, Result};
+use crate::modules::lockfile::{LOCK_FILE, Lock, Locked};
+use crate::modules::update::{Update, Updated, update};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: u32,
+    lock: String,
+    /// False with --dry-run, and when nothing changed.
+    written: bool,
+    changes: &'a [Change],
+    notes: &'a [String],
+}
+
+/// A module that was locked otherwise before.
+#[derive(Serialize)]
+struct Change {
+    path: String,
+    name: String,
+    kind: ChangeKind,
+    /// Null for what is new.
+    from: Option<String>,
+    /// Null for what goes.
+    to: Option<String>,
+    /// What people should know of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+}
+
+pub fn run(site: Option<&Path>, args: &UpdateArgs) -> Result<u8> {
+    let scope = Scope::open(site, &args.which, args.offline)?;
+    let file = scope.lock_file.clone().ok_or_else(|| {
+        Error::usage(format!("writing {LOCK_FILE}: the environment is a commit, which stays as it is"))
+            .hint("run it in a checkout: `--puppetfile FILE`; then commit both files")
+    })?;
+    let old = scope.lock.as_deref().map_or(Ok(Lock::default()), |text| Lock::parse(text, LOCK_FILE))?;
+    let request = scope.request();
+    let overrides = &scope.site.site.modules.overrides;
+    let updated = update(&Update { request: &request, names: &args.names, overrides }, old)?;
+    let changes = changes(&updated);
+    let text = updated.new.text();
+    let differs = scope.lock.as_deref() != Some(&text);
+    if differs && !args.dry_run {
+        write_whole(&file, text.as_bytes())?;
+    }
+    if args.which.json {
+        print::json(&Report {
+            format: print::JSON_FORMAT,
+            lock: file.display().to_string(),
+            written: differs && !args.dry_run,
+            changes: &changes,
+            notes: &updated.notes,
+        })?;
+        return Ok(0);
+    }
+    for note in &updated.notes {
+        print::note(&format!("note: {note}"));
+    }
+    print::out(&lines(&changes))?;
+    let count = updated.new.modules.len();
+    let verb = match (differs, args.dry_run) {
+        (false, _) => {
+            return print::out(&format!("{} stays as it is: {count} modules\n", file.display())).map(|()| 0);
+        }
+        (true, true) => "would write",
+        (true, false) => "wrote",
+    };
+    print::out(&format!("{verb} {}: {count} modules\n", file.display()))?;
+    Ok(0)
+}
+
+fn lines(changes: &[Change]) -> String {
+    if changes.is_empty() {
+        return String::new();
+    }
+    let mut rows = vec![["MODULE", "FROM", "TO", ""].map(str::to_owned).to_vec()];
+    for change in changes {
+        let cell = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        let note = change.note.unwrap_or_default().to_owned();
+        rows.push(vec![change.name.clone(), cell(&change.from), cell(&change.to), note]);
+    }
+    print::table(&rows)
+}
+
+fn changes(updated: &Updated) -> Vec<Change> {
+    let paths: BTreeSet<&String> = updated.old.modules.keys().chain(updated.new.modules.keys()).collect();
+    let mut changes = Vec::new();
+    for path in paths {
+        let (old, new) = (updated.old.modules.get(path), updated.new.modules.get(path));
+        let kind = match (old, new) {
+            (None, Some(_)) => ChangeKind::Added,
+            (Some(_), None) => ChangeKind::Removed,
+            (Some(old), Some(new)) if old.tree != new.tree || told(old) != told(new) => ChangeKind::Changed,
+            _ => continue,
+        };
+        let name = new.or(old).map(|locked| locked.name.clone()).unwrap_or_default();
+        let note = old.zip(new).and_then(|(old, new)| suspicious(old, new));
+        changes.push(Change { path: path.clone(), name, kind, from: old.map(told), to: new.map(told), note });
+    }
+    changes
+}
+
+/// What should stay as it is, and did not.
+fn suspicious(old: &Locked, new: &Locked) -> Option<&'static str> {
+    if old.tag.is_some() && old.tag == new.tag && old.commit != new.commit {
+        return Some("the tag moved");
+    }
+    let same =
+        old.release() == new.release() && old.from() == new.from() && old.exclude_spec == new.exclude_spec;
+    (same && old.tree != new.tree).then_some("other content under the same name")
+}
