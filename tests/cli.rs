@@ -64,6 +64,7 @@ fn every_refusal_says_what_mends_it() {
 
 /// Refusals that nothing but looking at the cause mends, or whose message says it already.
 const HINTLESS: &[&str] = &[
+    "mirror-no-region",
     "site-bad-span",
     "site-sources-prefix-list",
     "site-unknown-store",

@@ -21,6 +21,7 @@ use crate::folder::SiteFolder;
 use crate::input;
 use crate::modules::Fetched;
 use crate::parallel;
+use crate::pending;
 use crate::progress::Progress;
 use crate::source::{Found, FoundKind, Tree};
 
@@ -71,7 +72,10 @@ pub fn build(site: &SiteFolder, environment: &Name, progress: &Progress) -> Resu
     packs.sort_by(|a, b| a.path.cmp(&b.path));
     bar.finish_and_clear();
     index.save();
-    forget_old(&folder, &packs);
+    // What waits for signatures is published from here, however long that takes.
+    if let Ok(waiting) = pending::packs(site) {
+        forget_old(&folder, packs.iter().chain(&waiting));
+    }
     check_index(&packs).map_err(|why| Error::refused(format!("building `{environment}`: {why}")))?;
     let modules = fetched.iter().map(Fetched::module).collect();
     let source = Source { modules, ..input.source };
@@ -143,9 +147,9 @@ fn check_engine(engine: &Engine, tree: &Tree, environment: &Name) -> Result<()> 
     }
 }
 
-/// Removes packs from the cache that are of no use to this build, and a month old.
-fn forget_old(folder: &Path, packs: &[Pack]) {
-    let kept: Vec<PathBuf> = packs.iter().map(|pack| pack_file(folder, pack)).collect();
+/// Removes packs from the cache that are none of these, and a month old.
+fn forget_old<'a>(folder: &Path, packs: impl Iterator<Item = &'a Pack>) {
+    let kept: Vec<PathBuf> = packs.map(|pack| pack_file(folder, pack)).collect();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let age = entry.metadata().and_then(|m| m.modified()).map(|time| time.elapsed().unwrap_or_default());
         if age.is_ok_and(|age| age > MONTH) && !kept.contains(&entry.path()) {

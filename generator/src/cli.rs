@@ -3,6 +3,7 @@
 mod args;
 mod build;
 mod modules;
+mod releases;
 mod render;
 mod trust;
 
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 pub use self::args::*;
 pub use self::build::*;
 pub use self::modules::*;
+pub use self::releases::*;
 pub use self::render::*;
 pub use self::trust::*;
 
@@ -83,6 +85,46 @@ pub enum Command {
     ///
     /// Effect: writes to the first of the site's stores.
     Publish(PublishArgs),
+    /// List the releases of an environment, the newest first.
+    ///
+    /// Which one nodes follow, what each was built from, and whether its content is still there. What is
+    /// `never published` was signed, and its publication cut off or overtaken.
+    ///
+    /// Effect: read-only.
+    History(HistoryArgs),
+    /// Publish the content of an earlier release again.
+    ///
+    /// Serials only rise, and nodes take no older one: the old content goes out under the next serial, with
+    /// the apply settings of its day. What `stringless gc` removed is looked for in the cache and in the
+    /// site's other stores. Exits with 1 where the keys at hand are too few; see `submit`.
+    ///
+    /// Effect: writes to the first of the site's stores.
+    Rollback(RollbackArgs),
+    /// Publish the content of one environment in another.
+    ///
+    /// The same packs, byte for byte, with the apply settings that the site file has for TO. Exits with 1
+    /// where the keys at hand are too few; see `submit`.
+    ///
+    /// Effect: writes to the first of the site's stores.
+    Promote(PromoteArgs),
+    /// Remove packs that nothing needs any more.
+    ///
+    /// Needed is what the store's environments publish, what so many releases before hold, what was
+    /// published or uploaded lately, what a publication under way or a signature to come waits for. Without
+    /// --delete nothing is removed, and the bytes are told. Trust documents, the history of serials and
+    /// agents always stay. Other publishers may go on meanwhile: who needs what is being removed is told so,
+    /// and nothing is published that lacks a pack.
+    ///
+    /// Effect: read-only; with --delete, removes packs from one of the site's stores.
+    Gc(GcArgs),
+    /// Copy what is published to another store.
+    ///
+    /// Trust, agents, packs and releases are verified while they are copied; each environment's pointer
+    /// comes after what it needs, and never goes back. What is there already stays: cut off, it goes on
+    /// where it was.
+    ///
+    /// Effect: writes to the store URL.
+    Mirror(MirrorArgs),
     /// Sign what is published again, before its date, with the same content.
     ///
     /// Each release of which a third of its life is left goes out under the next serial. The trust is

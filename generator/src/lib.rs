@@ -1,5 +1,6 @@
 //! The generator: packs, signs and publishes configuration, and renders bootstrap user-data.
 
+pub mod again;
 pub mod branches;
 pub mod build;
 pub mod bundle;
@@ -9,17 +10,21 @@ pub mod claim;
 pub mod cli;
 pub mod commands;
 pub mod content;
+pub mod doomed;
 pub mod envelope;
 pub mod error;
 pub mod expiry;
 pub mod fault;
 pub mod floors;
 pub mod folder;
+pub mod garbage;
 pub mod git;
+pub mod history;
 pub mod input;
 pub mod known;
 pub mod launch;
 pub mod lock;
+pub mod mirror;
 pub mod modules;
 pub mod outdated;
 pub mod parallel;

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use generator::cli::{AgentCommand, Cli, Command};
 use generator::commands::{
-    agent, build, check, diff, init, keygen, keys, list, manual, modules, policy, publish, refresh, render,
-    submit, verify,
+    agent, build, check, diff, gc, history, init, keygen, keys, list, manual, mirror, modules, policy,
+    promote, publish, refresh, render, rollback, submit, verify,
 };
 use generator::error::Error;
 
@@ -24,6 +24,11 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(site, args),
         Command::Diff(args) => diff::run(site, args),
         Command::Publish(args) => publish::run(site, args),
+        Command::History(args) => history::run(site, args),
+        Command::Rollback(args) => rollback::run(site, args),
+        Command::Promote(args) => promote::run(site, args),
+        Command::Gc(args) => gc::run(site, args),
+        Command::Mirror(args) => mirror::run(site, args),
         Command::Refresh(args) => refresh::run(site, args),
         Command::Submit(args) => submit::run(site, args),
         Command::Keys(command) => keys::run(site, command),

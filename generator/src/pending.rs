@@ -11,6 +11,7 @@ use agent_core::json;
 use agent_core::key::PublicKey;
 use agent_core::manifest::Manifest;
 use agent_core::name::Name;
+use agent_core::pack::Pack;
 use agent_core::trust::Trust;
 
 use self::signature::{Expected, Signature};
@@ -61,6 +62,19 @@ pub fn release(site: &SiteFolder, environment: &Name) -> Result<Option<Pending>>
     let is =
         |pending: &Pending| matches!(&pending.content, Content::Manifest(m) if m.environment == *environment);
     Ok(all(site)?.into_iter().find(is))
+}
+
+/// The packs of every release that waits.
+///
+/// # Errors
+/// As [`all`].
+pub fn packs(site: &SiteFolder) -> Result<Vec<Pack>> {
+    let all = all(site)?.into_iter();
+    let of = |pending: Pending| match pending.content {
+        Content::Manifest(manifest) => manifest.packs,
+        Content::Trust(_) => Vec::new(),
+    };
+    Ok(all.flat_map(of).collect())
 }
 
 /// The change of the keys that waits.

@@ -55,6 +55,8 @@ pub enum Step {
     Packs(Vec<Pack>),
     /// The manifest under its serial.
     History(u64),
+    /// The same packs once more: some may be removed meanwhile by somebody who did not see the manifest.
+    Still(Vec<Pack>),
     /// The manifest under the name that nodes ask for.
     Pointer,
 }
@@ -124,6 +126,7 @@ pub fn steps(manifest: &Manifest) -> Vec<Step> {
     let mut steps: Vec<Step> = (1..=manifest.trust_version).map(Step::Trust).collect();
     steps.push(Step::Packs(manifest.packs.clone()));
     steps.push(Step::History(manifest.serial));
+    steps.push(Step::Still(manifest.packs.clone()));
     steps.push(Step::Pointer);
     steps
 }
@@ -186,7 +189,7 @@ pub const LAST_SERIAL: u64 = 1 << 53;
 const SKEW: u64 = 300;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use agent_core::hash::Sha256;
     use agent_core::manifest::{Engine, Failure, PuppetEngine};
@@ -194,7 +197,13 @@ mod tests {
     use agent_core::version::Version;
     use std::collections::BTreeMap;
 
-    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    /// A release with one pack of that content.
+    pub(crate) fn manifest(content: &str, serial: u64) -> Manifest {
+        let before = Before { published: None, known: serial - 1 };
+        sign(decide(wanted(content), before, &trust(1, None), NOW, false).unwrap()).0
+    }
 
     fn name(text: &str) -> Name {
         Name::new(text).unwrap()
@@ -331,8 +340,15 @@ mod tests {
     fn the_pointer_comes_last() {
         let (first, _) = sign(decide(wanted("a"), Before::default(), &trust(2, None), NOW, false).unwrap());
         let steps = steps(&first);
-        let expected =
-            [Step::Trust(1), Step::Trust(2), Step::Packs(vec![pack("a")]), Step::History(1), Step::Pointer];
+        let packs = vec![pack("a")];
+        let expected = [
+            Step::Trust(1),
+            Step::Trust(2),
+            Step::Packs(packs.clone()),
+            Step::History(1),
+            Step::Still(packs),
+            Step::Pointer,
+        ];
         assert_eq!(steps, expected);
     }
 }

@@ -82,8 +82,12 @@ pub fn release(
         .hint("somebody put it there: compare with the other stores of the site"))
 }
 
-/// The manifest in `bytes`, and the trust version whose keys it is signed with: the newest that fits.
-fn verified(
+/// The manifest in `bytes`, which are at `key`, and the trust version whose keys it is signed with: the
+/// newest that fits.
+///
+/// # Errors
+/// When it is signed by none of them.
+pub fn verified(
     store: &Store,
     key: &str,
     site: &Name,
@@ -165,6 +169,13 @@ pub fn pack(store: &Store, pack: &Pack) -> Result<Vec<u8>> {
         ))
         .hint("`stringless publish --force` brings back what is missing")),
     }
+}
+
+/// What is said of a pack whose bytes are not those of its name.
+#[must_use]
+pub fn other_pack(store: &Store, pack: &Pack) -> Error {
+    Error::refused(format!("reading {}: its hash is not its name", store.url(&layout::pack(&pack.sha256))))
+        .hint(REPLACE)
 }
 
 /// Checks that the agent of a manifest is there, as a node's bootstrap pins it.

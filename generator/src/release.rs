@@ -18,7 +18,7 @@ use crate::quorum::Quorum;
 use crate::signing::{self, Keys, Signed, Waiting};
 use crate::store::Store;
 use crate::trusts;
-use crate::upload::{self, Moved, Upload, Uploaded};
+use crate::upload::{self, Moved, Packs, Upload, Uploaded};
 
 /// Where a release goes, and what is there.
 #[derive(Debug)]
@@ -111,10 +111,11 @@ impl Place<'_> {
         let upload = Upload {
             store: self.store,
             trust: self.chain,
-            packs: &self.site.cache("packs")?,
+            packs: Packs::Folder(&self.site.cache("packs")?),
             manifest: &manifest,
             signed: document,
             after: self.published.and_then(|p| p.etag.as_deref()),
+            kept: self.published.map_or(&[], |p| p.manifest.packs.as_slice()),
         };
         let moved = match upload::run(&upload, &publish::steps(&manifest), progress)? {
             Uploaded::Done(moved) => moved,

@@ -12,11 +12,13 @@ use serde::Serialize;
 
 use crate::build::pack_file;
 use crate::claim::Claim;
+use crate::doomed;
 use crate::error::{Error, Result};
 use crate::folder::TrustFile;
 use crate::parallel;
 use crate::progress::Progress;
 use crate::publish::Step;
+use crate::published;
 use crate::store::{Condition, Put, Store};
 use crate::trusts;
 
@@ -27,14 +29,25 @@ pub struct Upload<'a> {
     pub store: &'a Store,
     /// The site's trust documents.
     pub trust: &'a [TrustFile],
-    /// The folder where the packs lie.
-    pub packs: &'a Path,
+    /// Where the packs are.
+    pub packs: Packs<'a>,
     /// The manifest.
     pub manifest: &'a Manifest,
     /// The manifest, signed.
     pub signed: &'a [u8],
     /// The validator of the pointer that it follows.
     pub after: Option<&'a str>,
+    /// The packs of that one: nobody removes them while it is published.
+    pub kept: &'a [Pack],
+}
+
+/// Where the packs of a publication come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Packs<'a> {
+    /// A folder of built packs.
+    Folder(&'a Path),
+    /// Another store.
+    Store(&'a Store),
 }
 
 /// What was moved.
@@ -92,6 +105,11 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
                     return Ok(Uploaded::SerialTaken);
                 }
             }
+            Step::Still(packs) => {
+                doomed::refuse(upload.store, packs)?;
+                let others: Vec<&Pack> = packs.iter().filter(|pack| !upload.kept.contains(pack)).collect();
+                parallel::map(&others, AT_ONCE, |pack| put_pack(upload, pack))?;
+            }
             Step::Pointer => put_pointer(upload, claim.is_some())?,
         }
     }
@@ -105,21 +123,40 @@ fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
     if upload.store.holds(&key, pack.size)? {
         return Ok(None);
     }
-    let path = pack_file(upload.packs, pack);
-    let bytes = fs::read(&path).map_err(|e| {
-        Error::io("reading", &path, e).hint("the store lacks this pack; `stringless publish` builds it anew")
-    })?;
-    // What is in the store under a hash stays there: it is looked at before.
-    if Sha256::of(&bytes) != pack.sha256 {
-        fs::remove_file(&path).ok();
-        return Err(Error::temporary(format!("reading `{}`: the cached pack is damaged", path.display()))
-            .hint("it was removed; run it again"));
-    }
+    let bytes = upload.packs.read(pack)?;
     match upload.store.put(&key, &bytes, Condition::Absent)? {
         Put::Written => Ok(Some(pack.size)),
         // Somebody else wrote the same in the meantime.
         Put::NotHeld if upload.store.holds(&key, pack.size)? => Ok(None),
         Put::NotHeld => Err(taken(upload.store, &key, "packs are named by their hash")),
+    }
+}
+
+impl Packs<'_> {
+    /// The bytes of a pack. What is in a store under a hash stays there: it is looked at before.
+    fn read(&self, pack: &Pack) -> Result<Vec<u8>> {
+        let folder = match self {
+            Self::Folder(folder) => folder,
+            Self::Store(store) => {
+                let bytes = published::pack(store, pack)?;
+                let right = Sha256::of(&bytes) == pack.sha256;
+                return if right { Ok(bytes) } else { Err(published::other_pack(store, pack)) };
+            }
+        };
+        let path = pack_file(folder, pack);
+        let bytes = fs::read(&path).map_err(|e| {
+            Error::io("reading", &path, e)
+                .hint("the store lacks this pack; `stringless publish` builds it anew")
+        })?;
+        if Sha256::of(&bytes) != pack.sha256 {
+            fs::remove_file(&path).ok();
+            return Err(Error::temporary(format!(
+                "reading `{}`: the cached pack is damaged",
+                path.display()
+            ))
+            .hint("it was removed; run it again"));
+        }
+        Ok(bytes)
     }
 }
 

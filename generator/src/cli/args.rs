@@ -246,7 +246,7 @@ fn revision(text: &str) -> Result<Revision, String> {
     Ok(Revision { environment, serial })
 }
 
-fn style(text: &str) -> Result<Style, String> {
+pub(super) fn style(text: &str) -> Result<Style, String> {
     match text {
         "virtual" => Ok(Style::Virtual),
         "path" => Ok(Style::Path),

@@ -1,22 +1,28 @@
 //! The commands: each reads its input, calls what decides, and tells what came of it.
 
+mod again;
 pub mod agent;
 pub mod build;
 pub mod check;
 pub mod diff;
+pub mod gc;
+pub mod history;
 pub mod init;
 pub mod keygen;
 pub mod keys;
 pub mod list;
 pub mod manual;
+pub mod mirror;
 pub mod modules;
 mod pager;
 pub mod policy;
 pub mod print;
+pub mod promote;
 pub mod publish;
 pub mod refresh;
 mod released;
 pub mod render;
+pub mod rollback;
 pub mod submit;
 pub mod verify;
 mod waiting;

@@ -1,6 +1,6 @@
 //! What is said of a release that was published, waits for signatures, or would be.
 
-use agent_core::manifest::Manifest;
+use agent_core::manifest::{Manifest, Origin};
 use agent_core::name::Name;
 use agent_core::trust::Trust;
 use serde::Serialize;
@@ -22,6 +22,9 @@ pub struct Report {
     expires: Option<String>,
     packs: usize,
     moved: Moved,
+    /// The release whose content it has again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<Origin>,
     /// What is to be signed elsewhere before it is published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<waiting::Report>,
@@ -74,6 +77,7 @@ impl Released {
             expires: self.manifest.expires.map(|time| time.to_string()),
             packs: self.manifest.packs.len(),
             moved: self.moved.unwrap_or_default(),
+            release: self.manifest.source.release,
             waiting: self.waiting,
         }
     }
@@ -104,8 +108,12 @@ impl Released {
                 format!("  source   commit {:.12}{dirty}\n", commit)
             }
         };
+        let release = match &manifest.source.release {
+            None => String::new(),
+            Some(of) => format!("  content  of {} {}\n", of.environment, of.serial),
+        };
         let reasons = self.reasons.join(", ");
-        format!("{did} {title}: {reasons}\n{source}  packs    {packs}\n  expires  {expires}\n")
+        format!("{did} {title}: {reasons}\n{release}{source}  packs    {packs}\n  expires  {expires}\n")
     }
 
     /// Says what is weaker than it should be.

@@ -202,7 +202,6 @@ in
     wants = [ "network-online.target" ];
     after = [ "network-online.target" ];
     wantedBy = [ "multi-user.target" ];
-    unitConfig.ConditionPathExists = "!/var/lib/stringless/bootstrapped";
     path = [ "/run/current-system/sw" pkgs.curl ];
     serviceConfig = {
       Type = "oneshot";

@@ -1,0 +1,220 @@
+//! `stringless history`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use agent_core::layout;
+use agent_core::manifest::{Manifest, Origin};
+use agent_core::name::Name;
+use serde::Serialize;
+
+use super::{open_store, print};
+use crate::cli::HistoryArgs;
+use crate::error::{Error, Result};
+use crate::folder::SiteFolder;
+use crate::history::{Release, Shelf, Walk};
+use crate::published;
+use crate::store::Store;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: u32,
+    site: &'a Name,
+    environment: &'a Name,
+    /// The serial that nodes follow.
+    published: u64,
+    releases: &'a [Line],
+}
+
+#[derive(Serialize)]
+struct Line {
+    serial: u64,
+    state: State,
+    created: Option<String>,
+    expires: Option<String>,
+    /// The newest trust version by whose keys it is signed.
+    trust_version: Option<u64>,
+    packs: usize,
+    bytes: u64,
+    /// How many packs the store no longer has; null where it does not list.
+    gone: Option<usize>,
+    commit: Option<String>,
+    dirty: bool,
+    branch: Option<String>,
+    /// The release whose content it has again.
+    release: Option<Origin>,
+    error: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    /// Nodes follow it.
+    Published,
+    /// They did.
+    Earlier,
+    /// It was signed, and its publication cut off or overtaken, or is under way.
+    Unpublished,
+    /// The one before says that it was there.
+    Missing,
+    /// Nobody who counts signed what is there.
+    Refused,
+}
+
+/// Shows the releases of an environment, the newest first.
+///
+/// # Errors
+/// Refused when nothing is published, or something in the history is no release of the site.
+pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
+    let site = SiteFolder::open(site)?;
+    let environment = site.environment(args.environment.as_ref())?;
+    let keys = published::keys(&site.trust()?);
+    let store = open_store(&site)?;
+    let shelf = Shelf { store: &store, site: &site.site.site, environment: &environment, keys: &keys };
+    let Some(current) = published::read(&store, &site.site.site, &environment, &keys)? else {
+        return Err(Error::refused(format!("reading the history of `{environment}`: nothing is published"))
+            .hint(format!("`stringless publish -e {environment}`")));
+    };
+    let lists = !matches!(store, Store::Web(_));
+    let listed: Vec<u64> =
+        if lists { shelf.listed()?.into_iter().map(|(serial, _)| serial).collect() } else { Vec::new() };
+    let packs = if lists { Some(sizes(&store)?) } else { None };
+    let mut failure = None;
+    let mut lines = vec![Line::of(&Release::from(&current), State::Published, packs.as_ref())];
+    for (serial, found) in Walk::before(shelf, &current.manifest, &listed).take(args.limit.saturating_sub(1))
+    {
+        lines.push(line(serial, found, State::Earlier, packs.as_ref(), &mut failure)?);
+    }
+    let told: BTreeSet<u64> = lines.iter().map(|line| line.serial).collect();
+    let last = told.first().copied().unwrap_or(0);
+    for serial in
+        listed.iter().rev().filter(|serial| **serial > last && !told.contains(serial)).take(args.limit)
+    {
+        lines.push(line(*serial, shelf.release(*serial), State::Unpublished, packs.as_ref(), &mut failure)?);
+    }
+    lines.sort_by_key(|line| std::cmp::Reverse(line.serial));
+    if args.json {
+        print::json(&Report {
+            format: print::JSON_FORMAT,
+            site: &site.site.site,
+            environment: &environment,
+            published: current.manifest.serial,
+            releases: &lines,
+        })?;
+        return Ok(failure.map_or(0, |error| error.exit_code()));
+    }
+    print::out(&table(&lines))?;
+    failure.map_or(Ok(0), Err)
+}
+
+/// What becomes of a serial; a store that does not answer ends it all.
+fn line(
+    serial: u64,
+    found: Result<Option<Release>>,
+    state: State,
+    packs: Option<&BTreeMap<String, u64>>,
+    failure: &mut Option<Error>,
+) -> Result<Line> {
+    Ok(match found {
+        Ok(Some(release)) => Line::of(&release, state, packs),
+        Ok(None) => Line::without(serial, State::Missing, None),
+        Err(error) if error.exit_code() == REFUSED => {
+            let line = Line::without(serial, State::Refused, Some(error.to_string()));
+            failure.get_or_insert(error);
+            line
+        }
+        Err(error) => return Err(error),
+    })
+}
+
+fn sizes(store: &Store) -> Result<BTreeMap<String, u64>> {
+    Ok(store.list("packs/")?.into_iter().map(|listed| (listed.key, listed.size)).collect())
+}
+
+impl Line {
+    fn of(release: &Release, state: State, packs: Option<&BTreeMap<String, u64>>) -> Self {
+        let manifest: &Manifest = &release.manifest;
+        let gone = |packs: &BTreeMap<String, u64>| {
+            let there =
+                manifest.packs.iter().filter(|p| packs.get(&layout::pack(&p.sha256)) == Some(&p.size));
+            manifest.packs.len() - there.count()
+        };
+        Self {
+            serial: manifest.serial,
+            state,
+            created: Some(manifest.created.to_string()),
+            expires: manifest.expires.map(|time| time.to_string()),
+            trust_version: Some(release.trust_version),
+            packs: manifest.packs.len(),
+            bytes: manifest.packs.iter().map(|pack| pack.size).sum(),
+            gone: packs.map(gone),
+            commit: manifest.source.commit.clone(),
+            dirty: manifest.source.dirty,
+            branch: manifest.source.branch.clone(),
+            release: manifest.source.release.clone(),
+            error: None,
+        }
+    }
+
+    fn without(serial: u64, state: State, error: Option<String>) -> Self {
+        Self {
+            serial,
+            state,
+            created: None,
+            expires: None,
+            trust_version: None,
+            packs: 0,
+            bytes: 0,
+            gone: None,
+            commit: None,
+            dirty: false,
+            branch: None,
+            release: None,
+            error,
+        }
+    }
+
+    /// What it was built from, as short as it can be told.
+    fn source(&self) -> String {
+        let mut words = Vec::new();
+        if let Some(commit) = &self.commit {
+            words.push(format!("{commit:.12}{}", if self.dirty { "+" } else { "" }));
+        }
+        words.extend(self.branch.clone());
+        words.extend(self.release.as_ref().map(|of| format!("of {} {}", of.environment, of.serial)));
+        words.join(" ")
+    }
+
+    fn state(&self) -> String {
+        match (self.state, self.gone) {
+            (State::Refused, _) => "REFUSED".into(),
+            (State::Missing, _) => "missing".into(),
+            (State::Published, None | Some(0)) => "published".into(),
+            (State::Published, Some(gone)) => format!("published, {gone} PACKS MISSING"),
+            (State::Unpublished, _) => "never published".into(),
+            (State::Earlier, Some(gone)) if gone > 0 => "content removed".into(),
+            (State::Earlier, _) => String::new(),
+        }
+    }
+}
+
+fn table(lines: &[Line]) -> String {
+    let head = ["SERIAL", "CREATED", "TRUST", "PACKS", "SIZE", "SOURCE", ""];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for line in lines {
+        let known = line.created.is_some();
+        let or = |text: String| if known { text } else { "-".to_owned() };
+        rows.push(vec![
+            line.serial.to_string(),
+            or(line.created.clone().unwrap_or_default()),
+            or(line.trust_version.unwrap_or_default().to_string()),
+            or(line.packs.to_string()),
+            or(print::size(line.bytes)),
+            or(line.source()),
+            line.state(),
+        ]);
+    }
+    print::table(&rows)
+}
+
+const REFUSED: u8 = 3;

@@ -1,0 +1,62 @@
+//! `stringless rollback`.
+
+use std::path::Path;
+
+use agent_core::manifest::Manifest;
+
+use super::again::Ground;
+use crate::again;
+use crate::cli::RollbackArgs;
+use crate::error::{Error, Result};
+use crate::folder::SiteFolder;
+use crate::history::{Release, Shelf, Walk};
+
+/// Publishes the content of an earlier release under the next serial.
+///
+/// # Errors
+/// Refused when there is no such release, its content is gone, or keys that no longer count signed it.
+pub fn run(site: Option<&Path>, args: &RollbackArgs) -> Result<u8> {
+    let site = SiteFolder::open(site)?;
+    let environment = site.environment(args.environment.as_ref())?;
+    let ground = Ground::open(site)?;
+    let Some(published) = ground.published(&environment)? else {
+        return Err(Error::refused(format!("rolling `{environment}` back: nothing is published"))
+            .hint(format!("`stringless publish -e {environment}`")));
+    };
+    let shelf = ground.shelf(&environment);
+    let release = match args.serial {
+        Some(serial) if serial == published.manifest.serial => Release::from(&published),
+        Some(serial) => shelf.release(serial)?.ok_or_else(|| {
+            Error::refused(format!("rolling `{environment}` back: there is no release {serial}"))
+                .hint(format!("`stringless history -e {environment}` lists them"))
+        })?,
+        None => before(shelf, &published.manifest)?,
+    };
+    let trust = ground.trust()?;
+    again::vouched(&format!("rolling `{environment}` back"), &release, trust.version)?;
+    let lifetime = ground.site.site.expires.seconds();
+    let wanted = again::rolled_back(&release.manifest, &published.manifest, lifetime);
+    ground.publish(&release, wanted, Some(&published), &args.sign)
+}
+
+/// The last release before `current` that nodes saw, and whose content or settings are others.
+fn before(shelf: Shelf<'_>, current: &Manifest) -> Result<Release> {
+    let environment = shelf.environment;
+    let listed: Vec<u64> = shelf.listed()?.into_iter().map(|(serial, _)| serial).collect();
+    for (serial, found) in Walk::before(shelf, current, &listed) {
+        let Some(release) = found? else {
+            return Err(Error::refused(format!(
+                "rolling `{environment}` back: release {serial} came before, and is not in the history"
+            ))
+            .hint(format!("name the one that is meant: `stringless history -e {environment}` lists them")));
+        };
+        if release.manifest.packs != current.packs || release.manifest.apply != current.apply {
+            return Ok(release);
+        }
+    }
+    Err(Error::refused(format!(
+        "rolling `{environment}` back: no release before {} has other content",
+        current.serial
+    ))
+    .hint(format!("`stringless history -e {environment}` lists them")))
+}
