@@ -11,6 +11,8 @@ mod choice;
 mod hostile;
 #[path = "layers/modules.rs"]
 mod modules;
+#[path = "layers/rendered.rs"]
+mod rendered;
 
 use std::fs;
 use std::path::PathBuf;

@@ -8,6 +8,8 @@ mod catalog;
 mod documents;
 #[path = "render/hostile.rs"]
 mod hostile;
+#[path = "render/layers.rs"]
+mod layers;
 mod rendering;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -274,8 +276,13 @@ fn each_is_up_to_date_when_it_is_new() {
             minimum: request.agent.version,
             targets: request.agent.targets.clone(),
         };
-        let current =
-            Current { trust: &request.trust, pin: &pin, serial: Some(request.min_serial), now: request.now };
+        let current = Current {
+            site: &request.site.site,
+            trust: &request.trust,
+            pin: &pin,
+            serial: Some(request.min_serial),
+            now: request.now,
+        };
         // What `--check` knows before it has looked into the rendering.
         let asked = Request { static_keys: None, lock: None, min_serial: 1, ..request.clone() };
         let mut findings = rendering.outdated(&current);

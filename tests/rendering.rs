@@ -15,6 +15,7 @@ use agent_core::version::Version;
 use generator::catalog::{Catalog, Cloud, Distro, Form};
 use generator::envelope;
 use generator::fault::Fault;
+use generator::layer::Layers;
 use generator::render::{AgentPins, Lock, Request, UserData, Way, render, way};
 use generator::site::{PuppetPackage, Site};
 
@@ -26,6 +27,7 @@ pub struct Case {
     pub catalog: Catalog,
     pub site: Site,
     pub environment: Name,
+    pub layers: Layers,
     pub targets: BTreeMap<Name, AgentFile>,
     pub presigned: BTreeMap<Name, String>,
     pub keys: Credentials,
@@ -44,6 +46,7 @@ impl Case {
         Self {
             site: Site::parse(site, "stringless.yaml").unwrap_or_else(|fault| panic!("{fault}\n{site}")),
             environment: Name::new("production").unwrap(),
+            layers: Layers::default(),
             targets: targets.iter().map(|target| (target.clone(), file(target))).collect(),
             presigned: BTreeMap::new(),
             keys: Credentials {
@@ -55,6 +58,20 @@ impl Case {
             lock: None,
             catalog,
         }
+    }
+
+    /// The same between two other sites, one of them with an interval of its own.
+    pub fn between(mut self) -> Self {
+        let layer = |site: &str, interval| {
+            let text = format!(
+                r#"{{"site": "{site}", "environment": "production", "min_serial": 3, "interval": {interval},
+                 "trust": {{"version": 2, "threshold": 1, "keys": ["{KEY}"]}},
+                 "stores": [{{"url": "https://{site}.example.net/stringless"}}]}}"#
+            );
+            generator::layer::parse(text.as_bytes(), site).unwrap()
+        };
+        self.layers = Layers { before: vec![layer("base", 300)], after: vec![layer("extra", 3600)] };
+        self
     }
 
     /// The request for a pair and a form.
@@ -80,6 +97,7 @@ impl Case {
             cpu: None,
             site: &self.site,
             environment: &self.environment,
+            layers: &self.layers,
             trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
             min_serial: 7,
             agent: AgentPins { version: Version::parse("0.1.0").unwrap(), targets: &self.targets },

@@ -168,6 +168,13 @@ pub enum Command {
     ///
     /// Effect: read-only, but for --out.
     Render(RenderArgs),
+    /// Print this site's layer, which others render into their nodes beside their own.
+    ///
+    /// It is public: where the bucket is, the keys that are trusted, the lowest serial that counts. See
+    /// `render --layer-before`.
+    ///
+    /// Effect: read-only, but for --out.
+    Layer(LayerArgs),
     /// Print what nodes and publishers may do, in the words of a store: least privilege for the site's bucket.
     ///
     /// STORE is a cloud, whose object store is meant, or a dialect of its own. What is to be loaded or run

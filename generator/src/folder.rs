@@ -180,6 +180,7 @@ impl SiteFolder {
         let stores = self.site.stores.iter().filter_map(|store| store.url.strip_prefix("file://"));
         own.extend(stores.map(PathBuf::from));
         own.extend(self.site.node.ca_file.iter().map(|name| self.root.join(name)));
+        own.extend(self.site.node.layers.all().map(|name| self.root.join(name)));
         own
     }
 

@@ -23,6 +23,7 @@ pub mod history;
 pub mod input;
 pub mod known;
 pub mod launch;
+pub mod layer;
 pub mod lock;
 pub mod mirror;
 pub mod modules;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use generator::cli::{AgentCommand, Cli, Command};
 use generator::commands::{
-    agent, build, check, diff, gc, history, init, keygen, keys, list, manual, mirror, modules, policy,
+    agent, build, check, diff, gc, history, init, keygen, keys, layer, list, manual, mirror, modules, policy,
     promote, publish, refresh, render, rollback, submit, verify,
 };
 use generator::error::Error;
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(site, args),
         Command::Agent(AgentCommand::Push(args)) => agent::push(site, args),
         Command::Render(args) => render::run(site, args),
+        Command::Layer(args) => layer::run(site, args),
         Command::Policy(args) => policy::run(site, args),
         Command::List(args) => list::run(args),
         Command::Completions { shell } => manual::completions(*shell, Cli::command()),

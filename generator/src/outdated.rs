@@ -4,7 +4,7 @@ mod anew;
 
 use std::io::Read;
 
-use agent_core::config::{Config, CredentialSource};
+use agent_core::config::{Config, CredentialSource, Layer};
 use agent_core::manifest::AgentPin;
 use agent_core::name::Name;
 use agent_core::sigv4::Credentials;
@@ -38,6 +38,8 @@ pub struct Finding {
 /// What counts now.
 #[derive(Clone, Copy, Debug)]
 pub struct Current<'a> {
+    /// The site whose it is.
+    pub site: &'a Name,
     /// The keys.
     pub trust: &'a TrustedKeys,
     /// The agent.
@@ -67,6 +69,12 @@ impl Rendering {
         }
         let config = text.lines().find_map(config).ok_or_else(none)?;
         Ok(Self { text, config })
+    }
+
+    /// What it holds of a site.
+    #[must_use]
+    pub fn layer(&self, site: &Name) -> Option<&Layer> {
+        self.config.layers.iter().find(|layer| layer.site == *site)
     }
 
     /// Whether it keeps the metadata service for root.
@@ -111,7 +119,7 @@ impl Rendering {
     pub fn outdated(&self, current: &Current<'_>) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut find = |what, why: String| findings.push(Finding { what, why });
-        let Some(layer) = self.config.layers.first() else { return findings };
+        let Some(layer) = self.layer(current.site) else { return findings };
         let (old, new) = (&layer.trust, current.trust);
         if old.version != new.version {
             find(

@@ -27,6 +27,7 @@ use crate::catalog::{BootAgent, Catalog, Cloud, Distro, Encoding, Form};
 use crate::envelope::{self, Attachment};
 use crate::fault::Fault;
 use crate::launch::Tool;
+use crate::layer::Layers;
 use crate::site::{CredentialKind, Site};
 
 /// All that one rendering depends on; the same request gives the same bytes.
@@ -54,6 +55,8 @@ pub struct Request<'a> {
     pub site: &'a Site,
     /// The environment that the node follows.
     pub environment: &'a Name,
+    /// The layers of other sites that the node follows, too.
+    pub layers: &'a Layers,
     /// The keys that count now.
     pub trust: TrustedKeys,
     /// The lowest serial that the node takes: the published one.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod layers;
 mod modules;
 mod size;
 mod source;
@@ -16,6 +17,7 @@ use agent_core::version::Version;
 use serde::{Deserialize, Serialize};
 
 pub use self::apply::{ApplyOverride, ApplySettings, FailureSettings};
+pub use self::layers::LayerFiles;
 pub use self::modules::{LockNeed, ModulesSettings};
 pub use self::size::Size;
 pub use self::source::{Branches, Invalid, Prefix, Source};
@@ -99,6 +101,9 @@ pub struct NodeSettings {
     /// The node's name, where the cloud has no instance id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
+    /// Other sites that nodes follow. Default: none.
+    #[serde(skip_serializing_if = "LayerFiles::is_empty")]
+    pub layers: LayerFiles,
 }
 
 /// What runs the agent.

@@ -52,6 +52,13 @@ pub struct RenderArgs {
     /// The lowest serial that the node accepts [default: the published one, asked of the store].
     #[arg(long, value_name = "N")]
     pub min_serial: Option<u64>,
+    /// The layer of another site that nodes follow, too, before this one: its modules come first. Again for
+    /// more, after those of the site file.
+    #[arg(long, value_name = "FILE")]
+    pub layer_before: Vec<PathBuf>,
+    /// The same, after this one.
+    #[arg(long, value_name = "FILE")]
+    pub layer_after: Vec<PathBuf>,
     /// Add a firewall rule (nft, else iptables) that keeps the metadata service, and so the user-data, for
     /// root. A node that has neither says so; with `required` it fails.
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "wanted", value_parser = lock)]
@@ -72,6 +79,20 @@ pub struct RenderArgs {
     /// Print user-data and what is said of it as one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `layer`.
+#[derive(Debug, Args)]
+pub struct LayerArgs {
+    /// The environment that nodes follow [default: the only one, or production].
+    #[arg(long, short, value_name = "E", value_parser = name)]
+    pub environment: Option<Name>,
+    /// The lowest serial that nodes accept [default: the published one, asked of the store].
+    #[arg(long, value_name = "N")]
+    pub min_serial: Option<u64>,
+    /// Write it to this file and not to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 fn encoding(text: &str) -> Result<Encoding, String> {

@@ -9,7 +9,7 @@ use agent_core::name::Name;
 use agent_core::trust::Trust;
 use serde::Serialize;
 
-use super::{ca_pem, print};
+use super::{ca_pem, layer, print};
 use crate::build::{self, Build};
 use crate::catalog::Catalog;
 use crate::cli::CheckArgs;
@@ -67,6 +67,7 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
     }
     check_waiting(&site, &mut list);
     list.take("authorities", authorities(&site));
+    list.take("layers", layers(&site));
     check_agent(&site, &mut list);
     for note in notes {
         list.warn("sources", note, "`invalid` and `ignore` of the source say what becomes of such branches");
@@ -212,6 +213,13 @@ fn authorities(site: &SiteFolder) -> Result<((), String)> {
     let Some(pem) = ca_pem(site)? else { return Ok(((), String::new())) };
     Http::new(Some(pem.as_bytes()))?;
     Ok(((), format!("`{}`", site.site.node.ca_file.clone().unwrap_or_default())))
+}
+
+fn layers(site: &SiteFolder) -> Result<((), String)> {
+    let layers = layer::layers(site, &[], &[])?;
+    let names: Vec<String> =
+        layers.all().map(|layer| format!("`{}/{}`", layer.site, layer.environment)).collect();
+    Ok(((), names.join(", ")))
 }
 
 fn check_agent(site: &SiteFolder, list: &mut Findings) {

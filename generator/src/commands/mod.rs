@@ -10,6 +10,7 @@ pub mod history;
 pub mod init;
 pub mod keygen;
 pub mod keys;
+pub mod layer;
 pub mod list;
 pub mod manual;
 pub mod mirror;

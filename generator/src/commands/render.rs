@@ -18,6 +18,7 @@ use agent_core::trust::Trust;
 use serde::Serialize;
 
 use self::deliver::Product;
+use super::layer::layers;
 use super::{ca_pem, open_store, print};
 use crate::catalog::{Catalog, Distro, Encoding, Form};
 use crate::cli::RenderArgs;
@@ -80,6 +81,7 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     let encoding = launch::encoding(args.tool, cloud, boot, form, args.encoding)?;
     let site = SiteFolder::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
+    let layers = layers(&site, &args.layer_before, &args.layer_after)?;
     let chain = site.trust()?;
     let pin = pin(&site)?;
     let min_serial = match args.min_serial {
@@ -98,6 +100,7 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         cpu: args.cpu.as_deref(),
         site: &site.site,
         environment: &environment,
+        layers: &layers,
         trust: newest(&chain)?.trusted_keys(),
         min_serial: min_serial.max(1),
         agent: AgentPins { version: pin.version, targets: &pin.targets },
@@ -142,7 +145,8 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     Ok(0)
 }
 
-fn newest(chain: &[TrustFile]) -> Result<&Trust> {
+/// The trust that counts.
+pub(super) fn newest(chain: &[TrustFile]) -> Result<&Trust> {
     match chain.last() {
         Some(newest) => Ok(&newest.trust),
         None => Err(Error::configuration("reading `trust/`: it is empty")),
@@ -198,7 +202,8 @@ fn pin(site: &SiteFolder) -> Result<AgentPin> {
     Ok(pin)
 }
 
-fn published_serial(site: &SiteFolder, environment: &Name, chain: &[TrustFile]) -> Result<u64> {
+/// The published serial, asked of the store; 1 where there is none.
+pub(super) fn published_serial(site: &SiteFolder, environment: &Name, chain: &[TrustFile]) -> Result<u64> {
     let ask = || {
         let store = open_store(site)?;
         published::read(&store, &site.site.site, environment, &published::keys(chain))

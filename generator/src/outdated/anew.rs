@@ -1,6 +1,7 @@
 //! An older rendering, against the same rendered now. No IO.
 
 use agent_core::config::Config;
+use agent_core::name::Name;
 use serde_json::Value;
 
 use super::{Finding, Rendering};
@@ -17,7 +18,7 @@ impl Rendering {
     /// # Errors
     /// When it cannot be rendered any more.
     pub fn compared(&self, request: &Request<'_>) -> Result<Vec<Finding>, Fault> {
-        let Some(layer) = self.config.layers.first() else { return Ok(Vec::new()) };
+        let Some(layer) = self.layer(&request.site.site) else { return Ok(Vec::new()) };
         let request = Request {
             encoding: Encoding::Plain,
             with: &[],
@@ -31,7 +32,7 @@ impl Rendering {
             now: self.config.rendered,
             ..request.clone()
         };
-        let mut findings = settings(&self.config, &node_config(&request)?);
+        let mut findings = settings(&self.config, &node_config(&request)?, &layer.site);
         // Where the keys differ the text does too, and that was said.
         let comparable = layer.trust == request.trust && findings.is_empty() && !is_presigned(&request);
         if comparable && !self.holds(&render(&request)?.body) {
@@ -46,11 +47,12 @@ fn is_presigned(request: &Request<'_>) -> bool {
     request.site.first_fetch() == FirstFetch::Presigned && request.form != Form::Nix
 }
 
-/// The keys of the two configurations that differ, trust aside.
-fn settings(old: &Config, new: &Config) -> Vec<Finding> {
+/// The keys of the two configurations that differ, trust aside; of other sites' layers only that they do.
+fn settings(old: &Config, new: &Config, site: &Name) -> Vec<Finding> {
     let flat = |config: &Config| {
         let mut value = serde_json::to_value(config).unwrap_or_default();
-        let layer = value["layers"][0].take();
+        let own = config.layers.iter().position(|layer| layer.site == *site).unwrap_or_default();
+        let layer = value["layers"][own].take();
         (value, layer)
     };
     let ((old, old_layer), (new, new_layer)) = (flat(old), flat(new));

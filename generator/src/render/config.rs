@@ -5,6 +5,7 @@ use agent_core::sigv4::Credentials;
 
 use super::{Request, STATIC_KEYS};
 use crate::fault::Fault;
+use crate::layer;
 use crate::site::{CredentialKind, Size};
 
 /// The node's configuration, checked by the node's own code.
@@ -22,7 +23,7 @@ pub(super) fn config(request: &Request<'_>) -> Result<Config, Fault> {
         });
     }
     let told = request.boot_agents().all(|agent| agent.keeps_identity);
-    let config = Config {
+    let mut config = Config {
         format: 1,
         rendered: request.now,
         node: node.name.clone(),
@@ -32,16 +33,22 @@ pub(super) fn config(request: &Request<'_>) -> Result<Config, Fault> {
         no_proxy: node.no_proxy.clone(),
         ca_file: node.ca_file.as_ref().map(|_| format!("{}/ca.pem", request.distro.paths.etc)),
         metadata: request.cloud.metadata.clone().filter(|_| !told),
-        layers: vec![Layer {
-            site: site.site.clone(),
-            environment: request.environment.clone(),
-            min_serial: request.min_serial,
-            interval: node.interval.seconds(),
-            splay: node.splay.seconds(),
-            trust: request.trust.clone(),
-            stores,
-        }],
+        layers: Vec::new(),
     };
+    let role = request.cloud.credentials.contains(&CredentialKind::InstanceRole);
+    let on_cloud = |layer: &Layer| layer::on_cloud(layer, &request.cloud.name, role);
+    let before = request.layers.before.iter().map(on_cloud).collect::<Result<Vec<_>, _>>()?;
+    let after = request.layers.after.iter().map(on_cloud).collect::<Result<Vec<_>, _>>()?;
+    let own = Layer {
+        site: site.site.clone(),
+        environment: request.environment.clone(),
+        min_serial: request.min_serial,
+        interval: node.interval.seconds(),
+        splay: node.splay.seconds(),
+        trust: request.trust.clone(),
+        stores,
+    };
+    config.layers = before.into_iter().chain([own]).chain(after).collect();
     config.check().map_err(|why| Fault::new(format!("rendering the node's configuration: {why}")))?;
     Ok(config)
 }

@@ -1,5 +1,7 @@
 //! What to know before pasting.
 
+use agent_core::config::Layer;
+
 use super::{Request, config, cron, engine};
 use crate::site::{CredentialKind, FirstFetch, Schedule};
 
@@ -8,7 +10,10 @@ use crate::site::{CredentialKind, FirstFetch, Schedule};
 pub(super) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
     let (distro, cloud) = (request.distro, request.cloud);
     let stores = &request.site.stores;
-    let private = stores.iter().any(|store| store.url.starts_with("s3://"));
+    let others = request.layers.all().flat_map(|layer| &layer.stores).map(|store| &*store.url);
+    let urls: Vec<&str> = stores.iter().map(|store| &*store.url).chain(others).collect();
+    let private = urls.iter().any(|url| url.starts_with("s3://"));
+    let own = stores.iter().any(|store| store.url.starts_with("s3://"));
     let mut notes = if private { cloud.notes.clone() } else { Vec::new() };
     for agent in request.boot_agents().filter(|_| private) {
         notes.extend(cloud.notes_for.get(&agent.id).into_iter().flatten().cloned());
@@ -23,13 +28,17 @@ pub(super) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
     } else if let Some(eol) = distro.ended(request.now.plus(SOON)) {
         notes.push(format!("the support of {} ends on {eol}", distro.name));
     }
-    if private && config::kinds(request).is_ok_and(|kinds| kinds.contains(&CredentialKind::Static)) {
+    if own && config::kinds(request).is_ok_and(|kinds| kinds.contains(&CredentialKind::Static)) {
         notes.insert(0, secret(request, "a key stands in it"));
         if !cloud.lock.is_empty() {
             notes.insert(1, instead(request));
         }
     }
-    for folder in stores.iter().filter_map(|store| store.url.strip_prefix("file://")) {
+    notes.extend(layers_note(request));
+    let mut folders: Vec<&str> = urls.iter().filter_map(|url| url.strip_prefix("file://")).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    for folder in folders {
         notes.push(format!("`{folder}` is a folder of the node itself: it must be there at first boot"));
     }
     if request.site.node.proxy.as_deref().is_some_and(names_a_user) {
@@ -53,15 +62,30 @@ pub(super) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
 
 /// What cron makes of an interval that it cannot keep, where it starts the agent or stands in.
 fn cron_note(request: &Request<'_>, body: &str) -> Option<String> {
-    let interval = request.site.node.interval;
-    let kept = cron::kept(interval.seconds())?;
+    let own = request.site.node.interval;
+    let seconds = request.layers.all().map(|layer| layer.interval).fold(own.seconds(), u64::min);
+    let kept = cron::kept(seconds)?;
+    let what = match seconds == own.seconds() {
+        true => format!("`node.interval` is {own}"),
+        false => format!("the smallest interval of a layer is {seconds}s"),
+    };
     match request.site.node.schedule {
-        Schedule::Cron => Some(format!("`node.interval` is {interval}, which cron cannot keep: {kept}")),
-        _ if body.contains(&cron::fields(interval.seconds())) => Some(format!(
-            "`node.interval` is {interval}, which cron cannot keep where it has to stand in: {kept}"
-        )),
+        Schedule::Cron => Some(format!("{what}, which cron cannot keep: {kept}")),
+        _ if body.contains(&cron::fields(seconds)) => {
+            Some(format!("{what}, which cron cannot keep where it has to stand in: {kept}"))
+        }
         _ => None,
     }
+}
+
+/// Which sites the node follows, where it is not one alone.
+fn layers_note(request: &Request<'_>) -> Option<String> {
+    let names = |layers: &[Layer]| -> Vec<String> {
+        layers.iter().map(|layer| format!("`{}/{}`", layer.site, layer.environment)).collect()
+    };
+    let own = format!("`{}/{}`", request.site.site, request.environment);
+    let all = [names(&request.layers.before), vec![own], names(&request.layers.after)].concat();
+    (all.len() > 1).then(|| format!("it follows {}; modules of the first come first", all.join(", ")))
 }
 
 /// What stands in user-data, and who can read it: where that is every process, it is a warning.

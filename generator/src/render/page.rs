@@ -42,6 +42,8 @@ pub(super) struct Page {
     daemon: bool,
     periodic: bool,
     interval: u64,
+    /// The layers' intervals differ, and each is kept by the agent.
+    due: bool,
     splay: u64,
     /// The five fields of a line of crontab; `$m` is a random number.
     cron: String,
@@ -77,6 +79,7 @@ impl Page {
         let fetch = Fetch::of(request)?;
         let package = engine::package(request)?;
         let config = config::config(request)?;
+        let interval = config.shortest_interval();
         let agent_json = quote::json(&config).map_err(|error| Fault::new(error.to_string()))?;
         let release = &distro.os_release;
         // Where both tell systems apart, it is the variant that does.
@@ -114,9 +117,10 @@ impl Page {
             fetch,
             daemon: node.schedule == Schedule::Daemon,
             periodic: node.schedule != Schedule::Boot,
-            interval: node.interval.seconds(),
+            interval,
+            due: config.layers.iter().any(|layer| layer.interval != interval),
             splay: node.splay.seconds(),
-            cron: cron::fields(node.interval.seconds()),
+            cron: cron::fields(interval),
             cron_chosen: node.schedule == Schedule::Cron,
             lock: request.lock.is_some(),
             lock_required: request.lock == Some(Lock::Required),

@@ -19,6 +19,7 @@ struct Case {
     catalog: Catalog,
     site: Site,
     environment: Name,
+    layers: Layers,
     targets: BTreeMap<Name, AgentFile>,
 }
 
@@ -29,6 +30,7 @@ impl Case {
             catalog: Catalog::embedded().unwrap(),
             site: Site::parse(site, "stringless.yaml").unwrap(),
             environment: Name::new("production").unwrap(),
+            layers: Layers::default(),
             targets: ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"].iter().map(target).collect(),
         }
     }
@@ -57,6 +59,7 @@ impl Case {
             cpu: None,
             site: &self.site,
             environment: &self.environment,
+            layers: &self.layers,
             trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
             min_serial: 7,
             agent: AgentPins { version: Version::parse("0.1.0").unwrap(), targets: &self.targets },

@@ -3,7 +3,7 @@
 use agent_core::manifest::Engine;
 use agent_core::store::Store;
 
-use super::{FirstFetch, NodeSettings, Schedule, Site, Span};
+use super::{FirstFetch, LayerFiles, NodeSettings, Schedule, Site, Span};
 use crate::fault::Fault;
 
 impl Site {
@@ -73,6 +73,7 @@ impl Default for NodeSettings {
             no_proxy: None,
             ca_file: None,
             name: None,
+            layers: LayerFiles::default(),
         }
     }
 }

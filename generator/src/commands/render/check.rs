@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{ca_pem, newest, parse_form, pin, time};
 use crate::catalog::{Catalog, Encoding};
 use crate::cli::RenderArgs;
+use crate::commands::layer::layers;
 use crate::commands::{open_store, print};
 use crate::error::{Error, Result};
 use crate::folder::{SiteFolder, TrustFile};
@@ -34,7 +35,7 @@ pub(super) fn run(site: &SiteFolder, args: &RenderArgs, file: &Path) -> Result<u
     let read = File::open(file).and_then(|open| open.take(MAX_BYTES).read_to_end(&mut bytes));
     read.map_err(|e| Error::io("reading", file, e).hint("`--check FILE` names what was rendered"))?;
     let rendering = Rendering::read(&bytes)?;
-    let Some(layer) = rendering.config.layers.first().filter(|layer| layer.site == site.site.site) else {
+    let Some(layer) = rendering.layer(&site.site.site) else {
         let whose = rendering.config.layers.first().map_or("none", |layer| layer.site.as_str());
         return Err(Error::configuration(format!(
             "checking `{}`: it was rendered for the site `{whose}`, and this one is `{}`",
@@ -49,7 +50,8 @@ pub(super) fn run(site: &SiteFolder, args: &RenderArgs, file: &Path) -> Result<u
     let store = open_store(site)?;
     let found = published::read(&store, &site.site.site, &layer.environment, &published::keys(&chain))?;
     let serial = found.map(|published| published.manifest.serial);
-    let mut findings = rendering.outdated(&Current { trust: &trust, pin: &pin, serial, now: time() });
+    let mut findings =
+        rendering.outdated(&Current { site: &layer.site, trust: &trust, pin: &pin, serial, now: time() });
     findings.retain(|finding| finding.what != "serial" || !args.serial_ok);
     findings.extend(rendered_anew(site, args, &rendering, &pin, &chain)?);
 
@@ -90,7 +92,8 @@ fn rendered_anew(
         return Ok(Vec::new());
     };
     let (distro, cloud) = (catalog.distro(&distro)?, catalog.cloud(&cloud)?);
-    let Some(layer) = rendering.config.layers.first() else { return Ok(Vec::new()) };
+    let Some(layer) = rendering.layer(&site.site.site) else { return Ok(Vec::new()) };
+    let layers = layers(site, &args.layer_before, &args.layer_after)?;
     let forms = match args.form.as_deref() {
         Some(form) => vec![parse_form(form)?],
         None => catalog.forms(distro, cloud),
@@ -110,6 +113,7 @@ fn rendered_anew(
             cpu: args.cpu.as_deref(),
             site: &site.site,
             environment: &layer.environment,
+            layers: &layers,
             trust: newest(chain)?.trusted_keys(),
             min_serial: layer.min_serial,
             agent: AgentPins { version: pin.version, targets: &pin.targets },

@@ -1,0 +1,58 @@
+//! Several sites in one rendering: each form carries all of them, in their order.
+
+use generator::catalog::{Encoding, Form};
+use generator::outdated::Rendering;
+use generator::render::{Request, render};
+use generator::site::CredentialKind;
+
+use crate::rendering::{BUCKET, Case, SCRIPT, WEB, site};
+
+#[test]
+fn each_form_carries_all_layers_and_starts_the_agent_at_the_smallest_interval() {
+    let case = Case::new(&site(WEB, SCRIPT, "node: {interval: 1h}\n")).between();
+    for form in Form::ALL {
+        let pair =
+            case.catalog.pairs().find(|(distro, cloud)| case.request(distro, cloud, Some(form)).is_ok());
+        let (distro, cloud) = pair.unwrap();
+        let request =
+            Request { encoding: Encoding::Plain, ..case.request(distro, cloud, Some(form)).unwrap() };
+        let data = render(&request).unwrap();
+        let name = format!("{} on {}, {}", distro.id, cloud.id, form.as_str());
+        let rendering =
+            Rendering::read(data.text.as_bytes()).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let sites: Vec<&str> = rendering.config.layers.iter().map(|layer| layer.site.as_str()).collect();
+        assert_eq!(sites, ["base", "example", "extra"], "{name}");
+        assert_eq!(rendering.layer(&case.site.site).unwrap().min_serial, request.min_serial, "{name}");
+        assert_eq!(rendering.compared(&request).unwrap(), [], "{name}");
+        assert!(data.body.contains("--once --due"), "{name}");
+        // Without one of them it would be another rendering.
+        let fewer = generator::layer::Layers { before: case.layers.before.clone(), after: Vec::new() };
+        let findings = rendering.compared(&Request { layers: &fewer, ..request.clone() }).unwrap();
+        assert!(findings.iter().any(|finding| finding.why.contains("`layers`")), "{name}: {findings:?}");
+    }
+}
+
+#[test]
+fn a_layer_that_is_read_by_a_role_is_refused_where_there_is_none() {
+    let mut case = Case::new(&site(WEB, SCRIPT, "")).between();
+    let private = Case::new(&site(BUCKET, SCRIPT, ""));
+    let trust = case.layers.before[0].trust.clone();
+    let layer = generator::layer::of(&private.site, &private.environment, trust, 1).unwrap();
+    case.layers.before[0].stores = layer.stores;
+    let (mut refused, mut rendered) = (0, 0);
+    for (distro, cloud) in case.catalog.pairs() {
+        let Ok(request) = case.request(distro, cloud, None) else { continue };
+        let role = cloud.credentials.contains(&CredentialKind::InstanceRole);
+        match render(&request) {
+            Ok(_) => {
+                assert!(role, "{} on {}", distro.id, cloud.id);
+                rendered += 1;
+            }
+            Err(fault) => {
+                assert!(!role && fault.message.contains("the layer `base`"), "{}: {fault}", cloud.id);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 10 && rendered > 10, "{refused} {rendered}");
+}
