@@ -27,7 +27,7 @@ pub use self::trust::*;
 /// A site is a folder with `stringless.yaml`. The commands read it from this folder or the nearest one
 /// above it.
 ///
-/// Exit codes: 0 done; 1 temporary, run again; 2 only `diff` and `render --check`: there are
+/// Exit codes: 0 done; 1 temporary, run again; 2 only `diff`, `modules outdated` and `render --check`: there are
 /// changes; 3 refused; 64 usage; 78 configuration.
 #[derive(Debug, Parser)]
 #[command(name = "stringless", version, styles = STYLES, max_term_width = 100, after_long_help = VARIABLES)]

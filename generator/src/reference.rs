@@ -212,7 +212,7 @@ fn help(command: &mut Command, name: &str, text: &mut String) {
 fn errors() -> String {
     let mut text = String::from(
         "# Exit codes\n\nOf `stringless-agent`; `stringless` shares the table, and has 2 for differences that \
-         `diff` and `render --check` found.\n\n| code | meaning |\n|---|---|\n",
+         `diff`, `modules outdated` and `render --check` found.\n\n| code | meaning |\n|---|---|\n",
     );
     for ending in Ending::ALL {
         let _ = writeln!(text, "| {} | {} |", ending.exit_code(true), ending.meaning());
