@@ -255,7 +255,7 @@ fn unlocked(request: &Assemble<'_>, sources: &Sources<'_>) -> Result<Placed> {
 fn is_floating(origin: &Origin) -> bool {
     match origin {
         Origin::Forge { version } => version.is_none(),
-        Origin::Git { want, .. } => !matches!(want, Want::Commit(_)),
+        Origin::Git { want, .. } => !repository::is_fixed(want) && !matches!(want, Want::Commit(_)),
         Origin::Tarball { sha256, .. } => sha256.is_none(),
         Origin::Local => false,
     }

@@ -86,7 +86,7 @@ impl Lock {
     /// With file and line; the hint says how to make it anew.
     pub fn parse(text: &str, origin: &str) -> Result<Self, Fault> {
         let anew = format!(
-            "`stringless modules update` writes it anew; `git log {LOCK_FILE}` has the last good one"
+            "`git log {LOCK_FILE}` has the last good one; or remove it, and run `stringless modules update`"
         );
         if let Some(line) = text.lines().position(|line| MARKS.iter().any(|mark| line.starts_with(mark))) {
             let told = format!("reading {origin}:{}: a merge was left unfinished", line + 1);
@@ -100,7 +100,10 @@ impl Lock {
         }
         let blocks: Blocks = match text.lines().all(|line| line.trim().is_empty() || line.starts_with('#')) {
             true => Blocks::default(),
-            false => from_yaml(text, origin)?,
+            false => from_yaml(text, origin).map_err(|fault: Fault| match fault.hint {
+                Some(_) => fault,
+                None => fault.hint(&*anew),
+            })?,
         };
         let lock = Self { modules: blocks.0 };
         for (path, locked) in &lock.modules {

@@ -22,7 +22,7 @@ pub struct Asked<'a> {
 /// Whether a mirror that was fetched before is enough: a commit does not move.
 #[must_use]
 pub fn is_fixed(want: &Want) -> bool {
-    matches!(want, Want::Commit(id) if is_commit(id))
+    matches!(want, Want::Commit(id) | Want::Ref(id) if is_commit(id))
 }
 
 /// The commit that is meant; what was asked for goes into `locked`.

@@ -48,7 +48,7 @@ impl Sources<'_> {
         match &declared.origin {
             Origin::Local => return Ok(None),
             Origin::Forge { version } => {
-                locked.forge = Some(self.forge.base().to_owned());
+                locked.forge = Some(web::plain(self.forge.base()));
                 locked.version = Some(match version {
                     Some(version) => version.clone(),
                     None => self.newest(&declared.title)?.to_string(),
@@ -105,7 +105,7 @@ impl Sources<'_> {
         fresh: bool,
     ) -> Result<Locked> {
         let mut locked = Locked::new(name);
-        locked.forge = Some(self.forge.base().to_owned());
+        locked.forge = Some(web::plain(self.forge.base()));
         locked.version = Some(version.to_string());
         locked.exclude_spec = exclude_spec;
         self.fill(&mut locked, fresh, |locked| self.of_forge(locked))?;

@@ -55,7 +55,9 @@ impl Site {
                 return Err(fault(&key, "1 to 100 are possible"));
             }
         }
-        self.modules.check().map_err(|(key, why)| fault(&format!("modules.{key}"), &why))?;
+        self.modules.check().map_err(|(key, why)| {
+            fault(&format!("modules.{key}"), &why).hint("`docs/modules.md` has the keys of `modules`")
+        })?;
         self.node.check().map_err(|(key, why)| fault(&format!("node.{key}"), &why))
     }
 }
