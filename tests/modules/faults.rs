@@ -241,3 +241,24 @@ fn offline_asks_nobody() {
     world.refused(&["modules", "update", "apt", "--offline"], 1);
     assert_eq!(world.forge.take().len(), 0);
 }
+
+/// Others can still be updated, and one is told.
+#[test]
+fn a_module_that_vanished_does_not_hold_up_the_others() {
+    let Some(world) = World::new() else { return };
+    world.forge.release("puppetlabs-stdlib", "1.0.0", &[("a", "1")]);
+    let needs = [("puppetlabs-stdlib", ">= 1.0.0 < 2.0.0")];
+    let apt =
+        Release { module: "puppetlabs-apt", version: "1.0.0", dependencies: &needs, files: &[("a", "1")] };
+    world.forge.publish(&apt);
+    world.write("Puppetfile", "mod 'puppetlabs/apt', '1.0.0'\nmod 'puppetlabs/stdlib'\n");
+    world.ok(&["modules", "update"]);
+    world.forge.remove("puppetlabs-apt");
+    for version in ["1.1.0", "2.0.0"] {
+        world.forge.release("puppetlabs-stdlib", version, &[("a", "2")]);
+    }
+    let told = world.run(&["modules", "outdated"]);
+    assert!(told.status == 2 && told.text.contains("the forge has it no more"), "{}", told.text);
+    world.ok(&["modules", "update", "stdlib"]);
+    assert!(world.lock().contains("version: 1.1.0"), "what it needs still counts\n{}", world.lock());
+}

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use e2e::forge::{Entry, gzip, tar};
+use e2e::http::Reply;
+use e2e::puppet_forge::PuppetForge;
 
 use crate::world::World;
 
@@ -108,9 +110,34 @@ fn a_repository_that_leaves_itself_is_refused() {
     assert!(told.contains("only in case"), "{told}");
 }
 
+/// The token is for the forge; where that leads to is somebody else.
 #[test]
-fn a_forge_may_not_lead_elsewhere_with_the_token_nor_forever() {
-    use e2e::http::Reply;
+fn the_token_goes_to_no_other_host() {
+    let Some(mut world) = World::new() else { return };
+    let other = PuppetForge::start();
+    for forge in [&world.forge, &other] {
+        forge.release("puppetlabs-apt", "1.0.0", &[("a", "x")]);
+    }
+    world.token = Some("s3cr3t".into());
+    world.write("Puppetfile", "mod 'puppetlabs/apt', '1.0.0'\n");
+    let path = "/v3/files/puppetlabs-apt-1.0.0.tar.gz";
+    let elsewhere = format!("{}{path}", other.url());
+    world.forge.fault(path, Reply::new(302, "").with("location", elsewhere), 1);
+    let told = world.ok(&["build"]);
+    let bearer = |forge: &PuppetForge| {
+        forge
+            .take()
+            .iter()
+            .filter(|seen| seen.request.header("authorization") == Some("Bearer s3cr3t"))
+            .count()
+    };
+    assert_eq!(bearer(&world.forge), 2, "the release and its file");
+    assert_eq!(bearer(&other), 0);
+    assert!(!told.contains("s3cr3t"), "{told}");
+}
+
+#[test]
+fn a_forge_may_not_lead_in_a_circle_nor_off_the_web() {
     let Some(world) = World::new() else { return };
     world.forge.release("puppetlabs-apt", "1.0.0", &[("a", "x")]);
     world.write("Puppetfile", "mod 'puppetlabs/apt', '1.0.0'\n");

@@ -15,6 +15,8 @@ pub struct World {
     folder: tempfile::TempDir,
     generator: PathBuf,
     pub forge: PuppetForge,
+    /// What the forge asks for.
+    pub token: Option<String>,
 }
 
 /// What a command did.
@@ -30,7 +32,7 @@ impl World {
         let generator = tools::generator()?;
         tools::program("git")?;
         let folder = tempfile::tempdir().unwrap();
-        let world = Self { folder, generator, forge: PuppetForge::start() };
+        let world = Self { folder, generator, forge: PuppetForge::start(), token: None };
         fs::create_dir_all(world.path("site/data")).unwrap();
         let store = format!("file://{}", world.path("bucket").display());
         let made = world.run(&[
@@ -152,6 +154,7 @@ impl World {
     fn output(&self, command: &mut Command) -> Output {
         let path = std::env::var_os("PATH").unwrap();
         command.env_clear().env("PATH", path).env("HOME", self.path("home")).env("TERM", "dumb");
+        command.envs(self.token.iter().map(|token| ("STRINGLESS_FORGE_TOKEN", token)));
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "a").env(format!("GIT_{who}_EMAIL"), "a@example.org");
         }

@@ -48,7 +48,11 @@ pub fn outdated(request: &Assemble<'_>, lock: &Lock) -> Result<Vec<Newer>> {
 type Found = (Option<String>, Vec<String>);
 
 fn forge(sources: &Sources<'_>, locked: &Locked, declared: Option<&Declared>) -> Result<Found> {
-    let module = sources.forge.module(&locked.name)?;
+    let module = match sources.forge.module(&locked.name) {
+        Ok(module) => module,
+        Err(error) if error.exit_code() == 3 => return Ok((None, vec!["the forge has it no more".into()])),
+        Err(error) => return Err(error),
+    };
     let version = locked.version.as_deref().and_then(|version| Version::parse(version).ok());
     let newest = sources.newest(&locked.name)?;
     let mut notes = Vec::new();

@@ -173,7 +173,7 @@ fn answer(
     if !request.with_dependencies {
         return declared_only(sources, &roots, &kept);
     }
-    let registry = ForgeRegistry { sources };
+    let registry = ForgeRegistry { sources, old };
     ask_ahead(&registry, &roots, &kept)?;
     resolve(&Question { roots: &roots, kept: &kept, overrides: &overrides, registry: &registry })
 }
@@ -275,8 +275,10 @@ fn place_in(lock: &mut Lock, path: &str, locked: Locked) -> Result<()> {
     }
 }
 
+/// The forge, and for what that has no more, what was locked.
 struct ForgeRegistry<'a> {
     sources: &'a Sources<'a>,
+    old: &'a Lock,
 }
 
 impl Registry for ForgeRegistry<'_> {
@@ -293,7 +295,18 @@ impl Registry for ForgeRegistry<'_> {
 
     fn needs(&self, name: &str, version: &Version) -> Result<Vec<(String, String)>> {
         self.sources.online(|| format!("asking what `{name}` {version} needs"))?;
-        Ok(self.sources.forge.release(name, &version.to_string())?.needs.clone())
+        match self.sources.forge.release(name, &version.to_string()) {
+            Ok(release) => Ok(release.needs.clone()),
+            Err(error) if error.exit_code() == 3 => {
+                let same = |locked: &&Locked| {
+                    slug(&locked.name) == slug(name)
+                        && locked.version.as_deref() == Some(&*version.to_string())
+                };
+                let locked = self.old.modules.values().find(same).ok_or(error)?;
+                Ok(locked.needs.clone().into_iter().collect())
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -4,8 +4,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, EntryType, Header};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::modules::tree::Tree;
+use crate::{bundle, unpack};
 
 /// An entry as it stands, unchecked.
 fn add(tar: &mut Builder<Vec<u8>>, name: &str, kind: EntryType, target: &str, content: &[u8]) {
@@ -125,5 +128,30 @@ fn refuses_what_is_cut_or_no_archive() {
     let whole = packed(&[("a", EntryType::Regular, "", &[7; 3000])]);
     for bytes in [&whole[..whole.len() / 2], b"", b"<html>", &gzip(&[1; 600])] {
         assert!(read(bytes, Layout::Plain).is_err(), "{} bytes", bytes.len());
+    }
+}
+
+proptest! {
+    /// Whatever is read of a damaged archive, a node takes it.
+    #[test]
+    fn damage_is_refused_or_harmless(damage in proptest::collection::vec((0..4096usize, any::<u8>()), 0..6)) {
+        let mut tar = Builder::new(Vec::new());
+        add(&mut tar, "m/", EntryType::Directory, "", b"");
+        add(&mut tar, "m/a", EntryType::Regular, "", b"content");
+        add(&mut tar, "x", EntryType::XHeader, "", b"22 path=m/b c/d e f/g\n");
+        add(&mut tar, "y", EntryType::Regular, "", b"more");
+        add(&mut tar, "m/l", EntryType::Symlink, "a", b"");
+        let mut bytes = tar.into_inner().unwrap();
+        for (at, byte) in damage {
+            let at = at % bytes.len();
+            bytes[at] = byte;
+        }
+        for layout in [Layout::OneFolder, Layout::Plain] {
+            let read = read(&gzip(&bytes), layout).and_then(Tree::new);
+            if let Ok(tree) = read {
+                let (pack, packed) = bundle::bundle("modules/m", tree.into_items());
+                prop_assert!(unpack::each(&pack, &packed, drop).is_ok());
+            }
+        }
     }
 }

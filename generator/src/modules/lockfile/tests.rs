@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::puppetfile::{Declared, Origin, Puppetfile, Want};
 
@@ -123,4 +125,17 @@ fn a_need_that_is_missing_is_told() {
     );
     // The environment's own counts.
     assert_eq!(lock.differences(&file(vec![apt(), module("stdlib", Origin::Local)])), [""; 0]);
+}
+
+proptest! {
+    /// A damaged lock file is refused, or says something that is written the same again.
+    #[test]
+    fn what_is_read_of_damage_is_written_and_read_again(at in 0..700usize, text in "[ a-z0-9:\\n'/<>.-]{0,8}") {
+        let mut damaged = whole();
+        let at = at % damaged.len();
+        damaged.insert_str(at, &text);
+        if let Ok(lock) = lock(&damaged) {
+            prop_assert_eq!(Lock::parse(&lock.text(), LOCK_FILE).unwrap(), lock);
+        }
+    }
 }
