@@ -9,6 +9,7 @@ pub mod lockfile;
 pub mod metadata;
 pub mod outdated;
 pub mod range;
+pub mod registry;
 pub mod repository;
 pub mod resolve;
 pub mod source;

@@ -6,7 +6,8 @@ use semver::Version;
 
 use super::lockfile::{Lock, Locked, short, slug};
 use super::metadata::Metadata;
-use super::resolve::{Answer, Pin, Question, Registry, Root, resolve};
+use super::registry::{ForgeRegistry, ask_ahead};
+use super::resolve::{Answer, Pin, Question, Root, resolve};
 use super::source::Sources;
 use super::{AT_ONCE, Assemble, place, sources};
 use crate::error::{Error, Result};
@@ -195,43 +196,6 @@ fn declared_only(sources: &Sources<'_>, roots: &[Root], kept: &BTreeMap<String, 
     Ok(answer)
 }
 
-/// Asks for what the solver will most likely want, several things at a time: it asks one by one.
-fn ask_ahead(registry: &ForgeRegistry<'_>, roots: &[Root], kept: &BTreeMap<String, Version>) -> Result<()> {
-    let mut seen = BTreeSet::new();
-    let mut open: Vec<(String, Option<Version>)> = Vec::new();
-    for root in roots {
-        seen.insert(short(&root.name).to_owned());
-        match &root.pin {
-            Pin::Any => open.push((root.name.clone(), kept.get(&slug(&root.name)).cloned())),
-            Pin::Release(version) => open.push((root.name.clone(), Some(version.clone()))),
-            Pin::Content(..) => {}
-        }
-    }
-    let needed = roots.iter().flat_map(|root| match &root.pin {
-        Pin::Content(_, needs) => needs.as_slice(),
-        _ => &[],
-    });
-    let mut more: Vec<String> = needed.map(|(name, _)| name.clone()).collect();
-    loop {
-        let new = more.drain(..).filter(|name| seen.insert(short(name).to_owned()));
-        open.extend(
-            new.map(|name| (name.replacen('-', "/", 1), kept.get(&slug(&name)).cloned())).collect::<Vec<_>>(),
-        );
-        if open.is_empty() {
-            return Ok(());
-        }
-        let needs = parallel::map(&open, AT_ONCE, |(name, version)| {
-            let version = match version {
-                Some(version) => Some(version.clone()),
-                None => registry.versions(name)?.into_iter().next(),
-            };
-            version.map_or(Ok(Vec::new()), |version| registry.needs(name, &version))
-        })?;
-        more.extend(needs.into_iter().flatten().map(|(name, _)| name));
-        open.clear();
-    }
-}
-
 /// A release of the forge, with its place.
 fn take(
     update: &Update<'_>,
@@ -272,41 +236,6 @@ fn place_in(lock: &mut Lock, path: &str, locked: Locked) -> Result<()> {
             other.name
         ))
         .hint("declare the one that is to be there in the Puppetfile: it stands for the other")),
-    }
-}
-
-/// The forge, and for what that has no more, what was locked.
-struct ForgeRegistry<'a> {
-    sources: &'a Sources<'a>,
-    old: &'a Lock,
-}
-
-impl Registry for ForgeRegistry<'_> {
-    fn versions(&self, name: &str) -> Result<Vec<Version>> {
-        self.sources.online(|| format!("asking for the releases of `{name}`"))?;
-        let module = match self.sources.forge.module(name) {
-            Ok(module) => module,
-            // The solver tells who needs it.
-            Err(error) if error.exit_code() == 3 => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        Ok(module.versions.iter().filter(|version| version.pre.is_empty()).cloned().collect())
-    }
-
-    fn needs(&self, name: &str, version: &Version) -> Result<Vec<(String, String)>> {
-        self.sources.online(|| format!("asking what `{name}` {version} needs"))?;
-        match self.sources.forge.release(name, &version.to_string()) {
-            Ok(release) => Ok(release.needs.clone()),
-            Err(error) if error.exit_code() == 3 => {
-                let same = |locked: &&Locked| {
-                    slug(&locked.name) == slug(name)
-                        && locked.version.as_deref() == Some(&*version.to_string())
-                };
-                let locked = self.old.modules.values().find(same).ok_or(error)?;
-                Ok(locked.needs.clone().into_iter().collect())
-            }
-            Err(error) => Err(error),
-        }
     }
 }
 

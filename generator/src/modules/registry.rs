@@ -1,0 +1,93 @@
+//! The forge as the solver asks it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use semver::Version;
+
+use super::AT_ONCE;
+use super::lockfile::{Lock, Locked, short, slug};
+use super::resolve::{Pin, Registry, Root};
+use super::source::Sources;
+use crate::error::Result;
+use crate::parallel;
+
+/// The forge, and for what that has no more, what was locked.
+pub struct ForgeRegistry<'a> {
+    /// The way to it.
+    pub sources: &'a Sources<'a>,
+    /// What was locked.
+    pub old: &'a Lock,
+}
+
+impl Registry for ForgeRegistry<'_> {
+    fn versions(&self, name: &str) -> Result<Vec<Version>> {
+        self.sources.online(|| format!("asking for the releases of `{name}`"))?;
+        let module = match self.sources.forge.module(name) {
+            Ok(module) => module,
+            // The solver tells who needs it.
+            Err(error) if error.exit_code() == 3 => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        Ok(module.versions.iter().filter(|version| version.pre.is_empty()).cloned().collect())
+    }
+
+    fn needs(&self, name: &str, version: &Version) -> Result<Vec<(String, String)>> {
+        self.sources.online(|| format!("asking what `{name}` {version} needs"))?;
+        match self.sources.forge.release(name, &version.to_string()) {
+            Ok(release) => Ok(release.needs.clone()),
+            Err(error) if error.exit_code() == 3 => {
+                let same = |locked: &&Locked| {
+                    slug(&locked.name) == slug(name)
+                        && locked.version.as_deref() == Some(&*version.to_string())
+                };
+                let locked = self.old.modules.values().find(same).ok_or(error)?;
+                Ok(locked.needs.clone().into_iter().collect())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Asks for what the solver will most likely want, several things at a time: it asks one by one.
+///
+/// # Errors
+/// When it does not answer.
+pub fn ask_ahead(
+    registry: &ForgeRegistry<'_>,
+    roots: &[Root],
+    kept: &BTreeMap<String, Version>,
+) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    let mut open: Vec<(String, Option<Version>)> = Vec::new();
+    for root in roots {
+        seen.insert(short(&root.name).to_owned());
+        match &root.pin {
+            Pin::Any => open.push((root.name.clone(), kept.get(&slug(&root.name)).cloned())),
+            Pin::Release(version) => open.push((root.name.clone(), Some(version.clone()))),
+            Pin::Content(..) => {}
+        }
+    }
+    let needed = roots.iter().flat_map(|root| match &root.pin {
+        Pin::Content(_, needs) => needs.as_slice(),
+        _ => &[],
+    });
+    let mut more: Vec<String> = needed.map(|(name, _)| name.clone()).collect();
+    loop {
+        let new = more.drain(..).filter(|name| seen.insert(short(name).to_owned()));
+        open.extend(
+            new.map(|name| (name.replacen('-', "/", 1), kept.get(&slug(&name)).cloned())).collect::<Vec<_>>(),
+        );
+        if open.is_empty() {
+            return Ok(());
+        }
+        let needs = parallel::map(&open, AT_ONCE, |(name, version)| {
+            let version = match version {
+                Some(version) => Some(version.clone()),
+                None => registry.versions(name)?.into_iter().next(),
+            };
+            version.map_or(Ok(Vec::new()), |version| registry.needs(name, &version))
+        })?;
+        more.extend(needs.into_iter().flatten().map(|(name, _)| name));
+        open.clear();
+    }
+}
