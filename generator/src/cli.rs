@@ -63,7 +63,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Make the packs of an environment.
     ///
-    /// The same tree gives the same bytes, on any machine.
+    /// The same tree gives the same bytes, on any machine. Your own code is checked as `checks` in the site
+    /// file says: by what is here of Puppet and Ruby, and for the syntax of YAML, JSON and Hiera.
     ///
     /// Effect: writes .stringless/, and --out.
     Build(BuildArgs),

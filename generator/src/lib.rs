@@ -6,6 +6,7 @@ pub mod build;
 pub mod bundle;
 pub mod catalog;
 pub mod changes;
+pub mod checks;
 pub mod claim;
 pub mod cli;
 pub mod commands;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod checks;
 mod layers;
 mod modules;
 mod size;
@@ -17,6 +18,7 @@ use agent_core::version::Version;
 use serde::{Deserialize, Serialize};
 
 pub use self::apply::{ApplyOverride, ApplySettings, FailureSettings};
+pub use self::checks::{CheckSettings, Want};
 pub use self::layers::LayerFiles;
 pub use self::modules::{LockNeed, ModulesSettings};
 pub use self::size::Size;
@@ -43,6 +45,9 @@ pub struct Site {
     /// How long a release counts as new after signing. Default: 30 days.
     #[serde(default = "expires")]
     pub expires: Limit,
+    /// What is checked of one's own code.
+    #[serde(default)]
+    pub checks: CheckSettings,
     /// What nodes are told.
     #[serde(default)]
     pub node: NodeSettings,

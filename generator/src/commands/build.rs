@@ -8,8 +8,9 @@ use agent_core::name::Name;
 use agent_core::pack::Pack;
 use serde::Serialize;
 
-use super::print;
+use super::{checked, print};
 use crate::build::{self, Build};
+use crate::checks::Checked;
 use crate::cli::BuildArgs;
 use crate::error::{Error, Result};
 use crate::folder::SiteFolder;
@@ -19,7 +20,14 @@ use crate::progress::Progress;
 struct Report<'a> {
     format: u32,
     site: &'a Name,
-    environments: Vec<Index<'a>>,
+    environments: Vec<Built<'a>>,
+}
+
+#[derive(Serialize)]
+struct Built<'a> {
+    #[serde(flatten)]
+    index: Index<'a>,
+    checks: &'a Checked,
 }
 
 /// The pack index of one environment, also kept as `.stringless/index/<environment>.json`.
@@ -34,7 +42,7 @@ struct Index<'a> {
 /// Builds the packs of one or every environment.
 ///
 /// # Errors
-/// When the tree holds what a release may not.
+/// When the tree holds what a release may not, or a required check does not pass.
 pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
     let (site, notes) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.offline)?;
     for note in notes {
@@ -46,18 +54,20 @@ pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
     let mut builds = Vec::new();
     for name in &names {
         let build = build::build(&site, name, &progress)?;
+        let checked = checked::admit(&site, name, &build)?;
         write_index(&site, name, &build)?;
         if let Some(out) = &args.out {
             copy(&build, out)?;
         }
-        builds.push((name, build));
+        builds.push((name, build, checked));
     }
     if args.json {
-        let environments = builds.iter().map(|(name, build)| index(name, build)).collect();
+        let environments =
+            builds.iter().map(|(name, build, checks)| Built { index: index(name, build), checks }).collect();
         print::json(&Report { format: print::JSON_FORMAT, site: &site.site.site, environments })?;
         return Ok(0);
     }
-    for (name, build) in &builds {
+    for (name, build, _) in &builds {
         print::out(&told(name, build))?;
     }
     Ok(0)

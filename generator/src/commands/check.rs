@@ -1,5 +1,7 @@
 //! `stringless check`.
 
+mod findings;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -9,7 +11,8 @@ use agent_core::name::Name;
 use agent_core::trust::Trust;
 use serde::Serialize;
 
-use super::{ca_pem, layer, print};
+use self::findings::{Finding, Findings};
+use super::{ca_pem, checked, layer, print};
 use crate::build::{self, Build};
 use crate::catalog::Catalog;
 use crate::cli::CheckArgs;
@@ -29,24 +32,6 @@ struct Report {
     site: Name,
     ok: bool,
     findings: Vec<Finding>,
-}
-
-/// What was found of one thing.
-#[derive(Serialize)]
-struct Finding {
-    level: Level,
-    what: String,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Level {
-    Ok,
-    Warning,
-    Error,
 }
 
 /// Validates everything that needs no store.
@@ -76,6 +61,7 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
         check_published(&site, name, &mut list);
         if let Some(build) = list.take(&format!("environment {name}"), environment(&site, name)) {
             check_puppet(&site, name, &build, &mut list);
+            check_code(&site, name, &build, &mut list);
         }
     }
     if args.json {
@@ -85,57 +71,6 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
         print::out(&list.told())?;
     }
     Ok(list.worst)
-}
-
-#[derive(Default)]
-struct Findings {
-    all: Vec<Finding>,
-    worst: u8,
-}
-
-impl Findings {
-    fn ok(&mut self, what: &str, message: String) {
-        self.all.push(Finding { level: Level::Ok, what: what.to_owned(), message, hint: None });
-    }
-
-    fn warn(&mut self, what: &str, message: String, hint: &str) {
-        let hint = Some(hint.to_owned());
-        self.all.push(Finding { level: Level::Warning, what: what.to_owned(), message, hint });
-    }
-
-    /// Notes how a check went, and hands out what it found.
-    fn take<T>(&mut self, what: &str, result: Result<(T, String)>) -> Option<T> {
-        match result {
-            Ok((value, message)) => {
-                if !message.is_empty() {
-                    self.ok(what, message);
-                }
-                Some(value)
-            }
-            Err(error) => {
-                self.worst = self.worst.max(error.exit_code());
-                let (message, hint) = (error.to_string(), error.hint_text().map(str::to_owned));
-                self.all.push(Finding { level: Level::Error, what: what.to_owned(), message, hint });
-                None
-            }
-        }
-    }
-
-    fn told(&self) -> String {
-        let mut text = String::new();
-        for finding in &self.all {
-            let word = match finding.level {
-                Level::Ok => "ok",
-                Level::Warning => "warning",
-                Level::Error => "error",
-            };
-            text.push_str(&format!("{word:<8} {}: {}\n", finding.what, finding.message));
-            if let Some(hint) = &finding.hint {
-                text.push_str(&format!("         hint: {hint}\n"));
-            }
-        }
-        text
-    }
 }
 
 fn catalog() -> Result<((), String)> {
@@ -242,6 +177,32 @@ fn environment(site: &SiteFolder, name: &Name) -> Result<(Build, String)> {
     let bytes = build.packs.iter().map(|pack| pack.size).sum();
     let told = format!("{} packs, {}", build.packs.len(), print::size(bytes));
     Ok((build, told))
+}
+
+/// The checks of the site file.
+fn check_code(site: &SiteFolder, name: &Name, build: &Build, list: &mut Findings) {
+    let what = format!("environment {name}");
+    let checked = checked::check(site, build).map(|checked| (checked, String::new()));
+    let Some(checked) = list.take(&what, checked) else { return };
+    let off = |check| format!("mend it, or `checks: {{{check}: off}}` in the site file leaves it out");
+    for finding in &checked.findings {
+        let message = finding.to_string();
+        match finding.required {
+            true => drop(list.take::<()>(&what, Err(Error::refused(message).hint("mend it")))),
+            false => list.warn(&what, message, &off(finding.check)),
+        }
+    }
+    for unable in &checked.unable {
+        let hint = "install it, or `checks` in the site file does not require it";
+        match unable.required {
+            true => drop(list.take::<()>(&what, Err(Error::configuration(unable.to_string()).hint(hint)))),
+            false => list.warn(&what, unable.to_string(), &off(unable.check)),
+        }
+    }
+    let files: Vec<String> = checked.files.iter().map(|(check, files)| format!("{check} {files}")).collect();
+    if !files.is_empty() {
+        list.ok(&what, format!("checked: {}", files.join(", ")));
+    }
 }
 
 /// What Puppet would only find out on a node.

@@ -4,6 +4,7 @@ mod again;
 pub mod agent;
 pub mod build;
 pub mod check;
+mod checked;
 pub mod diff;
 pub mod gc;
 pub mod history;

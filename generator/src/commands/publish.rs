@@ -6,7 +6,7 @@ use agent_core::name::Name;
 use serde::Serialize;
 
 use super::released::{self, Released};
-use super::{open_store, print};
+use super::{checked, open_store, print};
 use crate::build::{self, Build};
 use crate::cli::PublishArgs;
 use crate::error::Result;
@@ -52,9 +52,9 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let store = open_store(&site)?;
     store.check_writable()?;
     let publisher = Publisher { site: &site, store: &store, chain: &chain, args, progress: &progress };
-    if names.len() > 1 {
+    if args.all {
         for name in &names {
-            build::build(&site, name, &progress)?;
+            checked::admit(&site, name, &build::build(&site, name, &progress)?)?;
         }
     }
     let (mut all, mut failed) = (Vec::new(), None);
@@ -107,6 +107,9 @@ impl Publisher<'_> {
         let published = published::read(store, &site.site.site, environment, &published::keys(chain))?;
         trusts::refuse_newer(store, site, trust)?;
         let build = build::build(site, environment, progress)?;
+        if !args.all {
+            checked::admit(site, environment, &build)?;
+        }
         let place = Place { site, store, chain, published: published.as_ref() };
         let known = known::read(site, environment, chain);
         let wanted = wanted(site, environment, &build)?;

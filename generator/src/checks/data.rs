@@ -1,0 +1,103 @@
+//! The syntax of YAML and JSON. No IO.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_yaml::{Deserializer, Value};
+
+use super::Fault;
+
+/// What is wrong with a file of YAML documents.
+pub fn yaml(content: &[u8]) -> Vec<Fault> {
+    let text = match text(content) {
+        Ok(text) => text,
+        Err(fault) => return vec![fault],
+    };
+    for document in Deserializer::from_str(text) {
+        let Err(error) = Value::deserialize(document) else { continue };
+        let told = error.to_string();
+        // A map may take in several others.
+        if told.contains("duplicate entry with key \"<<\"") {
+            continue;
+        }
+        let message = told.split(" at line ").next().unwrap_or(&told).to_owned();
+        let line = error.location().map(|at| at.line() as u64);
+        return vec![Fault { path: None, line, message }];
+    }
+    Vec::new()
+}
+
+/// What is wrong with a JSON file.
+pub fn json(content: &[u8]) -> Vec<Fault> {
+    let text = match text(content) {
+        Ok(text) => text,
+        Err(fault) => return vec![fault],
+    };
+    let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return Vec::new() };
+    let told = error.to_string();
+    let message = told.split(" at line ").next().unwrap_or(&told).to_owned();
+    vec![Fault { path: None, line: Some(error.line() as u64), message }]
+}
+
+fn text(content: &[u8]) -> Result<&str, Fault> {
+    str::from_utf8(content).map_err(|e| {
+        let before = &content[..e.valid_up_to()];
+        let line = before.iter().filter(|&&b| b == b'\n').count() as u64 + 1;
+        Fault { path: None, line: Some(line), message: "not UTF-8".into() }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(faults: &[Fault]) -> String {
+        let told = |fault: &Fault| format!("{}: {}", fault.line.unwrap_or(0), fault.message);
+        faults.iter().map(told).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_ruby_takes_for_yaml_passes() {
+        for text in [
+            "",
+            "---\n",
+            "a: 1\n---\nb: 2\n...\n",
+            "a: ENC[PKCS7,MIIBeQYJKoZIhvcNAQcDoIIBajCCAWYCAQAx]\n",
+            "a: >\n  ENC[PKCS7,MIIB\n  eQYJ]\n",
+            "a: &x {b: 1}\nc:\n  <<: *x\n  <<: *x\n",
+            ":hierarchy:\n  - :a\n  - '%{::b}'\n",
+            "a: !ruby/regexp /x/\nb: !!binary aGk=\n",
+            "when: 2020-01-01\nmode: 0644\nyes: on\n",
+        ] {
+            assert_eq!(told(&yaml(text.as_bytes())), "", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_with_its_line() {
+        for (text, expected) in [
+            ("a: 1\nb: [1, 2\nc: 3\n", "3: did not find expected ',' or ']'"),
+            ("a: 1\n\tb: 2\n", "2: found a tab character"),
+            ("a: 'x\n", "2: found unexpected end of stream"),
+            ("a: *none\n", "1: unknown anchor"),
+            ("a: 1\nb: 2\na: 3\n", "1: duplicate entry with key \"a\""),
+            ("a: 1\n---\nb: }\n", "3: did not find expected node content"),
+        ] {
+            let found = told(&yaml(text.as_bytes()));
+            assert!(found.starts_with(expected), "{text}: {found}");
+        }
+        assert_eq!(told(&yaml(b"a: 1\nb: \xff\n")), "2: not UTF-8");
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_with_its_line() {
+        assert_eq!(told(&json(b"{\"a\": [1, 2.5e3, null, \"\\u00e9\"]}\n")), "");
+        for (text, expected) in [
+            ("", "1: EOF while parsing a value"),
+            ("{\n\"a\": 1,\n}", "3: key must be a string"),
+            ("// x\n{}", "1: expected value"),
+            ("{} {}", "1: trailing characters"),
+        ] {
+            assert_eq!(told(&json(text.as_bytes())), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! ERB templates: compiled by Ruby, and not run.
+
+use serde::Deserialize;
+
+use super::Fault;
+use super::tool::{Tool, laid_out};
+
+/// What is wrong with each template.
+///
+/// # Errors
+/// Why Ruby could not tell.
+pub fn templates(tool: &Tool, contents: &[Vec<u8>]) -> Result<Vec<Vec<Fault>>, String> {
+    let (folder, names) = laid_out(contents, "erb")?;
+    let mut found = Vec::new();
+    for part in names.chunks(AT_MOST) {
+        let mut arguments = vec!["-W0".to_owned(), "-e".to_owned(), SCRIPT.to_owned()];
+        arguments.extend_from_slice(part);
+        let said = tool.run(folder.path(), &arguments)?;
+        let told: Option<Vec<Told>> = serde_json::from_str(&said.out).ok();
+        match told.filter(|told| said.success && told.len() == part.len()) {
+            Some(told) => found.extend(told.iter().map(Told::faults)),
+            None => {
+                let why = said.err.lines().find(|line| !line.trim().is_empty());
+                return Err(format!("Ruby says: {}", why.unwrap_or("nothing that can be understood")));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What Ruby says of a file: null is good.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Told(Option<String>);
+
+impl Told {
+    fn faults(&self) -> Vec<Fault> {
+        self.0.as_deref().map(|told| vec![fault(told)]).unwrap_or_default()
+    }
+}
+
+/// `0.erb:3: syntax error, …`, or since Ruby 3.4 `0.erb:3: syntax errors found` and the line with a mark
+/// below it.
+fn fault(told: &str) -> Fault {
+    let first = told.lines().next().unwrap_or_default();
+    let (place, message) = first
+        .split_once(".erb:")
+        .map_or(("", first), |(_, rest)| rest.split_once(": ").unwrap_or(("", rest)));
+    let mut marked = told.lines().filter_map(|line| line.split_once("^ ").map(|(_, what)| what.trim()));
+    let marked = marked.find(|what| !what.is_empty());
+    let message = match marked {
+        Some(what) if message.contains("found") => format!("syntax error: {what}"),
+        _ => message.to_owned(),
+    };
+    Fault { path: None, line: place.parse().ok(), message }
+}
+
+/// As Puppet makes a template of a file. Ruby's compiler is asked, and what it makes is thrown away.
+const SCRIPT: &str = include_str!("erb.rb");
+const AT_MOST: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_rubys_compiler_are_understood() {
+        let old = "0.erb:3: syntax error, unexpected end-of-input, expecting `end'\n...x\n   ^";
+        let new = "0.erb:2: syntax errors found (SyntaxError)\n    1 | x\n> 2 | if a {\n    |      ^ unexpected '{', expecting end\n";
+        let fault = |told| {
+            let Fault { line, message, .. } = fault(told);
+            (line, message)
+        };
+        assert_eq!(fault(old), (Some(3), "syntax error, unexpected end-of-input, expecting `end'".into()));
+        assert_eq!(fault(new), (Some(2), "syntax error: unexpected '{', expecting end".into()));
+        assert_eq!(fault("something else"), (None, "something else".into()));
+    }
+}

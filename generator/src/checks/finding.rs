@@ -1,0 +1,161 @@
+//! The checks, what each looks at, and what is told of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// A check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// Manifests.
+    Puppet,
+    /// EPP templates.
+    Epp,
+    /// ERB templates.
+    Erb,
+    /// YAML files.
+    Yaml,
+    /// JSON files.
+    Json,
+    /// `hiera.yaml` and its data.
+    Hiera,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// In this file of the release.
+    pub path: String,
+    /// From 1, where it is known.
+    pub line: Option<u64>,
+    /// Which check.
+    pub check: Check,
+    /// What is wrong.
+    pub message: String,
+    /// Whether nothing is built before it is mended.
+    pub required: bool,
+}
+
+/// A check that could not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unable {
+    /// Which check.
+    pub check: Check,
+    /// Files that it should have checked.
+    pub files: usize,
+    /// Why not.
+    pub why: String,
+    /// Whether nothing is built before it runs.
+    pub required: bool,
+}
+
+/// What came of all checks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Files that were checked, now or before; of Hiera, each `hiera.yaml` with its data.
+    pub files: BTreeMap<Check, usize>,
+    /// By path and line.
+    pub findings: Vec<Finding>,
+    /// Checks that could not run.
+    pub unable: Vec<Unable>,
+}
+
+impl Checked {
+    /// Whether `what` may be built.
+    ///
+    /// # Errors
+    /// When a required check found something, or could not run.
+    pub fn verdict(&self, what: &str) -> Result<()> {
+        let faults: Vec<&Finding> = self.findings.iter().filter(|finding| finding.required).collect();
+        if let Some(first) = faults.first() {
+            let more = match faults.len() {
+                1 => String::new(),
+                more => format!(", and {} more", more - 1),
+            };
+            return Err(Error::refused(format!("checking `{what}`: {first}{more}")).hint(format!(
+                "mend it; `checks: {{{}: warn}}` in the site file lets it pass",
+                first.check
+            )));
+        }
+        match self.unable.iter().find(|unable| unable.required) {
+            None => Ok(()),
+            Some(unable) => Err(Error::configuration(format!("checking `{what}`: {unable}"))
+                .hint(format!("`checks: {{{}: warn}}` in the site file goes on without it", unable.check))),
+        }
+    }
+}
+
+impl Check {
+    /// Whether it looks at the file at `path`.
+    pub fn wants(self, path: &str) -> bool {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some((stem, extension)) = name.rsplit_once('.') else { return false };
+        let folders = || folder.split('/');
+        // Faulty on purpose, as a rule.
+        if stem.is_empty() || format!("/{folder}/").contains("/spec/fixtures/") {
+            return false;
+        }
+        // Of editors and the like, with rules of their own; and templates, whatever they are called.
+        let plain = || !folders().chain([name]).any(|part| part.starts_with('.') || part == "templates");
+        match self {
+            Self::Puppet => extension == "pp",
+            Self::Epp => extension == "epp",
+            Self::Erb => extension == "erb",
+            Self::Yaml => matches!(extension, "yaml" | "yml" | "eyaml") && plain(),
+            Self::Json => extension == "json" && plain(),
+            Self::Hiera => false,
+        }
+    }
+
+    /// Programs that can do it, the first one that is there; names are looked up in `PATH`.
+    pub fn program(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Puppet | Self::Epp => Some(&["puppet", "/opt/puppetlabs/bin/puppet"]),
+            Self::Erb => Some(&["ruby", "/opt/puppetlabs/puppet/bin/ruby"]),
+            _ => None,
+        }
+    }
+
+    /// Plans are written in more of the language than manifests.
+    pub fn mode(self, path: &str) -> &'static str {
+        if self == Self::Puppet && path.split('/').any(|part| part == "plans") { TASKS } else { "" }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Puppet => "puppet",
+            Self::Epp => "epp",
+            Self::Erb => "erb",
+            Self::Yaml => "yaml",
+            Self::Json => "json",
+            Self::Hiera => "hiera",
+        })
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {} ({})", self.path, self.message, self.check),
+            None => write!(f, "{}: {} ({})", self.path, self.message, self.check),
+        }
+    }
+}
+
+impl fmt::Display for Unable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = if self.files == 1 { "" } else { "s" };
+        write!(f, "{} file{s} not checked ({}): {}", self.files, self.check, self.why)
+    }
+}
+
+/// In the order in which they run.
+pub const ALL: [Check; 6] = [Check::Puppet, Check::Epp, Check::Erb, Check::Yaml, Check::Json, Check::Hiera];
+/// The mode of plans.
+pub const TASKS: &str = "tasks";

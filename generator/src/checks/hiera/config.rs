@@ -1,0 +1,214 @@
+//! `hiera.yaml`: text → its levels, by the rules by which Puppet refuses one. No IO.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_yaml::Value;
+
+use super::super::Fault;
+
+/// What a `hiera.yaml` says.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Of levels that name none.
+    pub datadir: Option<String>,
+    /// Of all hierarchies.
+    pub levels: Vec<Level>,
+}
+
+/// A level, as far as files go.
+#[derive(Clone, Debug, Default)]
+pub struct Level {
+    pub datadir: Option<String>,
+    pub paths: Vec<String>,
+    pub globs: Vec<String>,
+}
+
+/// How reading went.
+pub enum Read {
+    Good(Config),
+    Faulty(Vec<Fault>),
+}
+
+/// Reads a `hiera.yaml`, of a module or of an environment.
+pub fn read(content: &[u8], of_module: bool) -> Read {
+    let faulty = |message: String| Read::Faulty(vec![Fault { path: None, line: None, message }]);
+    let value: Value = match serde_yaml::from_slice(content) {
+        Ok(value) => value,
+        Err(error) => return faulty(format!("Hiera cannot read it: {error}")),
+    };
+    match value.get("version").map(Value::as_u64) {
+        Some(Some(5)) => {}
+        Some(Some(4)) => {
+            return match serde_yaml::from_value::<Version4>(value) {
+                Ok(config) => Read::Good(config.into()),
+                Err(error) => faulty(format!("Puppet refuses it: {error}")),
+            };
+        }
+        Some(Some(3)) | None => {
+            return faulty("Puppet ignores version 3 here: write it as `version: 5`".into());
+        }
+        Some(_) => return faulty("Puppet knows the versions 4 and 5 here".into()),
+    }
+    let config: Version5 = match serde_yaml::from_value(value) {
+        Ok(config) => config,
+        Err(error) => return faulty(format!("Puppet refuses it: {error}")),
+    };
+    let faults = config.faults(of_module);
+    if faults.is_empty() {
+        return Read::Good(config.into());
+    }
+    let fault = |message| Fault { path: None, line: None, message: format!("Puppet refuses it: {message}") };
+    Read::Faulty(faults.into_iter().map(fault).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version5 {
+    #[serde(rename = "version")]
+    _version: u64,
+    defaults: Option<Defaults>,
+    hierarchy: Option<Vec<Level5>>,
+    plan_hierarchy: Option<Vec<Level5>>,
+    default_hierarchy: Option<Vec<Level5>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Defaults {
+    data_hash: Option<String>,
+    lookup_key: Option<String>,
+    data_dig: Option<String>,
+    datadir: Option<String>,
+    #[serde(rename = "options")]
+    _options: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Level5 {
+    name: String,
+    #[serde(rename = "options")]
+    _options: Option<Value>,
+    data_hash: Option<String>,
+    lookup_key: Option<String>,
+    data_dig: Option<String>,
+    hiera3_backend: Option<String>,
+    path: Option<String>,
+    paths: Option<Vec<String>>,
+    glob: Option<String>,
+    globs: Option<Vec<String>>,
+    uri: Option<String>,
+    uris: Option<Vec<String>>,
+    mapped_paths: Option<[String; 3]>,
+    datadir: Option<String>,
+}
+
+impl Version5 {
+    fn faults(&self, of_module: bool) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.default_hierarchy.is_some() && !of_module {
+            faults.push("`default_hierarchy` is for modules only".to_owned());
+        }
+        let default = self.defaults.as_ref().is_none_or(|defaults| {
+            [&defaults.data_hash, &defaults.lookup_key, &defaults.data_dig].iter().any(|f| f.is_some())
+        });
+        for levels in [&self.hierarchy, &self.plan_hierarchy, &self.default_hierarchy].into_iter().flatten() {
+            let mut names = BTreeSet::new();
+            for level in levels {
+                let name = &level.name;
+                if !names.insert(name) {
+                    faults.push(format!("two levels have the name `{name}`"));
+                }
+                if level.hiera3_backend.is_some() {
+                    faults.push(format!(
+                        "level `{name}`: `hiera3_backend` is for Puppet's own hiera.yaml only"
+                    ));
+                }
+                match level.functions() {
+                    0 if !default => faults.push(format!(
+                        "level `{name}` names none of `data_hash`, `lookup_key` and `data_dig`, nor does `defaults`"
+                    )),
+                    0 | 1 => {}
+                    _ => faults.push(format!(
+                        "level `{name}` names more than one of `data_hash`, `lookup_key` and `data_dig`"
+                    )),
+                }
+                if level.locations() > 1 {
+                    faults.push(format!(
+                        "level `{name}` has more than one of `path`, `paths`, `glob`, `globs`, `uri`, `uris` and `mapped_paths`"
+                    ));
+                }
+            }
+        }
+        faults
+    }
+}
+
+impl Level5 {
+    fn functions(&self) -> usize {
+        let all = [&self.data_hash, &self.lookup_key, &self.data_dig, &self.hiera3_backend];
+        all.iter().filter(|function| function.is_some()).count()
+    }
+
+    fn locations(&self) -> usize {
+        let one = [&self.path, &self.glob, &self.uri].iter().filter(|place| place.is_some()).count();
+        let several = [&self.paths, &self.globs, &self.uris].iter().filter(|place| place.is_some()).count();
+        one + several + usize::from(self.mapped_paths.is_some())
+    }
+}
+
+impl From<Version5> for Config {
+    fn from(config: Version5) -> Self {
+        let common = || vec![Level { paths: vec!["common.yaml".into()], ..Level::default() }];
+        let mut levels =
+            config.hierarchy.map_or_else(common, |levels| levels.into_iter().map(Level::from).collect());
+        for more in [config.plan_hierarchy, config.default_hierarchy].into_iter().flatten() {
+            levels.extend(more.into_iter().map(Level::from));
+        }
+        Self { datadir: config.defaults.and_then(|defaults| defaults.datadir), levels }
+    }
+}
+
+impl From<Level5> for Level {
+    fn from(level: Level5) -> Self {
+        let mut paths: Vec<String> =
+            level.path.into_iter().chain(level.paths.into_iter().flatten()).collect();
+        paths.extend(level.mapped_paths.map(|[_, _, template]| template));
+        let globs = level.glob.into_iter().chain(level.globs.into_iter().flatten()).collect();
+        Self { datadir: level.datadir, paths, globs }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version4 {
+    #[serde(rename = "version")]
+    _version: u64,
+    datadir: Option<String>,
+    hierarchy: Option<Vec<Level4>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Level4 {
+    name: String,
+    backend: String,
+    datadir: Option<String>,
+    path: Option<String>,
+    paths: Option<Vec<String>>,
+}
+
+impl From<Version4> for Config {
+    fn from(config: Version4) -> Self {
+        let level = |level: Level4| {
+            let end = if level.backend == "hocon" { ".conf".into() } else { format!(".{}", level.backend) };
+            let paths = level.paths.unwrap_or_else(|| vec![level.path.unwrap_or(level.name)]);
+            let whole = |path: String| if path.ends_with(&end) { path } else { path + &end };
+            Level { datadir: level.datadir, paths: paths.into_iter().map(whole).collect(), globs: Vec::new() }
+        };
+        let common = || vec![Level { paths: vec!["common.yaml".into()], ..Level::default() }];
+        let levels = config.hierarchy.map_or_else(common, |levels| levels.into_iter().map(level).collect());
+        Self { datadir: config.datadir, levels }
+    }
+}

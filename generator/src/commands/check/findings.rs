@@ -1,0 +1,80 @@
+//! What `stringless check` finds, in order, and how it ends.
+
+use serde::Serialize;
+
+use crate::error::Result;
+
+/// What was found of one thing.
+#[derive(Serialize)]
+pub struct Finding {
+    level: Level,
+    what: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Ok,
+    Warning,
+    Error,
+}
+
+/// All that was found.
+#[derive(Default)]
+pub struct Findings {
+    /// In the order in which it was looked at.
+    pub all: Vec<Finding>,
+    /// The worst exit code of them.
+    pub worst: u8,
+}
+
+impl Findings {
+    /// Notes what is as it should be.
+    pub fn ok(&mut self, what: &str, message: String) {
+        self.all.push(Finding { level: Level::Ok, what: what.to_owned(), message, hint: None });
+    }
+
+    /// Notes what is weaker than it should be.
+    pub fn warn(&mut self, what: &str, message: String, hint: &str) {
+        let hint = Some(hint.to_owned());
+        self.all.push(Finding { level: Level::Warning, what: what.to_owned(), message, hint });
+    }
+
+    /// Notes how a check went, and hands out what it found.
+    pub fn take<T>(&mut self, what: &str, result: Result<(T, String)>) -> Option<T> {
+        match result {
+            Ok((value, message)) => {
+                if !message.is_empty() {
+                    self.ok(what, message);
+                }
+                Some(value)
+            }
+            Err(error) => {
+                self.worst = self.worst.max(error.exit_code());
+                let (message, hint) = (error.to_string(), error.hint_text().map(str::to_owned));
+                self.all.push(Finding { level: Level::Error, what: what.to_owned(), message, hint });
+                None
+            }
+        }
+    }
+
+    /// For people.
+    pub fn told(&self) -> String {
+        let mut text = String::new();
+        for finding in &self.all {
+            let word = match finding.level {
+                Level::Ok => "ok",
+                Level::Warning => "warning",
+                Level::Error => "error",
+            };
+            text.push_str(&format!("{word:<8} {}: {}\n", finding.what, finding.message));
+            if let Some(hint) = &finding.hint {
+                text.push_str(&format!("         hint: {hint}\n"));
+            }
+        }
+        text
+    }
+}
