@@ -87,34 +87,44 @@ impl SiteFolder {
     /// # Errors
     /// When there is none of that name, or it is not clear which.
     pub fn environment(&self, asked: Option<&Name>) -> Result<Name> {
-        let claimed = |name: &Name| self.claimed.get(name).map_or(Ok(()), |fault| Err(fault.clone()));
         if let Some(name) = asked {
-            claimed(name)?;
-            self.known(name)?;
+            self.must_be_known(name)?;
             return Ok(name.clone());
         }
+        let default = Name::new(DEFAULT).ok().filter(|name| self.is_known(name));
         let mut names = self.site.environments.keys();
-        match (names.next(), names.next()) {
-            (Some(only), None) => Ok(only.clone()),
-            _ => names_with_default(&self.site)
-                .map(|name| claimed(&name).map(|()| name))
-                .transpose()?
-                .ok_or_else(|| {
-                    let all: Vec<&str> = self.site.environments.keys().map(Name::as_str).collect();
-                    Error::usage("choosing the environment: the site has several, and no `production`")
-                        .hint(format!("`--environment E`, one of {}", all.join(", ")))
-                }),
+        let only = names.next().filter(|_| names.next().is_none() && self.claimed.is_empty());
+        if let Some(name) = only.cloned().or(default) {
+            self.must_be_known(&name)?;
+            return Ok(name);
         }
+        let all: Vec<&str> = self.site.environments.keys().map(Name::as_str).collect();
+        Err(if all.is_empty() {
+            Error::usage("choosing the environment: no branch of `sources` is known to be one")
+                .hint("`stringless build` asks `sources` for their branches")
+        } else {
+            Error::usage("choosing the environment: the site has several, and no `production`")
+                .hint(format!("`--environment E`, one of {}", all.join(", ")))
+        })
     }
 
-    /// An environment of that name must be there.
-    fn known(&self, name: &Name) -> Result<()> {
+    /// Whether there is something of that name, be it that of several.
+    fn is_known(&self, name: &Name) -> bool {
+        self.site.environments.contains_key(name) || self.claimed.contains_key(name)
+    }
+
+    /// One environment of that name must be there.
+    fn must_be_known(&self, name: &Name) -> Result<()> {
+        if let Some(fault) = self.claimed.get(name) {
+            return Err(fault.clone().into());
+        }
         let Err(fault) = self.site.environment(name) else { return Ok(()) };
         if self.site.sources.is_empty() {
             return Err(fault.into());
         }
-        let hint = fault.hint.clone().unwrap_or_default();
-        Err(fault.hint(format!("{hint}; `stringless build` asks `sources` for new branches")).into())
+        let known = if self.site.environments.is_empty() { None } else { fault.hint.clone() };
+        let fetch = "`stringless build` asks `sources` for new branches".to_owned();
+        Err(fault.hint(known.map_or(fetch.clone(), |known| format!("{known}; {fetch}"))).into())
     }
 
     /// The trust documents of `trust/`, from the first to the newest, each verified.
@@ -230,10 +240,8 @@ fn find_upwards() -> Result<PathBuf> {
         .hint("`stringless init DIR --site NAME --store URL` makes one; `--site-file FILE` names one"))
 }
 
-fn names_with_default(site: &Site) -> Option<Name> {
-    site.environments.keys().find(|name| name.as_str() == "production").cloned()
-}
-
+/// What is meant where several are there, and none is named.
+const DEFAULT: &str = "production";
 /// The folder of secret keys.
 pub const KEYS: &str = "keys";
 /// The folder of what can be made again.
