@@ -78,9 +78,16 @@ impl Mirror {
             _ if mode.starts_with("100") => EntryKind::File { executable: mode == "100755" },
             _ => return Err(broken()),
         };
+        let shown: String = String::from_utf8_lossy(path).chars().flat_map(char::escape_debug).collect();
+        if path.split(|&b| b == b'/').any(|part| [&b""[..], b".", b".."].contains(&part)) {
+            return Err(Error::refused(format!(
+                "reading `{}`: the name `{shown}` leads elsewhere",
+                self.url()
+            ))
+            .hint("git writes no such name: whoever made this commit means to write outside of a checkout"));
+        }
         let Ok(path) = str::from_utf8(path) else {
-            let path: String = String::from_utf8_lossy(path).chars().flat_map(char::escape_debug).collect();
-            return Err(Error::refused(format!("reading `{}`: the name `{path}` is not UTF-8", self.url()))
+            return Err(Error::refused(format!("reading `{}`: the name `{shown}` is not UTF-8", self.url()))
                 .hint("rename it in the repository"));
         };
         Ok(Entry { path: path.to_owned(), kind, id: id.to_owned() })

@@ -1,59 +1,9 @@
 use super::*;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::Command;
 
-/// A repository with a work tree, to be mirrored.
-pub(crate) struct Remote {
-    pub(crate) folder: tempfile::TempDir,
-}
+pub(crate) use self::remote::Remote;
 
-impl Remote {
-    /// One without a commit, on the branch `main`.
-    pub(crate) fn new() -> Self {
-        let remote = Self { folder: tempfile::tempdir().unwrap() };
-        remote.git(&["init", "--quiet", "--initial-branch=main", "."]);
-        remote
-    }
-
-    /// One whose first commit has these files, each with its path in it.
-    pub(crate) fn with(files: &[&str]) -> Self {
-        let remote = Self::new();
-        for file in files {
-            remote.write(file, file);
-        }
-        remote.commit();
-        remote
-    }
-
-    pub(crate) fn git(&self, arguments: &[&str]) -> String {
-        let mut git = Command::new("git");
-        git.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.folder.path());
-        for role in ["AUTHOR", "COMMITTER"] {
-            git.env(format!("GIT_{role}_NAME"), "t").env(format!("GIT_{role}_EMAIL"), "t@localhost");
-            git.env(format!("GIT_{role}_DATE"), "2026-01-01T00:00:00Z");
-        }
-        let output = git.arg("-C").arg(self.folder.path()).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    pub(crate) fn write(&self, path: &str, text: &str) {
-        let path = self.folder.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    /// Commits everything; returns the commit's id.
-    pub(crate) fn commit(&self) -> String {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message=m"]);
-        self.git(&["rev-parse", "HEAD"])
-    }
-
-    pub(crate) fn url(&self) -> String {
-        self.folder.path().display().to_string()
-    }
-}
+mod remote;
 
 /// As another process opens it: what this one remembers does not count.
 fn open(cache: &Path, remote: &Remote) -> Mirror {
@@ -276,6 +226,26 @@ fn passwords_are_not_told() {
     let error = Mirror::open(cache.path(), "http://u:secret@127.0.0.1:1/a").unwrap().fetch().unwrap_err();
     let all = format!("{error} {}", error.hint_text().unwrap());
     assert!(!all.contains("secret") && all.contains("http://u:…@127.0.0.1:1/a"), "{all}");
+}
+
+#[test]
+fn refuses_names_that_lead_elsewhere() {
+    for name in ["..", ".", "a/../../b", "/etc/x", "a//b"] {
+        let (cache, remote) = (tempfile::tempdir().unwrap(), Remote::with(&["a"]));
+        let blob = remote.git(&["rev-parse", "HEAD:a"]);
+        let bytes = (0..20).map(|n| u8::from_str_radix(&blob[2 * n..2 * n + 2], 16).unwrap());
+        let tree: Vec<u8> = format!("100644 {name}\0").into_bytes().into_iter().chain(bytes).collect();
+        let file = remote.folder.path().join("tree");
+        fs::write(&file, tree).unwrap();
+        let tree = remote.git(&["hash-object", "-w", "--literally", "-t", "tree", "tree"]);
+        let commit = remote.git(&["commit-tree", &tree, "-m", "m"]);
+        remote.git(&["update-ref", "refs/heads/main", &commit]);
+        let mirror = fetched(cache.path(), &remote);
+        let commit = mirror.resolve("main").unwrap().unwrap();
+        let error = mirror.entries(&commit, "").unwrap_err();
+        assert_eq!(error.exit_code(), 3, "{error}");
+        assert!(error.to_string().ends_with(&format!("the name `{name}` leads elsewhere")), "{error}");
+    }
 }
 
 #[test]
