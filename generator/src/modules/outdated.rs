@@ -7,7 +7,6 @@ use super::repository::{self, Asked};
 use super::source::Sources;
 use super::{AT_ONCE, Assemble, place, sources};
 use crate::error::Result;
-use crate::git::Mirror;
 use crate::parallel;
 use crate::puppetfile::{Declared, Origin};
 
@@ -80,7 +79,7 @@ fn repository(
     let Some(Declared { origin: Origin::Git { url, want, or, or_first }, line, .. }) = declared else {
         return Ok((None, Vec::new()));
     };
-    let mirror = Mirror::open(&sources.folder, url)?;
+    let mirror = sources.mirror(url)?;
     mirror.fetch()?;
     let or = [or_first.as_deref(), or.as_deref()];
     let asked = Asked { want, or, control_branch: request.control_branch };

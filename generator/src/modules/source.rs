@@ -56,7 +56,7 @@ impl Sources<'_> {
                 self.fill(&mut locked, fresh, |locked| self.of_forge(locked))?;
             }
             Origin::Git { url, want, or, or_first } => {
-                let mirror = Mirror::open(&self.folder, url)?;
+                let mirror = self.mirror(url)?;
                 let or = [or_first.as_deref(), or.as_deref()];
                 let asked = Asked { want, or, control_branch: self.control_branch.as_deref() };
                 // Of the same kind whether it is found in the cache or after a fetch.
@@ -120,7 +120,7 @@ impl Sources<'_> {
     pub fn again(&self, locked: &Locked, declared: Option<&Declared>) -> Result<Tree> {
         match declared.map(|declared| &declared.origin) {
             Some(Origin::Git { url, .. }) => {
-                let mirror = Mirror::open(&self.folder, url)?;
+                let mirror = self.mirror(url)?;
                 let id = locked.commit.as_deref().unwrap_or_default();
                 let mut commit = if mirror.is_cached() { mirror.resolve(id)? } else { None };
                 if commit.is_none() && !self.offline {
@@ -148,6 +148,19 @@ impl Sources<'_> {
             Error::refused(format!("asking for the newest release of `{name}`: it has none"))
                 .hint("is it written as the forge has it, `author/name`?")
         })
+    }
+
+    /// The mirror of a module's repository.
+    ///
+    /// # Errors
+    /// For a path that depends on where one stands, and for what is no URL.
+    pub fn mirror(&self, url: &str) -> Result<Mirror> {
+        let first = url.split('/').next().unwrap_or_default();
+        if !url.starts_with(['/', '-']) && !first.contains(':') {
+            let told = format!("reading the repository `{}`: it is a path from nowhere", git::shown(url));
+            return Err(Error::configuration(told).hint("name all of it, from `/`, or a URL"));
+        }
+        Mirror::open(&self.folder, url)
     }
 
     /// Refuses to ask anybody where that is not wanted.
