@@ -96,6 +96,8 @@ impl Stack {
         });
         let mut manifest = self.release(site, serial, packs.collect());
         manifest.apply.engine = Engine::Puppet(PuppetEngine {});
+        // Ruby takes its time on a machine that is busy.
+        manifest.apply.timeout = 600;
         manifest
     }
 

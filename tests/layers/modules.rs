@@ -103,6 +103,25 @@ fn earlier_layers_override_later_ones_and_see_nothing_of_them() {
 }
 
 #[test]
+fn the_settings_of_environment_conf_hold_where_there_is_one_site() {
+    if tools::program("puppet").is_none() {
+        return;
+    }
+    let Some(stack) = Stack::new() else { return };
+    let mut config: serde_json::Value =
+        serde_json::from_str(&stack.node.read("etc/stringless/agent.json").unwrap()).unwrap();
+    config["layers"].as_array_mut().unwrap().remove(0);
+    stack.node.configure(&config);
+    stack.client.publish(&client(&stack, 1, OWN));
+    stack.run(&["--once"]).expect(0);
+    // manifest, modulepath and config_version, none of them as it would be without the file.
+    assert_eq!(stack.managed("own").as_deref(), Some("client"));
+    assert_eq!(stack.managed("shared.client").as_deref(), Some("the client"));
+    assert_eq!(stack.managed("version").as_deref(), Some("asked\n"));
+    assert_eq!(stack.report()["layers"][0].get("over"), None);
+}
+
+#[test]
 fn noop_shows_what_puppet_would_do_over_the_layers_as_they_would_be() {
     if tools::program("puppet").is_none() {
         return;
