@@ -182,10 +182,12 @@ fn means(level: Level) -> &'static str {
     match level {
         Level::Booted => "its own first-boot agent ran it, on its own init system",
         Level::RanInRoot => {
-            "it ran to its end with the shell and the tools of the distribution's images, without a boot"
+            "it ran to its end with the same shell and set of tools, in the builds of the lab's own distribution: \
+             nothing of this one itself ran"
         }
         Level::RanWithPackageTool => {
-            "the engine was installed with the distribution's package tool, from a repository of the lab"
+            "the engine was installed with the same package tool, in the build of the lab's own distribution, from a \
+             repository of the lab"
         }
         Level::Linted => "it renders, fits, and passes shellcheck, four shells and the checkers of its form",
     }

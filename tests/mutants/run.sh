@@ -8,6 +8,7 @@
 #   protection:  what stands against it, and where
 #   test:        BINARY::TEST, of tests/ or of agent/core; unit::TEST is one within agent/src
 #   shown:       `not yet`, while no run of this script has seen the test fail; else there is no such line
+#   ends:        `timeout`, where the test of the mutant hangs; else that counts as no failure
 #   build:       what is built for it: `agent`, `checkpoints`, `generator`, `tests`
 #
 # The tests are those of the tree as it is: a patch changes only the program that they run (but with
@@ -73,7 +74,7 @@ copy_tree() {
 
 # mutant FILE: prints the verdict; fails unless the test does what it should.
 mutant() {
-    local patch=$1 test what verdict=killed
+    local patch=$1 test what status verdict=killed
     test=$(field test "$patch")
     read -ra what <<<"$(field build "$patch")"
     if [ ! -e "$CARGO_TARGET_DIR/passed/$test" ]; then
@@ -83,8 +84,15 @@ mutant() {
     git apply "$patch" 2>"$log" || { keep_log "$patch"; echo stale; return 1; }
     if ! build "${what[@]}"; then
         verdict=no-build
-    elif run "$test" >"$log" 2>&1; then
-        verdict=SURVIVED
+    else
+        status=0
+        run "$test" >"$log" 2>&1 || status=$?
+        case $status in
+        0) verdict=SURVIVED ;;
+        # It hangs, and may have failed for any reason: that has to be what the patch says.
+        124 | 137) [ "$(field ends "$patch")" = timeout ] || verdict=timeout ;;
+        *) ! grep -q 'SKIP: ' "$log" || verdict=skipped ;;
+        esac
     fi
     git apply --reverse "$patch"
     # What runs next runs the programs of the tree as it is.

@@ -175,6 +175,30 @@ fn no_secret_gets_into_the_store_of_nix() {
     assert!(open.render("nixos", "aws", Form::Nix).is_ok());
 }
 
+/// Nothing but the units of that form reads a file of variables: elsewhere no run would ever find keys.
+#[test]
+fn keys_from_variables_are_for_nix_alone() {
+    for kinds in ["environment", "instance_role, environment", "environment, static"] {
+        let node = format!("node: {{credentials: [{kinds}], first_fetch: public}}\n");
+        let case = Case::new(&site(BUCKET, SCRIPT, &node));
+        let mut asked = 0;
+        for (distro, cloud) in case.catalog.pairs() {
+            for form in case.catalog.forms(distro, cloud) {
+                let rendered = case.render(&distro.id, &cloud.id, form);
+                if form == Form::Nix {
+                    assert_eq!(rendered.is_ok(), !kinds.contains("static"), "{kinds}");
+                    continue;
+                }
+                let fault = rendered.unwrap_err();
+                assert!(fault.message.contains("nothing hands the agent variables there"), "{fault}");
+                assert!(fault.hint.unwrap().starts_with("leave it out"), "{kinds}");
+                asked += 1;
+            }
+        }
+        assert!(asked > 100, "{asked}");
+    }
+}
+
 #[test]
 fn what_a_document_cannot_do_is_refused() {
     let folder = "{url: 'file:///srv/bucket'}";

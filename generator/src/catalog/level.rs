@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 pub enum Level {
     /// Its first-boot agent ran it on its init system.
     Booted,
-    /// It ran in a root file system with the distribution's tools, without a boot.
+    /// It ran with the same set of tools, in the lab's builds: nothing of the distribution itself ran.
     RanInRoot,
-    /// It installed the engine with the distribution's package tool.
+    /// It installed the engine with the same package tool, in the lab's build.
     RanWithPackageTool,
     /// It renders, fits and passes shellcheck.
     Linted,

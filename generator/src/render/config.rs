@@ -4,6 +4,7 @@ use agent_core::config::{Config, CredentialSource, Layer, NodeStore};
 use agent_core::sigv4::Credentials;
 
 use super::{Request, STATIC_KEYS};
+use crate::catalog::Form;
 use crate::fault::Fault;
 use crate::layer;
 use crate::site::{CredentialKind, Size};
@@ -103,11 +104,24 @@ pub(super) fn static_keys<'a>(request: &'a Request<'_>) -> Result<&'a Credential
     Ok(keys)
 }
 
+/// Only the units of that form read a file of variables. Elsewhere the agent would find none, at each run.
+fn nothing_sets_variables(request: &Request<'_>) -> Fault {
+    Fault::new(format!(
+        "rendering for {}: `node.credentials` names `environment`, and nothing hands the agent variables there",
+        request.distro.name
+    ))
+    .hint(format!(
+        "leave it out; it is for the form `{}`, and for an `agent.json` of your own (`stringless layer`)",
+        Form::Nix.as_str()
+    ))
+}
+
 fn sources(request: &Request<'_>) -> Result<Vec<CredentialSource>, Fault> {
     let source = |kind| {
         Ok(match kind {
             CredentialKind::InstanceRole => CredentialSource::InstanceRole,
-            CredentialKind::Environment => CredentialSource::Environment,
+            CredentialKind::Environment if request.form == Form::Nix => CredentialSource::Environment,
+            CredentialKind::Environment => return Err(nothing_sets_variables(request)),
             CredentialKind::Container => CredentialSource::Container,
             CredentialKind::None => CredentialSource::None,
             CredentialKind::Static => CredentialSource::Static(static_keys(request)?.clone()),
