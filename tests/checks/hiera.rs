@@ -105,7 +105,6 @@ fn what_is_told_as_refused_is_what_puppet_refuses_or_ignores() {
     for (text, refused) in [
         ("version: 5\nhierarchy: [{name: a, path: common.yaml}]\n", None),
         ("version: 5\nhierarchy: [{name: a, path: common.yaml, glob: '*'}]\n", Some(true)),
-        ("version: 5\nhierarchy: [{name: a, path: common.yaml}, {name: a, path: x.yaml}]\n", Some(true)),
         ("version: 5\ndefaults: {datadir: data}\nhierarchy: [{name: a, path: common.yaml}]\n", Some(true)),
         (
             "version: 5\nhierarchy: [{name: a, path: common.yaml}]\ndefault_hierarchy: [{name: b, path: x}]\n",
