@@ -117,14 +117,14 @@ struct Walkers<'a> {
 impl Walkers<'_> {
     /// The releases whose content stays, by serial.
     fn kept(&self, current: Option<&Published>) -> Result<BTreeMap<u64, Release>> {
-        let mut kept = BTreeMap::new();
+        let (mut kept, mut followed) = (BTreeMap::new(), BTreeSet::new());
         // Without a pointer: the first publication is under way, or was cut off.
         if let Some(current) = current {
-            self.keep_before(Release::from(current), &mut kept)?;
+            followed = self.keep_before(Release::from(current), &mut kept)?;
         }
         let floor = current.map(|current| &*current.manifest);
         for (serial, listed) in self.listed.iter().rev() {
-            if kept.contains_key(serial) {
+            if kept.contains_key(serial) || followed.contains(serial) {
                 continue;
             }
             // One that is ahead can still be published; one that was written lately may be about to.
@@ -144,23 +144,30 @@ impl Walkers<'_> {
     }
 
     /// `current`, so many before it as are to be kept, and those that were published until lately: a node
-    /// may be fetching one, or fall back to it.
-    fn keep_before(&self, current: Release, kept: &mut BTreeMap<u64, Release>) -> Result<()> {
+    /// may be fetching one, or fall back to it. Returns what else nodes followed within a day: those are
+    /// no publications under way.
+    fn keep_before(&self, current: Release, kept: &mut BTreeMap<u64, Release>) -> Result<BTreeSet<u64>> {
         let serials: Vec<u64> = self.listed.iter().map(|(serial, _)| *serial).collect();
         let mut left = self.yard.keep.releases;
         let mut superseded = self.written(&current);
         let way = Walk::before(self.shelf, &current.manifest, &serials);
         kept.insert(current.manifest.serial, current);
+        let mut followed = BTreeSet::new();
         for (serial, found) in way {
             if left == 0 && !self.lately(superseded, self.yard.keep.grace) {
-                break;
+                let Some(release) = found? else { break };
+                if !self.lately(self.written(&release), UNDER_WAY) {
+                    break;
+                }
+                followed.insert(serial);
+                continue;
             }
             left = left.saturating_sub(1);
             let Some(release) = found? else { continue };
             superseded = self.written(&release);
             kept.insert(serial, release);
         }
-        Ok(())
+        Ok(followed)
     }
 
     /// When a release went out, by the store's clock; now, where it lists no such document.
