@@ -72,7 +72,7 @@ pub fn release(
     let key = layout::history(environment, serial);
     let Some(object) = store.get(&key, MAX_BYTES as u64)? else {
         return Err(Error::usage(format!("reading {}: there is no such release", store.url(&key)))
-            .hint("only what was published and not removed since is in the history"));
+            .hint(format!("`stringless history -e {environment}` lists what there is")));
     };
     let (manifest, _) = verified(store, &key, site, environment, &object.bytes, trusts)?;
     if manifest.serial == serial {
