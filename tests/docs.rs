@@ -279,7 +279,7 @@ impl Programs {
         Ok(())
     }
 
-    /// The help of the longest subcommand that the words begin with.
+    /// The help of the longest subcommand that the words begin with; the agent's verbs share one.
     fn help(&self, program: &Path, words: &[String]) -> Result<String, String> {
         let plain = |word: &&String| word.chars().all(|c| c.is_ascii_lowercase());
         let mut subcommands: Vec<&String> = words.iter().take_while(plain).take(2).collect();
@@ -290,7 +290,9 @@ impl Programs {
                 return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
             }
             if subcommands.len() < 2 {
-                return Err("it has no help".into());
+                let verb = subcommands.pop().map(|verb| format!("\n  {verb} ")).ok_or("it has no help")?;
+                let help = self.help(program, &[])?;
+                return help.contains(&verb).then_some(help).ok_or("it has no help".into());
             }
             subcommands.pop();
         }

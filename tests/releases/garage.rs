@@ -38,7 +38,7 @@ fn a_bucket_is_rolled_back_promoted_cleared_and_copied() {
     assert!(told.out.contains("removed 3 packs"), "{}", told.out);
     let _ = bucket.site.run(&["verify"]).expect(0);
     let history = bucket.site.run(&["history", "-e", "production"]).expect(0);
-    assert_eq!(history.out.matches("content removed").count(), 3, "{}", history.out);
+    assert_eq!(history.out.matches("content removed").count(), 4, "{}", history.out);
 
     let endpoint = format!("https://s3.test:{}", bucket.terminator.port());
     let to = format!("s3://{BUCKET}/elsewhere");
