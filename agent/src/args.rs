@@ -75,6 +75,8 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args> {
             Arg::Value(word) => Some(command(&word.to_string_lossy())?),
         };
         match (next, &action) {
+            // Whatever else stands there: who asks for help, gets it.
+            (Some(Action::Help), _) => return Ok(Args { action: Action::Help, ..args }),
             (Some(next), None) => action = Some(next),
             (Some(_), Some(_)) => return Err(usage("more than one thing to do".into())),
             (None, _) => {}
@@ -156,6 +158,13 @@ mod tests {
 
     fn parsed(line: &str) -> Result<Args> {
         parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn help_is_there_for_every_command() {
+        for line in ["agent --help", "agent status --help", "agent verify --help", "agent --once -h"] {
+            assert_eq!(parsed(line).unwrap().action, Action::Help, "{line}");
+        }
     }
 
     #[test]
