@@ -125,7 +125,7 @@ fn build_pack(path: &str, found: &[Found], folder: &Path, index: &Index) -> Resu
     if let Some(known) = key.and_then(|key| index.find(&key, path)) {
         return Ok(known);
     }
-    let pack = pack::write(path, pack::read(path, found)?, folder)?;
+    let pack = pack::write(path, pack::read(path, found)?, None, folder)?;
     if let Some(key) = key {
         index.note(&key, &pack);
     }

@@ -92,8 +92,16 @@ impl Fetched {
     /// # Errors
     /// When the cache lost them meanwhile.
     pub fn items(&self) -> Result<Vec<Item>> {
-        let tree = self.cache.tree(&self.tree)?;
-        tree.map(tree::Tree::into_items).ok_or_else(|| {
+        Ok(self.packed()?.0)
+    }
+
+    /// The same, and the archive of just these that packing them would make, where there is one.
+    ///
+    /// # Errors
+    /// As [`Fetched::items`].
+    pub fn packed(&self) -> Result<(Vec<Item>, Option<Vec<u8>>)> {
+        let packed = self.cache.packed(&self.tree)?;
+        packed.map(|(tree, archive)| (tree.into_items(), archive)).ok_or_else(|| {
             Error::temporary(format!("reading module `{}`: the cache lost it meanwhile", self.declared_as))
                 .hint("run it again")
         })

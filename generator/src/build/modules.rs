@@ -72,7 +72,8 @@ pub fn build(module: &Fetched, folder: &Path, index: &Index) -> Result<Pack> {
         return Ok(known);
     }
     let of = format!("module `{}`", module.declared_as);
-    let pack = pack::write(&module.path, module.items()?, folder).map_err(|e| e.of(&of))?;
+    let (items, archive) = module.packed()?;
+    let pack = pack::write(&module.path, items, archive, folder).map_err(|e| e.of(&of))?;
     index.note(&key, &pack);
     Ok(pack)
 }

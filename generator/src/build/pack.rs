@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use agent_core::hash::Sha256;
 use agent_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, title};
 
 use super::{pack_file, write_whole};
@@ -43,11 +44,12 @@ pub fn read(path: &str, found: &[Found]) -> Result<Vec<Item>> {
     items.collect()
 }
 
-/// Packs `items` into `folder`, if a node would take them.
+/// Packs `items` into `folder`, if a node would take them. `archive` spares the packing where it holds
+/// just them.
 ///
 /// # Errors
 /// Refused for what may not be where every node reads it, or what a node would refuse.
-pub fn write(path: &str, items: Vec<Item>, folder: &Path) -> Result<Pack> {
+pub fn write(path: &str, items: Vec<Item>, archive: Option<Vec<u8>>, folder: &Path) -> Result<Pack> {
     for item in &items {
         if let ItemKind::File { content, .. } = &item.kind
             && let Some(why) = unfit(content)
@@ -55,18 +57,41 @@ pub fn write(path: &str, items: Vec<Item>, folder: &Path) -> Result<Pack> {
             return Err(may_not(path, &item.path, why));
         }
     }
-    let (pack, bytes) = bundle::bundle(path, items);
-    // What a node would refuse is refused here, where somebody can mend it.
-    unpack::each(&pack, &bytes, drop).map_err(|refusal| {
-        Error::refusal("building", "the release", &refusal)
-            .hint(format!("remove it, or name it in `{IGNORE_FILE}`"))
-    })?;
+    let (pack, bytes) = match archive.and_then(|bytes| holding(path, &items, bytes)) {
+        Some(known) => known,
+        None => packed(path, items)?,
+    };
     let file = pack_file(folder, &pack);
     if fs::read(&file).is_ok_and(|there| there == bytes) {
         return Ok(pack);
     }
     write_whole(&file, &bytes)?;
     Ok(pack)
+}
+
+fn packed(path: &str, items: Vec<Item>) -> Result<(Pack, Vec<u8>)> {
+    let (pack, bytes) = bundle::bundle(path, items);
+    // What a node would refuse is refused here, where somebody can mend it.
+    unpack::each(&pack, &bytes, drop).map_err(|refusal| {
+        Error::refusal("building", "the release", &refusal)
+            .hint(format!("remove it, or name it in `{IGNORE_FILE}`"))
+    })?;
+    Ok((pack, bytes))
+}
+
+/// The pack that `archive` is, if a node unpacks just `items` from it.
+fn holding(path: &str, items: &[Item], archive: Vec<u8>) -> Option<(Pack, Vec<u8>)> {
+    let length = |item: &Item| match &item.kind {
+        ItemKind::File { content, .. } => content.len() as u64,
+        _ => 0,
+    };
+    let (sha256, size) = (Sha256::of(&archive), archive.len() as u64);
+    let (unpacked, files) = (items.iter().map(length).sum(), items.len() as u64);
+    let pack = Pack { path: path.to_owned(), sha256, size, unpacked, files };
+    let mut expected = items.iter();
+    let mut same = true;
+    unpack::each(&pack, &archive, |item| same &= expected.next() == Some(&item)).ok()?;
+    (same && expected.next().is_none()).then_some((pack, archive))
 }
 
 /// What is too large is refused before it fills the memory.

@@ -46,6 +46,20 @@ impl Cache {
     /// # Errors
     /// When the disk fails.
     pub fn tree(&self, tree: &Sha256) -> Result<Option<Tree>> {
+        Ok(self.read(tree)?.map(|(tree, _)| tree))
+    }
+
+    /// The tree, and the archive that it was read from, if this version wrote that: what it would pack again.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn packed(&self, tree: &Sha256) -> Result<Option<(Tree, Option<Vec<u8>>)>> {
+        let seal = fs::read_to_string(self.seal_file(tree)).ok();
+        let ours = |bytes: &Vec<u8>| seal.as_deref() == Some(&*seal_of(bytes));
+        Ok(self.read(tree)?.map(|(tree, bytes)| (tree, Some(bytes).filter(ours))))
+    }
+
+    fn read(&self, tree: &Sha256) -> Result<Option<(Tree, Vec<u8>)>> {
         let path = self.tree_file(tree);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -54,7 +68,7 @@ impl Cache {
         };
         let whole = archive::read(&bytes, Layout::Plain).and_then(Tree::new);
         match whole.ok().filter(|found| found.sha256() == *tree) {
-            Some(found) => Ok(Some(found)),
+            Some(found) => Ok(Some((found, bytes))),
             None => {
                 // It is fetched again.
                 fs::remove_file(&path).ok();
@@ -73,6 +87,8 @@ impl Cache {
         if !path.is_file() {
             let (_, bytes) = bundle::bundle("", tree.items().to_vec());
             write_whole(&path, &bytes)?;
+            // Without it the tree is packed once more.
+            fs::write(self.seal_file(&sha256), seal_of(&bytes)).ok();
         }
         write_whole(&self.note_file(release), format!("{sha256} {release}\n").as_bytes())?;
         Ok(sha256)
@@ -90,9 +106,18 @@ impl Cache {
         self.folder.join("trees").join(format!("{tree}.tar.gz"))
     }
 
+    fn seal_file(&self, tree: &Sha256) -> PathBuf {
+        self.folder.join("trees").join(format!("{tree}.packed"))
+    }
+
     fn note_file(&self, release: &str) -> PathBuf {
         self.folder.join("notes").join(Sha256::of(release.as_bytes()).to_string())
     }
+}
+
+/// Another version may pack otherwise.
+fn seal_of(archive: &[u8]) -> String {
+    format!("stringless {} {}\n", env!("CARGO_PKG_VERSION"), Sha256::of(archive))
 }
 
 #[cfg(test)]
@@ -114,6 +139,20 @@ mod tests {
         assert_eq!(cache.noted("two"), None);
         assert_eq!(cache.tree(&sha256).unwrap(), Some(tree("x")));
         assert_eq!(cache.tree(&Sha256::of(b"other")).unwrap(), None);
+    }
+
+    #[test]
+    fn an_archive_of_another_version_is_not_taken_for_a_pack() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let sha256 = cache.keep("one", &tree("x")).unwrap();
+        let (found, archive) = cache.packed(&sha256).unwrap().unwrap();
+        let (_, bytes) = bundle::bundle("modules/one", found.into_items());
+        assert_eq!(archive, Some(bytes.clone()));
+        fs::write(cache.seal_file(&sha256), format!("stringless 0.0.1 {}\n", Sha256::of(&bytes))).unwrap();
+        assert_eq!(cache.packed(&sha256).unwrap(), Some((tree("x"), None)));
+        fs::remove_file(cache.seal_file(&sha256)).unwrap();
+        assert_eq!(cache.packed(&sha256).unwrap(), Some((tree("x"), None)));
     }
 
     #[test]
