@@ -130,8 +130,9 @@ mutants: setup ## take each protection out of a copy, and see its test fail; one
 	tests/mutants/run.sh $(M)
 
 .PHONY: bench
-bench: ## how long the whole product takes to render
+bench: build ## how long it takes to render the whole product, and to assemble a control repo, beside r10k and g10k
 	$(CARGO) bench --locked --package e2e --bench product
+	$(CARGO) bench --locked --package e2e --bench assembly
 
 .PHONY: golden
 golden: ## write the expected renderings anew; read the diff before you commit it
