@@ -131,7 +131,7 @@ mod tests {
         of(&site, &Name::new("production").unwrap(), trust, 7)
     }
 
-    const S3: &str = "stores: [{url: 's3://b/p', region: r}]\n";
+    const S3: &str = "stores: [{url: 's3://configs/p', region: r}]\n";
 
     #[test]
     fn it_is_read_as_it_was_written_and_holds_no_key() {
@@ -160,7 +160,7 @@ mod tests {
             (good.replace("\"site\"", "\"sites\""), "did you mean `site`"),
             (good.replace("\"base\"", "\"../x\""), "name `../x`"),
             (good.replace("\"interval\": 300", "\"interval\": 1"), "interval must be"),
-            (good.replace("s3://b/p", "ftp://b/p"), "ftp://b/p"),
+            (good.replace("s3://configs/p", "ftp://b/p"), "ftp://b/p"),
             (good.replace("\"threshold\": 1", "\"threshold\": 2"), "threshold 2"),
             (good.replace("\"instance_role\"", key), "a key stands in it"),
             (format!("{good}{}", " ".repeat(MAX_BYTES)), "more than"),
