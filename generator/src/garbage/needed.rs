@@ -12,10 +12,10 @@ use agent_core::time::Timestamp;
 use super::Yard;
 use crate::error::{Error, Result};
 use crate::history::{self, Release, Shelf, Walk};
-use crate::known;
+use crate::known::{self, Known};
 use crate::pending;
 use crate::published::{self, Published};
-use crate::store::Listed;
+use crate::store::{Listed, Store};
 use crate::trusts;
 
 /// What is needed.
@@ -39,6 +39,8 @@ pub fn needed(yard: &Yard<'_>, now: Timestamp) -> Result<Needed> {
     let mut needed = Needed::default();
     for (environment, listed) in environments(yard)? {
         let shelf = Shelf { store, site: &site.site.site, environment: &environment, keys: &keys };
+        // Before the store is asked: what is published meanwhile is in the store first.
+        let known = known::read(site, &environment, chain);
         let current = published::read(store, shelf.site, &environment, &keys)?;
         if current.is_some() != listed.pointer {
             return Err(Error::temporary(format!(
@@ -47,7 +49,9 @@ pub fn needed(yard: &Yard<'_>, now: Timestamp) -> Result<Needed> {
             ))
             .hint("run it again; nothing was removed"));
         }
-        refuse_behind(yard, &environment, current.as_ref())?;
+        if let Some(known) = known {
+            refuse_behind(store, &known, current.as_ref())?;
+        }
         let kept = Walkers { yard, shelf, listed: &listed.history, now }.kept(current.as_ref())?;
         needed.packs.extend(kept.values().flat_map(|release| packs(&release.manifest)));
         let serials: Vec<u64> = kept.into_keys().rev().collect();
@@ -89,8 +93,8 @@ fn environments(yard: &Yard<'_>) -> Result<BTreeMap<Name, Found>> {
 }
 
 /// A store that lost its newest release, or hides it, would lose its packs, too.
-fn refuse_behind(yard: &Yard<'_>, environment: &Name, current: Option<&Published>) -> Result<()> {
-    let Some(known) = known::read(yard.site, environment, yard.chain) else { return Ok(()) };
+fn refuse_behind(store: &Store, known: &Known, current: Option<&Published>) -> Result<()> {
+    let environment = &known.manifest.environment;
     let order = |manifest: &Manifest, by: u64| (by.min(manifest.trust_version), manifest.serial);
     let there = current.map_or((0, 0), |current| order(&current.manifest, current.trust_version));
     if there >= order(&known.manifest, known.trust_version) {
@@ -99,7 +103,7 @@ fn refuse_behind(yard: &Yard<'_>, environment: &Name, current: Option<&Published
     Err(Error::refused(format!(
         "looking for what is needed: release {} of `{environment}` was published from here, and {} has {}",
         known.manifest.serial,
-        yard.store.url(&layout::manifest(environment)),
+        store.url(&layout::manifest(environment)),
         current.map_or_else(|| "none".to_owned(), |current| current.manifest.serial.to_string())
     ))
     .hint(format!(
