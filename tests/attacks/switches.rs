@@ -200,11 +200,13 @@ fn no_flag_of_the_generator_turns_a_check_off() {
     assert!(seen.len() > 12 && flags.len() > 15, "{seen:?} {flags:?}");
     let suspicious =
         ["insecure", "skip", "verif", "check", "trust-", "unsafe", "allow", "ignore", "disable", "any"];
-    // `--no-…` takes away a password, never a check; `--check` is one.
+    // `--no-…` takes away a password or the pager, never a check; `--check` is one.
     let odd: Vec<_> = flags
         .iter()
         .filter(|flag| suspicious.iter().any(|word| flag.contains(word)) || flag.starts_with("--no-"))
-        .filter(|flag| !["--no-password", "--check"].contains(&flag.trim_end_matches(['`', ':', ';'])))
+        .filter(|flag| {
+            !["--no-password", "--no-pager", "--check"].contains(&flag.trim_end_matches(['`', ':', ';']))
+        })
         .collect();
     assert!(odd.is_empty(), "{odd:?}");
     // A store that was tampered with stays refused, whatever stands on the command line.
