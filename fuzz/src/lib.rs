@@ -12,6 +12,15 @@ pub mod signer;
 
 use std::{env, fs, process};
 
+/// The generator's parsers, from their own files: its crate would bring a hundred others, built anew with the
+/// sanitizer.
+#[path = "../../generator/src"]
+mod generator {
+    pub mod fault;
+    pub mod puppetfile;
+}
+pub use generator::{fault, puppetfile};
+
 /// Begins a target: writes its seeds and ends, when that is what it was started for.
 ///
 /// # Panics
