@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use contender::Contender;
 use e2e::control_repo::{BRANCHES, ControlRepo, Shape};
+use e2e::tools;
 
 fn main() {
-    let folder = tempfile::tempdir().unwrap();
+    // A disk has its own ways with thousands of files that come and go.
+    let folder = tempfile::tempdir_in(tools::memory()).unwrap();
     let repo = ControlRepo::make(&folder.path().join("upstream"), Shape { modules: 60, manifests: 20 });
     let Some(contenders) = Contender::all(folder.path(), &repo) else { return };
     let ours = contenders.last().unwrap();
