@@ -7,11 +7,12 @@
 mod world;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::agent::Run;
-use e2e::process::succeed;
+use e2e::process::{run, succeed};
+use e2e::tools;
 use serde_json::Value;
 
 use world::{LIMIT, World, real_git, text};
@@ -185,6 +186,49 @@ fn a_build_that_is_cut_off_leaves_nothing_half_done() {
         world.forget();
     }
     assert!(cut >= 8, "{cut}");
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_point_leaves_nothing_half_done() {
+    let Some(world) = World::new() else { return };
+    if tools::superuser().is_none() {
+        return;
+    }
+    let expected = world.packs(&["--all"]);
+    let cache = world.site.path(".stringless");
+    let mount = |options: &str| {
+        succeed(Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(&cache), LIMIT);
+    };
+    let mut full = 0;
+    for pages in (2..).step_by(6) {
+        world.forget();
+        fs::create_dir(&cache).unwrap();
+        mount(&format!("size={}k", pages * 4));
+        let _mounted = Mounted(&cache);
+        let run = world.build(&["--all"]);
+        if run.code != 0 {
+            full += 1;
+            assert_eq!(run.code, 1, "{pages} pages: {}", run.err);
+            // Git names what it could not write, and not always why.
+            let told = ["o space left on device", "couldn't write ", "unable to write ", "write error"];
+            assert!(told.iter().any(|told| run.err.contains(told)), "{pages} pages: {}", run.err);
+        }
+        mount("remount,size=64m");
+        let after = world.packs(&["--all"]);
+        assert_eq!(after, expected, "{pages} pages");
+        if run.code == 0 {
+            break;
+        }
+    }
+    assert!(full >= 5, "{full}");
+}
+
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        run(Command::new("umount").arg(self.0), LIMIT);
+    }
 }
 
 #[test]
