@@ -144,6 +144,8 @@ fn signals_that_kill_the_agent_alone() {
     let mut agent =
         command.env("OUT", pair.node.root()).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     let script = process(&pair, "script");
+    // The script is at work a moment before the agent has written down its process.
+    assert!(until(Duration::from_secs(60), || pair.state("engine").exists()));
     agent.kill().unwrap();
     agent.wait().unwrap();
     let run = pair.run(&["--once"]).expect(1);

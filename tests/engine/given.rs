@@ -229,7 +229,7 @@ fn secrets() {
     // Never asked: the first store has what is wanted, and this one is for the keys alone.
     config["layers"][0]["stores"] = json!([
         {"url": pair.forge.url()},
-        {"url": "s3://bucket/x", "region": "x", "endpoint": "https://127.0.0.1:1", "credentials": [{"static": keys}]},
+        {"url": "s3://bucket/x", "region": "x", "endpoint": "https://127.0.0.1:1", "style": "path", "credentials": [{"static": keys}]},
     ]);
     config["no_proxy"] = json!("127.0.0.1");
     pair.node.configure(&config);
