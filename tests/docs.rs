@@ -150,12 +150,12 @@ struct Block {
     text: String,
 }
 
-/// README.md and every page of docs/.
+/// README.md and every page of docs/ and docs/guides/.
 fn documents() -> Vec<Document> {
-    let root = tools::root();
-    let pages = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let folders = ["docs", "docs/guides"].map(|folder| fs::read_dir(tools::root().join(folder)).unwrap());
+    let pages = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     let mut paths: Vec<PathBuf> = pages.filter(|path| path.extension().is_some_and(|e| e == "md")).collect();
-    paths.push(root.join("README.md"));
+    paths.push(tools::root().join("README.md"));
     paths.sort();
     paths.into_iter().map(Document::read).collect()
 }

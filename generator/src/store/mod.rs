@@ -6,7 +6,6 @@ mod listing;
 mod s3;
 mod web;
 
-use serde::Serialize;
 use stringless_core::json::MAX_BYTES;
 use stringless_core::store::{Store as Address, StoreSettings};
 use stringless_core::time::Timestamp;
