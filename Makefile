@@ -12,6 +12,8 @@ NODE_TARGETS := x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 # Linked by zig, where that is: tests/tools/zig.sh brings it. For aarch64-unknown-freebsd, which may be named
 # here, too, the standard library is built from source: rustup component add rust-src.
 FREEBSD_TARGETS := x86_64-unknown-freebsd
+# The rendering also runs in a browser.
+PAGE_TARGET := wasm32-unknown-unknown
 
 export STRINGLESS_CACHE := $(abspath $(or $(STRINGLESS_CACHE),.cache))
 export STRINGLESS_VECTORS := $(abspath $(or $(STRINGLESS_VECTORS),../shared/vectors))
@@ -56,10 +58,10 @@ check: ## what CI runs: test, then a clean tree
 build: ## the generator: target/release/stringless
 	$(CARGO) build --locked --release --package stringless
 
-# What rust-toolchain.toml lists, for who has switched rustup's own installing off; nothing where it is there.
+# What rust-toolchain.toml lists, where somebody has switched rustup's own installing off; nothing where it is there.
 .PHONY: targets
 targets:
-	@sysroot=$$(rustc --print sysroot); for target in $(NODE_TARGETS) $(filter x86_64-%,$(FREEBSD_TARGETS)); do \
+	@sysroot=$$(rustc --print sysroot); for target in $(NODE_TARGETS) $(filter x86_64-%,$(FREEBSD_TARGETS)) $(PAGE_TARGET); do \
 		[ -d "$$sysroot/lib/rustlib/$$target/lib" ] || rustup --quiet target add "$$target" || exit 1; \
 	done
 
@@ -94,12 +96,14 @@ lint: targets ## format, clippy, licences and bans, shellcheck, file length
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
 	.ci/lines
+	.ci/rooms
 	.ci/shell
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	[ ! -x $(ZIG)/cargo-zigbuild ] || for target in $(filter x86_64-%,$(FREEBSD_TARGETS)); do \
 		PATH=$(ZIG):$$PATH cargo-zigbuild clippy --package stringless-agent --target $$target --locked -- -D warnings || exit 1; \
 	done
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR)/fuzz --locked -- -D warnings
+	$(CARGO) build --locked --package stringless-render --no-default-features --target $(PAGE_TARGET)
 	$(CARGO) fetch --locked --quiet
 	$(CARGO_DENY) --log-level error check bans licenses sources
 	$(CARGO_DENY) --log-level error --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
@@ -141,6 +145,10 @@ golden: ## write the expected renderings anew; read the diff before you commit i
 .PHONY: docs
 docs: build agents ## run the commands of README and docs, follow their links
 	$(CARGO) test --locked --package e2e --test docs
+
+.PHONY: architecture
+architecture: ## draw the rooms and their imports from the code, for ARCHITECTURE.md
+	@.ci/rooms --draw
 
 .PHONY: clean
 clean: ## remove what was built; the cache of peers stays

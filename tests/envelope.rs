@@ -24,17 +24,13 @@ mod sources;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use stringless_render::encode;
-use stringless_render::encoding;
+
+use stringless_core::fault::Fault;
+use stringless_render::platform::{Encoding, Form};
+use stringless_render::request::{Request, Tool, UserData};
+use stringless_render::{encode, encoding, render};
 
 use rendering::{BUCKET, Case, SCRIPT, puppet_site, site};
-use stringless_core::fault::Fault;
-use stringless_render::embed;
-use stringless_render::envelope;
-use stringless_render::platform::{Encoding, Form};
-use stringless_render::render;
-use stringless_render::request::Tool;
-use stringless_render::request::{Request, UserData};
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// What the others are seen beside.

@@ -8,16 +8,14 @@ mod rendering;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
-use stringless_render::encoding;
 
 use e2e::tools;
-use rendering::{BUCKET, Case, SCRIPT, puppet_site, site};
 use similar::TextDiff;
-use stringless_render::embed;
-use stringless_render::platform::{Catalog, Cloud, Form};
-use stringless_render::render;
-use stringless_render::request::Request;
-use stringless_render::request::Tool;
+use stringless_render::platform::{Cloud, Form, Platforms};
+use stringless_render::request::{Request, Tool};
+use stringless_render::{embed, encoding, render};
+
+use rendering::{BUCKET, Case, SCRIPT, puppet_site, site};
 
 /// What the others are seen beside.
 const DISTRO: &str = "debian-12";
@@ -30,7 +28,7 @@ fn renderings_are_as_expected() {
         [puppet_site(BUCKET, true, keys), puppet_site(BUCKET, false, keys), site(BUCKET, SCRIPT, keys)];
     let cases = sites.map(|site| Case::new(&site));
     let mut expected = Vec::new();
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     let mut add = |folder: &str, name: &str, distro: &str, cloud: &str, form: Form| {
         let end = match form {
             Form::Script => "sh",

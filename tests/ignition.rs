@@ -14,17 +14,16 @@ use e2e::imds::{Facts, Imds};
 use e2e::netns::Lab;
 use e2e::nspawn::Machine;
 use e2e::process::{both, run};
-use e2e::record;
-use e2e::tools;
 use e2e::web::Web;
-use stringless_render::platform::{Catalog, Form, Level};
+use e2e::{record, tools};
+use stringless_render::platform::{Form, Level, Platforms};
 
 const APPLY: &str = "#!/bin/sh\nset -eu\ncat text >>/var/lib/applied\n";
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Every distro that Ignition sets up.
 fn distros() -> Vec<String> {
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     let cloud = catalog.cloud("aws").unwrap();
     let takes = |distro: &&stringless_render::platform::Distro| {
         catalog.forms(distro, cloud).contains(&Form::Ignition)
@@ -190,7 +189,7 @@ impl Node {
 
     /// What such a system says of itself.
     fn os_release(&self, distro: &str) -> String {
-        let catalog = Catalog::embedded().unwrap();
+        let catalog = Platforms::embedded().unwrap();
         let release = &catalog.distro(distro).unwrap().os_release;
         let variant = release.variant.as_ref().map_or("", |variant| variant.as_str());
         format!("ID={}\nVERSION_ID=1.2.3\nVARIANT_ID={variant}\n", release.id)

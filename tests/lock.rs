@@ -16,9 +16,10 @@ use e2e::http::{Reply, Service};
 use e2e::netns::Lab;
 use e2e::process::{both, run};
 use e2e::tools;
-use rendering::{Case, SCRIPT, site};
 use stringless_render::platform::Form;
-use stringless_render::request::Lock;
+use stringless_render::request::MetadataLock;
+
+use rendering::{Case, SCRIPT, site};
 
 /// A lab whose node has these programs, and the rule's script.
 struct Node {
@@ -66,7 +67,7 @@ impl Node {
 /// The script of the rule that is rendered for this cloud.
 fn rule(cloud: &str) -> String {
     let mut case = Case::new(&site("{url: 'https://files.test/one'}", SCRIPT, ""));
-    case.lock = Some(Lock::Required);
+    case.lock = Some(MetadataLock::Required);
     let script = case.render("debian-13", cloud, Form::Script).unwrap().body;
     let rule = script.split_once("<<'LOCK'\n").and_then(|(_, rest)| rest.split_once("LOCK\n"));
     rule.unwrap_or_else(|| panic!("{script}")).0.to_owned()
@@ -141,7 +142,7 @@ fn it_is_refused_where_nothing_could_be_kept() {
         case.lock = None;
         let (distro, cloud) = (case.catalog.distro(distro).unwrap(), case.catalog.cloud(cloud).unwrap());
         let mut request = case.request(distro, cloud, Some(form)).unwrap();
-        request.lock = Some(Lock::Wanted);
+        request.lock = Some(MetadataLock::Wanted);
         let fault = stringless_render::render(&request).unwrap_err();
         assert!(fault.message.contains(why), "{}", fault.message);
     }

@@ -7,13 +7,14 @@ mod rendering;
 
 use std::time::{Duration, Instant};
 
-use rendering::{BUCKET, Case, SCRIPT, site};
-use stringless_render::platform::Catalog;
+use stringless_render::platform::Platforms;
 use stringless_render::render;
+
+use rendering::{BUCKET, Case, SCRIPT, site};
 
 fn main() {
     let start = Instant::now();
-    Catalog::embedded().unwrap();
+    Platforms::embedded().unwrap();
     let catalog = start.elapsed();
     let case = Case::new(&site(BUCKET, SCRIPT, "node: {credentials: [instance_role, static]}\n"));
     let rounds: Vec<Duration> = (0..3).map(|_| whole(&case)).collect();

@@ -19,13 +19,14 @@ use std::time::Duration;
 
 use e2e::process::{both, run};
 use e2e::tools;
-use rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, puppet_site, site};
 use stringless_core::hash::Sha256;
 use stringless_core::manifest::AgentPin;
-use stringless_render::platform::{Catalog, Cloud, Distro, Form};
+use stringless_render::platform::{Cloud, Distro, Form, Platforms};
 use stringless_render::render;
-use stringless_render::request::{Lock, Request, UserData};
+use stringless_render::request::{MetadataLock, Request, UserData};
 use stringless_render::rerender::{Current, Rendering};
+
+use rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, puppet_site, site};
 
 const KEYS: &str = "node: {credentials: [instance_role, static]}\n";
 
@@ -62,8 +63,8 @@ fn variants() -> BTreeMap<&'static str, Case> {
         ("daemon", Case::new(&site(WEB, SCRIPT, "node: {schedule: daemon}\n"))),
         ("file", Case::new(&site(file, SCRIPT, ""))),
         ("file-openvox", Case::new(&puppet_site(file, true, ""))),
-        ("locked", locked(Lock::Wanted, &site(BUCKET, SCRIPT, KEYS))),
-        ("locked-openvox", locked(Lock::Required, &puppet_site(BUCKET, true, KEYS))),
+        ("locked", locked(MetadataLock::Wanted, &site(BUCKET, SCRIPT, KEYS))),
+        ("locked-openvox", locked(MetadataLock::Required, &puppet_site(BUCKET, true, KEYS))),
         ("presigned", presigned),
         ("public", Case::new(&site(WEB, SCRIPT, ""))),
         ("public-distro", Case::new(&puppet_site(WEB, false, ""))),
@@ -175,7 +176,7 @@ fn each_passes_shellcheck_and_the_shells() {
     let Some(shellcheck) = tools::program("shellcheck") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (mut files, mut seen) = (Vec::new(), BTreeSet::new());
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     everywhere(|name, data| {
         // What differs by nothing but names and versions is looked at once.
         if data.form == Form::Script && seen.insert(without_names(&catalog, name, &data.body)) {
@@ -200,7 +201,7 @@ fn each_passes_shellcheck_and_the_shells() {
 }
 
 /// The script `DISTRO+CLOUD+…`, with other words for what the files of its distro and cloud say in words.
-fn without_names(catalog: &Catalog, name: &str, script: &str) -> String {
+fn without_names(catalog: &Platforms, name: &str, script: &str) -> String {
     let mut ids = name.split('+');
     let (distro, cloud) = (ids.next().unwrap(), ids.next().unwrap());
     let (distro, cloud) = (catalog.distro(distro).unwrap(), catalog.cloud(cloud).unwrap());

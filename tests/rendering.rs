@@ -3,7 +3,6 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part, and reports by panicking")]
 
 use std::collections::BTreeMap;
-use stringless_render::encode;
 
 use stringless_core::fault::Fault;
 use stringless_core::hash::Sha256;
@@ -14,19 +13,18 @@ use stringless_core::sigv4::Credentials;
 use stringless_core::time::Timestamp;
 use stringless_core::trust::TrustedKeys;
 use stringless_core::version::Version;
-use stringless_render::envelope;
 use stringless_render::layer::Layers;
-use stringless_render::platform::{Catalog, Cloud, Distro, Form};
-use stringless_render::render;
-use stringless_render::request::{AgentPins, Lock, Request, UserData, Way, way};
+use stringless_render::platform::{Cloud, Distro, Form, Platforms};
+use stringless_render::request::{AgentPins, Delivery, MetadataLock, Request, UserData, delivery};
 use stringless_render::site::{PuppetPackage, Site};
+use stringless_render::{encode, render};
 
 pub const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
 /// What a rendering is made from.
 pub struct Case {
-    pub catalog: Catalog,
+    pub catalog: Platforms,
     pub site: Site,
     pub environment: Name,
     pub layers: Layers,
@@ -35,13 +33,13 @@ pub struct Case {
     pub keys: Credentials,
     pub ca_pem: Option<String>,
     /// Where it can be done.
-    pub lock: Option<Lock>,
+    pub lock: Option<MetadataLock>,
 }
 
 impl Case {
     /// For the site file `site`.
     pub fn new(site: &str) -> Self {
-        let catalog = Catalog::embedded().unwrap();
+        let catalog = Platforms::embedded().unwrap();
         let targets: Vec<Name> = catalog.distros.iter().flat_map(|distro| distro.targets.clone()).collect();
         let file =
             |target: &Name| AgentFile { size: 2_000_000, sha256: Sha256::of(target.as_str().as_bytes()) };
@@ -83,7 +81,7 @@ impl Case {
         cloud: &'a Cloud,
         form: Option<Form>,
     ) -> Result<Request<'a>, Fault> {
-        let Way { boot, also, form } = way(&self.catalog, distro, cloud, form, None)?;
+        let Delivery { boot, also, form } = delivery(&self.catalog, distro, cloud, form, None)?;
         let script = !matches!(form, Form::Ignition | Form::Nix);
         let lockable =
             script && !cloud.lock.is_empty() && ["systemd", "openrc"].contains(&distro.init.as_str());
@@ -129,7 +127,7 @@ impl Case {
 
 /// A site whose engine is Puppet, from OpenVox's repository where `openvox`; `more` is added to it.
 pub fn puppet_site(store: &str, openvox: bool, more: &str) -> String {
-    let pins: String = Catalog::embedded()
+    let pins: String = Platforms::embedded()
         .unwrap()
         .distros
         .iter()

@@ -4,13 +4,13 @@ use std::fmt::{self, Write};
 use std::path::Path;
 
 use stringless_core::refusal::Refusal;
-use stringless_core::report::Ending;
+use stringless_core::report::Outcome;
 
 /// An error that ends a layer's run.
 #[derive(Clone, Debug)]
 pub struct Error {
     /// What kind it is: the exit code follows from it.
-    pub ending: Ending,
+    pub ending: Outcome,
     message: String,
     hint: Option<String>,
 }
@@ -21,33 +21,33 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// Nothing changed; the next run may succeed.
     pub fn temporary(message: impl Into<String>) -> Self {
-        Self { ending: Ending::Temporary, message: message.into(), hint: None }
+        Self { ending: Outcome::Temporary, message: message.into(), hint: None }
     }
 
     /// What came is not trusted.
     pub fn refused(what: impl fmt::Display, refusal: &Refusal) -> Self {
         let message = format!("refusing {what}: {refusal} [{}]", refusal.code());
-        Self { ending: Ending::Refused, message, hint: None }
+        Self { ending: Outcome::Refused, message, hint: None }
     }
 
     /// Something stands in the agent's own folders that it did not put there.
     pub fn planted(message: impl Into<String>) -> Self {
-        Self { ending: Ending::Refused, message: message.into(), hint: None }
+        Self { ending: Outcome::Refused, message: message.into(), hint: None }
     }
 
     /// The configuration is at fault.
     pub fn configuration(message: impl Into<String>) -> Self {
-        Self { ending: Ending::Configuration, message: message.into(), hint: None }
+        Self { ending: Outcome::Configuration, message: message.into(), hint: None }
     }
 
     /// The command line is at fault.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { ending: Ending::Usage, message: message.into(), hint: None }
+        Self { ending: Outcome::Usage, message: message.into(), hint: None }
     }
 
     /// The engine failed.
     pub fn engine(message: impl Into<String>) -> Self {
-        Self { ending: Ending::EngineFailed, message: message.into(), hint: None }
+        Self { ending: Outcome::EngineFailed, message: message.into(), hint: None }
     }
 
     /// Puts something before the message.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use stringless_agent::{args, commands, log};
-use stringless_core::report::Ending;
+use stringless_core::report::Outcome;
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os()) {
@@ -18,5 +18,5 @@ fn main() -> ExitCode {
         log::error(&error);
         error.ending
     });
-    ExitCode::from(Ending::exit_code(ending, detailed))
+    ExitCode::from(Outcome::exit_code(ending, detailed))
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use stringless_core::config::{CONFIG, Config, Layer};
 use stringless_core::json;
 use stringless_core::name::Name;
-use stringless_core::report::{Ending, LayerReport, Report};
+use stringless_core::report::{LayerReport, Outcome, Report};
 
 use crate::args::Args;
 use crate::clock::Clock;
@@ -15,7 +15,7 @@ use crate::disk::{Disk, read_capped, write};
 use crate::engine::modulepath::{self, Earlier};
 use crate::engine::orphan;
 use crate::error::{Error, Result};
-use crate::flow::run::Run;
+use crate::flow::run::LayerRun;
 use crate::http::Http;
 use crate::io::Io;
 use crate::node::{self, Node};
@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Temporary: the lock or the disk. What happens to a layer stands in the report, and the worst of
     /// it is the ending.
-    pub fn once(&self) -> Result<Ending> {
+    pub fn once(&self) -> Result<Outcome> {
         let (tick, now) = (self.config.shortest_interval(), self.io.clock.now());
         let is_due = |layer: &&Layer| {
             let checked = self.io.disk.layer(&layer.site).checked().map(|checked| checked.at);
@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// As [`Session::once`].
-    pub fn run(&self, asked: &[&Layer]) -> Result<Ending> {
+    pub fn run(&self, asked: &[&Layer]) -> Result<Outcome> {
         let _lock = self.io.disk.lock()?;
         orphan::none_left(&self.io.disk.file(orphan::FILE))?;
         let (started, clock) = (self.io.clock.now(), Instant::now());
@@ -90,7 +90,7 @@ impl<'a> Session<'a> {
                 reports.push(flow::run(&self.layer(layer, &earlier, &node)));
             }
         }
-        let ending = reports.iter().map(|report| report.ending).max().unwrap_or(Ending::Converged);
+        let ending = reports.iter().map(|report| report.ending).max().unwrap_or(Outcome::Converged);
         let report = Report {
             format: 1,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
@@ -123,9 +123,9 @@ impl<'a> Session<'a> {
         found.collect()
     }
 
-    fn layer<'s>(&'s self, layer: &'s Layer, earlier: &'s [Earlier], node: &'s Node) -> Run<'s> {
+    fn layer<'s>(&'s self, layer: &'s Layer, earlier: &'s [Earlier], node: &'s Node) -> LayerRun<'s> {
         let proxy = self.config.proxy.as_deref();
-        Run {
+        LayerRun {
             layer,
             environment: self.environment(layer),
             disk: self.io.disk.layer(&layer.site),
@@ -148,11 +148,11 @@ impl<'a> Session<'a> {
         let path = self.io.disk.file("last-run.json");
         let last = read_capped(&path).ok().flatten().and_then(|bytes| json::parse::<Report>(&bytes).ok());
         let idle = |layer: &LayerReport| {
-            layer.ending == Ending::Converged && layer.reason.is_none() && layer.warnings.is_empty()
+            layer.ending == Outcome::Converged && layer.reason.is_none() && layer.warnings.is_empty()
         };
         let well = |report: &Report| {
             let quiet = report.layers.iter().all(|layer| layer.warnings.is_empty());
-            report.ending <= Ending::Changed && quiet
+            report.ending <= Outcome::Changed && quiet
         };
         if report.layers.iter().all(idle) && last.as_ref().is_some_and(well) {
             return;

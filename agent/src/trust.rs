@@ -15,7 +15,7 @@ use crate::disk::LayerDisk;
 use crate::error::{Error, Result};
 use crate::log;
 use crate::store::document::{Found, Patience, ask_all};
-use crate::store::{Source, Trouble};
+use crate::store::{RequestError, StoreClient};
 
 /// The keys to verify with, and what a rotation said of serials and expiry.
 pub struct InUse {
@@ -69,7 +69,7 @@ impl InUse {
     /// Temporary: the disk, or a signal.
     pub fn walk(
         &mut self,
-        sources: &[Arc<Source>],
+        sources: &[Arc<StoreClient>],
         patience: Patience,
         place: (&Name, &LayerDisk),
         make_room: impl Fn() -> Result<()>,
@@ -106,9 +106,9 @@ impl InUse {
     /// The next version, if that is what this store sent.
     fn read(
         &self,
-        source: &Source,
+        source: &StoreClient,
         key: &str,
-        answer: std::result::Result<Found, (Trouble, u32)>,
+        answer: std::result::Result<Found, (RequestError, u32)>,
         site: &Name,
     ) -> Result<Option<(Verified<Trust>, Vec<u8>)>> {
         let bytes = match answer {

@@ -9,21 +9,19 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use arbitrary::{Arbitrary, Unstructured};
+use fuzz::{samples, seed, start};
+use libfuzzer_sys::fuzz_target;
+use serde_json::json;
 use stringless_agent::clock::Clock;
 use stringless_agent::disk::Disk;
 use stringless_agent::http::Http;
 use stringless_agent::io::{Io, Traffic};
 use stringless_agent::store::document::{Found, Patience};
-use stringless_agent::store::{Answer, Source, Wanted};
+use stringless_agent::store::{Answer, GetRequest, StoreClient};
 use stringless_core::config::{Config, NodeStore};
-use stringless_core::json;
-use stringless_core::json::MAX_BYTES;
+use stringless_core::json::{self, MAX_BYTES};
 use stringless_core::time::Timestamp;
-use arbitrary::{Arbitrary, Unstructured};
-use fuzz::samples;
-use fuzz::{seed, start};
-use libfuzzer_sys::fuzz_target;
-use serde_json::json;
 
 fuzz_target!(init: start(seeds), |input: &[u8]| {
     let Some((way, rest)) = input.split_first() else { return };
@@ -40,7 +38,7 @@ fn any(reply: &[u8], whole: bool, conditional: bool, keys: bool) {
     // A second answer, for a request that is signed anew.
     let replies: Vec<Vec<u8>> = reply.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
     store.tell(replies);
-    let source = Source::new(&settings(store.port, keys), &store.io()).unwrap();
+    let source = StoreClient::new(&settings(store.port, keys), &store.io()).unwrap();
     if whole {
         let etag = conditional.then_some("\"x\"");
         match source.document("env/production/manifest", etag, &Patience::brief()) {
@@ -58,7 +56,7 @@ fn any(reply: &[u8], whole: bool, conditional: bool, keys: bool) {
         }
     } else {
         let from = if conditional { 5 } else { 0 };
-        let wanted = Wanted { key: "packs/x.tar.gz", etag: None, from, limit: LIMIT };
+        let wanted = GetRequest { key: "packs/x.tar.gz", etag: None, from, limit: LIMIT };
         match source.ask(&wanted) {
             Ok(Answer::NotModified) => panic!("nothing was there that could be unmodified"),
             Ok(Answer::Missing) => {}
@@ -107,10 +105,10 @@ impl True {
         let store = &*STORE;
         let from = u64::from(self.from);
         store.tell(vec![self.reply()]);
-        let source = Source::new(&settings(store.port, false), &store.io()).unwrap();
+        let source = StoreClient::new(&settings(store.port, false), &store.io()).unwrap();
         let etag = self.etag.map(|etag| format!("\"{etag}\""));
         let asked = (self.status == Status::NotModified).then_some("\"here\"");
-        let wanted = Wanted { key: "packs/x.tar.gz", etag: asked, from, limit: LIMIT };
+        let wanted = GetRequest { key: "packs/x.tar.gz", etag: asked, from, limit: LIMIT };
         match (self.status, source.ask(&wanted)) {
             (Status::Whole, Ok(Answer::Content { etag: found, from: 0, mut body })) => {
                 let mut bytes = Vec::new();

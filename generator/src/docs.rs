@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory};
 use stringless_core::fault::Fault;
-use stringless_core::report::Ending;
-use stringless_render::platform::{Catalog, Cloud, Distro, Form, Level};
+use stringless_core::report::Outcome;
+use stringless_render::platform::{Cloud, Distro, Form, Level, Platforms};
 
 use crate::cli::Cli;
 use crate::commands::list::BOOTED;
@@ -16,7 +16,7 @@ use crate::commands::list::BOOTED;
 /// # Errors
 /// When the catalog is damaged.
 pub fn pages() -> Result<Vec<(&'static str, String)>, Fault> {
-    let catalog = Catalog::embedded()?;
+    let catalog = Platforms::embedded()?;
     let pages = [
         ("distros.md", distros(&catalog)),
         ("clouds.md", clouds(&catalog)),
@@ -27,7 +27,7 @@ pub fn pages() -> Result<Vec<(&'static str, String)>, Fault> {
     Ok(pages.into_iter().map(|(name, text)| (name, format!("{GENERATED}\n{text}"))).collect())
 }
 
-fn distros(catalog: &Catalog) -> String {
+fn distros(catalog: &Platforms) -> String {
     let mut text = String::from(
         "# Distributions\n\nWhat `stringless render DISTRO ...` takes. The agent is one static file on each of them; \
          the Puppet engine comes as a package.\n\n\
@@ -83,7 +83,7 @@ fn cpus(distro: &Distro) -> String {
     cpus.collect::<Vec<_>>().join(", ")
 }
 
-fn clouds(catalog: &Catalog) -> String {
+fn clouds(catalog: &Platforms) -> String {
     let mut text = String::from(
         "# Clouds\n\nWhere what `stringless render DISTRO CLOUD` prints goes, what it may be, and who can read it there.\n",
     );
@@ -103,7 +103,7 @@ fn clouds(catalog: &Catalog) -> String {
     text
 }
 
-fn facts(catalog: &Catalog, cloud: &Cloud) -> Vec<[String; 2]> {
+fn facts(catalog: &Platforms, cloud: &Cloud) -> Vec<[String; 2]> {
     let mut rows = vec![["paste into".to_owned(), cloud.paste_into.clone()]];
     for (agent, place) in &cloud.paste_elsewhere {
         rows.push([format!("with {agent}"), place.clone()]);
@@ -139,12 +139,12 @@ fn facts(catalog: &Catalog, cloud: &Cloud) -> Vec<[String; 2]> {
     rows
 }
 
-fn takes(catalog: &Catalog, cloud: &Cloud, form: Form) -> bool {
+fn takes(catalog: &Platforms, cloud: &Cloud, form: Form) -> bool {
     let here = |id: &str| cloud.boot_agents.iter().any(|agent| agent.as_str() == id);
     catalog.boot_agents.iter().any(|agent| here(&agent.id) && agent.forms.contains(&form))
 }
 
-fn pairs(catalog: &Catalog) -> String {
+fn pairs(catalog: &Platforms) -> String {
     let mut text = String::from("# How far each pair was tested\n\n");
     let _ = write!(
         text,
@@ -216,7 +216,7 @@ fn errors() -> String {
         "# Exit codes\n\nOf `stringless-agent`; `stringless` shares the table, and has 2 for differences that \
          `diff`, `modules outdated` and `render --check` found.\n\n| code | meaning |\n|---|---|\n",
     );
-    for ending in Ending::ALL {
+    for ending in Outcome::ALL {
         let _ = writeln!(text, "| {} | {} |", ending.exit_code(true), ending.meaning());
     }
     text

@@ -2,13 +2,11 @@
 
 use std::io::Read;
 use std::process::Command;
-use stringless_render::encode;
 
 use base64ct::{Base64, Encoding as _};
 use e2e::tools;
-use stringless_render::envelope;
-use stringless_render::platform::{Catalog, Counts, Encoding};
-use stringless_render::render;
+use stringless_render::platform::{Counts, Encoding, Platforms};
+use stringless_render::{encode, render};
 
 use crate::rendering::{BUCKET, Case, SCRIPT, site};
 use crate::{piped, product};
@@ -72,7 +70,7 @@ fn packed_bytes_hold_no_clock() {
 
 #[test]
 fn what_does_not_get_through_is_refused() {
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     let (mut refused, mut taken) = (0, 0);
     for cloud in &catalog.clouds {
         for boot in catalog

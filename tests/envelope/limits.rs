@@ -1,12 +1,9 @@
 //! Limits: the largest that fits goes through, one byte more is refused with what to drop.
 
-use stringless_render::embed;
-use stringless_render::encoding;
 use stringless_render::envelope::Attachment;
 use stringless_render::platform::{Counts, Encoding, Form};
-use stringless_render::render;
-use stringless_render::request::Request;
-use stringless_render::request::Tool;
+use stringless_render::request::{Request, Tool};
+use stringless_render::{encoding, render};
 
 use crate::{case, request};
 

@@ -1,10 +1,9 @@
 //! Where each encoding goes: what a console or a program would encode once more is sent elsewhere.
 
 use stringless_render::embed::source;
-use stringless_render::platform::{Catalog, Encoding, Form};
+use stringless_render::platform::{Encoding, Form, Platforms};
 use stringless_render::render;
-use stringless_render::request::Request;
-use stringless_render::request::Tool;
+use stringless_render::request::{Request, Tool};
 
 use crate::{case, request};
 
@@ -86,7 +85,7 @@ fn what_is_for_one_boot_agent_is_not_said_to_another() {
 
 #[test]
 fn terraform_is_handed_what_its_provider_leaves_alone() {
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     let ignition = catalog.boot_agents.iter().find(|agent| agent.id == "ignition").unwrap();
     let cloud = catalog.cloud("exoscale").unwrap();
     let taken =

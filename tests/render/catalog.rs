@@ -5,11 +5,11 @@ use std::path::Path;
 use std::{fs, iter};
 
 use e2e::tools;
-use stringless_render::platform::Catalog;
+use stringless_render::platform::Platforms;
 
 #[test]
 fn no_distro_and_no_cloud_is_named_in_code() {
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     let mut names: Vec<String> = Vec::new();
     for distro in &catalog.distros {
         names.extend([distro.id.clone(), distro.name.split(' ').next().unwrap().to_owned()]);
@@ -48,7 +48,7 @@ fn no_distro_and_no_cloud_is_named_in_code() {
 
 #[test]
 fn the_catalog_is_complete_and_plain() {
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     assert!(!catalog.distros.is_empty() && !catalog.clouds.is_empty());
     for distro in &catalog.distros {
         assert!(distro.name.is_ascii(), "{}", distro.id);

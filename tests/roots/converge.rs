@@ -1,21 +1,19 @@
 //! Each distro that takes a script, on a cloud with roles, on one without, and with a web server: the rendered
 //! script ends with a release applied, and with the agent scheduled.
 
-use std::fs;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use e2e::bucket::Bucket;
 use e2e::garage::REGION;
 use e2e::imds::{Facts, Imds, RoleKeys};
 use e2e::netns::Lab;
 use e2e::process::succeed;
-use e2e::record;
-use e2e::tools;
 use e2e::web::Web;
-use stringless_render::platform::{Catalog, Cloud, Distro, Form, Level};
+use e2e::{record, tools};
+use stringless_render::platform::{Cloud, Distro, Form, Level, Platforms};
 use stringless_render::site::CredentialKind;
 
 use crate::root::Root;
@@ -94,7 +92,7 @@ fn plain(text: String) -> String {
 
 /// Calls `one` with each distro that has a root here, its clouds, and its number: two at once.
 fn each(one: impl Fn(&Distro, &[&Cloud], usize) + Sync) {
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     let rooted =
         |distro: &&Distro| tools::root().join(format!("tests/roots/{}.yaml", distro.family)).exists();
     let distros: Vec<&Distro> = catalog.distros.iter().filter(rooted).collect();

@@ -6,10 +6,9 @@ use e2e::garage::{BUCKET, Garage, Key, REGION};
 use e2e::imds::{Facts, Imds, RoleKeys};
 use e2e::netns::{Lab, Net};
 use e2e::random::hex;
-use stringless_core::sigv4;
-use stringless_core::sigv4::{Credentials, Scope};
+use stringless_core::sigv4::{self, Credentials, Scope};
 use stringless_core::time::Timestamp;
-use stringless_render::platform::{Catalog, Form};
+use stringless_render::platform::{Form, Platforms};
 use stringless_render::site::CredentialKind;
 
 use crate::rendering::{Case, SCRIPT, site};
@@ -154,7 +153,7 @@ fn an_instance_without_a_role_is_told_so() {
 /// On the credentials of the cloud, against a real store.
 #[test]
 fn each_runs_in_its_root() {
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     let pairs = ["debian-12", "debian-13"].into_iter().flat_map(|distro| {
         ["aws", "digitalocean"].map(|cloud| (catalog.distro(distro).unwrap(), catalog.cloud(cloud).unwrap()))
     });

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use stringless_core::backoff::next_run;
 use stringless_core::config::Layer;
-use stringless_core::report::Ending;
+use stringless_core::report::Outcome;
 
 use crate::error::Result;
 use crate::io::random;
@@ -17,7 +17,7 @@ use crate::signals::Signals;
 ///
 /// # Errors
 /// When signals cannot be awaited. A failed run is logged, and the next one comes at its time.
-pub fn run(session: &Session<'_>) -> Result<Ending> {
+pub fn run(session: &Session<'_>) -> Result<Outcome> {
     let signals = Signals::take()?;
     let after = |seconds| Instant::now() + Duration::from_secs(seconds);
     let layers = session.config.layers.iter();
@@ -28,7 +28,7 @@ pub fn run(session: &Session<'_>) -> Result<Ending> {
         let next = due.iter().map(|(when, _)| *when).min().unwrap_or_else(Instant::now);
         if signals.sleep(next.saturating_duration_since(Instant::now())) {
             log::info("daemon: stopping");
-            return Ok(Ending::Converged);
+            return Ok(Outcome::Converged);
         }
         let now = Instant::now();
         let layers: Vec<&Layer> =

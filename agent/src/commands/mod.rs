@@ -4,7 +4,7 @@ pub mod daemon;
 pub mod status;
 pub mod verify;
 
-use stringless_core::report::Ending;
+use stringless_core::report::Outcome;
 
 use crate::args::{Action, Args};
 use crate::error::Result;
@@ -16,7 +16,7 @@ use crate::signals::Signals;
 ///
 /// # Errors
 /// What ended it before there was anything to report.
-pub fn run(args: &Args) -> Result<Ending> {
+pub fn run(args: &Args) -> Result<Outcome> {
     match &args.action {
         Action::Help => print(&stringless_core::flags::usage()),
         Action::Version => print(&format!("stringless-agent {}\n", env!("CARGO_PKG_VERSION"))),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use stringless_core::name::Name;
-use stringless_core::report::{Ending, Report};
+use stringless_core::report::{Outcome, Report};
 use stringless_core::state::{Failed, Release, State};
 use stringless_core::time::Timestamp;
 use stringless_core::{json, verify};
@@ -10,7 +10,7 @@ use stringless_core::{json, verify};
 use crate::disk::read_capped;
 use crate::error::Result;
 use crate::flow::warnings;
-use crate::node::{self, Way};
+use crate::node::{self, IdSource};
 use crate::output::print;
 use crate::session::Session;
 use crate::trust::InUse;
@@ -22,7 +22,7 @@ struct Status {
     agent: &'static str,
     node: String,
     /// Where the node's id comes from.
-    node_from: Way,
+    node_from: IdSource,
     region: Option<Name>,
     /// What needs attention of the node itself.
     warnings: Vec<String>,
@@ -52,7 +52,7 @@ struct LayerStatus {
 ///
 /// # Errors
 /// A state that cannot be read.
-pub fn status(session: &Session<'_>) -> Result<Ending> {
+pub fn status(session: &Session<'_>) -> Result<Outcome> {
     let last_run = read_capped(&session.io.disk.file("last-run.json"))?;
     let node = node::known(&session.config, &session.root, &session.io.disk);
     let mut status = Status {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use stringless_core::document::Document;
 use stringless_core::name::Name;
-use stringless_core::report::Ending;
+use stringless_core::report::Outcome;
 use stringless_core::{json, verify};
 
 use crate::disk::read_capped;
@@ -26,7 +26,7 @@ struct Head {
 ///
 /// # Errors
 /// Refused, or unreadable.
-pub fn verify(session: &Session<'_>, file: &Path) -> Result<Ending> {
+pub fn verify(session: &Session<'_>, file: &Path) -> Result<Outcome> {
     let none = || Error::usage(format!("reading `{}`: there is no such file", file.display()));
     let bytes = read_capped(file)?.ok_or_else(none)?;
     let what = format!("`{}`", file.display());

@@ -7,19 +7,19 @@ use stringless_core::refusal::Refusal;
 use stringless_core::{backoff, layout};
 
 use super::Work;
-use super::fault::Fault;
+use super::fault::FetchError;
 use super::partial::{Owner, Partial};
 use super::verified::VerifiedPack;
 use crate::disk::write;
 use crate::error::{Error, Result};
 use crate::io::random;
 use crate::store::document::pause;
-use crate::store::{Answer, Source, Trouble, Wanted};
+use crate::store::{Answer, GetRequest, RequestError, StoreClient};
 
 /// What a store is given for one pack.
 struct Turn<'a> {
     number: usize,
-    source: &'a Source,
+    source: &'a StoreClient,
     /// When the others come to it.
     end: Instant,
 }
@@ -32,13 +32,13 @@ struct Turn<'a> {
 pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
     let path = work.io.disk.incoming(&pack.sha256);
     let mut partial = Partial::open(&path, pack)?;
-    let mut faults: Vec<Option<Fault>> = work.sources.iter().map(|_| None).collect();
+    let mut faults: Vec<Option<FetchError>> = work.sources.iter().map(|_| None).collect();
     let mut mixed = true;
     let mut tried = 0;
     loop {
         let before = partial.length;
         let mut order = work.order();
-        order.retain(|number| !faults[*number].as_ref().is_some_and(Fault::is_lasting));
+        order.retain(|number| !faults[*number].as_ref().is_some_and(FetchError::is_lasting));
         for (place, &number) in order.iter().enumerate() {
             work.check().map_err(|error| after(error, work, &faults))?;
             let left = work.deadline().saturating_duration_since(Instant::now());
@@ -46,7 +46,7 @@ pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
             let turn = Turn { number, source: &work.sources[number], end: Instant::now() + share };
             match from_one(&turn, &mut partial, &mut mixed, pack, work) {
                 Ok(()) => return Ok(VerifiedPack { pack, file: partial.file, path }),
-                Err(Fault::Here(error)) => return Err(after(error, work, &faults)),
+                Err(FetchError::Here(error)) => return Err(after(error, work, &faults)),
                 Err(fault) => faults[number] = Some(fault),
             }
             work.demote(number);
@@ -61,7 +61,7 @@ pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
             }
             return Err(concluded(pack, work, &faults, tried));
         };
-        let asked = faults.iter().flatten().map(Fault::asked_wait).max().unwrap_or(0);
+        let asked = faults.iter().flatten().map(FetchError::asked_wait).max().unwrap_or(0);
         pause(Duration::from_millis(wait.max(asked)), || work.check().is_err());
     }
 }
@@ -76,7 +76,7 @@ fn from_one(
     mixed: &mut bool,
     pack: &Pack,
     work: &Work,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<(), FetchError> {
     let own = Owner::Store(turn.number);
     let mut wrong = 0;
     if !*mixed && partial.owner != own {
@@ -87,7 +87,9 @@ fn from_one(
         match continued(turn, partial, pack, work) {
             Ok(()) => {}
             // It was cut, and goes forward: the same store goes on.
-            Err(Fault::Trouble(trouble)) if !trouble.is_lasting() && partial.length >= before + PROGRESS => {
+            Err(FetchError::RequestError(trouble))
+                if !trouble.is_lasting() && partial.length >= before + PROGRESS =>
+            {
                 continue;
             }
             Err(fault) => return Err(fault),
@@ -105,7 +107,7 @@ fn from_one(
         partial.restart()?;
         wrong += u32::from(alone);
         if alone && (!parts || wrong > 1) {
-            return Err(Fault::Wrong(refusal));
+            return Err(FetchError::Wrong(refusal));
         }
         *mixed &= alone;
     }
@@ -117,22 +119,25 @@ fn continued(
     partial: &mut Partial,
     pack: &Pack,
     work: &Work,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<(), FetchError> {
     if partial.length == pack.size {
         return Ok(());
     }
     let key = layout::pack(&pack.sha256);
     let limit = turn.end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-    let part = Wanted { key: &key, etag: None, from: partial.length, limit };
+    let part = GetRequest { key: &key, etag: None, from: partial.length, limit };
     let answer = match turn.source.ask(&part) {
         Err(trouble) if part.from > 0 && trouble.dislikes_range() => {
-            turn.source.ask(&Wanted { from: 0, ..part })
+            turn.source.ask(&GetRequest { from: 0, ..part })
         }
         other => other,
     };
-    let answer = answer.map_err(Fault::Trouble)?;
+    let answer = answer.map_err(FetchError::RequestError)?;
     let Answer::Content { from, body, .. } = answer else {
-        return Err(Fault::Trouble(Trouble::lasting("there is no such object".into(), Some(MISSING))));
+        return Err(FetchError::RequestError(RequestError::lasting(
+            "there is no such object".into(),
+            Some(MISSING),
+        )));
     };
     if from != partial.length {
         partial.restart()?;
@@ -143,36 +148,38 @@ fn continued(
     });
     match taken {
         // The time limit of the exchange is the same, and whichever comes first ends it.
-        Err(Fault::Trouble(_)) if Instant::now() >= turn.end => Err(too_slow()),
+        Err(FetchError::RequestError(_)) if Instant::now() >= turn.end => Err(too_slow()),
         taken => taken,
     }
 }
 
-fn too_slow() -> Fault {
-    Fault::Trouble(Trouble::worth_a_retry("too slow: the time that it had is over".into()))
+fn too_slow() -> FetchError {
+    FetchError::RequestError(RequestError::worth_a_retry("too slow: the time that it had is over".into()))
 }
 
 /// An end that is not the stores' fault, with what went wrong at them before it.
-fn after(error: Error, work: &Work, faults: &[Option<Fault>]) -> Error {
+fn after(error: Error, work: &Work, faults: &[Option<FetchError>]) -> Error {
     work.sources.iter().zip(faults).fold(error, |error, (source, fault)| match fault {
-        Some(Fault::Trouble(trouble)) => error.and(format_args!("; `{}`: {}", source.name, trouble.message)),
-        Some(Fault::Wrong(refusal)) => error.and(format_args!("; `{}`: {refusal}", source.name)),
-        Some(Fault::Here(_)) | None => error,
+        Some(FetchError::RequestError(trouble)) => {
+            error.and(format_args!("; `{}`: {}", source.name, trouble.message))
+        }
+        Some(FetchError::Wrong(refusal)) => error.and(format_args!("; `{}`: {refusal}", source.name)),
+        Some(FetchError::Here(_)) | None => error,
     })
 }
 
 /// All stores failed: the first refusal, else every trouble.
-fn concluded(pack: &Pack, work: &Work, faults: &[Option<Fault>], tried: u32) -> Error {
+fn concluded(pack: &Pack, work: &Work, faults: &[Option<FetchError>], tried: u32) -> Error {
     let key = layout::pack(&pack.sha256);
     let mut told: Vec<(bool, Error)> = Vec::new();
     for (source, fault) in work.sources.iter().zip(faults) {
         match fault {
-            Some(Fault::Wrong(refusal)) => {
+            Some(FetchError::Wrong(refusal)) => {
                 let what = format!("the release, from `{}`", source.name);
                 told.push((true, Error::refused(what, refusal)));
             }
-            Some(Fault::Trouble(trouble)) => told.push((false, source.error(&key, trouble, tried))),
-            Some(Fault::Here(_)) | None => {}
+            Some(FetchError::RequestError(trouble)) => told.push((false, source.error(&key, trouble, tried))),
+            Some(FetchError::Here(_)) | None => {}
         }
     }
     told.sort_by_key(|(refused, _)| !refused);

@@ -3,35 +3,35 @@
 use stringless_core::refusal::Refusal;
 
 use crate::error::Error;
-use crate::store::Trouble;
+use crate::store::RequestError;
 
 /// Why a store did not help.
-pub enum Fault {
+pub enum FetchError {
     /// It is not the store's fault: the disk's, or we are to stop.
     Here(Error),
     /// A request failed.
-    Trouble(Trouble),
+    RequestError(RequestError),
     /// It sent other bytes: it is not asked again for this pack.
     Wrong(Refusal),
 }
 
-impl Fault {
+impl FetchError {
     pub(super) fn is_lasting(&self) -> bool {
         match self {
-            Self::Trouble(trouble) => trouble.is_lasting(),
+            Self::RequestError(trouble) => trouble.is_lasting(),
             Self::Here(_) | Self::Wrong(_) => true,
         }
     }
 
     pub(super) fn asked_wait(&self) -> u64 {
         match self {
-            Self::Trouble(trouble) => trouble.asked_wait(),
+            Self::RequestError(trouble) => trouble.asked_wait(),
             Self::Here(_) | Self::Wrong(_) => 0,
         }
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for FetchError {
     fn from(error: Error) -> Self {
         Self::Here(error)
     }

@@ -21,12 +21,12 @@ use crate::disk::{is_folder, write};
 use crate::error::{Error, Result};
 use crate::io::Io;
 use crate::signals;
-use crate::store::Source;
+use crate::store::StoreClient;
 
 /// What the downloads of one run share.
 struct Work {
     queue: Mutex<VecDeque<Pack>>,
-    sources: Vec<Arc<Source>>,
+    sources: Vec<Arc<StoreClient>>,
     /// Per store how often it did not help: whoever did not is asked last for the next pack.
     faults: Vec<AtomicU32>,
     io: Arc<Io>,
@@ -44,7 +44,7 @@ struct Work {
 ///
 /// # Errors
 /// The first error of any pack; those that were complete by then stay.
-pub fn stage(wanted: Vec<Pack>, sources: &[Arc<Source>], io: &Arc<Io>) -> Result<u64> {
+pub fn stage(wanted: Vec<Pack>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> Result<u64> {
     let count = wanted.len();
     if count == 0 {
         return Ok(0);

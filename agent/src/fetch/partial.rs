@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use stringless_core::hash::{Hasher, Sha256};
 use stringless_core::pack::Pack;
 
-use super::fault::Fault;
+use super::fault::FetchError;
 use crate::disk::write;
 use crate::error::{At, Result};
 use crate::io::Io;
-use crate::store::Trouble;
+use crate::store::RequestError;
 
 /// What is here of a pack.
 pub struct Partial {
@@ -88,8 +88,8 @@ impl Partial {
         mut body: impl Read,
         pack: &Pack,
         io: &Io,
-        go_on: impl Fn() -> std::result::Result<(), Fault>,
-    ) -> std::result::Result<(), Fault> {
+        go_on: impl Fn() -> std::result::Result<(), FetchError>,
+    ) -> std::result::Result<(), FetchError> {
         let mut buffer = vec![0; BUFFER];
         let owner = match self.owner {
             Owner::Nobody => Owner::Store(store),
@@ -99,7 +99,9 @@ impl Partial {
         self.answers += 1;
         let mut pace = Pace::default();
         loop {
-            let passing = |error: std::io::Error| Fault::Trouble(Trouble::worth_a_retry(error.to_string()));
+            let passing = |error: std::io::Error| {
+                FetchError::RequestError(RequestError::worth_a_retry(error.to_string()))
+            };
             let asked = Instant::now();
             let got = body.read(&mut buffer).map_err(passing)?;
             io.traffic.received(got as u64);
@@ -107,7 +109,7 @@ impl Partial {
                 break;
             }
             go_on()?;
-            pace.keep(got as u64, asked.elapsed()).map_err(Fault::Trouble)?;
+            pace.keep(got as u64, asked.elapsed()).map_err(FetchError::RequestError)?;
             self.owner = owner;
             self.length += got as u64;
             if self.length > pack.size {
@@ -119,7 +121,7 @@ impl Partial {
         }
         if self.length < pack.size {
             let message = format!("cut after {} of {} bytes", self.length, pack.size);
-            return Err(Fault::Trouble(Trouble::worth_a_retry(message)));
+            return Err(FetchError::RequestError(RequestError::worth_a_retry(message)));
         }
         Ok(())
     }
@@ -133,7 +135,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn keep(&mut self, got: u64, waited: Duration) -> std::result::Result<(), Trouble> {
+    fn keep(&mut self, got: u64, waited: Duration) -> std::result::Result<(), RequestError> {
         self.bytes += got;
         self.waited += waited;
         if self.waited < WINDOW {
@@ -141,7 +143,7 @@ impl Pace {
         }
         if self.bytes < SLOWEST * WINDOW.as_secs() {
             let message = format!("slower than {SLOWEST} bytes a second");
-            return Err(Trouble::worth_a_retry(message));
+            return Err(RequestError::worth_a_retry(message));
         }
         *self = Self::default();
         Ok(())

@@ -17,10 +17,10 @@ use stringless_core::{layout, plan};
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::Checked;
 use crate::error::{Error, Result};
-use crate::flow::run::{Run, label, make_room};
+use crate::flow::run::{LayerRun, label, make_room};
 use crate::flow::selection::{Bound, Chosen, Heard};
 use crate::log;
-use crate::store::Source;
+use crate::store::StoreClient;
 use crate::store::document::{Found, Patience, ask_all};
 use crate::trust::InUse;
 
@@ -31,7 +31,7 @@ pub struct Head {
     /// Its bytes, signatures included.
     pub document: Vec<u8>,
     /// Every store, the one that it came from first.
-    pub sources: Vec<Arc<Source>>,
+    pub sources: Vec<Arc<StoreClient>>,
     /// The trust in use.
     pub trust: InUse,
 }
@@ -41,10 +41,10 @@ pub struct Head {
 ///
 /// # Errors
 /// No store had a valid one: refused, where one was refused, else temporary.
-pub fn check(run: &Run<'_>, state: &mut State, report: &mut LayerReport) -> Result<Head> {
+pub fn check(run: &LayerRun<'_>, state: &mut State, report: &mut LayerReport) -> Result<Head> {
     let mut sources = Vec::new();
     for settings in &run.layer.stores {
-        sources.push(Arc::new(Source::new(settings, run.io)?));
+        sources.push(Arc::new(StoreClient::new(settings, run.io)?));
     }
     let mut trust = InUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
     if let Some(refusal) = &trust.damaged {
@@ -87,7 +87,7 @@ pub fn check(run: &Run<'_>, state: &mut State, report: &mut LayerReport) -> Resu
 }
 
 /// Writes down that a check got through, and raises the clock's floor to what it vouches for.
-pub fn vouch(run: &Run<'_>, head: &Head, report: &mut LayerReport) {
+pub fn vouch(run: &LayerRun<'_>, head: &Head, report: &mut LayerReport) {
     let at = run.io.clock.now();
     let floor = plan::vouched(&head.manifest, head.trust.expires(), at);
     run.io.clock.vouch(floor);
@@ -111,7 +111,7 @@ impl Bound<'_> {
 
     fn ask(
         &self,
-        sources: &[Arc<Source>],
+        sources: &[Arc<StoreClient>],
         etags: &BTreeMap<String, String>,
         kept: &[u8],
         trust: &InUse,
@@ -138,7 +138,7 @@ impl Bound<'_> {
     /// or naming a newer trust.
     fn walk(
         &self,
-        sources: &[Arc<Source>],
+        sources: &[Arc<StoreClient>],
         heard: &mut [Heard],
         trust: &mut InUse,
         state: &State,
@@ -173,7 +173,7 @@ impl Bound<'_> {
     /// Per store the validator for just this manifest: of this check, or of an earlier one.
     fn validators(
         &self,
-        sources: &[Arc<Source>],
+        sources: &[Arc<StoreClient>],
         heard: &[Heard],
         manifest: &Verified<Manifest>,
         sent: BTreeMap<String, String>,
@@ -193,13 +193,13 @@ impl Bound<'_> {
 }
 
 /// The manifest of the last accepted check, verified anew, with its bytes.
-fn kept(run: &Run<'_>, trust: &InUse) -> Option<(Verified<Manifest>, Vec<u8>)> {
+fn kept(run: &LayerRun<'_>, trust: &InUse) -> Option<(Verified<Manifest>, Vec<u8>)> {
     let bytes = run.disk.manifest(run.environment).ok()??;
     let manifest = verify::manifest(&bytes, &trust.keys, &run.layer.site, run.environment).ok()?;
     Some((manifest, bytes))
 }
 
-fn keep(run: &Run<'_>, state: &mut State, seen: Seen, bytes: &[u8]) -> Result<()> {
+fn keep(run: &LayerRun<'_>, state: &mut State, seen: Seen, bytes: &[u8]) -> Result<()> {
     run.disk.keep_manifest(run.environment, bytes)?;
     reach(Checkpoint::ManifestKept);
     state.seen.insert(run.environment.clone(), seen);

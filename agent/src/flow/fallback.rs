@@ -11,7 +11,7 @@ use stringless_core::verify::{self, Verified};
 use crate::checkpoint::{Checkpoint, reach};
 use crate::error::{Error, Result};
 use crate::flow::check::Head;
-use crate::flow::run::{Run, job, label, modules};
+use crate::flow::run::{LayerRun, job, label, modules};
 use crate::release::{self, Live, Staged};
 use crate::{engine, log, signals};
 
@@ -20,7 +20,7 @@ use crate::{engine, log, signals};
 /// # Errors
 /// Temporary: the disk.
 pub fn fall_back(
-    run: &Run<'_>,
+    run: &LayerRun<'_>,
     head: &Head,
     bad: &Release,
     state: State,
@@ -42,7 +42,7 @@ pub fn fall_back(
 /// # Errors
 /// Temporary: the disk.
 pub fn quarantined(
-    run: &Run<'_>,
+    run: &LayerRun<'_>,
     head: &Head,
     state: State,
     until: Option<Timestamp>,
@@ -81,7 +81,7 @@ pub fn quarantined(
 
 /// Makes a release live that was good before, and applies it.
 fn again(
-    run: &Run<'_>,
+    run: &LayerRun<'_>,
     staged: Staged,
     manifest: &Manifest,
     mut state: State,
@@ -117,7 +117,7 @@ fn again(
 /// The last good release, if it may still run: its manifest must hold under the trust as it is now. A
 /// release that a stolen key signed does not come back after the rotation that removed the key.
 fn last_good(
-    run: &Run<'_>,
+    run: &LayerRun<'_>,
     head: &Head,
     bad: &Release,
     state: &State,

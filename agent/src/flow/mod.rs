@@ -10,10 +10,10 @@ pub mod warnings;
 use stringless_core::hash::Sha256;
 use stringless_core::manifest::Manifest;
 use stringless_core::plan::{self, Due, Reason};
-use stringless_core::report::{Ending, LayerReport};
+use stringless_core::report::{LayerReport, Outcome};
 use stringless_core::state::{Applied, Failed, Release, State};
 
-use self::run::{Run, job, kept_releases, label, make_room, modules};
+use self::run::{LayerRun, job, kept_releases, label, make_room, modules};
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::{is_folder, write};
 use crate::error::Result;
@@ -23,11 +23,11 @@ use crate::release::{self, Live, Staged};
 use crate::{engine, fetch, log, signals};
 
 /// Runs a layer; the report tells everything, the error included.
-pub fn run(run: &Run<'_>) -> LayerReport {
+pub fn run(run: &LayerRun<'_>) -> LayerReport {
     let mut report = LayerReport {
         site: run.layer.site.clone(),
         environment: run.environment.clone(),
-        ending: Ending::Converged,
+        ending: Outcome::Converged,
         noop: run.args.noop,
         live: None,
         reason: None,
@@ -53,7 +53,7 @@ pub fn run(run: &Run<'_>) -> LayerReport {
     report
 }
 
-fn attempt(run: &Run<'_>, report: &mut LayerReport) -> Result<Ending> {
+fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
     signals::check()?;
     run.io.disk.make()?;
     run.disk.make()?;
@@ -66,7 +66,7 @@ fn attempt(run: &Run<'_>, report: &mut LayerReport) -> Result<Ending> {
     let (manifest, live, now) = (&head.manifest, run.disk.live(), run.io.clock.now());
     let (release, over) = (Release::of(manifest), modules(run, manifest).id);
     match plan::due(&state, live.as_ref(), &release, &manifest.apply, over, now, run.args.force) {
-        Due::Nothing => Ok(Ending::Converged),
+        Due::Nothing => Ok(Outcome::Converged),
         Due::Quarantined(until) => Err(quarantined(run, &head, state, until, report)?),
         Due::Run(reason) => install(run, &head, reason, state, report),
     }
@@ -74,12 +74,12 @@ fn attempt(run: &Run<'_>, report: &mut LayerReport) -> Result<Ending> {
 
 /// Fetches what is missing of the release, builds it, makes it live and applies it.
 fn install(
-    run: &Run<'_>,
+    run: &LayerRun<'_>,
     head: &Head,
     reason: Reason,
     state: State,
     report: &mut LayerReport,
-) -> Result<Ending> {
+) -> Result<Outcome> {
     let manifest = &head.manifest;
     report.reason = Some(reason.as_str().to_owned());
     log::info(format_args!("{}: release {} ({})", label(run), manifest.serial, reason.as_str()));
@@ -112,7 +112,7 @@ fn unhindered(done: Result<()>, doing: &str, report: &mut LayerReport) {
 
 /// What the node remembers. A damaged state is put aside: what guards against rollback is on disk in
 /// signed form, and all else is found out anew.
-fn state(run: &Run<'_>, report: &mut LayerReport) -> Result<State> {
+fn state(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<State> {
     let (mut state, damaged) = run.disk.state()?;
     if let Some(path) = damaged {
         // Of what is kept, the oldest is the last good one: a newer one is on its way, or has failed.
@@ -132,14 +132,14 @@ fn state(run: &Run<'_>, report: &mut LayerReport) -> Result<State> {
 }
 
 /// `--noop`: the engine looks at the release; nothing becomes live, and no run is recorded.
-fn look(run: &Run<'_>, head: &Manifest, staged: &Staged, report: &mut LayerReport) -> Result<Ending> {
+fn look(run: &LayerRun<'_>, head: &Manifest, staged: &Staged, report: &mut LayerReport) -> Result<Outcome> {
     let modules = modules(run, head);
     report.over.clone_from(&modules.over);
     match engine::apply(&head.apply, &job(run, staged, &modules)) {
         Ok(applied) => {
             report.engine_status = applied.status;
             report.output = applied.output;
-            Ok(if applied.changed { Ending::Changed } else { Ending::Converged })
+            Ok(if applied.changed { Outcome::Changed } else { Outcome::Converged })
         }
         Err(failed) => {
             report.engine_status = failed.status;
@@ -150,12 +150,12 @@ fn look(run: &Run<'_>, head: &Manifest, staged: &Staged, report: &mut LayerRepor
 }
 
 fn apply(
-    run: &Run<'_>,
+    run: &LayerRun<'_>,
     head: &Head,
     live: &Live,
     mut state: State,
     report: &mut LayerReport,
-) -> Result<Ending> {
+) -> Result<Outcome> {
     let Live(staged) = live;
     let release = staged.release.clone();
     let modules = modules(run, &head.manifest);
@@ -190,12 +190,12 @@ fn apply(
     unhindered(release::sweep(&keep, &[], &run.io.disk, &run.disk), SWEEPING, report);
     let what = if applied.changed { "changed" } else { "nothing to change" };
     log::info(format_args!("{}: release {} applied: {what}", label(run), release.serial));
-    Ok(if applied.changed { Ending::Changed } else { Ending::Converged })
+    Ok(if applied.changed { Outcome::Changed } else { Outcome::Converged })
 }
 
 /// Written before the engine starts, as failed and not done: a run that is cut off is tried again, and a
 /// release that takes the machine down with it is not tried for ever.
-fn begin(run: &Run<'_>, release: &Release, over: Option<Sha256>, state: &mut State) -> Result<()> {
+fn begin(run: &LayerRun<'_>, release: &Release, over: Option<Sha256>, state: &mut State) -> Result<()> {
     let at = run.io.clock.now();
     let same = |failed: &&Failed| failed.release == *release && failed.over == over;
     let before = state.failed.get(&release.environment).filter(same);
@@ -209,7 +209,7 @@ fn begin(run: &Run<'_>, release: &Release, over: Option<Sha256>, state: &mut Sta
     Ok(())
 }
 
-fn uncount(run: &Run<'_>, state: &mut State) -> Result<()> {
+fn uncount(run: &LayerRun<'_>, state: &mut State) -> Result<()> {
     if let Some(failed) = state.failed.get_mut(run.environment) {
         failed.times -= 1;
         if failed.times == 0 {

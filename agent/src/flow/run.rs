@@ -19,7 +19,7 @@ use crate::node::Node;
 use crate::release::{self, Staged};
 
 /// A layer with what its run needs.
-pub struct Run<'a> {
+pub struct LayerRun<'a> {
     /// The layer.
     pub layer: &'a Layer,
     /// The environment: the layer's, or that of the command line.
@@ -43,7 +43,10 @@ pub struct Run<'a> {
 }
 
 /// The releases that stay: the last good ones of this run's environment and of the node's own.
-pub(crate) fn kept_releases<'s>(run: &Run<'_>, state: &'s State) -> impl Iterator<Item = Release> + use<'s> {
+pub(crate) fn kept_releases<'s>(
+    run: &LayerRun<'_>,
+    state: &'s State,
+) -> impl Iterator<Item = Release> + use<'s> {
     let own = state.last_good.get(&run.layer.environment);
     own.into_iter().chain(state.last_good.get(run.environment)).cloned()
 }
@@ -52,19 +55,19 @@ pub(crate) fn kept_releases<'s>(run: &Run<'_>, state: &'s State) -> impl Iterato
 ///
 /// # Errors
 /// Temporary.
-pub fn make_room(run: &Run<'_>, state: &State, next: Option<&Verified<Manifest>>) -> Result<()> {
+pub fn make_room(run: &LayerRun<'_>, state: &State, next: Option<&Verified<Manifest>>) -> Result<()> {
     let keep = kept_releases(run, state).chain(run.disk.live()).chain(next.map(Release::of));
     let wanted = next.map_or(&[][..], |next| &next.packs);
     release::sweep(&keep.collect::<Vec<_>>(), wanted, &run.io.disk, &run.disk)
 }
 
 /// What the engine of a manifest sees of earlier layers.
-pub fn modules(run: &Run<'_>, manifest: &Manifest) -> Modules {
+pub fn modules(run: &LayerRun<'_>, manifest: &Manifest) -> Modules {
     Modules::of(run.earlier, &manifest.apply.engine, &run.io.disk)
 }
 
 /// What the engine is given for a release.
-pub fn job<'a>(run: &Run<'a>, staged: &'a Staged, modules: &'a Modules) -> Job<'a> {
+pub fn job<'a>(run: &LayerRun<'a>, staged: &'a Staged, modules: &'a Modules) -> Job<'a> {
     Job {
         site: &run.layer.site,
         release: &staged.release,
@@ -80,6 +83,6 @@ pub fn job<'a>(run: &Run<'a>, staged: &'a Staged, modules: &'a Modules) -> Job<'
 }
 
 /// Site and environment, for messages.
-pub fn label(run: &Run<'_>) -> String {
+pub fn label(run: &LayerRun<'_>) -> String {
     format!("{}/{}", run.layer.site, run.environment)
 }

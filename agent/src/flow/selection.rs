@@ -6,15 +6,15 @@ use stringless_core::layout;
 use stringless_core::manifest::Manifest;
 use stringless_core::plan::{self, Floor};
 use stringless_core::refusal::Refusal;
-use stringless_core::report::{Ending, LayerReport};
+use stringless_core::report::{LayerReport, Outcome};
 use stringless_core::state::Seen;
 use stringless_core::verify::{self, Verified};
 use stringless_core::version::Version;
 
 use crate::error::{Error, Result};
-use crate::flow::run::Run;
+use crate::flow::run::LayerRun;
 use crate::log;
-use crate::store::Source;
+use crate::store::StoreClient;
 use crate::trust::InUse;
 
 /// What a store had to say.
@@ -29,7 +29,7 @@ pub(super) enum Heard {
 
 /// What a run holds manifests against.
 pub(super) struct Bound<'a> {
-    pub(super) run: &'a Run<'a>,
+    pub(super) run: &'a LayerRun<'a>,
     pub(super) seen: Option<&'a Seen>,
     pub(super) agent: Version,
 }
@@ -45,7 +45,7 @@ impl Bound<'_> {
     /// was passed over is said.
     pub(super) fn choose(
         &self,
-        sources: &[Arc<Source>],
+        sources: &[Arc<StoreClient>],
         heard: &[Heard],
         trust: &InUse,
         report: &mut LayerReport,
@@ -113,7 +113,7 @@ impl Bound<'_> {
 
 /// No store helped: the one error, or all of them, the gravest first.
 fn none_of(mut useless: Vec<(&str, Error)>) -> Error {
-    useless.sort_by_key(|(_, error)| error.ending != Ending::Refused);
+    useless.sort_by_key(|(_, error)| error.ending != Outcome::Refused);
     if useless.len() == 1 {
         return useless.remove(0).1;
     }

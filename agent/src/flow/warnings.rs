@@ -6,11 +6,11 @@ use stringless_core::report::LayerReport;
 use stringless_core::time::Timestamp;
 
 use crate::flow::check::Head;
-use crate::flow::run::{Run, label};
+use crate::flow::run::{LayerRun, label};
 use crate::log;
 
 /// A system's clock behind the time used is wrong, or was far ahead once.
-pub fn clock(run: &Run<'_>, report: &mut LayerReport) {
+pub fn clock(run: &LayerRun<'_>, report: &mut LayerReport) {
     let Some(system) = run.io.clock.behind() else { return };
     let text = format!(
         "{}: the system's clock shows {system}; the time used is {}, of the user-data or of an earlier check. If \
@@ -23,7 +23,7 @@ pub fn clock(run: &Run<'_>, report: &mut LayerReport) {
 }
 
 /// Expiry never stops what runs; it is announced before it comes, and said when it has come.
-pub fn expiry(run: &Run<'_>, head: &Head, report: &mut LayerReport) {
+pub fn expiry(run: &LayerRun<'_>, head: &Head, report: &mut LayerReport) {
     let now = run.io.clock.now();
     for warning in expiries(&head.manifest, head.trust.expires(), now) {
         let text = format!("{}: {warning}", label(run));

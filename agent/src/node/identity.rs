@@ -18,7 +18,7 @@ use crate::{host, log};
 /// The answers, as they are kept in the state folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Told {
+pub struct CachedIdentity {
     /// Who was asked, and for what.
     asked: String,
     /// A hash of what the firmware says of the machine alone; none, where it says nothing.
@@ -44,7 +44,7 @@ pub struct Failed {
     pub why: String,
 }
 
-impl Told {
+impl CachedIdentity {
     /// What was told before; nobody is asked.
     pub fn before(metadata: &Metadata, root: &Path, disk: &Disk) -> Self {
         if !is_here(metadata, root) {

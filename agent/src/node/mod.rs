@@ -15,7 +15,7 @@ use stringless_core::name::Name;
 use crate::disk::write::{make_folder, replace};
 use crate::disk::{Disk, read_capped};
 use crate::io::{Io, random};
-use identity::Told;
+use identity::CachedIdentity;
 
 /// A node.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Node {
     /// The region that its cloud told it.
     pub region: Option<Name>,
     /// Where the id comes from.
-    pub way: Way,
+    pub way: IdSource,
     /// Why the metadata service gave no answer, where it was asked.
     pub warning: Option<String>,
 }
@@ -33,7 +33,7 @@ pub struct Node {
 /// Where a node's id comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum IdSource {
     /// cloud-init was told it by the cloud.
     CloudInit,
     /// The metadata service told it.
@@ -48,32 +48,32 @@ pub enum Way {
 
 /// Finds out, and asks the metadata service where that is due; what it tells is kept.
 pub fn find(config: &Config, root: &Path, io: &Io) -> Node {
-    node(config, root, &io.disk, |metadata| Told::now(metadata, root, io))
+    node(config, root, &io.disk, |metadata| CachedIdentity::now(metadata, root, io))
 }
 
 /// Finds out and asks nobody.
 pub fn known(config: &Config, root: &Path, disk: &Disk) -> Node {
-    node(config, root, disk, |metadata| Told::before(metadata, root, disk))
+    node(config, root, disk, |metadata| CachedIdentity::before(metadata, root, disk))
 }
 
-fn node(config: &Config, root: &Path, disk: &Disk, tell: impl FnOnce(&Metadata) -> Told) -> Node {
+fn node(config: &Config, root: &Path, disk: &Disk, tell: impl FnOnce(&Metadata) -> CachedIdentity) -> Node {
     let mut instance = read(root, "var/lib/cloud/data/instance-id")
         .filter(|id| !UNTOLD.contains(&id.as_str()))
         .and_then(|id| Name::of_instance(&id))
-        .map(|id| (id, Way::CloudInit));
+        .map(|id| (id, IdSource::CloudInit));
     let mut region = cloud_init_region(root);
     let mut warning = None;
     let lacking = |metadata: &&Metadata| instance.is_none() || region.is_none() && metadata.region.is_some();
     if let Some(metadata) = config.metadata.as_ref().filter(lacking) {
         let told = tell(metadata);
-        instance = instance.or(told.instance_id.map(|id| (id, Way::Metadata)));
+        instance = instance.or(told.instance_id.map(|id| (id, IdSource::Metadata)));
         region = region.or(told.region);
         warning = told.failed.map(|failed| failed.why);
     }
-    let named = || Some((config.node.clone()?, Way::Configuration));
+    let named = || Some((config.node.clone()?, IdSource::Configuration));
     let (id, way) = match instance.or_else(named) {
         Some((name, way)) => (name.to_string(), way),
-        None => of_the_machine(root).unwrap_or_else(|| (made_up(&disk.file("node")), Way::MadeUp)),
+        None => of_the_machine(root).unwrap_or_else(|| (made_up(&disk.file("node")), IdSource::MadeUp)),
     };
     Node { id, region, way, warning }
 }
@@ -96,11 +96,11 @@ fn cloud_init_region(root: &Path) -> Option<Name> {
 }
 
 /// The machine id itself is to be kept confidential: machine-id(5).
-fn of_the_machine(root: &Path) -> Option<(String, Way)> {
+fn of_the_machine(root: &Path) -> Option<(String, IdSource)> {
     let machine = read(root, "etc/machine-id").filter(|id| id != "uninitialized");
     let machine = machine.or_else(|| read(root, "etc/hostid"))?;
     let hash = Sha256::of(format!("stringless node {machine}").as_bytes()).to_string();
-    Some((format!("m-{}", &hash[..16]), Way::MachineId))
+    Some((format!("m-{}", &hash[..16]), IdSource::MachineId))
 }
 
 /// A random name, made once and kept.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use stringless_core::backoff;
 use stringless_core::json::MAX_BYTES;
 
-use super::{Answer, Source, Trouble, Wanted};
+use super::{Answer, GetRequest, RequestError, StoreClient};
 use crate::error::{Error, Result};
 use crate::io::random;
 use crate::signals;
@@ -61,7 +61,7 @@ impl Patience {
     }
 }
 
-impl Source {
+impl StoreClient {
     /// A small object, whole. What is forbidden may be missing: the caller decides.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Source {
         key: &str,
         etag: Option<&str>,
         patience: &Patience,
-    ) -> std::result::Result<Found, (Trouble, u32)> {
+    ) -> std::result::Result<Found, (RequestError, u32)> {
         let start = Instant::now();
         let mut tried = 0;
         loop {
@@ -90,8 +90,13 @@ impl Source {
         }
     }
 
-    fn small(&self, key: &str, etag: Option<&str>, limit: Duration) -> std::result::Result<Found, Trouble> {
-        let (etag, body) = match self.ask(&Wanted { key, etag, from: 0, limit })? {
+    fn small(
+        &self,
+        key: &str,
+        etag: Option<&str>,
+        limit: Duration,
+    ) -> std::result::Result<Found, RequestError> {
+        let (etag, body) = match self.ask(&GetRequest { key, etag, from: 0, limit })? {
             Answer::Content { etag, body, .. } => (etag, body),
             Answer::NotModified => return Ok(Found::NotModified),
             Answer::Missing => return Ok(Found::Missing),
@@ -99,13 +104,13 @@ impl Source {
         let mut bytes = Vec::new();
         let read = body.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
         self.io.traffic.received(bytes.len() as u64);
-        read.map_err(|error| Trouble::worth_a_retry(error.to_string()))?;
+        read.map_err(|error| RequestError::worth_a_retry(error.to_string()))?;
         // What is longer goes to the verifier, cut; it refuses it for its length.
         Ok(Found::Document(bytes, etag.filter(|etag| etag.len() <= MAX_ETAG)))
     }
 
     /// A trouble of this store as an error of the run.
-    pub fn error(&self, key: &str, trouble: &Trouble, tried: u32) -> Error {
+    pub fn error(&self, key: &str, trouble: &RequestError, tried: u32) -> Error {
         let tries = if tried > 1 { format!(" ({tried} tries)") } else { String::new() };
         let error =
             Error::temporary(format!("fetching `{key}` from `{}`: {}{tries}", self.name, trouble.message));
@@ -123,11 +128,11 @@ impl Source {
 /// # Errors
 /// Temporary: told to stop by a signal. The threads are left to themselves, also then.
 pub fn ask_all(
-    sources: &[Arc<Source>],
+    sources: &[Arc<StoreClient>],
     key: &str,
     etags: &BTreeMap<String, String>,
     patience: &Patience,
-    mut hear: impl FnMut(usize, std::result::Result<Found, (Trouble, u32)>) -> bool,
+    mut hear: impl FnMut(usize, std::result::Result<Found, (RequestError, u32)>) -> bool,
 ) -> Result<()> {
     let answers = send_all(sources, key, etags, patience);
     let mut deadline: Option<Instant> = None;
@@ -155,10 +160,10 @@ pub fn ask_all(
     signals::check()
 }
 
-type Heard = (usize, std::result::Result<Found, (Trouble, u32)>);
+type Heard = (usize, std::result::Result<Found, (RequestError, u32)>);
 
 fn send_all(
-    sources: &[Arc<Source>],
+    sources: &[Arc<StoreClient>],
     key: &str,
     etags: &BTreeMap<String, String>,
     patience: &Patience,

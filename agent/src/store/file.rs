@@ -8,15 +8,15 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::store::{Answer, Trouble, Wanted};
+use crate::store::{Answer, GetRequest, RequestError};
 
 /// Opens the object below the store's folder.
 ///
 /// # Errors
 /// What the file system said; not worth another try within this run.
-pub fn open(folder: &str, wanted: &Wanted<'_>) -> Result<Answer, Trouble> {
+pub fn open(folder: &str, wanted: &GetRequest<'_>) -> Result<Answer, RequestError> {
     let path = Path::new(folder).join(wanted.key);
-    let lasting = |error: std::io::Error| Trouble::lasting(error.to_string(), None);
+    let lasting = |error: std::io::Error| RequestError::lasting(error.to_string(), None);
     // A FIFO that was planted there would keep the agent waiting for a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut file = match rustix::fs::open(&path, flags, Mode::empty()) {

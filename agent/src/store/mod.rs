@@ -24,7 +24,7 @@ use reply::{answer, conditions};
 
 /// A store with the credentials for it. It owns what it needs: a thread that waits for a store is left
 /// to itself once the answer does not matter any more.
-pub struct Source {
+pub struct StoreClient {
     /// The store's URL, for messages.
     pub name: String,
     store: Store,
@@ -54,7 +54,7 @@ pub enum Answer {
 
 /// Why a request failed.
 #[derive(Clone, Debug)]
-pub struct Trouble {
+pub struct RequestError {
     /// What the store, the network or the disk said.
     pub message: String,
     /// What mends it, where that is known.
@@ -67,7 +67,7 @@ pub struct Trouble {
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'k> {
+pub struct GetRequest<'k> {
     /// The object, by `stringless_core::layout`.
     pub key: &'k str,
     /// The validator of what is here already.
@@ -78,7 +78,7 @@ pub struct Wanted<'k> {
     pub limit: Duration,
 }
 
-impl Source {
+impl StoreClient {
     /// The store behind settings that `Config::check` has passed.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Source {
     ///
     /// # Errors
     /// What went wrong, and whether to try again.
-    pub fn ask(&self, wanted: &Wanted<'_>) -> std::result::Result<Answer, Trouble> {
+    pub fn ask(&self, wanted: &GetRequest<'_>) -> std::result::Result<Answer, RequestError> {
         match &self.store {
             Store::File { root } => file::open(root, wanted),
             Store::Web { .. } => self.plain(wanted),
@@ -101,7 +101,7 @@ impl Source {
         }
     }
 
-    fn plain(&self, wanted: &Wanted<'_>) -> std::result::Result<Answer, Trouble> {
+    fn plain(&self, wanted: &GetRequest<'_>) -> std::result::Result<Answer, RequestError> {
         let reply = self.send(&self.store.object(wanted.key), &conditions(wanted), wanted.limit)?;
         match answer(reply, wanted)? {
             Ok(answer) => Ok(answer),
@@ -109,10 +109,10 @@ impl Source {
         }
     }
 
-    fn signed(&self, bucket: &Bucket, wanted: &Wanted<'_>) -> std::result::Result<Answer, Trouble> {
+    fn signed(&self, bucket: &Bucket, wanted: &GetRequest<'_>) -> std::result::Result<Answer, RequestError> {
         let mut renewed = false;
         loop {
-            let credentials = self.keyring.get(&self.io).map_err(|why| Trouble {
+            let credentials = self.keyring.get(&self.io).map_err(|why| RequestError {
                 message: format!("no credentials: {why}"),
                 hint: Some("`credentials` of the store names the ways that are tried"),
                 again: Some(None),
@@ -167,14 +167,14 @@ impl Source {
         url: &str,
         headers: &[(&'static str, String)],
         limit: Duration,
-    ) -> std::result::Result<Reply, Trouble> {
+    ) -> std::result::Result<Reply, RequestError> {
         self.io.traffic.request();
         let request = Request { method: "GET", url, headers, limit };
-        self.io.http.send(&request).map_err(Trouble::worth_a_retry)
+        self.io.http.send(&request).map_err(RequestError::worth_a_retry)
     }
 }
 
-impl Trouble {
+impl RequestError {
     /// A passing fault.
     pub fn worth_a_retry(message: String) -> Self {
         Self { message, hint: None, again: Some(None), status: 0 }
@@ -217,11 +217,12 @@ mod tests {
 
     #[test]
     fn a_store_is_waited_for_as_it_asks_and_no_longer_than_a_minute() {
-        let asked = |seconds| Trouble { again: Some(seconds), ..Trouble::worth_a_retry(String::new()) };
+        let asked =
+            |seconds| RequestError { again: Some(seconds), ..RequestError::worth_a_retry(String::new()) };
         for (seconds, milliseconds) in [(None, 0), (Some(3), 3000), (Some(60), 60_000), (Some(61), 60_000)] {
             assert_eq!(asked(seconds).asked_wait(), milliseconds);
         }
         assert_eq!(asked(Some(u64::MAX)).asked_wait(), 60_000);
-        assert_eq!(Trouble::lasting(String::new(), None).asked_wait(), 0);
+        assert_eq!(RequestError::lasting(String::new(), None).asked_wait(), 0);
     }
 }

@@ -2,20 +2,20 @@
 
 use stringless_core::time::Timestamp;
 
-use super::{Answer, Trouble, Wanted};
+use super::{Answer, GetRequest, RequestError};
 use crate::http::Reply;
 
 /// A reply that is no success.
-pub struct Unwelcome {
+pub struct ErrorReply {
     status: u16,
     retry_after: Option<u64>,
     /// What the store said, at most 64 KiB.
     pub body: String,
 }
 
-impl Unwelcome {
+impl ErrorReply {
     /// As an error of the request.
-    pub fn trouble(&self) -> Trouble {
+    pub fn trouble(&self) -> RequestError {
         let code = between(&self.body, "<Code>", "</Code>").unwrap_or_default();
         let message = format!("the store answered {} {code}", self.status);
         let hint = match self.status {
@@ -25,7 +25,7 @@ impl Unwelcome {
             }
             _ => "",
         };
-        Trouble {
+        RequestError {
             message: message.trim_end().to_owned(),
             hint: Some(hint).filter(|hint| !hint.is_empty()),
             status: self.status,
@@ -38,7 +38,7 @@ impl Unwelcome {
 ///
 /// # Errors
 /// A reply that contradicts the request.
-pub fn answer(reply: Reply, wanted: &Wanted<'_>) -> Result<Result<Answer, Unwelcome>, Trouble> {
+pub fn answer(reply: Reply, wanted: &GetRequest<'_>) -> Result<Result<Answer, ErrorReply>, RequestError> {
     let etag = reply.header("etag").map(str::to_owned);
     match reply.status {
         200 => Ok(Ok(Answer::Content { etag, from: 0, body: Box::new(reply.into_body()) })),
@@ -46,7 +46,7 @@ pub fn answer(reply: Reply, wanted: &Wanted<'_>) -> Result<Result<Answer, Unwelc
             let range = reply.header("content-range").unwrap_or_default();
             if !range.starts_with(&format!("bytes {}-", wanted.from)) {
                 let message = "the store sent another range than asked for".into();
-                return Err(Trouble { status: 206, ..Trouble::lasting(message, None) });
+                return Err(RequestError { status: 206, ..RequestError::lasting(message, None) });
             }
             Ok(Ok(Answer::Content { etag, from: wanted.from, body: Box::new(reply.into_body()) }))
         }
@@ -54,13 +54,13 @@ pub fn answer(reply: Reply, wanted: &Wanted<'_>) -> Result<Result<Answer, Unwelc
         404 => Ok(Ok(Answer::Missing)),
         status => {
             let retry_after = retry_after(&reply);
-            Ok(Err(Unwelcome { status, retry_after, body: reply.text(ERROR_BODY) }))
+            Ok(Err(ErrorReply { status, retry_after, body: reply.text(ERROR_BODY) }))
         }
     }
 }
 
 /// The headers that make a request conditional or ranged.
-pub fn conditions(wanted: &Wanted<'_>) -> Vec<(&'static str, String)> {
+pub fn conditions(wanted: &GetRequest<'_>) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
     if let Some(etag) = wanted.etag {
         headers.push(("if-none-match", etag.to_owned()));

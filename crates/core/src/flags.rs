@@ -68,7 +68,7 @@ pub fn usage() -> String {
         text.push_str(&format!("  {left:<22} {}\n", flag.help));
     }
     text.push_str("\nexit codes:\n");
-    for ending in crate::report::Ending::ALL {
+    for ending in crate::report::Outcome::ALL {
         text.push_str(&format!("  {:<22} {}\n", ending.exit_code(true), ending.meaning()));
     }
     text

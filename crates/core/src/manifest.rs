@@ -186,6 +186,10 @@ pub struct Module {
 }
 
 impl Manifest {
+    /// No serial is as high as this: one that is was forged or a mistake. With one release a second it would be
+    /// reached after 285 million years.
+    pub const LAST_SERIAL: u64 = 1 << 53;
+
     /// Checks the rules that the types do not express.
     ///
     /// # Errors

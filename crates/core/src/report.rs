@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// How a run ended. The codes are the same in every program and document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum Outcome {
     /// Nothing to do, or applied without a change.
     Converged,
     /// Applied, and something changed, or may have: a script need not say.
@@ -29,7 +29,7 @@ pub enum Ending {
     Configuration,
 }
 
-impl Ending {
+impl Outcome {
     /// Every ending, in the order of the manual.
     pub const ALL: [Self; 7] = [
         Self::Converged,
@@ -88,7 +88,7 @@ pub struct Report {
     /// How long it took.
     pub milliseconds: u64,
     /// The worst ending of its layers.
-    pub ending: Ending,
+    pub ending: Outcome,
     /// Its exit code.
     pub exit_code: u8,
     /// One per layer that was run.
@@ -114,7 +114,7 @@ pub struct LayerReport {
     /// The environment that was asked for.
     pub environment: Name,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: Outcome,
     /// Whether it was run with `--noop`: nothing was applied.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub noop: bool,

@@ -8,7 +8,7 @@ use stringless_core::fault::Fault;
 use stringless_core::name::Name;
 use tera::Context;
 
-use crate::platform::{self, Catalog};
+use crate::platform::{self, Platforms};
 use crate::site::Site;
 use crate::templates::fill;
 
@@ -24,7 +24,7 @@ pub enum Audience {
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct PolicyRequest<'a> {
     /// The site; its first store counts.
     pub site: &'a Site,
     /// The one environment that is meant; `None`: every one.
@@ -48,7 +48,7 @@ pub struct Policy {
 
 /// What the templates see.
 #[derive(Clone, Debug, Serialize)]
-struct Page<'a> {
+struct PolicyContext<'a> {
     version: &'static str,
     site: &'a str,
     url: &'a str,
@@ -71,7 +71,7 @@ struct Page<'a> {
 ///
 /// # Errors
 /// When there is none, with those there are; or when the cloud has no store of its own.
-pub fn dialect(catalog: &Catalog, name: &str) -> Result<String, Fault> {
+pub fn dialect(catalog: &Platforms, name: &str) -> Result<String, Fault> {
     let of_cloud =
         catalog.clouds.iter().find(|cloud| cloud.id == name || cloud.aliases.iter().any(|a| a == name));
     let Some(cloud) = of_cloud else {
@@ -98,7 +98,7 @@ pub fn dialect(catalog: &Catalog, name: &str) -> Result<String, Fault> {
 /// # Errors
 /// When the site's first store is no bucket, when its name would be read as more than a name, when the
 /// dialect has no such form or wants to know more.
-pub fn policy(dialect: &str, ask: &Ask<'_>) -> Result<Policy, Fault> {
+pub fn policy(dialect: &str, ask: &PolicyRequest<'_>) -> Result<Policy, Fault> {
     let template = template(dialect, ask.form)?;
     let text = platform::templates().find(|(name, _)| *name == template).map_or("", |(_, text)| text);
     if text.contains("for_publisher") && ask.audience.is_none() {
@@ -159,7 +159,7 @@ fn dialects() -> BTreeSet<&'static str> {
         .collect()
 }
 
-fn context(ask: &Ask<'_>, audience: Option<Audience>) -> Result<Context, Fault> {
+fn context(ask: &PolicyRequest<'_>, audience: Option<Audience>) -> Result<Context, Fault> {
     let settings = &ask.site.stores[0];
     settings.parse().map_err(|error| Fault::new(format!("reading {error}")))?;
     let Some(rest) = settings.url.strip_prefix("s3://") else {
@@ -181,7 +181,7 @@ fn context(ask: &Ask<'_>, audience: Option<Audience>) -> Result<Context, Fault> 
     }
     let region = settings.region.as_deref().unwrap_or_default();
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-    let page = Page {
+    let page = PolicyContext {
         version: env!("CARGO_PKG_VERSION"),
         site: ask.site.site.as_str(),
         url: settings.url.trim_end_matches('/'),

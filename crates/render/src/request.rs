@@ -12,7 +12,7 @@ use stringless_core::version::Version;
 
 use crate::envelope::Attachment;
 use crate::layer::Layers;
-use crate::platform::{BootAgent, Catalog, Cloud, Distro, Encoding, Form};
+use crate::platform::{BootAgent, Cloud, Distro, Encoding, Form, Platforms};
 use crate::site::Site;
 
 /// All that one rendering depends on; the same request gives the same bytes.
@@ -56,21 +56,21 @@ pub struct Request<'a> {
     /// The text of the site's `ca_file`.
     pub ca_pem: Option<String>,
     /// Whether the script keeps the cloud's metadata service for root.
-    pub lock: Option<Lock>,
+    pub lock: Option<MetadataLock>,
     /// The time of rendering: the node's clock is never taken to be earlier.
     pub now: Timestamp,
 }
 
 /// How much it matters that the metadata service is kept for root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lock {
+pub enum MetadataLock {
     /// Where the node has no firewall for it, the script says so and goes on.
     Wanted,
     /// Where it has none, the script fails.
     Required,
 }
 
-impl Lock {
+impl MetadataLock {
     /// What the script does where the node has no firewall for it. It is also how an older rendering tells.
     pub(crate) fn without_firewall(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl Lock {
 
 /// How user-data reaches a distro on a cloud.
 #[derive(Clone, Debug)]
-pub struct Way<'a> {
+pub struct Delivery<'a> {
     /// What runs it.
     pub boot: &'a BootAgent,
     /// What runs it on other images of that distro.
@@ -96,13 +96,13 @@ pub struct Way<'a> {
 ///
 /// # Errors
 /// When user-data does not reach the distro there, or not in that form, or not by that agent.
-pub fn way<'a>(
-    catalog: &'a Catalog,
+pub fn delivery<'a>(
+    catalog: &'a Platforms,
     distro: &Distro,
     cloud: &Cloud,
     form: Option<Form>,
     agent: Option<&str>,
-) -> Result<Way<'a>, Fault> {
+) -> Result<Delivery<'a>, Fault> {
     let pair = format!("rendering for {} on {}", distro.name, cloud.name);
     let forms = catalog.forms(distro, cloud);
     if forms.is_empty() {
@@ -122,7 +122,7 @@ pub fn way<'a>(
     };
     let mut takers = catalog.boot_agents(distro, cloud, Some(form)).filter(is_wanted);
     match takers.next() {
-        Some(boot) => Ok(Way { boot, also: takers.collect(), form }),
+        Some(boot) => Ok(Delivery { boot, also: takers.collect(), form }),
         None => {
             let by = agent.map(|agent| format!(" by `{agent}`")).unwrap_or_default();
             let known: Vec<&str> = forms.into_iter().map(Form::as_str).collect();

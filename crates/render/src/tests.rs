@@ -11,8 +11,8 @@ use stringless_core::version::Version;
 
 use super::*;
 use crate::layer::Layers;
-use crate::platform::{BootAgent, Catalog, Cloud, Distro, Encoding};
-use crate::request::{AgentPins, Lock, Way, way};
+use crate::platform::{BootAgent, Cloud, Distro, Encoding, Platforms};
+use crate::request::{AgentPins, Delivery, MetadataLock, delivery};
 use crate::site::{CredentialKind, Site};
 
 const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
@@ -24,7 +24,7 @@ apply: {engine: {script: {run: apply}}}
 ";
 
 struct Case {
-    catalog: Catalog,
+    catalog: Platforms,
     site: Site,
     environment: Name,
     layers: Layers,
@@ -35,7 +35,7 @@ impl Case {
     fn new(site: &str) -> Self {
         let target = |name: &&str| (Name::new(name).unwrap(), AgentFile { size: 1, sha256: Sha256::of(b"") });
         Self {
-            catalog: Catalog::embedded().unwrap(),
+            catalog: Platforms::embedded().unwrap(),
             site: Site::parse(site, "stringless.yaml").unwrap(),
             environment: Name::new("production").unwrap(),
             layers: Layers::default(),
@@ -54,7 +54,7 @@ impl Case {
         let offers = |cloud: &&Cloud| cloud.credentials.contains(&CredentialKind::InstanceRole);
         let distro = self.distro();
         let cloud = self.catalog.clouds.iter().find(|cloud| offers(cloud) == role).unwrap();
-        let Way { boot, also, form } = way(&self.catalog, distro, cloud, None, None).unwrap();
+        let Delivery { boot, also, form } = delivery(&self.catalog, distro, cloud, None, None).unwrap();
         Request {
             distro,
             cloud,
@@ -236,7 +236,7 @@ fn says_what_to_know_about_this_rendering() {
     assert!(told[0].starts_with("WARNING: a key stands in it, readable by "), "{told:?}");
     assert!(told[1].contains("need no key") && told[1].contains("may only read"), "{told:?}");
     assert!(told[1].contains("`--lock-metadata`") && told[2..].starts_with(&keyed.cloud.notes), "{told:?}");
-    keyed.lock = Some(Lock::Wanted);
+    keyed.lock = Some(MetadataLock::Wanted);
     let told = notes(keyed);
     assert!(told[0].starts_with("a key stands in it") && told[0].contains("until the script has locked"));
     assert!(!told[1].contains("--lock-metadata"), "{told:?}");

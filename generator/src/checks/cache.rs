@@ -13,13 +13,13 @@ use super::Fault;
 use crate::clock::now;
 use crate::error::Error;
 use crate::fs::write_whole;
-use crate::source::content::Content;
+use crate::source::content::FileContent;
 
 /// The memory.
-pub struct Known {
+pub struct CheckCache {
     file: PathBuf,
     today: u64,
-    told: Told,
+    told: CacheFile,
     changed: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct Answers {
 }
 
 #[derive(Default, Serialize, Deserialize)]
-struct Told {
+struct CacheFile {
     format: u32,
     entries: BTreeMap<String, Entry>,
 }
@@ -59,16 +59,16 @@ pub fn key(words: &[&str]) -> String {
 }
 
 /// What stands for a content without reading it; `None` where a change would not be seen in it.
-pub fn mark(content: &Content) -> Option<String> {
+pub fn mark(content: &FileContent) -> Option<String> {
     let mut hash = Hasher::default();
     content.mark(&mut hash).then(|| hash.finish().to_string())
 }
 
-impl Known {
+impl CheckCache {
     /// Reads the memory in `folder`.
     pub fn read(folder: &Path) -> Self {
         let file = folder.join("known.json");
-        let told = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Told>(&bytes).ok());
+        let told = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<CacheFile>(&bytes).ok());
         let told = told.filter(|told| told.format == FORMAT).unwrap_or_default();
         Self { file, today: now().seconds() / 86_400, told, changed: false }
     }
@@ -97,7 +97,7 @@ impl Known {
     /// When a content cannot be read.
     pub fn of_each(
         &mut self,
-        contents: &[&Content],
+        contents: &[&FileContent],
         key: impl Fn(&str) -> String,
         work: impl Fn(&[Vec<u8>]) -> Result<Vec<Vec<Fault>>, String>,
     ) -> Result<Answers, Error> {
@@ -106,7 +106,7 @@ impl Known {
         let mut found: Vec<Option<Vec<Fault>>> =
             marks.iter().map(|mark| mark.as_ref().and_then(|mark| self.recall(mark))).collect();
         let unseen: Vec<usize> = (0..contents.len()).filter(|&n| found[n].is_none()).collect();
-        let read = Content::read_all(&unseen.iter().map(|&n| contents[n]).collect::<Vec<_>>())?;
+        let read = FileContent::read_all(&unseen.iter().map(|&n| contents[n]).collect::<Vec<_>>())?;
         // The same bytes may have come from elsewhere, at another time.
         let keys: Vec<String> = read.iter().map(|bytes| key(&Sha256::of(bytes).to_string())).collect();
         let mut new: Vec<(usize, Vec<u8>)> = Vec::new();

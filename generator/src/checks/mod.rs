@@ -16,12 +16,12 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::{Deserialize, Serialize};
 use stringless_render::site::{CheckSettings, Want};
 
-use self::cache::{Answers, Known};
+use self::cache::{Answers, CheckCache};
 use self::finding::{ALL, TASKS};
 pub use self::finding::{Check, Checked, Finding, Unable};
 use self::tool::Tool;
 use crate::error::{Error, Result};
-use crate::source::content::Content;
+use crate::source::content::FileContent;
 use crate::source::{FoundKind, Tree};
 
 /// A file of a release.
@@ -37,9 +37,9 @@ pub struct File {
 #[derive(Clone, Debug)]
 pub enum FileKind {
     /// A regular file.
-    Regular(Content),
+    Regular(FileContent),
     /// A symbolic link with this text.
-    Link(Content),
+    Link(FileContent),
 }
 
 /// One thing that a check says of the content that it was given.
@@ -65,7 +65,7 @@ pub fn run(settings: &CheckSettings, files: &[File], memory: &Path) -> Result<Ch
         .iter()
         .filter(|file| !ignored.matched_path_or_any_parents(&file.path, false).is_ignore())
         .collect();
-    let mut known = Known::read(memory);
+    let mut known = CheckCache::read(memory);
     let mut checked = Checked::default();
     for check in ALL {
         let want = want(settings, check);
@@ -132,8 +132,8 @@ struct Found {
 }
 
 /// A check that looks at one file at a time.
-fn each(check: Check, files: &[&File], known: &mut Known) -> Result<Found> {
-    let mine: Vec<(&str, &Content)> = files
+fn each(check: Check, files: &[&File], known: &mut CheckCache) -> Result<Found> {
+    let mine: Vec<(&str, &FileContent)> = files
         .iter()
         .filter(|file| check.wants(&file.path))
         .filter_map(|file| match &file.kind {
@@ -157,7 +157,7 @@ fn each(check: Check, files: &[&File], known: &mut Known) -> Result<Found> {
     let identity = tool.as_ref().map(Tool::identity).unwrap_or_default();
     let mut found = Found { files: mine.len(), ..Found::default() };
     for mode in MODES {
-        let part: Vec<(&str, &Content)> =
+        let part: Vec<(&str, &FileContent)> =
             mine.iter().filter(|(path, _)| check.mode(path) == mode).copied().collect();
         let key = |content: &str| cache::key(&[&check.to_string(), &identity, mode, content]);
         let work = |contents: &[Vec<u8>]| match (check, &tool) {
@@ -167,7 +167,7 @@ fn each(check: Check, files: &[&File], known: &mut Known) -> Result<Found> {
             (Check::Json, _) => Ok(contents.iter().map(|content| data::json(content)).collect()),
             _ => Ok(contents.iter().map(|content| data::yaml(content)).collect()),
         };
-        let contents: Vec<&Content> = part.iter().map(|(_, content)| *content).collect();
+        let contents: Vec<&FileContent> = part.iter().map(|(_, content)| *content).collect();
         let Answers { faults, why } = known.of_each(&contents, key, work)?;
         if let Some(why) = why {
             let left = faults.iter().filter(|faults| faults.is_none()).count();
@@ -182,7 +182,7 @@ fn each(check: Check, files: &[&File], known: &mut Known) -> Result<Found> {
 }
 
 /// The check that looks at files together.
-fn hiera(files: &[&File], known: &mut Known) -> Result<Found> {
+fn hiera(files: &[&File], known: &mut CheckCache) -> Result<Found> {
     let mut found = Found::default();
     for tree in hiera::trees(files) {
         let mut words = tree.words()?;

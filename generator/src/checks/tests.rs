@@ -7,7 +7,7 @@ fn settings(text: &str) -> CheckSettings {
 }
 
 fn file(path: &str, content: &str) -> File {
-    File { path: path.into(), kind: FileKind::Regular(Content::Bytes(content.as_bytes().into())) }
+    File { path: path.into(), kind: FileKind::Regular(FileContent::Bytes(content.as_bytes().into())) }
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn the_same_bytes_are_known_wherever_they_lie() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.yaml");
     std::fs::write(&path, "a: [1\n").unwrap();
-    let stamp = crate::source::content::Stamp::of(&std::fs::metadata(&path).unwrap());
-    let disk = File { path: "x.yaml".into(), kind: FileKind::Regular(Content::Disk { path, stamp }) };
+    let stamp = crate::source::content::FileStamp::of(&std::fs::metadata(&path).unwrap());
+    let disk = File { path: "x.yaml".into(), kind: FileKind::Regular(FileContent::Disk { path, stamp }) };
     let check = |file: File| run(&CheckSettings::default(), &[file], folder.path()).unwrap();
     let first = check(file("x.yaml", "a: [1\n"));
     let memory = folder.path().join("known.json");

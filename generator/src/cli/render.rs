@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use stringless_core::name::Name;
 use stringless_render::platform::Encoding;
-use stringless_render::request::{Lock, Tool};
+use stringless_render::request::{MetadataLock, Tool};
 
 use super::args::name;
 
@@ -61,7 +61,7 @@ pub struct RenderArgs {
     /// Add a firewall rule (nft, else iptables) that keeps the metadata service, and so the user-data, for
     /// root. A node that has neither says so; with `required` it fails.
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "wanted", value_parser = lock)]
-    pub lock_metadata: Option<Lock>,
+    pub lock_metadata: Option<MetadataLock>,
     /// Write the user-data to this file (mode 0600) and not to standard output; with --as seed to this
     /// folder, or to this .iso.
     #[arg(long, value_name = "FILE")]
@@ -99,10 +99,10 @@ fn encoding(text: &str) -> Result<Encoding, String> {
     known.ok_or_else(|| format!("expected {}", Encoding::ALL.map(Encoding::as_str).join(", ")))
 }
 
-fn lock(text: &str) -> Result<Lock, String> {
+fn lock(text: &str) -> Result<MetadataLock, String> {
     match text {
-        "wanted" => Ok(Lock::Wanted),
-        "required" => Ok(Lock::Required),
+        "wanted" => Ok(MetadataLock::Wanted),
+        "required" => Ok(MetadataLock::Required),
         _ => Err("expected `wanted` or `required`".into()),
     }
 }

@@ -9,12 +9,12 @@ use stringless_core::hash::Sha256;
 use stringless_core::layout;
 use stringless_core::manifest::{AgentFile, AgentPin};
 use stringless_core::name::Name;
-use stringless_render::platform::Catalog;
+use stringless_render::platform::Platforms;
 
 use crate::cli::AgentPushArgs;
 use crate::error::{Error, Result};
 use crate::output::{format, print};
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::agent_lock::{LOCK_FILE, minimum};
 use crate::site::stores::open_store;
 use crate::store::{Condition, Put, Store};
@@ -31,7 +31,7 @@ struct Report<'a> {
 /// # Errors
 /// When there are none, or another file is known under the version.
 pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let found = binaries(&args.from)?;
     let version = site.site.agent.version;
     let mut lock = site.lock()?;
@@ -92,7 +92,7 @@ fn binaries(from: &Path) -> Result<BTreeMap<Name, Vec<u8>>> {
             "`make agents` builds them; `--from DIR` names the folder that holds TARGET/stringless-agent",
         )
     };
-    let catalog = Catalog::embedded()?;
+    let catalog = Platforms::embedded()?;
     let known: BTreeSet<&Name> = catalog.distros.iter().flat_map(|distro| &distro.targets).collect();
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(from).map_err(|e| missing(&e.to_string()))?.flatten() {

@@ -16,7 +16,7 @@ use crate::fs::write_whole;
 use crate::output::{format, print};
 use crate::pack::{self, Build, cache};
 use crate::progress::Progress;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -46,7 +46,7 @@ struct Index<'a> {
 /// # Errors
 /// When the tree holds what a release may not, or a required check does not pass.
 pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
-    let (site, notes) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.offline)?;
+    let (site, notes) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     for note in notes {
         print::note(&format!("note: {note}"));
     }
@@ -79,7 +79,7 @@ fn index<'a>(environment: &'a Name, build: &'a Build) -> Index<'a> {
     Index { format: print::JSON_FORMAT, environment, source: &build.source, packs: &build.packs }
 }
 
-fn write_index(site: &SiteFolder, name: &Name, build: &Build) -> Result<()> {
+fn write_index(site: &SiteDir, name: &Name, build: &Build) -> Result<()> {
     let path = site.cache("index")?.join(format!("{name}.json"));
     let bytes = stringless_core::json::write(&index(name, build));
     if fs::read(&path).is_ok_and(|there| there == bytes) {

@@ -6,13 +6,13 @@ use crate::checks::{self, Checked, File};
 use crate::error::Result;
 use crate::output::print;
 use crate::pack::Build;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 
 /// Checks one's own code of a build as the site file says.
 ///
 /// # Errors
 /// When a file cannot be read. What is wrong with them is in what is handed out.
-pub fn check(site: &SiteFolder, build: &Build) -> Result<Checked> {
+pub fn check(site: &SiteDir, build: &Build) -> Result<Checked> {
     checks::run(&site.site.checks, &File::all(&build.tree), &site.cache("checks")?)
 }
 
@@ -20,7 +20,7 @@ pub fn check(site: &SiteFolder, build: &Build) -> Result<Checked> {
 ///
 /// # Errors
 /// When a required check found something, or could not run.
-pub fn admit(site: &SiteFolder, environment: &Name, build: &Build) -> Result<Checked> {
+pub fn admit(site: &SiteDir, environment: &Name, build: &Build) -> Result<Checked> {
     let checked = check(site, build)?;
     // The error tells only the first of what is required.
     for finding in &checked.findings {

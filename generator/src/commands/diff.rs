@@ -22,7 +22,7 @@ use crate::progress::Progress;
 use crate::release::diff::Items;
 use crate::release::review::{self, Review, Side};
 use crate::site::stores::open_store;
-use crate::site::{SiteFolder, trust_chain};
+use crate::site::{SiteDir, trust_chain};
 use crate::store::Store;
 use crate::{parallel, remote};
 
@@ -39,11 +39,13 @@ struct Report<'a> {
 /// # Errors
 /// When the build or the store refuses, or there is no such release.
 pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
-    let (site, _) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.offline)?;
+    let (site, _) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     let names: Vec<Name> =
         if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
-    let place = Place { store: open_store(&site)?, trusts: trust_chain::keys(&site.trust()?), site: &site };
-    let reviews: Vec<Review> = names.iter().map(|name| place.review(name, args)).collect::<Result<_>>()?;
+    let publisher =
+        Publisher { store: open_store(&site)?, trusts: trust_chain::keys(&site.trust()?), site: &site };
+    let reviews: Vec<Review> =
+        names.iter().map(|name| publisher.review(name, args)).collect::<Result<_>>()?;
     let changed = reviews.iter().any(|review| review.changed);
     let shown = Shown { own: !args.stat, third_party: !args.stat && !args.own };
     if args.json {
@@ -63,13 +65,13 @@ pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
 }
 
 /// Where releases are read.
-struct Place<'a> {
-    site: &'a SiteFolder,
+struct Publisher<'a> {
+    site: &'a SiteDir,
     store: Store,
     trusts: Vec<TrustedKeys>,
 }
 
-impl Place<'_> {
+impl Publisher<'_> {
     fn review(&self, environment: &Name, args: &DiffArgs) -> Result<Review> {
         let old = match (&args.old, &args.from) {
             (Some(revision), _) => Some(self.release(environment, revision)?),

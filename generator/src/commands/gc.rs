@@ -11,8 +11,8 @@ use crate::clock::now;
 use crate::error::Result;
 use crate::output::{format, print};
 use crate::progress::Progress;
-use crate::release::gc::{Keep, Plan, Removed, Yard};
-use crate::site::SiteFolder;
+use crate::release::gc::{Collector, Keep, Plan, Removed};
+use crate::site::SiteDir;
 use crate::site::stores::open_one;
 use crate::store::Listed;
 
@@ -54,7 +54,7 @@ struct Sum {
 /// # Errors
 /// Refused when it cannot be known what is needed.
 pub fn run(site: Option<&Path>, args: &GcArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let chain = site.trust()?;
     let settings = match &args.store {
         Some(url) => mirror::own(&site, url)?,
@@ -63,7 +63,7 @@ pub fn run(site: Option<&Path>, args: &GcArgs) -> Result<u8> {
     let store = open_one(&site, settings)?;
     store.check_writable()?;
     let keep = Keep { releases: args.keep, grace: args.grace.seconds() };
-    let yard = Yard { site: &site, chain: &chain, store: &store, keep };
+    let yard = Collector { site: &site, chain: &chain, store: &store, keep };
     let mut plan = yard.plan(now())?;
     let mut removed = Sum::of(plan.doomed.iter().map(|(_, listed)| listed));
     let removing = args.delete && !(plan.doomed.is_empty() && plan.halves.is_empty());
@@ -113,7 +113,7 @@ impl Sum {
     }
 }
 
-fn told(site: &SiteFolder, url: &str, plan: &Plan, removed: Sum, args: &GcArgs) -> String {
+fn told(site: &SiteDir, url: &str, plan: &Plan, removed: Sum, args: &GcArgs) -> String {
     let mut text = format!("{}, {url}\n", site.site.site);
     let rows: Vec<Vec<String>> = plan
         .releases

@@ -14,7 +14,7 @@ use crate::output::{format, print};
 use crate::remote;
 use crate::remote::history::{Release, Shelf, Walk};
 use crate::site::stores::open_store;
-use crate::site::{SiteFolder, trust_chain};
+use crate::site::{SiteDir, trust_chain};
 use crate::store::Store;
 
 #[derive(Serialize)]
@@ -67,7 +67,7 @@ enum State {
 /// # Errors
 /// Refused when nothing is published, or something in the history is no release of the site.
 pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
     let keys = trust_chain::keys(&site.trust()?);
     let store = open_store(&site)?;
@@ -119,7 +119,7 @@ fn line(
     Ok(match found {
         Ok(Some(release)) => Line::of(&release, state, packs),
         Ok(None) => Line::without(serial, State::Missing, None),
-        Err(error) if error.exit_code() == REFUSED => {
+        Err(error) if error.is_refusal() => {
             let line = Line::without(serial, State::Refused, Some(error.to_string()));
             failure.get_or_insert(error);
             line
@@ -217,5 +217,3 @@ fn table(lines: &[Line]) -> String {
     }
     format::table(&rows)
 }
-
-const REFUSED: u8 = 3;

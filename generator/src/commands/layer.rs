@@ -13,7 +13,7 @@ use super::render::published_serial;
 use crate::cli::LayerArgs;
 use crate::error::{Error, Result};
 use crate::output::print;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::trust_chain::newest;
 
 /// Prints the site's layer.
@@ -21,7 +21,7 @@ use crate::site::trust_chain::newest;
 /// # Errors
 /// When the store cannot be asked, or only keys could read it.
 pub fn run(site: Option<&Path>, args: &LayerArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
     let chain = site.trust()?;
     let serial = match args.min_serial {
@@ -51,7 +51,7 @@ pub fn run(site: Option<&Path>, args: &LayerArgs) -> Result<u8> {
 ///
 /// # Errors
 /// When one cannot be read or is not understood, with its file.
-pub fn layers(site: &SiteFolder, before: &[PathBuf], after: &[PathBuf]) -> Result<Layers> {
+pub fn layers(site: &SiteDir, before: &[PathBuf], after: &[PathBuf]) -> Result<Layers> {
     let LayerFiles { before: named_before, after: named_after } = &site.site.node.layers;
     let read = |named: &[String], given: &[PathBuf]| -> Result<Vec<Layer>> {
         let named = named.iter().map(|name| site.root.join(name));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use stringless_render::platform::{BootAgent, Catalog, Cloud, Distro, Form, Level};
+use stringless_render::platform::{BootAgent, Cloud, Distro, Form, Level, Platforms};
 
 use crate::cli::{ListArgs, Listed};
 use crate::error::Result;
@@ -38,7 +38,7 @@ struct Pair<'a> {
 /// # Errors
 /// When the catalog is damaged.
 pub fn run(args: &ListArgs) -> Result<u8> {
-    let catalog = Catalog::embedded()?;
+    let catalog = Platforms::embedded()?;
     let wanted = |what| args.what.is_none() || args.what == Some(what);
     let distros = wanted(Listed::Distros).then_some(catalog.distros.as_slice());
     let clouds = wanted(Listed::Clouds).then_some(catalog.clouds.as_slice());
@@ -64,7 +64,7 @@ pub fn run(args: &ListArgs) -> Result<u8> {
     Ok(0)
 }
 
-fn pairs(catalog: &Catalog) -> Vec<Pair<'_>> {
+fn pairs(catalog: &Platforms) -> Vec<Pair<'_>> {
     let mut pairs = Vec::new();
     for (distro, cloud) in catalog.pairs() {
         let (forms, level) = (catalog.forms(distro, cloud), catalog.level(distro, cloud).as_str());
@@ -82,7 +82,7 @@ fn distro_table(distros: &[Distro]) -> String {
     format::table(&rows)
 }
 
-fn cloud_table(catalog: &Catalog, clouds: &[Cloud]) -> String {
+fn cloud_table(catalog: &Platforms, clouds: &[Cloud]) -> String {
     let mut rows = vec![row(["CLOUD", "NAME", "FORMS", "LIMIT", "ALSO"])];
     rows.extend(clouds.iter().map(|cloud| {
         let taken = |form: &Form| {
@@ -101,7 +101,7 @@ fn cloud_table(catalog: &Catalog, clouds: &[Cloud]) -> String {
 }
 
 /// One row per distro: the clouds of each level.
-fn level_table(catalog: &Catalog) -> String {
+fn level_table(catalog: &Platforms) -> String {
     let mut rows = vec![row(["DISTRO", "TESTED", "ON"])];
     for distro in &catalog.distros {
         let mut by_level: BTreeMap<Level, Vec<&str>> = BTreeMap::new();

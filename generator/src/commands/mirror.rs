@@ -13,7 +13,7 @@ use crate::output::{format, print};
 use crate::progress::Progress;
 use crate::release::mirror::{Copied, Mirror};
 use crate::site::stores::open_one;
-use crate::site::{SiteFolder, trust_chain};
+use crate::site::{SiteDir, trust_chain};
 use crate::store::Store;
 use crate::trust::sync;
 
@@ -33,7 +33,7 @@ struct Report<'a> {
 /// # Errors
 /// Refused when something is not what was signed, or the other store is ahead, or another site's.
 pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let chain = site.trust()?;
     let from = match &args.from {
         Some(url) => own(&site, url)?.clone(),
@@ -99,7 +99,7 @@ pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
 ///
 /// # Errors
 /// When there is none.
-pub fn own<'a>(site: &'a SiteFolder, url: &str) -> Result<&'a StoreSettings> {
+pub fn own<'a>(site: &'a SiteDir, url: &str) -> Result<&'a StoreSettings> {
     let stores = &site.site.stores;
     stores.iter().find(|settings| same(&settings.url, url)).ok_or_else(|| {
         let all: Vec<&str> = stores.iter().map(|settings| settings.url.as_str()).collect();
@@ -109,7 +109,7 @@ pub fn own<'a>(site: &'a SiteFolder, url: &str) -> Result<&'a StoreSettings> {
 }
 
 /// One of the site's stores, or what the command line says of another one.
-fn target(site: &SiteFolder, args: &MirrorArgs) -> Result<StoreSettings> {
+fn target(site: &SiteDir, args: &MirrorArgs) -> Result<StoreSettings> {
     let told = args.region.is_some() || args.endpoint.is_some() || args.style.is_some();
     let known = site.site.stores.iter().find(|settings| same(&settings.url, &args.to));
     match known {
@@ -124,7 +124,7 @@ fn target(site: &SiteFolder, args: &MirrorArgs) -> Result<StoreSettings> {
 }
 
 /// Those named, or all that the source has.
-fn environments(site: &SiteFolder, source: &Store, args: &MirrorArgs) -> Result<Vec<Name>> {
+fn environments(site: &SiteDir, source: &Store, args: &MirrorArgs) -> Result<Vec<Name>> {
     if !args.environment.is_empty() {
         return Ok(args.environment.clone());
     }

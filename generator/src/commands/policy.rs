@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use serde::Serialize;
-use stringless_render::platform::Catalog;
-use stringless_render::policy::{self, Ask, Audience, POLICY};
+use stringless_render::platform::Platforms;
+use stringless_render::policy::{self, Audience, POLICY, PolicyRequest};
 
 use crate::cli::PolicyArgs;
 use crate::error::Result;
 use crate::output::print;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -27,13 +27,13 @@ struct Report<'a> {
 /// # Errors
 /// When the store is unknown, or the policy cannot be written in its words.
 pub fn run(site: Option<&Path>, args: &PolicyArgs) -> Result<u8> {
-    let dialect = policy::dialect(&Catalog::embedded()?, &args.store)?;
-    let site = SiteFolder::open(site)?;
+    let dialect = policy::dialect(&Platforms::embedded()?, &args.store)?;
+    let site = SiteDir::open(site)?;
     if let Some(environment) = &args.environment {
         site.site.environment(environment)?;
     }
     let form = args.form.as_deref().unwrap_or(POLICY);
-    let ask = Ask {
+    let ask = PolicyRequest {
         site: &site.site,
         environment: args.environment.as_ref(),
         audience: args.audience.map(Into::into),

@@ -7,14 +7,14 @@ use crate::cli::PromoteArgs;
 use crate::error::{Error, Result};
 use crate::release::republish;
 use crate::remote::history::Release;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 
 /// Publishes the content of one environment's release in another one.
 ///
 /// # Errors
 /// Refused when there is no such release, its content is gone, or another engine applies it there.
 pub fn run(site: Option<&Path>, args: &PromoteArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let (from, to) = (site.environment(Some(&args.from))?, site.environment(Some(&args.to))?);
     if from == to {
         return Err(Error::usage(format!("promoting `{from}` to `{to}`: it is the same environment"))

@@ -10,13 +10,13 @@ use crate::cli::PublishArgs;
 use crate::clock::now;
 use crate::error::Result;
 use crate::output::print;
-use crate::output::release::{self, Released};
+use crate::output::release::{self, ReleaseReport};
 use crate::pack::{self, Build};
 use crate::progress::Progress;
 use crate::release::plan::{self, Decision, Wanted};
-use crate::release::publish::Place;
+use crate::release::publish::Publisher;
 use crate::remote::{self, last_seen};
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::stores::open_store;
 use crate::site::trust_chain::{self, TrustFile};
 use crate::store::Store;
@@ -44,7 +44,7 @@ struct Reports<'a> {
 /// When a build, the store or the keys refuse. With several environments, all are built before the first
 /// is published; one that cannot be published ends it.
 pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
-    let (site, notes) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.cached)?;
+    let (site, notes) = SiteDir::open_to_build(site, args.environment.as_ref(), args.cached)?;
     for note in notes {
         print::note(&format!("note: {note}"));
     }
@@ -54,7 +54,7 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let chain = site.trust()?;
     let store = open_store(&site)?;
     store.check_writable()?;
-    let publisher = Publisher { site: &site, store: &store, chain: &chain, args, progress: &progress };
+    let publication = Publication { site: &site, store: &store, chain: &chain, args, progress: &progress };
     if args.all {
         for name in &names {
             checks::admit(&site, name, &pack::build(&site, name, &progress)?)?;
@@ -62,7 +62,7 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     }
     let (mut all, mut failed) = (Vec::new(), None);
     for name in &names {
-        match publisher.publish(name) {
+        match publication.publish(name) {
             Ok(released) => {
                 let Some(released) = released else { continue };
                 released.warn();
@@ -78,9 +78,9 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
         }
     }
     let ends: Vec<Result<u8>> =
-        all.iter().map(|released| Released::end(released.waiting(), args.offline)).collect();
+        all.iter().map(|released| ReleaseReport::end(released.waiting(), args.offline)).collect();
     let (format, site) = (print::JSON_FORMAT, &site.site.site);
-    let mut reports = all.into_iter().map(Released::report);
+    let mut reports = all.into_iter().map(ReleaseReport::report);
     if args.json && args.all {
         print::json(&Reports { format, site, environments: reports.collect() })?;
     } else if args.json
@@ -95,16 +95,16 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
 }
 
 /// What publishes, and where to.
-struct Publisher<'a> {
-    site: &'a SiteFolder,
+struct Publication<'a> {
+    site: &'a SiteDir,
     store: &'a Store,
     chain: &'a [TrustFile],
     args: &'a PublishArgs,
     progress: &'a Progress,
 }
 
-impl Publisher<'_> {
-    fn publish(&self, environment: &Name) -> Result<Option<Released>> {
+impl Publication<'_> {
+    fn publish(&self, environment: &Name) -> Result<Option<ReleaseReport>> {
         let Self { site, store, chain, args, progress } = self;
         let trust = trust_chain::in_force(chain)?;
         let published = remote::read(store, &site.site.site, environment, &trust_chain::keys(chain))?;
@@ -113,23 +113,23 @@ impl Publisher<'_> {
         if !args.all {
             checks::admit(site, environment, &build)?;
         }
-        let place = Place { site, store, chain, published: published.as_ref() };
+        let publisher = Publisher { site, store, chain, published: published.as_ref() };
         let known = last_seen::read(site, environment, chain);
         let wanted = wanted(site, environment, &build)?;
-        let before = place.before(trust, known.as_ref());
+        let before = publisher.before(trust, known.as_ref());
         Ok(Some(match (plan::decide(wanted, before, trust, now(), args.force)?, &published) {
-            (Decision::Sign(manifest, reasons), _) if args.dry_run => Released::dry(*manifest, reasons),
+            (Decision::Sign(manifest, reasons), _) if args.dry_run => ReleaseReport::dry(*manifest, reasons),
             (Decision::Sign(manifest, reasons), _) => {
                 let keys = Keys { given: &args.key, offline: args.offline };
-                Released::done(place.release(*manifest, keys, progress)?, reasons, trust)
+                ReleaseReport::done(publisher.release(*manifest, keys, progress)?, reasons, trust)
             }
-            (Decision::Nothing, Some(published)) => Released::nothing(&published.manifest),
+            (Decision::Nothing, Some(published)) => ReleaseReport::nothing(&published.manifest),
             (Decision::Nothing, None) => return Ok(None),
         }))
     }
 }
 
-fn wanted(site: &SiteFolder, environment: &Name, build: &Build) -> Result<Wanted> {
+fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
     Ok(Wanted {
         site: site.site.site.clone(),
         environment: environment.clone(),

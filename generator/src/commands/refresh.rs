@@ -5,17 +5,17 @@ use std::path::Path;
 use serde::Serialize;
 use stringless_core::name::Name;
 
-use super::keys::{self, Changed, Wish};
+use super::keys::{self, TrustChange, Wish};
 use crate::cli::RefreshArgs;
 use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::output::release::{self, Released};
+use crate::output::release::{self, ReleaseReport};
 use crate::output::{pending, print};
 use crate::progress::Progress;
 use crate::release::plan::{self, Decision, Wanted};
-use crate::release::publish::Place;
+use crate::release::publish::Publisher;
 use crate::remote::{self, last_seen};
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::stores::open_store;
 use crate::site::trust_chain::{self, TrustFile};
 use crate::store::Store;
@@ -37,7 +37,7 @@ struct Report<'a> {
 /// # Errors
 /// When the store or the keys refuse.
 pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let store = open_store(&site)?;
     store.check_writable()?;
     let keys = Keys { given: &args.key, offline: args.offline };
@@ -47,7 +47,7 @@ pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
     {
         print::out(&changed.told())?;
     }
-    if let Some(waiting) = trust.as_ref().and_then(Changed::waiting) {
+    if let Some(waiting) = trust.as_ref().and_then(TrustChange::waiting) {
         if args.json {
             return json(&site, trust, Vec::new(), args.offline);
         }
@@ -71,30 +71,30 @@ pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
     if releases.is_empty() && trust.is_none() {
         print::out("nothing to do: nothing is published\n")?;
     }
-    let waiting = releases.iter().find_map(Released::waiting);
-    Released::end(waiting, args.offline)
+    let waiting = releases.iter().find_map(ReleaseReport::waiting);
+    ReleaseReport::end(waiting, args.offline)
 }
 
-fn json(site: &SiteFolder, trust: Option<Changed>, releases: Vec<Released>, asked: bool) -> Result<u8> {
+fn json(site: &SiteDir, trust: Option<TrustChange>, releases: Vec<ReleaseReport>, asked: bool) -> Result<u8> {
     let report = Report {
         format: print::JSON_FORMAT,
         site: &site.site.site,
-        trust: trust.map(Changed::report),
-        releases: releases.into_iter().map(Released::report).collect(),
+        trust: trust.map(TrustChange::report),
+        releases: releases.into_iter().map(ReleaseReport::report).collect(),
     };
     print::json(&report)?;
     let of_trust = report.trust.as_ref().and_then(|trust| trust.waiting.as_ref());
     let first: Option<&pending::Report> =
         of_trust.or(report.releases.iter().find_map(|release| release.waiting.as_ref()));
-    Released::end(first, asked)
+    ReleaseReport::end(first, asked)
 }
 
 fn refresh_trust(
-    site: &SiteFolder,
+    site: &SiteDir,
     store: &Store,
     args: &RefreshArgs,
     keys: Keys<'_>,
-) -> Result<Option<Changed>> {
+) -> Result<Option<TrustChange>> {
     let chain = site.trust()?;
     let newest = trust_chain::newest(&chain)?;
     let asked = args.trust || args.expires.is_some() || !args.min_serial.is_empty();
@@ -113,7 +113,7 @@ fn refresh_trust(
     keys::change(site, store, &wish, keys, args.dry_run).map(Some)
 }
 
-fn environments(site: &SiteFolder, args: &RefreshArgs) -> Result<Vec<Name>> {
+fn environments(site: &SiteDir, args: &RefreshArgs) -> Result<Vec<Name>> {
     match &args.environment {
         Some(name) => Ok(vec![site.environment(Some(name))?]),
         None => Ok(site.site.environments.keys().cloned().collect()),
@@ -122,13 +122,13 @@ fn environments(site: &SiteFolder, args: &RefreshArgs) -> Result<Vec<Name>> {
 
 /// The published release again, under the next serial; none where nothing is published.
 fn refresh(
-    site: &SiteFolder,
+    site: &SiteDir,
     store: &Store,
     chain: &[TrustFile],
     environment: &Name,
     args: &RefreshArgs,
     keys: Keys<'_>,
-) -> Result<Option<Released>> {
+) -> Result<Option<ReleaseReport>> {
     // The trust that a dry run would have written is not there.
     let trust = if args.dry_run { trust_chain::newest(chain)? } else { trust_chain::in_force(chain)? };
     sync::refuse_newer(store, site, trust)?;
@@ -150,15 +150,15 @@ fn refresh(
             "look at it with `stringless diff -e {environment}`, then publish what is here: `stringless publish -e {environment}`"
         )));
     }
-    let place = Place { site, store, chain, published: Some(&published) };
+    let publisher = Publisher { site, store, chain, published: Some(&published) };
     let known = last_seen::read(site, environment, chain);
     let wanted = Wanted::again(&published.manifest, site.site.expires.seconds());
-    let decision = plan::decide(wanted, place.before(trust, known.as_ref()), trust, now(), args.force)?;
+    let decision = plan::decide(wanted, publisher.before(trust, known.as_ref()), trust, now(), args.force)?;
     Ok(Some(match decision {
-        Decision::Nothing => Released::nothing(&published.manifest),
-        Decision::Sign(manifest, reasons) if args.dry_run => Released::dry(*manifest, reasons),
+        Decision::Nothing => ReleaseReport::nothing(&published.manifest),
+        Decision::Sign(manifest, reasons) if args.dry_run => ReleaseReport::dry(*manifest, reasons),
         Decision::Sign(manifest, reasons) => {
-            Released::done(place.release(*manifest, keys, &Progress::new())?, reasons, trust)
+            ReleaseReport::done(publisher.release(*manifest, keys, &Progress::new())?, reasons, trust)
         }
     }))
 }

@@ -8,14 +8,14 @@ use crate::cli::SignArgs;
 use crate::clock::now;
 use crate::error::Result;
 use crate::output::print;
-use crate::output::release::{self, Released};
+use crate::output::release::{self, ReleaseReport};
 use crate::progress::Progress;
 use crate::release::plan::{self, Decision, Wanted};
-use crate::release::publish::{Outcome, Place};
+use crate::release::publish::{Outcome, Publisher};
 use crate::release::republish;
 use crate::remote::history::{Release, Shelf};
 use crate::remote::{self, Published, last_seen};
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::stores::{open_one, open_store};
 use crate::site::trust_chain::{self, TrustFile};
 use crate::store::Store;
@@ -24,7 +24,7 @@ use crate::trust::sync;
 
 /// The site with its first store, opened to be published to.
 pub struct Ground {
-    pub site: SiteFolder,
+    pub site: SiteDir,
     pub chain: Vec<TrustFile>,
     pub store: Store,
     keys: Vec<stringless_core::trust::TrustedKeys>,
@@ -40,7 +40,7 @@ struct Report<'a> {
 
 impl Ground {
     /// Opens what is published to.
-    pub fn open(site: SiteFolder) -> Result<Self> {
+    pub fn open(site: SiteDir) -> Result<Self> {
         let chain = site.trust()?;
         let store = open_store(&site)?;
         store.check_writable()?;
@@ -73,29 +73,29 @@ impl Ground {
         let others: Vec<_> = site.site.stores[1..].iter().map(|settings| open_one(site, settings)).collect();
         republish::gather(site, &self.store, &others, &release.manifest)?;
         let environment = wanted.environment.clone();
-        let place = Place { site, store: &self.store, chain: &self.chain, published };
+        let publisher = Publisher { site, store: &self.store, chain: &self.chain, published };
         let known = last_seen::read(site, &environment, &self.chain);
-        let before = place.before(trust, known.as_ref());
+        let before = publisher.before(trust, known.as_ref());
         let released = match (plan::decide(wanted, before, trust, now(), args.force)?, published) {
-            (Decision::Sign(manifest, reasons), _) if args.dry_run => Released::dry(*manifest, reasons),
+            (Decision::Sign(manifest, reasons), _) if args.dry_run => ReleaseReport::dry(*manifest, reasons),
             (Decision::Sign(manifest, reasons), _) => {
                 let keys = Keys { given: &args.key, offline: args.offline };
-                let outcome = place.release(*manifest, keys, &progress)?;
+                let outcome = publisher.release(*manifest, keys, &progress)?;
                 if let Outcome::Waiting(manifest, _) = &outcome {
                     republish::keep(site, &self.store, manifest)?;
                 }
-                Released::done(outcome, reasons, trust)
+                ReleaseReport::done(outcome, reasons, trust)
             }
-            (Decision::Nothing, Some(published)) => Released::nothing(&published.manifest),
+            (Decision::Nothing, Some(published)) => ReleaseReport::nothing(&published.manifest),
             (Decision::Nothing, None) => return Ok(0),
         };
         released.warn();
         if !args.json {
             print::out(&released.told())?;
-            return Released::end(released.waiting(), args.offline);
+            return ReleaseReport::end(released.waiting(), args.offline);
         }
         let report = Report { format: print::JSON_FORMAT, site: &site.site.site, release: released.report() };
         print::json(&report)?;
-        Released::end(report.release.waiting.as_ref(), args.offline)
+        ReleaseReport::end(report.release.waiting.as_ref(), args.offline)
     }
 }

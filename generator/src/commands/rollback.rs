@@ -9,14 +9,14 @@ use crate::cli::RollbackArgs;
 use crate::error::{Error, Result};
 use crate::release::republish;
 use crate::remote::history::{Release, Shelf, Walk};
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 
 /// Publishes the content of an earlier release under the next serial.
 ///
 /// # Errors
 /// Refused when there is no such release, its content is gone, or keys that no longer count signed it.
 pub fn run(site: Option<&Path>, args: &RollbackArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
     let ground = Ground::open(site)?;
     let Some(published) = ground.published(&environment)? else {

@@ -7,18 +7,18 @@ use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
 use stringless_core::trust::Trust;
 
-use super::keys::{self, Changed};
+use super::keys::{self, TrustChange};
 use crate::cli::SubmitArgs;
 use crate::error::{Error, Result};
-use crate::output::release::{self, Released};
+use crate::output::release::{self, ReleaseReport};
 use crate::output::{pending as waiting, print};
 use crate::progress::Progress;
-use crate::release::publish::{Outcome, Place};
+use crate::release::publish::{Outcome, Publisher};
 use crate::remote;
 use crate::site::stores::open_store;
-use crate::site::{SiteFolder, trust_chain};
+use crate::site::{SiteDir, trust_chain};
 use crate::store::Store;
-use crate::trust::pending::{self, Content, Pending};
+use crate::trust::pending::{self, Pending, PendingDocument};
 use crate::trust::quorum::Quorum;
 use crate::trust::signer::{self, Signed};
 use crate::trust::sync;
@@ -37,7 +37,7 @@ struct Report<'a> {
 /// # Errors
 /// Refused: a signature that does not count, or a document that was overtaken. Temporary: some are missing.
 pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let all = pending::all(&site)?;
     for path in pending::strays(&site, &all) {
         print::note(&format!("warning: `{}` belongs to nothing that waits here", path.display()));
@@ -51,14 +51,14 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
     let (mut trust, mut releases) = (None, Vec::new());
     for pending in all {
         match pending.content.clone() {
-            Content::Trust(payload) => {
+            PendingDocument::Trust(payload) => {
                 let changed = submit_trust(&site, &store, pending, &payload, args.dry_run)?;
                 if !args.json {
                     print::out(&changed.told())?;
                 }
                 trust = Some(changed);
             }
-            Content::Manifest(manifest) => {
+            PendingDocument::Manifest(manifest) => {
                 let released = submit_release(&site, &store, pending, &manifest, args.dry_run)?;
                 released.warn();
                 if !args.json {
@@ -71,8 +71,8 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
     let report = Report {
         format: print::JSON_FORMAT,
         site: &site.site.site,
-        trust: trust.map(Changed::report),
-        releases: releases.into_iter().map(Released::report).collect(),
+        trust: trust.map(TrustChange::report),
+        releases: releases.into_iter().map(ReleaseReport::report).collect(),
     };
     if args.json {
         print::json(&report)?;
@@ -80,46 +80,46 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
     let of_trust = report.trust.as_ref().and_then(|trust| trust.waiting.as_ref());
     let first: Option<&waiting::Report> =
         of_trust.or(report.releases.iter().find_map(|release| release.waiting.as_ref()));
-    Released::end(first, false)
+    ReleaseReport::end(first, false)
 }
 
 fn submit_release(
-    site: &SiteFolder,
+    site: &SiteDir,
     store: &Store,
     pending: Pending,
     manifest: &Manifest,
     dry_run: bool,
-) -> Result<Released> {
+) -> Result<ReleaseReport> {
     let chain = site.trust()?;
     let trust = trust_chain::in_force(&chain)?;
     sync::refuse_newer(store, site, trust)?;
     let keys = trust_chain::keys(&chain);
     let published = remote::read(store, &site.site.site, &manifest.environment, &keys)?;
-    let place = Place { site, store, chain: &chain, published: published.as_ref() };
-    if place.is_published(manifest) && !dry_run {
+    let publisher = Publisher { site, store, chain: &chain, published: published.as_ref() };
+    if publisher.is_published(manifest) && !dry_run {
         pending.remove()?;
-        return Ok(Released::nothing(manifest));
+        return Ok(ReleaseReport::nothing(manifest));
     }
     if dry_run {
         return Ok(match signer::collect(pending, &Quorum::of(trust))? {
-            Signed::Whole(_) => Released::dry(manifest.clone(), vec![ELSEWHERE]),
+            Signed::Whole(_) => ReleaseReport::dry(manifest.clone(), vec![ELSEWHERE]),
             Signed::Waiting(waiting) => {
                 let outcome = Outcome::Waiting(Box::new(manifest.clone()), waiting);
-                Released::done(outcome, Vec::new(), trust)
+                ReleaseReport::done(outcome, Vec::new(), trust)
             }
         });
     }
-    let outcome = place.submit(pending, manifest, &Progress::new())?;
-    Ok(Released::done(outcome, vec![ELSEWHERE], trust))
+    let outcome = publisher.submit(pending, manifest, &Progress::new())?;
+    Ok(ReleaseReport::done(outcome, vec![ELSEWHERE], trust))
 }
 
 fn submit_trust(
-    site: &SiteFolder,
+    site: &SiteDir,
     store: &Store,
     pending: Pending,
     next: &Trust,
     dry_run: bool,
-) -> Result<Changed> {
+) -> Result<TrustChange> {
     let chain = site.trust()?;
     let newest = trust_chain::newest(&chain)?;
     sync::refuse_newer(store, site, newest)?;
@@ -127,7 +127,7 @@ fn submit_trust(
         // Cut off between `trust/` and the store, or before it was cleared away.
         sync::bring(store, &chain)?;
         pending.remove()?;
-        return Ok(Changed::same(next));
+        return Ok(TrustChange::same(next));
     }
     if next.version != newest.version.saturating_add(1) {
         return Err(Error::refused(format!(

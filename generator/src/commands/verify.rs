@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::output::{format, print};
 use crate::progress::Progress;
 use crate::remote;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::stores::open_one;
 use crate::site::trust_chain::TrustFile;
 use crate::store::Store;
@@ -54,7 +54,7 @@ struct Check {
 /// # Errors
 /// When the site is not usable; a refusal is told by exit code 3.
 pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let chain = site.trust()?;
     if let Some(file) = &args.file {
         return document(&site, &chain, file, args.json);
@@ -77,8 +77,8 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
             };
             checks.push(check.unwrap_or_else(|error| {
                 let check = Check::failed(&settings.url, name, &error);
-                // A refusal weighs more than a store that does not answer.
-                if failure.as_ref().is_none_or(|known: &Error| known.exit_code() < error.exit_code()) {
+                let gravity = error.kind().gravity();
+                if failure.as_ref().is_none_or(|known: &Error| known.kind().gravity() < gravity) {
                     failure = Some(error);
                 }
                 check
@@ -103,7 +103,7 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
 }
 
 /// Everything that a node checks of one environment in one store.
-fn one(store: &Store, site: &SiteFolder, chain: &[TrustFile], name: &Name) -> Result<Option<Check>> {
+fn one(store: &Store, site: &SiteDir, chain: &[TrustFile], name: &Name) -> Result<Option<Check>> {
     let Some(last) = chain.last() else { return Ok(None) };
     let own = &site.site.site;
     let newer = sync::newer_trust(store, own, &last.trust)?;
@@ -180,7 +180,7 @@ fn store_name(store: &Store) -> String {
 }
 
 /// Verifies one document: as a trust document of the chain, or as a manifest.
-fn document(site: &SiteFolder, chain: &[TrustFile], file: &Path, json: bool) -> Result<u8> {
+fn document(site: &SiteDir, chain: &[TrustFile], file: &Path, json: bool) -> Result<u8> {
     #[derive(Serialize)]
     struct Document {
         format: u32,

@@ -20,9 +20,9 @@ use self::refs::Refs;
 pub use self::run::{Git, command};
 use crate::error::{Error, Result};
 
-/// The mirror of a repository. It is made by the first [`Mirror::fetch`].
+/// The mirror of a repository. It is made by the first [`Repository::fetch`].
 #[derive(Debug)]
-pub struct Mirror {
+pub struct Repository {
     url: String,
     folder: PathBuf,
     /// What the mirror has; the same for all mirrors of this folder in this process.
@@ -67,7 +67,7 @@ struct State {
     refs: Option<Arc<Refs>>,
 }
 
-impl Mirror {
+impl Repository {
     /// The mirror of `url` below `cache`, the site's `.stringless`. Nothing is read yet.
     ///
     /// # Errors
@@ -185,7 +185,7 @@ impl Commit {
     }
 
     /// A commit whose full id is known from elsewhere, such as a lock file; `None` for what is none.
-    /// Whether it is in a repository, [`Mirror::resolve`] says.
+    /// Whether it is in a repository, [`Repository::resolve`] says.
     #[must_use]
     pub fn from_id(id: &str) -> Option<Self> {
         is_full_id(id).then(|| Self(id.to_owned()))

@@ -1,9 +1,9 @@
 //! What a commit holds: the entries of its trees, and the bytes of its files.
 
-use super::{Commit, Entry, EntryKind, Mirror};
+use super::{Commit, Entry, EntryKind, Repository};
 use crate::error::{Error, Result};
 
-impl Mirror {
+impl Repository {
     /// Everything in the folder `below` of a commit (empty: all of it), and below that, sorted as git
     /// does; none where there is no such folder.
     ///

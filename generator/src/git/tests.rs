@@ -6,18 +6,18 @@ use super::*;
 mod remote;
 
 /// As another process opens it: what this one remembers does not count.
-fn open(cache: &Path, remote: &Remote) -> Mirror {
-    let mirror = Mirror::open(cache, &remote.url()).unwrap();
-    Mirror { state: Arc::default(), ..mirror }
+fn open(cache: &Path, remote: &Remote) -> Repository {
+    let mirror = Repository::open(cache, &remote.url()).unwrap();
+    Repository { state: Arc::default(), ..mirror }
 }
 
-fn fetched(cache: &Path, remote: &Remote) -> Mirror {
+fn fetched(cache: &Path, remote: &Remote) -> Repository {
     let mirror = open(cache, remote);
     mirror.fetch().unwrap();
     mirror
 }
 
-fn id(mirror: &Mirror, revision: &str) -> Option<String> {
+fn id(mirror: &Repository, revision: &str) -> Option<String> {
     mirror.resolve(revision).unwrap().map(|commit| commit.to_string())
 }
 
@@ -80,7 +80,7 @@ fn follows_branches_and_tags_wherever_they_go() {
     remote.git(&["branch", "old"]);
     let mirror = fetched(cache.path(), &remote);
     let names =
-        |mirror: &Mirror| -> Vec<String> { mirror.refs().unwrap().into_iter().map(|r| r.name).collect() };
+        |mirror: &Repository| -> Vec<String> { mirror.refs().unwrap().into_iter().map(|r| r.name).collect() };
     assert_eq!(names(&mirror), ["refs/heads/main", "refs/heads/old", "refs/tags/signed", "refs/tags/v1"]);
     assert_eq!(mirror.head().unwrap().as_deref(), Some("main"));
     for name in ["v1", "signed", "old", "HEAD", &first, &first[..7], "refs/heads/main"] {
@@ -129,7 +129,7 @@ fn what_is_cached_is_read_without_the_repository() {
     fetched(cache.path(), &remote);
     let url = remote.url();
     drop(remote);
-    let mirror = Mirror { state: Arc::default(), ..Mirror::open(cache.path(), &url).unwrap() };
+    let mirror = Repository { state: Arc::default(), ..Repository::open(cache.path(), &url).unwrap() };
     assert!(mirror.is_cached());
     let error = mirror.fetch().unwrap_err();
     assert_eq!(error.exit_code(), 1);
@@ -190,7 +190,7 @@ fn refuses_urls_that_are_no_urls() {
         ("u@-oProxyCommand=x:y", "ssh"),
         ("https://host/a\nb", "control"),
     ] {
-        let error = Mirror::open(cache.path(), url).unwrap_err();
+        let error = Repository::open(cache.path(), url).unwrap_err();
         assert_eq!(error.exit_code(), 3, "{url}");
         assert!(error.to_string().contains(why), "{error}");
     }
@@ -203,10 +203,10 @@ fn refuses_urls_that_are_no_urls() {
         "file:///a",
         "git://[::1]/a",
     ] {
-        assert!(Mirror::open(cache.path(), url).is_ok(), "{url}");
+        assert!(Repository::open(cache.path(), url).is_ok(), "{url}");
     }
     // Whatever helper of that name may be installed.
-    let mirror = Mirror::open(cache.path(), "nothing::x").unwrap();
+    let mirror = Repository::open(cache.path(), "nothing::x").unwrap();
     assert!(mirror.fetch().unwrap_err().to_string().contains("nothing"));
 }
 
@@ -223,7 +223,7 @@ fn passwords_are_not_told() {
         assert_eq!(shown(url), told);
     }
     let cache = tempfile::tempdir().unwrap();
-    let error = Mirror::open(cache.path(), "http://u:secret@127.0.0.1:1/a").unwrap().fetch().unwrap_err();
+    let error = Repository::open(cache.path(), "http://u:secret@127.0.0.1:1/a").unwrap().fetch().unwrap_err();
     let all = format!("{error} {}", error.hint_text().unwrap());
     assert!(!all.contains("secret") && all.contains("http://u:…@127.0.0.1:1/a"), "{all}");
 }

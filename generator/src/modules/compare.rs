@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use stringless_render::site::git_url;
 
 use super::http;
-use super::lockfile::{Follows, Lock, Locked};
+use super::lockfile::{Follows, LockedModule, Lockfile};
 use crate::puppetfile::Puppetfile;
 use crate::puppetfile::model::{Declared, Origin, Want};
 use crate::puppetfile::name::{short, slug};
 
-impl Lock {
+impl Lockfile {
     /// Why it does not hold what `puppetfile` declares; empty when it does.
     #[must_use]
     pub fn differences(&self, puppetfile: &Puppetfile) -> Vec<String> {
@@ -50,7 +50,7 @@ impl Lock {
     }
 }
 
-impl Locked {
+impl LockedModule {
     /// Why it is not what `declared` asks for.
     #[must_use]
     pub fn differs(&self, declared: &Declared) -> Option<String> {

@@ -4,7 +4,7 @@ use super::tree::Tree;
 use crate::error::Result;
 
 /// Where to look for a module that is nowhere else any more.
-pub trait Vanished: Sync {
+pub trait Fallback: Sync {
     /// The content of the module `name`, of that release; `None` where it is not.
     ///
     /// # Errors

@@ -11,17 +11,17 @@ use super::archive::{self, Layout};
 use super::cache::Cache;
 use super::forge::{Forge, MAX_ARCHIVE};
 use super::git::Asked;
-use super::lockfile::Locked;
+use super::lockfile::LockedModule;
 use super::tree::Tree;
 use super::{git as repository, http};
 use crate::error::{Error, Result};
-use crate::git::Mirror;
+use crate::git::Repository;
 use crate::http::Http;
 use crate::puppetfile::model::{Declared, Origin};
 use crate::puppetfile::name::slug;
 
 /// What modules are fetched with.
-pub struct Sources<'a> {
+pub struct Fetcher<'a> {
     /// The site's `.stringless`.
     pub folder: PathBuf,
     /// What was fetched before.
@@ -38,14 +38,14 @@ pub struct Sources<'a> {
     pub known: &'a (dyn Fn(&Sha256) -> bool + Sync),
 }
 
-impl Sources<'_> {
+impl Fetcher<'_> {
     /// Finds what `declared` means now, and fetches it: `None` for what the environment holds itself. `fresh`: also
     /// where the cache knows what such a release held.
     ///
     /// # Errors
     /// When it is not there, is not what it was said to be, or holds what a node would refuse.
-    pub fn take(&self, declared: &Declared, fresh: bool) -> Result<Option<Locked>> {
-        let mut locked = Locked::new(&declared.title);
+    pub fn take(&self, declared: &Declared, fresh: bool) -> Result<Option<LockedModule>> {
+        let mut locked = LockedModule::new(&declared.title);
         locked.exclude_spec = declared.exclude_spec;
         match &declared.origin {
             Origin::Local => return Ok(None),
@@ -98,15 +98,15 @@ impl Sources<'_> {
     /// Fetches a release of the forge.
     ///
     /// # Errors
-    /// As [`Sources::take`].
+    /// As [`Fetcher::take`].
     pub fn take_version(
         &self,
         name: &str,
         version: &Version,
         exclude_spec: bool,
         fresh: bool,
-    ) -> Result<Locked> {
-        let mut locked = Locked::new(name);
+    ) -> Result<LockedModule> {
+        let mut locked = LockedModule::new(name);
         locked.forge = Some(http::plain(self.forge.base()));
         locked.version = Some(version.to_string());
         locked.exclude_spec = exclude_spec;
@@ -118,8 +118,8 @@ impl Sources<'_> {
     /// line of the `Puppetfile`, if it has one.
     ///
     /// # Errors
-    /// As [`Sources::take`]. That it is another content than was locked is for the caller to find.
-    pub fn again(&self, locked: &Locked, declared: Option<&Declared>) -> Result<Tree> {
+    /// As [`Fetcher::take`]. That it is another content than was locked is for the caller to find.
+    pub fn again(&self, locked: &LockedModule, declared: Option<&Declared>) -> Result<Tree> {
         match declared.map(|declared| &declared.origin) {
             Some(Origin::Git { url, .. }) => {
                 let mirror = self.mirror(url)?;
@@ -156,13 +156,13 @@ impl Sources<'_> {
     ///
     /// # Errors
     /// For a path that depends on where one stands, and for what is no URL.
-    pub fn mirror(&self, url: &str) -> Result<Mirror> {
+    pub fn mirror(&self, url: &str) -> Result<Repository> {
         let first = url.split('/').next().unwrap_or_default();
         if !url.starts_with(['/', '-']) && !first.contains(':') {
             let told = format!("reading the repository `{}`: it is a path from nowhere", git_url::shown(url));
             return Err(Error::configuration(told).hint("name all of it, from `/`, or a URL"));
         }
-        Mirror::open(&self.folder, url)
+        Repository::open(&self.folder, url)
     }
 
     /// Refuses to ask anybody where that is not wanted.
@@ -180,9 +180,9 @@ impl Sources<'_> {
     /// Its tree: that of the cache, or else a fresh one.
     fn fill(
         &self,
-        locked: &mut Locked,
+        locked: &mut LockedModule,
         fresh: bool,
-        fetch: impl FnOnce(&Locked) -> Result<Tree>,
+        fetch: impl FnOnce(&LockedModule) -> Result<Tree>,
     ) -> Result<()> {
         let release = release(locked);
         let noted = self.cache.noted(&release).filter(|_| !fresh || self.offline);
@@ -193,7 +193,7 @@ impl Sources<'_> {
         Ok(())
     }
 
-    fn of_forge(&self, locked: &Locked) -> Result<Tree> {
+    fn of_forge(&self, locked: &LockedModule) -> Result<Tree> {
         let version = locked.version.as_deref().unwrap_or_default();
         let what = format!("`{}` {version}", locked.name);
         self.online(|| format!("fetching {what}"))?;
@@ -203,7 +203,7 @@ impl Sources<'_> {
         Ok(if locked.exclude_spec { tree.without_spec() } else { tree })
     }
 
-    fn of_tarball(&self, url: &str, locked: &Locked) -> Result<Tree> {
+    fn of_tarball(&self, url: &str, locked: &LockedModule) -> Result<Tree> {
         let bytes = self.download(url)?;
         let found = Sha256::of(&bytes);
         if let Some(expected) = locked.sha256.filter(|expected| *expected != found) {
@@ -230,7 +230,7 @@ impl Sources<'_> {
 
 /// By what a release is noted in the cache.
 #[must_use]
-pub fn release(locked: &Locked) -> String {
+pub fn release(locked: &LockedModule) -> String {
     let spec = if locked.exclude_spec { " without spec" } else { "" };
     let version = locked.version.as_deref().unwrap_or_default();
     match (&locked.forge, &locked.git, &locked.commit, locked.sha256) {
@@ -241,7 +241,7 @@ pub fn release(locked: &Locked) -> String {
     }
 }
 
-fn unpacked(bytes: &[u8], url: &str, locked: &Locked) -> Result<Tree> {
+fn unpacked(bytes: &[u8], url: &str, locked: &LockedModule) -> Result<Tree> {
     let tree = archive::read(bytes, Layout::Plain).and_then(Tree::new);
     let tree = tree.map_err(|why| unfit(&format!("`{}`", locked.name), &http::plain(url), &why))?;
     Ok(if locked.exclude_spec { tree.without_spec() } else { tree })
@@ -252,7 +252,7 @@ fn unfit(what: &str, from: &str, why: &str) -> Error {
         .hint("take another release of it, or a copy of your own without that")
 }
 
-fn gone(mirror: &Mirror, id: &str, locked: &Locked, offline: bool) -> Error {
+fn gone(mirror: &Repository, id: &str, locked: &LockedModule, offline: bool) -> Error {
     if offline {
         return Error::temporary(format!("reading `{}`: commit {id} is not in the cache", mirror.url()))
             .hint("run it once without `--offline`");

@@ -2,10 +2,10 @@
 
 use stringless_archive::writer::{Item, ItemKind};
 
-use super::lockfile::{Follows, Locked, is_commit};
+use super::lockfile::{Follows, LockedModule, is_commit};
 use super::tree::{Tree, shown};
 use crate::error::{Error, Result};
-use crate::git::{Commit, EntryKind, Mirror};
+use crate::git::{Commit, EntryKind, Repository};
 use crate::puppetfile::model::Want;
 
 /// What a `Puppetfile` asks of a repository.
@@ -29,7 +29,7 @@ pub fn is_fixed(want: &Want) -> bool {
 ///
 /// # Errors
 /// When the repository has nothing of that name.
-pub fn find(mirror: &Mirror, asked: &Asked<'_>, locked: &mut Locked) -> Result<Commit> {
+pub fn find(mirror: &Repository, asked: &Asked<'_>, locked: &mut LockedModule) -> Result<Commit> {
     let mut tried = Vec::new();
     let names = match asked.want {
         Want::Tag(tag) => {
@@ -85,7 +85,7 @@ pub fn find(mirror: &Mirror, asked: &Asked<'_>, locked: &mut Locked) -> Result<C
 ///
 /// # Errors
 /// Refused: submodules, files that git LFS keeps elsewhere, and what a node would refuse.
-pub fn tree(mirror: &Mirror, commit: &Commit, exclude_spec: bool) -> Result<Tree> {
+pub fn tree(mirror: &Repository, commit: &Commit, exclude_spec: bool) -> Result<Tree> {
     let refused = |path: &str, why: &str, hint: &str| {
         let told = format!("reading `{}`: `{}` {why}", mirror.url(), shown(path));
         Error::refused(told).hint(hint)

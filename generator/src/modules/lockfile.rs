@@ -20,15 +20,15 @@ pub const LOCK_FILE: &str = "Puppetfile.lock";
 
 /// What a lock file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lock {
+pub struct Lockfile {
     /// By the module's folder in the release: `modules/apt`.
-    pub modules: BTreeMap<String, Locked>,
+    pub modules: BTreeMap<String, LockedModule>,
 }
 
 /// A block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Locked {
+pub struct LockedModule {
     /// As the `Puppetfile` has it; of a module that others need, `author/name`.
     pub name: String,
     /// The forge that it is from.
@@ -81,7 +81,7 @@ pub enum Follows {
     Default,
 }
 
-impl Lock {
+impl Lockfile {
     /// Reads a lock file that came from `origin`.
     ///
     /// # Errors
@@ -131,13 +131,13 @@ impl Lock {
 
     /// The module of that name: `author/name`, or the folder's name alone.
     #[must_use]
-    pub fn find(&self, name: &str) -> Option<(&String, &Locked)> {
+    pub fn find(&self, name: &str) -> Option<(&String, &LockedModule)> {
         let exact = self.modules.iter().find(|(_, locked)| slug(&locked.name) == slug(name));
         exact.or_else(|| self.modules.iter().find(|(path, _)| folder_name(path) == short(name)))
     }
 }
 
-impl Locked {
+impl LockedModule {
     /// A block without its content: what is to be fetched is filled in.
     #[must_use]
     pub fn new(name: &str) -> Self {
@@ -205,7 +205,7 @@ pub fn is_commit(text: &str) -> bool {
 }
 
 #[derive(Default)]
-struct Blocks(BTreeMap<String, Locked>);
+struct Blocks(BTreeMap<String, LockedModule>);
 
 impl<'de> Deserialize<'de> for Blocks {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -224,7 +224,7 @@ impl<'de> Visitor<'de> for BlocksVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Blocks, A::Error> {
         let mut blocks = Blocks::default();
-        while let Some((path, locked)) = map.next_entry::<String, Locked>()? {
+        while let Some((path, locked)) = map.next_entry::<String, LockedModule>()? {
             // What a merge leaves where both sides added a module.
             if blocks.0.insert(path.clone(), locked).is_some() {
                 return Err(A::Error::custom(format!("`{path}` stands twice in it")));

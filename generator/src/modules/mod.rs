@@ -22,10 +22,10 @@ use stringless_core::hash::Sha256;
 use stringless_core::manifest::Module;
 
 use self::cache::Cache;
-use self::fallback::Vanished;
-use self::fetch::Sources;
+use self::fallback::Fallback;
+use self::fetch::Fetcher;
 use self::forge::{Forge, PUBLIC};
-use self::lockfile::{LOCK_FILE, Lock, Locked};
+use self::lockfile::{LOCK_FILE, LockedModule, Lockfile};
 use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::parallel;
@@ -63,7 +63,7 @@ pub struct Assemble<'a> {
     /// [`Fetched::items`] are never asked for.
     pub known: &'a (dyn Fn(&Sha256) -> bool + Sync),
     /// Where to look for what is nowhere else any more: the packs of the last release.
-    pub published: Option<&'a dyn Vanished>,
+    pub published: Option<&'a dyn Fallback>,
     /// Where progress goes.
     pub progress: &'a Progress,
 }
@@ -141,9 +141,9 @@ pub fn assemble(request: &Assemble<'_>) -> Result<Vec<Fetched>> {
 ///
 /// # Errors
 /// When the cache cannot be made, or an authority is none.
-pub fn sources<'a>(request: &Assemble<'a>) -> Result<Sources<'a>> {
+pub fn sources<'a>(request: &Assemble<'a>) -> Result<Fetcher<'a>> {
     let forge = request.forge.or(request.puppetfile.forge.as_deref()).unwrap_or(PUBLIC);
-    Ok(Sources {
+    Ok(Fetcher {
         folder: request.cache.to_owned(),
         cache: Cache::open(request.cache)?,
         forge: Forge::new(forge, Http::new(request.ca)?),
@@ -154,10 +154,10 @@ pub fn sources<'a>(request: &Assemble<'a>) -> Result<Sources<'a>> {
     })
 }
 
-type Placed = Vec<(String, Locked)>;
+type Placed = Vec<(String, LockedModule)>;
 
-fn locked(request: &Assemble<'_>, sources: &Sources<'_>, text: &str) -> Result<Placed> {
-    let lock = Lock::parse(text, LOCK_FILE)?;
+fn locked(request: &Assemble<'_>, sources: &Fetcher<'_>, text: &str) -> Result<Placed> {
+    let lock = Lockfile::parse(text, LOCK_FILE)?;
     let differences = lock.differences(request.puppetfile);
     if !differences.is_empty() {
         let more = differences.len().saturating_sub(SHOWN);
@@ -186,8 +186,8 @@ fn locked(request: &Assemble<'_>, sources: &Sources<'_>, text: &str) -> Result<P
 /// Brings the content of a locked module into the cache, where it is not known already.
 fn restore(
     request: &Assemble<'_>,
-    sources: &Sources<'_>,
-    locked: &Locked,
+    sources: &Fetcher<'_>,
+    locked: &LockedModule,
     declared: Option<&Declared>,
 ) -> Result<()> {
     if (request.known)(&locked.tree) || sources.cache.tree(&locked.tree)?.is_some() {
@@ -218,13 +218,13 @@ fn restore(
     )))
 }
 
-fn last_release(request: &Assemble<'_>, locked: &Locked) -> Result<Option<tree::Tree>> {
+fn last_release(request: &Assemble<'_>, locked: &LockedModule) -> Result<Option<tree::Tree>> {
     let Some(published) = request.published.filter(|_| !request.offline) else { return Ok(None) };
     let tree = published.tree(&locked.name, &locked.release())?;
     Ok(tree.filter(|tree| tree.sha256() == locked.tree))
 }
 
-fn unlocked(request: &Assemble<'_>, sources: &Sources<'_>) -> Result<Placed> {
+fn unlocked(request: &Assemble<'_>, sources: &Fetcher<'_>) -> Result<Placed> {
     let modules: Vec<&Declared> =
         request.puppetfile.modules.iter().filter(|declared| declared.origin != Origin::Local).collect();
     if request.lock_required && !modules.is_empty() {

@@ -1,10 +1,10 @@
-//! Locked modules that have newer releases, that moved, or that were given up.
+//! LockedModule modules that have newer releases, that moved, or that were given up.
 
 use semver::Version;
 
-use super::fetch::Sources;
+use super::fetch::Fetcher;
 use super::git::{self, Asked};
-use super::lockfile::{Lock, Locked};
+use super::lockfile::{LockedModule, Lockfile};
 use super::{AT_ONCE, Assemble, place, sources};
 use crate::error::Result;
 use crate::parallel;
@@ -25,9 +25,9 @@ pub struct Newer {
 ///
 /// # Errors
 /// When somebody does not answer.
-pub fn outdated(request: &Assemble<'_>, lock: &Lock) -> Result<Vec<Newer>> {
+pub fn outdated(request: &Assemble<'_>, lock: &Lockfile) -> Result<Vec<Newer>> {
     let sources = sources(request)?;
-    let modules: Vec<(&String, &Locked)> = lock.modules.iter().collect();
+    let modules: Vec<(&String, &LockedModule)> = lock.modules.iter().collect();
     let bar = request.progress.bar("asking for releases", modules.len() as u64);
     let found = parallel::map(&modules, AT_ONCE, |(path, locked)| {
         let declared = request.puppetfile.modules.iter().find(|declared| declared.path() == **path);
@@ -46,10 +46,10 @@ pub fn outdated(request: &Assemble<'_>, lock: &Lock) -> Result<Vec<Newer>> {
 
 type Found = (Option<String>, Vec<String>);
 
-fn forge(sources: &Sources<'_>, locked: &Locked, declared: Option<&Declared>) -> Result<Found> {
+fn forge(sources: &Fetcher<'_>, locked: &LockedModule, declared: Option<&Declared>) -> Result<Found> {
     let module = match sources.forge.module(&locked.name) {
         Ok(module) => module,
-        Err(error) if error.exit_code() == 3 => return Ok((None, vec!["the forge has it no more".into()])),
+        Err(error) if error.is_refusal() => return Ok((None, vec!["the forge has it no more".into()])),
         Err(error) => return Err(error),
     };
     let version = locked.version.as_deref().and_then(|version| Version::parse(version).ok());
@@ -72,8 +72,8 @@ fn forge(sources: &Sources<'_>, locked: &Locked, declared: Option<&Declared>) ->
 
 fn repository(
     request: &Assemble<'_>,
-    sources: &Sources<'_>,
-    locked: &Locked,
+    sources: &Fetcher<'_>,
+    locked: &LockedModule,
     declared: Option<&Declared>,
 ) -> Result<Found> {
     let Some(Declared { origin: Origin::Git { url, want, or, or_first }, line, .. }) = declared else {
@@ -83,7 +83,7 @@ fn repository(
     mirror.fetch()?;
     let or = [or_first.as_deref(), or.as_deref()];
     let asked = Asked { want, or, control_branch: request.control_branch };
-    let mut now = Locked::new(&locked.name);
+    let mut now = LockedModule::new(&locked.name);
     let commit = git::find(&mirror, &asked, &mut now)?.to_string();
     let mut notes = Vec::new();
     let mut newest = None;

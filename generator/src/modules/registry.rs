@@ -5,29 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 
 use super::AT_ONCE;
-use super::fetch::Sources;
-use super::lockfile::{Lock, Locked};
-use crate::error::Result;
+use super::fetch::Fetcher;
+use super::lockfile::{LockedModule, Lockfile};
+use crate::error::{Error, Result};
 use crate::parallel;
 use crate::puppetfile::name::{short, slug};
-use crate::puppetfile::requirement::{Pin, Root};
+use crate::puppetfile::requirement::{Pin, Requirement};
 use crate::puppetfile::resolve::Registry;
 
 /// The forge, and for what that has no more, what was locked.
 pub struct ForgeRegistry<'a> {
     /// The way to it.
-    pub sources: &'a Sources<'a>,
+    pub sources: &'a Fetcher<'a>,
     /// What was locked.
-    pub old: &'a Lock,
+    pub old: &'a Lockfile,
 }
 
 impl Registry for ForgeRegistry<'_> {
+    type Error = Error;
+
     fn versions(&self, name: &str) -> Result<Vec<Version>> {
         self.sources.online(|| format!("asking for the releases of `{name}`"))?;
         let module = match self.sources.forge.module(name) {
             Ok(module) => module,
             // The solver tells who needs it.
-            Err(error) if error.exit_code() == 3 => return Ok(Vec::new()),
+            Err(error) if error.is_refusal() => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         Ok(module.versions.iter().filter(|version| version.pre.is_empty()).cloned().collect())
@@ -37,8 +39,8 @@ impl Registry for ForgeRegistry<'_> {
         self.sources.online(|| format!("asking what `{name}` {version} needs"))?;
         match self.sources.forge.release(name, &version.to_string()) {
             Ok(release) => Ok(release.needs.clone()),
-            Err(error) if error.exit_code() == 3 => {
-                let same = |locked: &&Locked| {
+            Err(error) if error.is_refusal() => {
+                let same = |locked: &&LockedModule| {
                     slug(&locked.name) == slug(name)
                         && locked.version.as_deref() == Some(&*version.to_string())
                 };
@@ -56,7 +58,7 @@ impl Registry for ForgeRegistry<'_> {
 /// When it does not answer.
 pub fn ask_ahead(
     registry: &ForgeRegistry<'_>,
-    roots: &[Root],
+    roots: &[Requirement],
     kept: &BTreeMap<String, Version>,
 ) -> Result<()> {
     let mut seen = BTreeSet::new();

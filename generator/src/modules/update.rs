@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
-use super::fetch::Sources;
-use super::lockfile::{Lock, Locked};
+use super::fetch::Fetcher;
+use super::lockfile::{LockedModule, Lockfile};
 use super::metadata::Metadata;
 use super::registry::{ForgeRegistry, ask_ahead};
 use super::{AT_ONCE, Assemble, place, sources};
@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::parallel;
 use crate::puppetfile::model::{Declared, Origin};
 use crate::puppetfile::name::{short, slug};
-use crate::puppetfile::requirement::{Pin, Root};
-use crate::puppetfile::resolve::{Answer, Question, resolve};
+use crate::puppetfile::requirement::{Pin, Requirement};
+use crate::puppetfile::resolve::{Problem, Resolution, Unresolved, resolve};
 
 /// What is to be resolved anew.
 #[derive(Clone, Copy)]
@@ -31,9 +31,9 @@ pub struct Update<'a> {
 #[derive(Clone, Debug)]
 pub struct Updated {
     /// What was locked before.
-    pub old: Lock,
+    pub old: Lockfile,
     /// What is to be locked now.
-    pub new: Lock,
+    pub new: Lockfile,
     /// What people should know: sentences.
     pub notes: Vec<String>,
 }
@@ -43,7 +43,7 @@ pub struct Updated {
 /// # Errors
 /// When releases do not fit together, or cannot be fetched. A release that has another content than was locked is
 /// refused, unless it is named.
-pub fn update(update: &Update<'_>, old: Lock) -> Result<Updated> {
+pub fn update(update: &Update<'_>, old: Lockfile) -> Result<Updated> {
     let request = update.request;
     for name in update.names {
         let declared = request.puppetfile.modules.iter().any(|declared| is_called(&declared.title, name));
@@ -57,7 +57,7 @@ pub fn update(update: &Update<'_>, old: Lock) -> Result<Updated> {
     let sources = sources(request)?;
     let contents = contents(update, &sources, &old)?;
     let answer = answer(update, &sources, &old, &contents)?;
-    let mut new = Lock::default();
+    let mut new = Lockfile::default();
     for (path, mut locked) in contents {
         locked.needs = answer.needs.get(&locked.name).cloned().unwrap_or_default();
         place_in(&mut new, &path, locked)?;
@@ -100,7 +100,11 @@ impl Update<'_> {
 }
 
 /// What is from repositories and archives: by its path, what it is now.
-fn contents(update: &Update<'_>, sources: &Sources<'_>, old: &Lock) -> Result<Vec<(String, Locked)>> {
+fn contents(
+    update: &Update<'_>,
+    sources: &Fetcher<'_>,
+    old: &Lockfile,
+) -> Result<Vec<(String, LockedModule)>> {
     let declared: Vec<&Declared> = update.request.puppetfile.modules.iter().collect();
     let elsewhere: Vec<&&Declared> =
         declared.iter().filter(|d| matches!(d.origin, Origin::Git { .. } | Origin::Tarball { .. })).collect();
@@ -117,7 +121,7 @@ fn contents(update: &Update<'_>, sources: &Sources<'_>, old: &Lock) -> Result<Ve
         Ok(locked.map(|locked| (declared.path(), locked)))
     })?;
     bar.finish_and_clear();
-    let mut contents: Vec<(String, Locked)> = taken.into_iter().flatten().collect();
+    let mut contents: Vec<(String, LockedModule)> = taken.into_iter().flatten().collect();
     for (_, locked) in &mut contents {
         // What was kept says it already, and need not be here.
         if let Some(tree) = sources.cache.tree(&locked.tree)? {
@@ -137,10 +141,10 @@ fn contents(update: &Update<'_>, sources: &Sources<'_>, old: &Lock) -> Result<Ve
 /// Which releases of the forge go with that.
 fn answer(
     update: &Update<'_>,
-    sources: &Sources<'_>,
-    old: &Lock,
-    contents: &[(String, Locked)],
-) -> Result<Answer> {
+    sources: &Fetcher<'_>,
+    old: &Lockfile,
+    contents: &[(String, LockedModule)],
+) -> Result<Resolution> {
     let request = update.request;
     let mut roots = Vec::new();
     for declared in &request.puppetfile.modules {
@@ -164,7 +168,7 @@ fn answer(
                 (declared.title.clone(), Pin::Content(version, needs.unwrap_or_default()))
             }
         };
-        roots.push(Root { name, line: declared.line, pin });
+        roots.push(Requirement { name, line: declared.line, pin });
     }
     let kept: BTreeMap<String, Version> = old
         .modules
@@ -178,12 +182,20 @@ fn answer(
     }
     let registry = ForgeRegistry { sources, old };
     ask_ahead(&registry, &roots, &kept)?;
-    resolve(&Question { roots: &roots, kept: &kept, overrides: &overrides, registry: &registry })
+    let problem = Problem { roots: &roots, kept: &kept, overrides: &overrides, registry: &registry };
+    resolve(&problem).map_err(|unresolved| match unresolved {
+        Unresolved::NoSolution(fault) => fault.into(),
+        Unresolved::Registry(error) => error,
+    })
 }
 
 /// As r10k does: what is declared, and nothing that it needs.
-fn declared_only(sources: &Sources<'_>, roots: &[Root], kept: &BTreeMap<String, Version>) -> Result<Answer> {
-    let mut answer = Answer::default();
+fn declared_only(
+    sources: &Fetcher<'_>,
+    roots: &[Requirement],
+    kept: &BTreeMap<String, Version>,
+) -> Result<Resolution> {
+    let mut answer = Resolution::default();
     for root in roots {
         let version = match &root.pin {
             Pin::Content(..) => continue,
@@ -201,11 +213,11 @@ fn declared_only(sources: &Sources<'_>, roots: &[Root], kept: &BTreeMap<String, 
 /// A release of the forge, with its place.
 fn take(
     update: &Update<'_>,
-    sources: &Sources<'_>,
-    old: &Lock,
+    sources: &Fetcher<'_>,
+    old: &Lockfile,
     name: &str,
     version: &Version,
-) -> Result<(String, Locked)> {
+) -> Result<(String, LockedModule)> {
     let declared = update.declared(name);
     let (title, exclude_spec) = declared.map_or((name, false), |d| (&*d.title, d.exclude_spec));
     let path = match declared {
@@ -223,13 +235,13 @@ fn take(
     });
     let named = update.is_named(name);
     if let Some(before) = before.filter(|_| !named) {
-        return Ok((path, Locked { name: title.to_owned(), ..before.clone() }));
+        return Ok((path, LockedModule { name: title.to_owned(), ..before.clone() }));
     }
     let taken = sources.take_version(title, version, exclude_spec, named);
     Ok((path, taken.map_err(|e| e.of(&place(update.request.origin, title, declared)))?))
 }
 
-fn place_in(lock: &mut Lock, path: &str, locked: Locked) -> Result<()> {
+fn place_in(lock: &mut Lockfile, path: &str, locked: LockedModule) -> Result<()> {
     let name = locked.name.clone();
     match lock.modules.insert(path.to_owned(), locked) {
         None => Ok(()),

@@ -33,14 +33,14 @@ pub struct Report {
 
 /// What there is to say of a release.
 #[derive(Debug)]
-pub struct Released {
+pub struct ReleaseReport {
     manifest: Manifest,
     reasons: Vec<&'static str>,
     moved: Option<Moved>,
     waiting: Option<pending::Report>,
 }
 
-impl Released {
+impl ReleaseReport {
     /// Nothing is done: it is published as it is.
     #[must_use]
     pub fn nothing(manifest: &Manifest) -> Self {

@@ -13,7 +13,7 @@ use crate::trust::quorum::title;
 
 /// A change of the trust, and how far it has come.
 #[derive(Debug)]
-pub struct Changed {
+pub struct TrustChange {
     trust: Trust,
     /// The keys of the version before that count no more.
     gone: Vec<String>,
@@ -45,7 +45,7 @@ pub struct Report {
     pub waiting: Option<pending::Report>,
 }
 
-impl Changed {
+impl TrustChange {
     /// `next` follows `old`, here and in the store.
     #[must_use]
     pub fn written(old: &Trust, next: &Trust) -> Self {

@@ -13,7 +13,7 @@ use stringless_core::pack::Pack;
 
 use super::cache::pack_file;
 use crate::fs::write_whole;
-use crate::source::content::Content;
+use crate::source::content::FileContent;
 use crate::source::{Found, FoundKind};
 
 /// The packs that are in the cache, by what they were made of.
@@ -84,7 +84,7 @@ pub fn key(path: &str, found: &[Found]) -> Option<Sha256> {
     hash.update(format!("{path}\0").as_bytes());
     let mut certain = true;
     for one in found {
-        let (what, content): (&str, Option<&Content>) = match &one.kind {
+        let (what, content): (&str, Option<&FileContent>) = match &one.kind {
             FoundKind::Folder => ("folder", None),
             FoundKind::File { executable: true, content } => ("program", Some(content)),
             FoundKind::File { executable: false, content } => ("file", Some(content)),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn found(path: &str, executable: bool, text: &str) -> Found {
-        let content = Content::Bytes(text.as_bytes().into());
+        let content = FileContent::Bytes(text.as_bytes().into());
         Found { path: path.into(), kind: FoundKind::File { executable, content } }
     }
 
@@ -198,7 +198,7 @@ mod tests {
                 "p",
                 &[Found {
                     path: "a".into(),
-                    kind: FoundKind::Link { target: Content::Bytes(b"x".as_slice().into()) },
+                    kind: FoundKind::Link { target: FileContent::Bytes(b"x".as_slice().into()) },
                 }],
             ),
             Some(module_key(&Sha256::of(b"x"))),

@@ -7,18 +7,18 @@ use stringless_archive::writer::Item;
 use stringless_core::name::Name;
 
 use crate::error::Result;
-use crate::modules::fallback::Vanished;
+use crate::modules::fallback::Fallback;
 use crate::modules::tree::Tree;
 use crate::puppetfile::name::slug;
 use crate::remote::{self, Published};
 use crate::site::stores::open_store;
-use crate::site::{SiteFolder, trust_chain};
+use crate::site::{SiteDir, trust_chain};
 use crate::store::Store;
 
 /// The last release of an environment; the store is asked when it is needed, and once.
 #[derive(Debug)]
 pub struct LastRelease<'a> {
-    site: &'a SiteFolder,
+    site: &'a SiteDir,
     environment: &'a Name,
     found: OnceLock<Option<(Store, Published)>>,
 }
@@ -26,7 +26,7 @@ pub struct LastRelease<'a> {
 impl<'a> LastRelease<'a> {
     /// What `environment` has in the site's first store.
     #[must_use]
-    pub fn new(site: &'a SiteFolder, environment: &'a Name) -> Self {
+    pub fn new(site: &'a SiteDir, environment: &'a Name) -> Self {
         Self { site, environment, found: OnceLock::new() }
     }
 
@@ -42,7 +42,7 @@ impl<'a> LastRelease<'a> {
     }
 }
 
-impl Vanished for LastRelease<'_> {
+impl Fallback for LastRelease<'_> {
     fn tree(&self, name: &str, release: &str) -> Result<Option<Tree>> {
         let Some((store, found)) = self.found() else { return Ok(None) };
         let modules = &found.manifest.source.modules;

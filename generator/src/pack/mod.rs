@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::modules::Fetched;
 use crate::parallel;
 use crate::progress::Progress;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::source::{Found, FoundKind, Tree, environment};
 use crate::trust::pending;
 use cache::{forget_old, pack_file};
@@ -49,7 +49,7 @@ enum Part<'a> {
 ///
 /// # Errors
 /// For what a release may not hold, with path and reason.
-pub fn build(site: &SiteFolder, environment: &Name, progress: &Progress) -> Result<Build> {
+pub fn build(site: &SiteDir, environment: &Name, progress: &Progress) -> Result<Build> {
     let folder = site.cache("packs")?;
     let index = Index::open(site.cache("index")?.join(INDEX), &folder);
     let input = environment::read(site, environment)?;

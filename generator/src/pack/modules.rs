@@ -15,8 +15,8 @@ use crate::pack::last_release::LastRelease;
 use crate::progress::Progress;
 use crate::puppetfile::Puppetfile;
 use crate::site::stores::ca_pem;
-use crate::site::{CACHE, SiteFolder};
-use crate::source::environment::Input;
+use crate::site::{CACHE, SiteDir};
+use crate::source::environment::EnvironmentSource;
 use crate::source::{FoundKind, Tree};
 
 /// Fetches what the `Puppetfile` of `input` declares, if it has one that is heeded. What was packed before
@@ -25,9 +25,9 @@ use crate::source::{FoundKind, Tree};
 /// # Errors
 /// As [`assemble`]; refused where the environment has the same folder itself.
 pub fn fetch(
-    site: &SiteFolder,
+    site: &SiteDir,
     environment: &Name,
-    input: &Input,
+    input: &EnvironmentSource,
     index: &Index,
     progress: &Progress,
 ) -> Result<Vec<Fetched>> {

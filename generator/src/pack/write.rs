@@ -12,7 +12,7 @@ use stringless_render::rerender::Rendering;
 use super::cache::pack_file;
 use crate::error::{Error, Result};
 use crate::fs::write_whole;
-use crate::source::content::Content;
+use crate::source::content::FileContent;
 use crate::source::{Found, FoundKind, IGNORE_FILE};
 use crate::trust::secret_key;
 
@@ -26,7 +26,7 @@ pub fn read(path: &str, found: &[Found]) -> Result<Vec<Item>> {
         FoundKind::Folder => None,
         FoundKind::File { content, .. } | FoundKind::Link { target: content } => Some(content),
     });
-    let mut contents = Content::read_all(&contents.collect::<Vec<_>>())?.into_iter();
+    let mut contents = FileContent::read_all(&contents.collect::<Vec<_>>())?.into_iter();
     let items = found.iter().map(|one| {
         let mut content = || contents.next().unwrap_or_default();
         let kind = match &one.kind {

@@ -3,12 +3,12 @@
 use pubgrub::{Derived, External, Map, ReportFormatter, Term};
 
 use super::range::{self, Range};
-use super::requirement::{Package, Pin, Root};
+use super::requirement::{Package, Pin, Requirement};
 
 /// Writes sentences.
 pub struct Sentences<'a> {
     /// What is declared: it is told with its line.
-    pub roots: &'a [Root],
+    pub roots: &'a [Requirement],
 }
 
 type Terms = Map<Package, Term<Range>>;
@@ -21,10 +21,10 @@ impl Sentences<'_> {
             return format!("{} needs {}", named(who, which), named(what, range));
         };
         match self.roots.iter().find(|root| root.name == *what) {
-            Some(Root { line, pin: Pin::Content(..), .. }) => {
+            Some(Requirement { line, pin: Pin::Content(..), .. }) => {
                 format!("line {line} of the Puppetfile brings `{what}` {}", range::told(range))
             }
-            Some(Root { line, .. }) => {
+            Some(Requirement { line, .. }) => {
                 format!("line {line} of the Puppetfile declares `{what}` {}", range::told(range))
             }
             None => format!("the Puppetfile needs `{what}` {}", range::told(range)),

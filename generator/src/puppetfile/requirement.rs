@@ -6,7 +6,7 @@ use semver::Version;
 
 /// A module that the `Puppetfile` declares.
 #[derive(Clone, Debug)]
-pub struct Root {
+pub struct Requirement {
     /// `author/name`, or the name alone.
     pub name: String,
     /// Its line.

@@ -9,44 +9,47 @@ use pubgrub::{
     Reporter,
 };
 use semver::Version;
+use stringless_core::fault::Fault;
 
 use super::explain::Sentences;
 use super::name::{short, slug};
 use super::range::{self, Range};
-use crate::error::{Error, Result};
-use crate::puppetfile::requirement::{Package, Pin, Root};
+use crate::puppetfile::requirement::{Package, Pin, Requirement};
 
-/// Who knows releases.
+/// A source of releases.
 pub trait Registry {
+    /// Why it could not answer.
+    type Error: std::error::Error + 'static;
+
     /// The releases of a module that may be taken, the best first; none where there is no such module.
     ///
     /// # Errors
     /// When it cannot be asked.
-    fn versions(&self, name: &str) -> Result<Vec<Version>>;
+    fn versions(&self, name: &str) -> Result<Vec<Version>, Self::Error>;
 
     /// Name and range of what a release needs.
     ///
     /// # Errors
     /// When it cannot be asked, or there is no such release.
-    fn needs(&self, name: &str, version: &Version) -> Result<Vec<(String, String)>>;
+    fn needs(&self, name: &str, version: &Version) -> Result<Vec<(String, String)>, Self::Error>;
 }
 
 /// What is to be resolved.
-pub struct Question<'a> {
+pub struct Problem<'a, R> {
     /// What is declared.
-    pub roots: &'a [Root],
+    pub roots: &'a [Requirement],
     /// Releases that are kept where they fit; by the name as the forge's addresses have it.
     pub kept: &'a BTreeMap<String, Version>,
     /// Modules of which only the declaration counts; named in the same way.
     pub overrides: &'a BTreeSet<String>,
-    /// Who knows releases.
-    pub registry: &'a dyn Registry,
+    /// The source of releases.
+    pub registry: &'a R,
 }
 
 /// What fits together: by `author/name` the release of each module that is from the forge, and what each module
 /// needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct Resolution {
     /// Releases of the forge.
     pub releases: BTreeMap<String, Version>,
     /// By the name of any module.
@@ -55,11 +58,20 @@ pub struct Answer {
     pub notes: BTreeSet<String>,
 }
 
+/// Why nothing was found.
+#[derive(Debug)]
+pub enum Unresolved<E> {
+    /// No releases fit together.
+    NoSolution(Fault),
+    /// The registry could not answer.
+    Registry(E),
+}
+
 /// Finds releases that fit together, the newest that do.
 ///
 /// # Errors
 /// When none do, with the reason; when the registry cannot be asked.
-pub fn resolve(question: &Question<'_>) -> Result<Answer> {
+pub fn resolve<R: Registry>(question: &Problem<'_, R>) -> Result<Resolution, Unresolved<R::Error>> {
     let solver = Solver { question, answer: RefCell::default() };
     let solution = match pubgrub::resolve(&solver, Package::Puppetfile, Version::new(0, 0, 0)) {
         Ok(solution) => solution,
@@ -68,14 +80,15 @@ pub fn resolve(question: &Question<'_>) -> Result<Answer> {
             let why =
                 DefaultStringReporter::report_with_formatter(&tree, &Sentences { roots: question.roots });
             let why = why.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n  ");
-            return Err(Error::configuration(format!("resolving the modules: they do not fit together:\n  {why}"))
-                .hint("change a version in the Puppetfile; `modules: {override: [author/name]}` in the site file takes what it declares whatever others ask"));
+            let fault = Fault::new(format!("resolving the modules: they do not fit together:\n  {why}"))
+                .hint("change a version in the Puppetfile; `modules: {override: [author/name]}` in the site file takes what it declares whatever others ask");
+            return Err(Unresolved::NoSolution(fault));
         }
         Err(
             PubGrubError::ErrorRetrievingDependencies { source, .. }
             | PubGrubError::ErrorChoosingVersion { source, .. }
             | PubGrubError::ErrorInShouldCancel(source),
-        ) => return Err(source),
+        ) => return Err(Unresolved::Registry(source)),
     };
     let mut answer = solver.answer.into_inner();
     let taken = |name: &str| solution.get(&Package::Module(name.to_owned()));
@@ -91,13 +104,13 @@ pub fn resolve(question: &Question<'_>) -> Result<Answer> {
     Ok(answer)
 }
 
-struct Solver<'a> {
-    question: &'a Question<'a>,
-    answer: RefCell<Answer>,
+struct Solver<'a, R> {
+    question: &'a Problem<'a, R>,
+    answer: RefCell<Resolution>,
 }
 
-impl Solver<'_> {
-    fn root(&self, name: &str) -> Option<&Root> {
+impl<R> Solver<'_, R> {
+    fn root(&self, name: &str) -> Option<&Requirement> {
         self.question.roots.iter().find(|root| root.name == name)
     }
 
@@ -134,13 +147,13 @@ impl Solver<'_> {
     }
 }
 
-impl DependencyProvider for Solver<'_> {
+impl<R: Registry> DependencyProvider for Solver<'_, R> {
     type P = Package;
     type V = Version;
     type VS = Range;
     type Priority = (u32, bool, Reverse<usize>);
     type M = String;
-    type Err = Error;
+    type Err = R::Error;
 
     fn prioritize(
         &self,
@@ -162,7 +175,7 @@ impl DependencyProvider for Solver<'_> {
         (conflicts.conflict_count(), fixed, Reverse(count))
     }
 
-    fn choose_version(&self, package: &Package, range: &Range) -> Result<Option<Version>> {
+    fn choose_version(&self, package: &Package, range: &Range) -> Result<Option<Version>, R::Error> {
         let Package::Module(name) = package else { return Ok(Some(Version::new(0, 0, 0))) };
         let fixed = match self.root(name).map(|root| &root.pin) {
             Some(Pin::Release(version)) => Some(version.clone()),
@@ -184,7 +197,7 @@ impl DependencyProvider for Solver<'_> {
         &self,
         package: &Package,
         version: &Version,
-    ) -> Result<Dependencies<Package, Range, String>> {
+    ) -> Result<Dependencies<Package, Range, String>, R::Error> {
         let Package::Module(name) = package else {
             let roots = self.question.roots.iter().map(|root| {
                 let range = match &root.pin {

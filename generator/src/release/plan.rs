@@ -172,7 +172,7 @@ fn serial(environment: &Name, before: Before<'_>, trust: &Trust) -> Result<u64> 
         Some((old, _)) => old.serial,
     };
     let last = published.max(before.known);
-    if last >= LAST_SERIAL {
+    if last >= Manifest::LAST_SERIAL {
         return Err(Error::refused(format!(
             "choosing the serial of `{environment}`: {last} is published, which no honest publisher reaches"
         ))
@@ -183,8 +183,6 @@ fn serial(environment: &Name, before: Before<'_>, trust: &Trust) -> Result<u64> 
     Ok((last + 1).max(floor))
 }
 
-/// Serials from here on are poison: with one release a second they are reached after 285 million years.
-pub const LAST_SERIAL: u64 = 1 << 53;
 /// Seconds that two publishers' clocks may differ.
 const SKEW: u64 = 300;
 
@@ -285,7 +283,7 @@ pub(crate) mod tests {
         // The key stays, and what it signed before is told by the version that it names.
         assert_eq!(sign(next(trust(2, Some(9)), 2).unwrap()).0.serial, 9);
         poisoned.trust_version = 2;
-        poisoned.serial = LAST_SERIAL;
+        poisoned.serial = Manifest::LAST_SERIAL;
         let again = decide(wanted("b"), after(&poisoned, 2), &trust(2, Some(9)), NOW, false);
         assert_eq!(again.unwrap_err().exit_code(), 3, "poisoned under the newest trust");
     }

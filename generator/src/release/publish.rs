@@ -12,18 +12,18 @@ use crate::progress::Progress;
 use crate::release::plan::{self, Before};
 use crate::release::upload::{self, Moved, Packs, Upload, Uploaded};
 use crate::remote::{self, Published, last_seen};
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::trust_chain::{self, TrustFile};
 use crate::store::Store;
-use crate::trust::pending::{self, Content, Pending};
+use crate::trust::pending::{self, Pending, PendingDocument};
 use crate::trust::quorum::Quorum;
 use crate::trust::signer::{self, Keys, Signed, Waiting};
 
 /// Where a release goes, and what is there.
 #[derive(Debug)]
-pub struct Place<'a> {
+pub struct Publisher<'a> {
     /// The site.
-    pub site: &'a SiteFolder,
+    pub site: &'a SiteDir,
     /// The store that it publishes to.
     pub store: &'a Store,
     /// Its trust documents.
@@ -41,10 +41,10 @@ pub enum Outcome {
     Waiting(Box<Manifest>, Waiting),
 }
 
-impl Place<'_> {
+impl Publisher<'_> {
     /// What is known to be published before a new release of the environment.
     #[must_use]
-    pub fn before(&self, trust: &Trust, known: Option<&last_seen::Known>) -> Before<'_> {
+    pub fn before(&self, trust: &Trust, known: Option<&last_seen::LastSeen>) -> Before<'_> {
         let under_newest = known.filter(|known| known.made_under() == trust.version);
         Before {
             published: self.published.map(|p| (&*p.manifest, p.trust_version)),
@@ -60,7 +60,7 @@ impl Place<'_> {
         let trust = trust_chain::in_force(self.chain)?;
         manifest.serial = self.free_serial(&manifest)?;
         let old = self.still_of_use(pending::release(self.site, &manifest.environment)?)?;
-        let content = Content::Manifest(Box::new(manifest.clone()));
+        let content = PendingDocument::Manifest(Box::new(manifest.clone()));
         match signer::sign(self.site, content, old, &Quorum::of(trust), keys)? {
             Signed::Waiting(waiting) => Ok(Outcome::Waiting(Box::new(manifest.clone()), waiting)),
             Signed::Whole(document) => self.publish(&manifest.environment, &document, progress),
@@ -70,7 +70,7 @@ impl Place<'_> {
     /// Publishes a release whose signatures were brought back, if they are enough.
     ///
     /// # Errors
-    /// Refused when it was overtaken; else as [`Place::release`].
+    /// Refused when it was overtaken; else as [`Publisher::release`].
     pub fn submit(&self, waiting: Pending, manifest: &Manifest, progress: &Progress) -> Result<Outcome> {
         if let Some(why) = self.overtaken(manifest, &waiting.payload)? {
             return Err(Error::refused(format!("publishing `{}`: {why}", waiting.file.display())).hint(
@@ -159,7 +159,7 @@ impl Place<'_> {
     /// What waits, unless it was overtaken: then nobody needs it any more.
     fn still_of_use(&self, waiting: Option<Pending>) -> Result<Option<Pending>> {
         let Some(pending) = waiting else { return Ok(None) };
-        let Content::Manifest(manifest) = &pending.content else { return Ok(None) };
+        let PendingDocument::Manifest(manifest) = &pending.content else { return Ok(None) };
         if self.overtaken(manifest, &pending.payload)?.is_none() {
             return Ok(Some(pending));
         }

@@ -13,7 +13,7 @@ use crate::fs::write_whole;
 use crate::pack::cache::pack_file;
 use crate::release::plan::Wanted;
 use crate::remote::history::Release;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::store::Store;
 use crate::{parallel, remote};
 
@@ -76,7 +76,7 @@ pub fn vouched(doing: &str, release: &Release, trust_version: u64) -> Result<()>
 ///
 /// # Errors
 /// Refused when a pack is nowhere.
-pub fn gather(site: &SiteFolder, store: &Store, others: &[Result<Store>], manifest: &Manifest) -> Result<()> {
+pub fn gather(site: &SiteDir, store: &Store, others: &[Result<Store>], manifest: &Manifest) -> Result<()> {
     let folder = site.cache("packs")?;
     parallel::map(&manifest.packs, AT_ONCE, |pack| {
         let file = pack_file(&folder, pack);
@@ -102,7 +102,7 @@ pub fn gather(site: &SiteFolder, store: &Store, others: &[Result<Store>], manife
 ///
 /// # Errors
 /// When a pack is not there, or another one is in its place.
-pub fn keep(site: &SiteFolder, store: &Store, manifest: &Manifest) -> Result<()> {
+pub fn keep(site: &SiteDir, store: &Store, manifest: &Manifest) -> Result<()> {
     let folder = site.cache("packs")?;
     parallel::map(&manifest.packs, AT_ONCE, |pack| {
         let file = pack_file(&folder, pack);

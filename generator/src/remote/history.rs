@@ -122,7 +122,7 @@ impl Iterator for Walk<'_> {
         let found = self.shelf.release(serial);
         let follows = found.as_ref().ok().and_then(Option::as_ref).and_then(|r| r.manifest.source.follows);
         // One that the store cannot reach is asked for again by whoever reads on.
-        let unreachable = found.as_ref().is_err_and(|error| error.exit_code() != REFUSED);
+        let unreachable = found.as_ref().is_err_and(|error| !error.is_refusal());
         self.next = if unreachable { None } else { follows.or_else(|| self.below(serial)) };
         Some((serial, found))
     }
@@ -139,8 +139,6 @@ pub(crate) fn serial(text: &str) -> Option<u64> {
     let serial: u64 = text.parse().ok()?;
     (serial.to_string() == text).then_some(serial)
 }
-
-const REFUSED: u8 = 3;
 
 #[cfg(test)]
 mod tests {

@@ -10,18 +10,18 @@ use stringless_core::verify::{self, Verified};
 use crate::error::Result;
 use crate::fs::write_whole;
 use crate::site::trust_chain::TrustFile;
-use crate::site::{CACHE, SiteFolder};
+use crate::site::{CACHE, SiteDir};
 
 /// A release that was published when it was last looked at.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct LastSeen {
     /// Its manifest.
     pub manifest: Verified<Manifest>,
     /// The newest trust version that it counts under.
     pub trust_version: u64,
 }
 
-impl Known {
+impl LastSeen {
     /// The trust version that it was made under.
     #[must_use]
     pub fn made_under(&self) -> u64 {
@@ -33,19 +33,19 @@ impl Known {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn keep(site: &SiteFolder, environment: &Name, document: &[u8]) -> Result<()> {
+pub fn keep(site: &SiteDir, environment: &Name, document: &[u8]) -> Result<()> {
     write_whole(&site.cache(PUBLISHED)?.join(environment.as_str()), document)
 }
 
 /// What is remembered of `environment`, verified anew; none where that fails: it is a hint, not a proof.
 #[must_use]
-pub fn read(site: &SiteFolder, environment: &Name, chain: &[TrustFile]) -> Option<Known> {
+pub fn read(site: &SiteDir, environment: &Name, chain: &[TrustFile]) -> Option<LastSeen> {
     let path = site.root.join(CACHE).join(PUBLISHED).join(environment.as_str());
     let bytes = fs::read(path).ok()?;
     chain.iter().rev().find_map(|file| {
         let trusted = file.trust.trusted_keys();
         let manifest = verify::manifest(&bytes, &trusted, &site.site.site, environment).ok()?;
-        Some(Known { manifest, trust_version: trusted.version })
+        Some(LastSeen { manifest, trust_version: trusted.version })
     })
 }
 

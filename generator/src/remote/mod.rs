@@ -138,7 +138,7 @@ pub fn admit_new(
 pub fn pack(store: &Store, pack: &Pack) -> Result<Vec<u8>> {
     let key = layout::pack(&pack.sha256);
     let there = store.get(&key, pack.size);
-    match there.map_err(|error| if error.exit_code() == 3 { error.hint(REPLACE) } else { error })? {
+    match there.map_err(|error| if error.is_refusal() { error.hint(REPLACE) } else { error })? {
         Some(object) => Ok(object.bytes),
         None => Err(Error::refused(format!(
             "reading {}: the manifest names it, and it is not there",

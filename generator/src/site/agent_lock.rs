@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// The lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Lock {
+pub struct AgentLock {
     /// 1.
     pub format: u32,
     /// The agents that were pushed, each version once, in rising order.
@@ -25,7 +25,7 @@ pub struct Lock {
 /// The name of the lock file, beside the site file.
 pub const LOCK_FILE: &str = "stringless.lock.json";
 
-impl Lock {
+impl AgentLock {
     /// Reads the lock file of `folder`; a missing one is an empty one.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Lock {
     }
 }
 
-impl Default for Lock {
+impl Default for AgentLock {
     fn default() -> Self {
         Self { format: 1, agents: Vec::new() }
     }

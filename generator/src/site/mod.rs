@@ -17,12 +17,12 @@ use stringless_core::verify;
 use stringless_render::site::Site;
 
 use crate::error::{Error, Result};
-use crate::site::agent_lock::Lock;
+use crate::site::agent_lock::AgentLock;
 use crate::site::trust_chain::TrustFile;
 
 /// A site with the folder that it was read from.
 #[derive(Clone, Debug)]
-pub struct SiteFolder {
+pub struct SiteDir {
     /// The folder of the site file.
     pub root: PathBuf,
     /// The site file.
@@ -40,7 +40,7 @@ pub struct SiteFolder {
 /// The name of the site file.
 pub const SITE_FILE: &str = "stringless.yaml";
 
-impl SiteFolder {
+impl SiteDir {
     /// Reads `file`, or else the `stringless.yaml` of this folder or the nearest one above it.
     ///
     /// # Errors
@@ -161,8 +161,8 @@ impl SiteFolder {
     ///
     /// # Errors
     /// When it is not understood; a missing one is an empty one.
-    pub fn lock(&self) -> Result<Lock> {
-        Lock::read(&self.root)
+    pub fn lock(&self) -> Result<AgentLock> {
+        AgentLock::read(&self.root)
     }
 
     /// The folder of what can be made again; made when it is missing.
@@ -187,7 +187,7 @@ impl SiteFolder {
         own
     }
 
-    /// The names of [`SiteFolder::own_files`] in the site's own folder.
+    /// The names of [`SiteDir::own_files`] in the site's own folder.
     #[must_use]
     pub fn own_names(&self) -> Vec<String> {
         let own = OWN.iter().map(|&name| name.to_owned());

@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 
 use stringless_core::name::Name;
 
-use super::{CACHE, SiteFolder};
+use super::{CACHE, SiteDir};
 use crate::error::Result;
-use crate::git::Mirror;
+use crate::git::Repository;
 use crate::parallel;
 use crate::progress::Progress;
 use crate::site::branches::{self, Followed};
 
-impl SiteFolder {
+impl SiteDir {
     /// Opens a site to build from it: asks its `sources` which branches they have, unless `offline`,
     /// where what was fetched last counts, or unless only `asked` is wanted, and stands in the site file.
     /// What is told of the branches comes with it.
     ///
     /// # Errors
-    /// As [`SiteFolder::open`]; temporary, when a repository cannot be reached.
+    /// As [`SiteDir::open`]; temporary, when a repository cannot be reached.
     pub fn open_to_build(
         file: Option<&Path>,
         asked: Option<&Name>,
@@ -29,7 +29,7 @@ impl SiteFolder {
         if site.site.sources.is_empty() || asked.is_some_and(|name| site.is_static(name)) {
             return Ok((site, Vec::new()));
         }
-        let sources: Vec<(Name, Mirror)> = site.sources()?;
+        let sources: Vec<(Name, Repository)> = site.sources()?;
         if !offline {
             let bar = Progress::new().bar("fetching branches", sources.len() as u64);
             parallel::map(&sources, sources.len(), |(_, mirror)| {
@@ -50,16 +50,16 @@ impl SiteFolder {
     ///
     /// # Errors
     /// Refused for what is no URL.
-    pub fn mirror(&self, url: &str) -> Result<Mirror> {
+    pub fn mirror(&self, url: &str) -> Result<Repository> {
         let before_slash = url.split('/').next().unwrap_or_default();
         let local = !before_slash.contains(':') && !url.starts_with('-') && Path::new(url).is_relative();
         let cache = self.root.join(CACHE);
         if !local {
-            return Mirror::open(&cache, url);
+            return Repository::open(&cache, url);
         }
         let path: PathBuf = self.root.join(url);
         let path = fs::canonicalize(&path).or_else(|_| std::path::absolute(&path)).unwrap_or(path);
-        Mirror::open(&cache, &path.to_string_lossy())
+        Repository::open(&cache, &path.to_string_lossy())
     }
 
     /// Takes in the environments that were known when the branches were last asked for; asks nobody.
@@ -71,7 +71,7 @@ impl SiteFolder {
         Ok(())
     }
 
-    fn sources(&self) -> Result<Vec<(Name, Mirror)>> {
+    fn sources(&self) -> Result<Vec<(Name, Repository)>> {
         let sources = self.site.sources.iter();
         sources.map(|(name, source)| Ok((name.clone(), self.mirror(&source.git)?))).collect()
     }
@@ -92,7 +92,7 @@ impl SiteFolder {
     }
 }
 
-fn branches_of(mirror: &Mirror) -> Result<Vec<String>> {
+fn branches_of(mirror: &Repository) -> Result<Vec<String>> {
     let names =
         mirror.refs()?.into_iter().filter_map(|one| Some(one.name.strip_prefix("refs/heads/")?.to_owned()));
     Ok(names.collect())

@@ -5,14 +5,14 @@ use std::fs;
 use stringless_core::store::StoreSettings;
 
 use crate::error::{Error, Result};
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::store::Store;
 
 /// Opens the store that the site publishes to.
 ///
 /// # Errors
 /// When its settings or keys are not usable.
-pub fn open_store(site: &SiteFolder) -> Result<Store> {
+pub fn open_store(site: &SiteDir) -> Result<Store> {
     open_one(site, &site.site.stores[0])
 }
 
@@ -20,7 +20,7 @@ pub fn open_store(site: &SiteFolder) -> Result<Store> {
 ///
 /// # Errors
 /// As [`open_store`].
-pub fn open_one(site: &SiteFolder, settings: &StoreSettings) -> Result<Store> {
+pub fn open_one(site: &SiteDir, settings: &StoreSettings) -> Result<Store> {
     Store::open(settings, ca_pem(site)?.as_deref().map(str::as_bytes))
 }
 
@@ -28,7 +28,7 @@ pub fn open_one(site: &SiteFolder, settings: &StoreSettings) -> Result<Store> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn ca_pem(site: &SiteFolder) -> Result<Option<String>> {
+pub fn ca_pem(site: &SiteDir) -> Result<Option<String>> {
     let Some(name) = &site.site.node.ca_file else { return Ok(None) };
     let path = site.root.join(name);
     let text = fs::read_to_string(&path).map_err(|e| {

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ignore::Ignored;
-use super::{CONF, Cut, FoundKind, IGNORE_FILE, Tree, parse_modulepath, refused};
+use super::{CONF, FoundKind, IGNORE_FILE, Partition, Tree, parse_modulepath, refused};
 use crate::error::{Error, Result};
-use crate::git::{Commit, Entry, EntryKind, Mirror};
+use crate::git::{Commit, Entry, EntryKind, Repository};
 use crate::site::{CACHE, SITE_FILE};
-use crate::source::content::Content;
+use crate::source::content::FileContent;
 
 /// Reads the folder `below` (empty: all) of a commit without what is ignored. Where it is a site's own
 /// folder, `own` are the names in it that belong to the site.
 ///
 /// # Errors
 /// As [`super::scan`]; refused for a submodule, whose files are elsewhere.
-pub fn commit(repository: &Arc<Mirror>, commit: &Commit, below: &str, own: &[String]) -> Result<Tree> {
+pub fn commit(repository: &Arc<Repository>, commit: &Commit, below: &str, own: &[String]) -> Result<Tree> {
     let entries = repository.entries(commit, below)?;
     if entries.is_empty() && !below.is_empty() && repository.tree_id(commit, below)?.is_none() {
         return Err(Error::configuration(format!(
@@ -32,7 +32,7 @@ pub fn commit(repository: &Arc<Mirror>, commit: &Commit, below: &str, own: &[Str
         return Err(refused(CONF, "it is no regular file"));
     }
     let conf = read.get(CONF).map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
-    let mut cut = Cut::new(parse_modulepath(&conf));
+    let mut cut = Partition::new(parse_modulepath(&conf));
     let mut ignored = Ignored::of(&entries, &read)?;
     for entry in &entries {
         let name = entry.path.rsplit('/').next().unwrap_or_default();
@@ -48,7 +48,7 @@ pub fn commit(repository: &Arc<Mirror>, commit: &Commit, below: &str, own: &[Str
 
 /// What is asked for in any case, in one run of git: what says where packs begin and what they leave out,
 /// and which modules there are.
-fn read(repository: &Mirror, entries: &[Entry]) -> Result<BTreeMap<String, Vec<u8>>> {
+fn read(repository: &Repository, entries: &[Entry]) -> Result<BTreeMap<String, Vec<u8>>> {
     let wanted = |entry: &&Entry| {
         let file = matches!(entry.kind, EntryKind::File { .. });
         let name = entry.path.rsplit('/').next();
@@ -59,8 +59,8 @@ fn read(repository: &Mirror, entries: &[Entry]) -> Result<BTreeMap<String, Vec<u
     Ok(wanted.iter().map(|entry| entry.path.clone()).zip(repository.blobs(&ids)?).collect())
 }
 
-fn kind(repository: &Arc<Mirror>, entry: &Entry) -> Result<FoundKind> {
-    let content = || Content::Blob { repository: Arc::clone(repository), id: entry.id.clone() };
+fn kind(repository: &Arc<Repository>, entry: &Entry) -> Result<FoundKind> {
+    let content = || FileContent::Blob { repository: Arc::clone(repository), id: entry.id.clone() };
     match entry.kind {
         EntryKind::Folder => Ok(FoundKind::Folder),
         EntryKind::File { executable } => Ok(FoundKind::File { executable, content: content() }),

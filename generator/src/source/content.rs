@@ -9,22 +9,22 @@ use std::time::SystemTime;
 use stringless_core::hash::{Hasher, Sha256};
 
 use crate::error::{Error, Result};
-use crate::git::Mirror;
+use crate::git::Repository;
 
 /// The bytes of a file, or the target of a link.
 #[derive(Clone, Debug)]
-pub enum Content {
+pub enum FileContent {
     /// A file of this machine.
     Disk {
         /// Where it lies.
         path: PathBuf,
         /// What was known of it when it was found.
-        stamp: Stamp,
+        stamp: FileStamp,
     },
     /// A file of a git repository.
     Blob {
         /// The mirror of the repository.
-        repository: Arc<Mirror>,
+        repository: Arc<Repository>,
         /// The id of its blob.
         id: String,
     },
@@ -34,7 +34,7 @@ pub enum Content {
 
 /// What changes whenever a file's content does, short of the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub struct FileStamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -44,7 +44,7 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
-impl Content {
+impl FileContent {
     /// The bytes.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Content {
     }
 }
 
-impl Stamp {
+impl FileStamp {
     /// What a file system says of a file.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
@@ -140,7 +140,7 @@ mod tests {
     use crate::git::tests::Remote;
     use std::time::Duration;
 
-    fn marked(content: &Content) -> (Sha256, bool) {
+    fn marked(content: &FileContent) -> (Sha256, bool) {
         let mut hash = Hasher::default();
         let certain = content.mark(&mut hash);
         (hash.finish(), certain)
@@ -153,15 +153,15 @@ mod tests {
         let file = cache.path().join("file");
         fs::write(&file, "disk").unwrap();
         let blob = |remote: &Remote, path: &str| {
-            let mirror = Mirror::open(cache.path(), &remote.url()).unwrap();
+            let mirror = Repository::open(cache.path(), &remote.url()).unwrap();
             mirror.fetch().unwrap();
             let id = remote.git(&["rev-parse", &format!("HEAD:{path}")]);
-            Content::Blob { repository: Arc::new(mirror), id }
+            FileContent::Blob { repository: Arc::new(mirror), id }
         };
         let (a, b, c) = (blob(&one, "a"), blob(&one, "b"), blob(&two, "c"));
-        let disk = Content::Disk { stamp: Stamp::of(&fs::metadata(&file).unwrap()), path: file };
-        let bytes = Content::Bytes(b"bytes".as_slice().into());
-        let read = Content::read_all(&[&c, &a, &disk, &b, &bytes, &a]).unwrap();
+        let disk = FileContent::Disk { stamp: FileStamp::of(&fs::metadata(&file).unwrap()), path: file };
+        let bytes = FileContent::Bytes(b"bytes".as_slice().into());
+        let read = FileContent::read_all(&[&c, &a, &disk, &b, &bytes, &a]).unwrap();
         assert_eq!(read, [&b"c"[..], b"a", b"disk", b"b", b"bytes", b"a"]);
         assert_eq!((disk.size(), bytes.size(), bytes.read().unwrap()), (4, 5, b"bytes".to_vec()));
     }
@@ -172,11 +172,11 @@ mod tests {
         let path = folder.path().join("file");
         let at = |text: &str| {
             fs::write(&path, text).unwrap();
-            Content::Disk { path: path.clone(), stamp: Stamp::of(&fs::metadata(&path).unwrap()) }
+            FileContent::Disk { path: path.clone(), stamp: FileStamp::of(&fs::metadata(&path).unwrap()) }
         };
         assert!(!marked(&at("a")).1, "written just now");
         assert_ne!(marked(&at("a")).0, marked(&at("ab")).0);
-        let mut stamp = Stamp::of(&fs::metadata(&path).unwrap());
+        let mut stamp = FileStamp::of(&fs::metadata(&path).unwrap());
         let ago = SystemTime::now() - Duration::from_secs(60);
         let ago = ago.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64;
         stamp.modified.0 = ago;

@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use ignore::WalkBuilder;
 
-use super::{CONF, Cut, FoundKind, IGNORE_FILE, Tree, parse_modulepath, refused, unclear};
+use super::{CONF, FoundKind, IGNORE_FILE, Partition, Tree, parse_modulepath, refused, unclear};
 use crate::error::{Error, Result};
-use crate::source::content::{Content, Stamp};
+use crate::source::content::{FileContent, FileStamp};
 
 /// Reads the tree at `root` without what is ignored and without the paths `own`.
 ///
@@ -19,7 +19,7 @@ use crate::source::content::{Content, Stamp};
 /// For what a release cannot carry: devices and the like, names that are not UTF-8, names that differ
 /// only in case; with the path.
 pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
-    let mut cut = Cut::new(modulepath(root)?);
+    let mut cut = Partition::new(modulepath(root)?);
     let own: Vec<PathBuf> = own.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
     let metadata = fs::metadata(root).map_err(|e| source_error(root, e))?;
     if !metadata.is_dir() {
@@ -91,7 +91,7 @@ fn kind(disk: &Path, path: &str, metadata: &Metadata) -> Result<FoundKind> {
         return Ok(FoundKind::Folder);
     }
     if file_type.is_file() {
-        let content = Content::Disk { path: disk.to_owned(), stamp: Stamp::of(metadata) };
+        let content = FileContent::Disk { path: disk.to_owned(), stamp: FileStamp::of(metadata) };
         return Ok(FoundKind::File { executable: metadata.mode() & 0o100 != 0, content });
     }
     if file_type.is_symlink() {
@@ -99,7 +99,7 @@ fn kind(disk: &Path, path: &str, metadata: &Metadata) -> Result<FoundKind> {
         let Some(target) = target.to_str() else {
             return Err(refused(path, "it is a link whose target is not UTF-8"));
         };
-        return Ok(FoundKind::Link { target: Content::Bytes(target.as_bytes().into()) });
+        return Ok(FoundKind::Link { target: FileContent::Bytes(target.as_bytes().into()) });
     }
     Err(refused(path, "it is neither file, folder nor symbolic link"))
 }

@@ -9,13 +9,13 @@ use stringless_core::name::Name;
 use stringless_render::site::Source;
 
 use crate::error::{Error, Result};
-use crate::git::{self, Commit, Mirror};
-use crate::site::SiteFolder;
+use crate::git::{self, Commit, Repository};
+use crate::site::SiteDir;
 use crate::source::{FoundKind, Tree, commit, disk};
 
 /// What an environment is built from.
 #[derive(Clone, Debug)]
-pub struct Input {
+pub struct EnvironmentSource {
     /// Its files, cut into packs.
     pub tree: Tree,
     /// What the manifest says of them; its modules are still to be named.
@@ -28,7 +28,7 @@ pub struct Input {
 ///
 /// # Errors
 /// When there is no such environment, branch or folder, or for what a release may not hold.
-pub fn read(site: &SiteFolder, environment: &Name) -> Result<Input> {
+pub fn read(site: &SiteDir, environment: &Name) -> Result<EnvironmentSource> {
     let source = &site.site.environment(environment)?.source;
     match &source.git {
         Some(url) => of_repository(site, environment, source, url),
@@ -36,7 +36,7 @@ pub fn read(site: &SiteFolder, environment: &Name) -> Result<Input> {
     }
 }
 
-fn of_folder(site: &SiteFolder, source: &Source) -> Result<Input> {
+fn of_folder(site: &SiteDir, source: &Source) -> Result<EnvironmentSource> {
     let root = site.root.join(&source.path);
     let tree = disk::scan(&root, &site.own_files())?;
     refuse_submodules(&root, &tree)?;
@@ -53,10 +53,15 @@ fn of_folder(site: &SiteFolder, source: &Source) -> Result<Input> {
     let dirty = commit.is_some() && lines.next().is_some();
     let origin = root.join("").display().to_string();
     let origin = origin.strip_prefix("./").unwrap_or(&origin).to_owned();
-    Ok(Input { tree, source: manifest_source(commit, dirty, header("branch.head")), origin })
+    Ok(EnvironmentSource { tree, source: manifest_source(commit, dirty, header("branch.head")), origin })
 }
 
-fn of_repository(site: &SiteFolder, environment: &Name, source: &Source, url: &str) -> Result<Input> {
+fn of_repository(
+    site: &SiteDir,
+    environment: &Name,
+    source: &Source,
+    url: &str,
+) -> Result<EnvironmentSource> {
     let mirror = Arc::new(site.mirror(url)?);
     let (revision, what) = match (&source.commit, &source.tag, &source.branch) {
         (Some(commit), ..) => (commit.clone(), format!("commit `{commit}`")),
@@ -79,7 +84,7 @@ fn of_repository(site: &SiteFolder, environment: &Name, source: &Source, url: &s
         "" => format!("{}:", shown(&revision)),
         folder => format!("{}:{folder}/", shown(&revision)),
     };
-    Ok(Input { tree, source: manifest_source(Some(commit.to_string()), false, branch), origin })
+    Ok(EnvironmentSource { tree, source: manifest_source(Some(commit.to_string()), false, branch), origin })
 }
 
 /// A branch or a tag by its short name.
@@ -88,7 +93,7 @@ fn shown(revision: &str) -> &str {
 }
 
 /// The commit of `revision`. What is pinned to a commit that is here needs no fetch.
-fn resolve(site: &SiteFolder, mirror: &Mirror, revision: &str, pinned: bool) -> Result<Option<Commit>> {
+fn resolve(site: &SiteDir, mirror: &Repository, revision: &str, pinned: bool) -> Result<Option<Commit>> {
     if pinned
         && mirror.is_cached()
         && let Some(commit) = mirror.resolve(revision)?
@@ -135,7 +140,7 @@ fn git(root: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
     output.status.success().then_some(output.stdout)
 }
 
-fn branches(mirror: &Mirror) -> Option<String> {
+fn branches(mirror: &Repository) -> Option<String> {
     let all = mirror.refs().ok()?;
     let names: Vec<&str> =
         all.iter().filter_map(|one| one.name.strip_prefix("refs/heads/")).take(12).collect();

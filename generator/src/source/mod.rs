@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use self::commit::submodule;
 pub use self::disk::scan;
 use crate::error::{Error, Result};
-use crate::source::content::Content;
+use crate::source::content::FileContent;
 
 /// A source tree, cut into packs.
 #[derive(Clone, Debug, Default)]
@@ -45,12 +45,12 @@ pub enum FoundKind {
         /// Whether its owner may execute it.
         executable: bool,
         /// Its bytes.
-        content: Content,
+        content: FileContent,
     },
     /// A symbolic link.
     Link {
         /// The link's text.
-        target: Content,
+        target: FileContent,
     },
 }
 
@@ -121,7 +121,7 @@ impl Tree {
 }
 
 /// A tree while it is being cut.
-struct Cut {
+struct Partition {
     /// The folders whose folders are modules.
     module_parents: BTreeSet<String>,
     /// Paths by what they are on a file system that does not tell cases apart.
@@ -129,7 +129,7 @@ struct Cut {
     tree: Tree,
 }
 
-impl Cut {
+impl Partition {
     fn new(module_parents: BTreeSet<String>) -> Self {
         Self { module_parents, names: BTreeMap::new(), tree: Tree::default() }
     }

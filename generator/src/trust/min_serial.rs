@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
 
 use crate::error::{Error, Result};
-use crate::release::plan::LAST_SERIAL;
 use crate::remote::{self, last_seen};
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::trust_chain::{self, TrustFile};
 use crate::store::Store;
 
@@ -20,7 +20,7 @@ use crate::store::Store;
 /// # Errors
 /// When what is published cannot be right, and nothing is known that is.
 pub fn of(
-    site: &SiteFolder,
+    site: &SiteDir,
     store: &Store,
     chain: &[TrustFile],
     asked: &BTreeMap<Name, u64>,
@@ -28,9 +28,12 @@ pub fn of(
     let mut floors = trust_chain::newest(chain)?.min_serial.clone();
     for (environment, serial) in asked {
         site.site.environment(environment)?;
-        if !(1..LAST_SERIAL).contains(serial) {
+        if !(1..Manifest::LAST_SERIAL).contains(serial) {
             return Err(Error::usage(format!("stating a serial for `{environment}`: {serial} is none"))
-                .hint(format!("`--min-serial {environment}=N`, with N from 1 to {}", LAST_SERIAL - 1)));
+                .hint(format!(
+                    "`--min-serial {environment}=N`, with N from 1 to {}",
+                    Manifest::LAST_SERIAL - 1
+                )));
         }
     }
     for environment in site.site.environments.keys() {
@@ -47,13 +50,13 @@ pub fn of(
 
 /// The last serial that is known to be good; none where nothing was published.
 fn published_serial(
-    site: &SiteFolder,
+    site: &SiteDir,
     store: &Store,
     chain: &[TrustFile],
     environment: &Name,
 ) -> Result<Option<u64>> {
     let known = last_seen::read(site, environment, chain).map(|known| known.manifest.serial);
-    let known = known.filter(|serial| *serial < LAST_SERIAL);
+    let known = known.filter(|serial| *serial < Manifest::LAST_SERIAL);
     let ask = |error: Error| {
         error.hint(format!(
             "`--min-serial {environment}=N` states from which serial it goes on: one more than the last good release"
@@ -63,12 +66,12 @@ fn published_serial(
         Ok(None) => return Ok(known),
         Ok(Some(published)) => published.manifest.serial,
         // What somebody put there in its place does not keep the keys from being changed.
-        Err(error) if error.exit_code() == REFUSED => {
+        Err(error) if error.is_refusal() => {
             return known.map(next).ok_or_else(|| ask(error)).map(Some);
         }
         Err(error) => return Err(error),
     };
-    if published < LAST_SERIAL {
+    if published < Manifest::LAST_SERIAL {
         return Ok(Some(published.max(known.unwrap_or(0))));
     }
     let poisoned = Error::refused(format!(
@@ -81,5 +84,3 @@ fn published_serial(
 fn next(known: u64) -> u64 {
     known + 1
 }
-
-const REFUSED: u8 = 3;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use stringless_core::key::PublicKey;
 
 use crate::error::{Error, Result};
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::trust::pending::signature::Signature;
-use crate::trust::pending::{self, Content, Pending};
+use crate::trust::pending::{self, Pending, PendingDocument};
 use crate::trust::quorum::Quorum;
 use crate::trust::secret_key::{SecretKey, public_path};
 
@@ -46,8 +46,8 @@ pub struct Waiting {
 /// # Errors
 /// When a key cannot be used, or what waits there says something else and was signed.
 pub fn sign(
-    site: &SiteFolder,
-    content: Content,
+    site: &SiteDir,
+    content: PendingDocument,
     old: Option<Pending>,
     quorum: &Quorum<'_>,
     keys: Keys<'_>,
@@ -94,7 +94,7 @@ pub fn collect(pending: Pending, quorum: &Quorum<'_>) -> Result<Signed> {
 
 /// What waits and says the same is what people have signed, or are about to; what says something else
 /// makes room while nobody has. Two documents under one number must never both be signed.
-fn settle(content: Content, old: Option<Pending>) -> Result<(Content, Option<Pending>)> {
+fn settle(content: PendingDocument, old: Option<Pending>) -> Result<(PendingDocument, Option<Pending>)> {
     match old {
         None => Ok((content, None)),
         Some(pending) if pending.content.same(&content) => Ok((pending.content.clone(), Some(pending))),
@@ -116,7 +116,7 @@ fn settle(content: Content, old: Option<Pending>) -> Result<(Content, Option<Pen
 
 /// The keys named on the command line, or as many of `keys/` as help; each opened, and each once.
 fn at_hand(
-    site: &SiteFolder,
+    site: &SiteDir,
     keys: Keys<'_>,
     quorum: &Quorum<'_>,
     signed: &[PublicKey],
@@ -150,7 +150,7 @@ fn at_hand(
 }
 
 /// The secret keys of `keys/` that count here, by the public keys beside them; who counts twice first.
-fn found(site: &SiteFolder, quorum: &Quorum<'_>) -> Vec<(PathBuf, PublicKey)> {
+fn found(site: &SiteDir, quorum: &Quorum<'_>) -> Vec<(PathBuf, PublicKey)> {
     let paths = site.secret_keys().into_iter();
     let mut found: Vec<_> = paths.filter_map(|path| Some((public_key(&path)?, path))).collect();
     found.retain(|(public, _)| quorum.counts(public));

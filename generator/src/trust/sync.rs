@@ -10,7 +10,7 @@ use stringless_core::verify::{self, Verified};
 
 use crate::error::{Error, Result};
 use crate::fs::write_whole;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::trust_chain::{TrustFile, newest};
 use crate::store::{self, Store};
 
@@ -18,7 +18,7 @@ use crate::store::{self, Store};
 ///
 /// # Errors
 /// Refused when the store has a trust document that follows `trust`.
-pub fn refuse_newer(store: &Store, site: &SiteFolder, trust: &Trust) -> Result<()> {
+pub fn refuse_newer(store: &Store, site: &SiteDir, trust: &Trust) -> Result<()> {
     match newer_trust(store, &site.site.site, trust)?.last() {
         None => Ok(()),
         Some(newer) => Err(Error::refused(format!(
@@ -61,7 +61,7 @@ pub fn bring(store: &Store, chain: &[TrustFile]) -> Result<bool> {
 ///
 /// # Errors
 /// Refused when it does not follow. Temporary when somebody else's change was faster: nothing is kept then.
-pub fn extend(site: &SiteFolder, store: &Store, newest: &Trust, document: &[u8]) -> Result<()> {
+pub fn extend(site: &SiteDir, store: &Store, newest: &Trust, document: &[u8]) -> Result<()> {
     let trusted = newest.trusted_keys();
     let next = verify::next_trust(document, &trusted, &site.site.site).map_err(|refusal| {
         Error::refusal("verifying", format!("trust version {}", newest.version + 1), &refusal)

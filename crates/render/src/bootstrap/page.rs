@@ -9,7 +9,7 @@ use super::fetch::Fetch;
 use super::pin::Pin;
 use super::{cron, metadata_lock};
 use crate::platform::Paths;
-use crate::request::{Lock, Request};
+use crate::request::{MetadataLock, Request};
 use crate::site::Schedule;
 use crate::{node_config, quote};
 
@@ -116,8 +116,8 @@ impl Page {
             cron: cron::fields(interval),
             cron_chosen: node.schedule == Schedule::Cron,
             lock: request.lock.is_some(),
-            lock_required: request.lock == Some(Lock::Required),
-            lock_failed: request.lock.map_or("", Lock::without_firewall),
+            lock_required: request.lock == Some(MetadataLock::Required),
+            lock_failed: request.lock.map_or("", MetadataLock::without_firewall),
             lock4,
             lock6,
         })

@@ -19,7 +19,7 @@ use crate::yaml::from_yaml;
 
 /// Everything that can be rendered for.
 #[derive(Clone, Debug)]
-pub struct Catalog {
+pub struct Platforms {
     /// Sorted by id.
     pub distros: Vec<Distro>,
     /// Sorted by id.
@@ -30,13 +30,13 @@ pub struct Catalog {
     pub levels: Levels,
 }
 
-impl Catalog {
+impl Platforms {
     /// The catalog that is built into this program.
     ///
     /// # Errors
     /// When one of its files is wrong: a test keeps that from being released.
     pub fn embedded() -> Result<Self, Fault> {
-        static CATALOG: OnceLock<Result<Catalog, Fault>> = OnceLock::new();
+        static CATALOG: OnceLock<Result<Platforms, Fault>> = OnceLock::new();
         CATALOG.get_or_init(Self::read).clone()
     }
 

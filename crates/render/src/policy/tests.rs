@@ -14,14 +14,14 @@ fn site(url: &str, region: &str) -> Site {
     Site::parse(&text, "stringless.yaml").unwrap()
 }
 
-fn ask<'a>(site: &'a Site, audience: Audience) -> Ask<'a> {
-    Ask { site, environment: None, audience: Some(audience), principal: None, form: POLICY }
+fn ask<'a>(site: &'a Site, audience: Audience) -> PolicyRequest<'a> {
+    PolicyRequest { site, environment: None, audience: Some(audience), principal: None, form: POLICY }
 }
 
 /// Each dialect with each of its forms.
 fn forms() -> Vec<(&'static str, &'static str)> {
     let form = |name: &'static str| name.strip_prefix("policies/")?.strip_suffix(".tera")?.split_once('/');
-    crate::platform::templates().filter_map(|(name, _)| form(name)).collect()
+    templates().filter_map(|(name, _)| form(name)).collect()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn each_dialect_names_bucket_and_site_for_both_and_says_what_it_is() {
     let site = site("s3://configs/site/one/", "eu-central-1");
     for (dialect, form) in forms() {
         for audience in [Audience::Nodes, Audience::Publisher] {
-            let ask = Ask { principal: Some(PRINCIPAL), form, ..ask(&site, audience) };
+            let ask = PolicyRequest { principal: Some(PRINCIPAL), form, ..ask(&site, audience) };
             let policy = policy(dialect, &ask).unwrap_or_else(|fault| panic!("{dialect}/{form}: {fault}"));
             let name = format!("{dialect}/{form} for {audience:?}:\n{}", policy.text);
             assert!(!policy.notes.is_empty(), "{name}");
@@ -49,7 +49,7 @@ fn each_dialect_names_bucket_and_site_for_both_and_says_what_it_is() {
 
 #[test]
 fn every_dialect_of_a_cloud_is_there() {
-    let catalog = Catalog::embedded().unwrap();
+    let catalog = Platforms::embedded().unwrap();
     for cloud in &catalog.clouds {
         match &cloud.object_store {
             Some(store) if store.policy.is_some() => {
@@ -66,7 +66,7 @@ fn every_dialect_of_a_cloud_is_there() {
 fn nodes_may_read_what_they_ask_for_and_nothing_else() {
     let site = site("s3://configs/site/one", "eu-central-1");
     let production = Name::new("production").unwrap();
-    let ask = Ask { environment: Some(&production), ..ask(&site, Audience::Nodes) };
+    let ask = PolicyRequest { environment: Some(&production), ..ask(&site, Audience::Nodes) };
     let policy: Value = serde_json::from_str(&policy("iam", &ask).unwrap().text).unwrap();
     let statements = policy["Statement"].as_array().unwrap();
     assert_eq!((statements.len(), &statements[0]["Action"]), (1, &Value::from("s3:GetObject")));
@@ -98,14 +98,14 @@ fn refuses_what_would_be_more_than_a_name() {
         assert!(refused(url).message.contains("prefix"), "{url}");
     }
     let site = site("s3://configs/site/one", "eu-central-1");
-    let fault = |dialect, ask: &Ask<'_>| policy(dialect, ask).unwrap_err();
+    let fault = |dialect, ask: &PolicyRequest<'_>| policy(dialect, ask).unwrap_err();
     let nodes = ask(&site, Audience::Nodes);
-    assert!(fault("iam", &Ask { audience: None, ..nodes }).hint.unwrap().contains("--for"));
-    assert!(fault("iam", &Ask { form: "pulumi", ..nodes }).hint.unwrap().contains("terraform"));
+    assert!(fault("iam", &PolicyRequest { audience: None, ..nodes }).hint.unwrap().contains("--for"));
+    assert!(fault("iam", &PolicyRequest { form: "pulumi", ..nodes }).hint.unwrap().contains("terraform"));
     assert!(fault("ceph", &nodes).hint.unwrap().contains("--principal"));
-    assert!(fault("ceph", &Ask { principal: Some("a\"b"), ..nodes }).message.contains("principal"));
+    assert!(fault("ceph", &PolicyRequest { principal: Some("a\"b"), ..nodes }).message.contains("principal"));
     let folder =
         Site::parse(&SITE.replace("s3://configs/site/one', region: eu-central-1", "file:///srv/a'"), "x")
             .unwrap();
-    assert!(fault("iam", &Ask { site: &folder, ..nodes }).message.contains("no bucket"));
+    assert!(fault("iam", &PolicyRequest { site: &folder, ..nodes }).message.contains("no bucket"));
 }

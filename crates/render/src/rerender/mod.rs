@@ -14,8 +14,8 @@ use stringless_core::sigv4::Credentials;
 use stringless_core::time::Timestamp;
 use stringless_core::trust::TrustedKeys;
 
-use crate::platform::Catalog;
-use crate::request::Lock;
+use crate::platform::Platforms;
+use crate::request::MetadataLock;
 
 /// What an older rendering holds.
 #[derive(Clone, Debug)]
@@ -79,13 +79,15 @@ impl Rendering {
 
     /// Whether it keeps the metadata service for root.
     #[must_use]
-    pub fn lock(&self) -> Option<Lock> {
-        [Lock::Required, Lock::Wanted].into_iter().find(|lock| self.text.contains(lock.without_firewall()))
+    pub fn lock(&self) -> Option<MetadataLock> {
+        [MetadataLock::Required, MetadataLock::Wanted]
+            .into_iter()
+            .find(|lock| self.text.contains(lock.without_firewall()))
     }
 
     /// The distro and cloud that it was rendered for, as far as it tells.
     #[must_use]
-    pub fn pair(&self, catalog: &Catalog) -> Option<(String, String)> {
+    pub fn pair(&self, catalog: &Platforms) -> Option<(String, String)> {
         let told = self
             .text
             .lines()

@@ -59,6 +59,7 @@ fn ssh_host(url: &str) -> Option<&str> {
     Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
 }
 
+/// Whether `byte` is a lower-case hex digit.
 pub fn is_hex(byte: u8) -> bool {
     byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
 }

@@ -15,7 +15,7 @@ use self::config::Read;
 use self::levels::Levels;
 use super::{Fault, File, FileKind, cache};
 use crate::error::Result;
-use crate::source::content::Content;
+use crate::source::content::FileContent;
 
 /// A `hiera.yaml` with the files around it.
 pub struct Tree<'a> {
@@ -23,7 +23,7 @@ pub struct Tree<'a> {
     pub path: String,
     /// Its folder; empty: that of the environment.
     root: String,
-    config: &'a Content,
+    config: &'a FileContent,
     /// All below its folder.
     members: Vec<&'a File>,
 }
@@ -115,7 +115,7 @@ impl Tree<'_> {
     }
 
     /// Keys of a module's data that Puppet drops: only those with its name are ever looked up there.
-    fn foreign_keys(&self, path: &str, content: &Content) -> Result<Option<Fault>> {
+    fn foreign_keys(&self, path: &str, content: &FileContent) -> Result<Option<Fault>> {
         let Some(module) = self.module().filter(|_| self.may_hold_keys(path)) else { return Ok(None) };
         // What is no YAML is another check's.
         let Ok(Value::Mapping(map)) = serde_yaml::from_slice::<Value>(&content.read()?) else {

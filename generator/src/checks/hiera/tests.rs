@@ -3,7 +3,7 @@ use super::*;
 const HEAD: &str = "version: 5\ndefaults: {datadir: data, data_hash: yaml_data}\nhierarchy:\n";
 
 fn regular(path: &str, content: &str) -> File {
-    let content = Content::Bytes(content.as_bytes().into());
+    let content = FileContent::Bytes(content.as_bytes().into());
     File { path: path.into(), kind: FileKind::Regular(content) }
 }
 
@@ -13,7 +13,7 @@ fn told(config: (&str, &str), files: &[(&str, &str)]) -> Vec<String> {
     let mut all = vec![regular(config.0, config.1)];
     all.extend(files.iter().map(|(path, content)| match content.strip_prefix("-> ") {
         Some(target) => {
-            File { path: (*path).into(), kind: FileKind::Link(Content::Bytes(target.as_bytes().into())) }
+            File { path: (*path).into(), kind: FileKind::Link(FileContent::Bytes(target.as_bytes().into())) }
         }
         None => regular(path, content),
     }));

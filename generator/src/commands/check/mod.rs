@@ -10,7 +10,7 @@ use serde::Serialize;
 use stringless_core::manifest::Engine;
 use stringless_core::name::Name;
 use stringless_core::trust::Trust;
-use stringless_render::platform::Catalog;
+use stringless_render::platform::Platforms;
 
 use self::findings::{Finding, Findings};
 use super::{checks, layer};
@@ -22,7 +22,7 @@ use crate::output::{format, print};
 use crate::pack::{self, Build};
 use crate::progress::Progress;
 use crate::remote::last_seen;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::stores::ca_pem;
 use crate::source;
 use crate::trust::secret_key::public_path;
@@ -41,7 +41,7 @@ struct Report {
 /// # Errors
 /// When there is no site; what is wrong with it is told, and ends with the worst finding's exit code.
 pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
-    let (site, notes) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.offline)?;
+    let (site, notes) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     let names = match &args.environment {
         Some(name) => vec![site.environment(Some(name))?],
         None => site.environments()?,
@@ -76,11 +76,11 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
 }
 
 fn catalog() -> Result<((), String)> {
-    let catalog = Catalog::embedded()?;
+    let catalog = Platforms::embedded()?;
     Ok(((), format!("{} distros, {} clouds", catalog.distros.len(), catalog.clouds.len())))
 }
 
-fn trust(site: &SiteFolder) -> Result<(Trust, String)> {
+fn trust(site: &SiteDir) -> Result<(Trust, String)> {
     let chain = site.trust()?;
     let Some(last) = chain.last() else { return Err(Error::configuration("reading `trust/`: it is empty")) };
     let trust: &Trust = &last.trust;
@@ -93,7 +93,7 @@ fn trust(site: &SiteFolder) -> Result<(Trust, String)> {
     Ok((trust.clone(), told))
 }
 
-fn check_keys(site: &SiteFolder, trust: &Trust, list: &mut Findings) {
+fn check_keys(site: &SiteDir, trust: &Trust, list: &mut Findings) {
     if let Some(warning) = expiry::trust_warning(trust, now()) {
         list.warn("trust", warning, "`stringless refresh` gives it another year");
     }
@@ -129,7 +129,7 @@ fn check_keys(site: &SiteFolder, trust: &Trust, list: &mut Findings) {
 }
 
 /// What somebody has begun and nobody has ended.
-fn check_waiting(site: &SiteFolder, list: &mut Findings) {
+fn check_waiting(site: &SiteDir, list: &mut Findings) {
     let waiting = pending::all(site).map(|all| (all, String::new()));
     for pending in list.take("signatures", waiting).unwrap_or_default() {
         let message = format!("`{}` waits for signatures", pending.file.display());
@@ -138,7 +138,7 @@ fn check_waiting(site: &SiteFolder, list: &mut Findings) {
 }
 
 /// What was published when it was last looked at: the date is known without the store.
-fn check_published(site: &SiteFolder, name: &Name, list: &mut Findings) {
+fn check_published(site: &SiteDir, name: &Name, list: &mut Findings) {
     let Ok(chain) = site.trust() else { return };
     let Some(known) = last_seen::read(site, name, &chain) else { return };
     if let Some(warning) = expiry::release_warning(&known.manifest, now()) {
@@ -146,20 +146,20 @@ fn check_published(site: &SiteFolder, name: &Name, list: &mut Findings) {
     }
 }
 
-fn authorities(site: &SiteFolder) -> Result<((), String)> {
+fn authorities(site: &SiteDir) -> Result<((), String)> {
     let Some(pem) = ca_pem(site)? else { return Ok(((), String::new())) };
     Http::new(Some(pem.as_bytes()))?;
     Ok(((), format!("`{}`", site.site.node.ca_file.clone().unwrap_or_default())))
 }
 
-fn layers(site: &SiteFolder) -> Result<((), String)> {
+fn layers(site: &SiteDir) -> Result<((), String)> {
     let layers = layer::layers(site, &[], &[])?;
     let names: Vec<String> =
         layers.all().map(|layer| format!("`{}/{}`", layer.site, layer.environment)).collect();
     Ok(((), names.join(", ")))
 }
 
-fn check_agent(site: &SiteFolder, list: &mut Findings) {
+fn check_agent(site: &SiteDir, list: &mut Findings) {
     let lock = site.lock().map(|lock| (lock.pin(site.site.agent.version), String::new()));
     let Some(pin) = list.take("agent", lock) else { return };
     if pin.targets.is_empty() {
@@ -174,7 +174,7 @@ fn check_agent(site: &SiteFolder, list: &mut Findings) {
     }
 }
 
-fn environment(site: &SiteFolder, name: &Name) -> Result<(Build, String)> {
+fn environment(site: &SiteDir, name: &Name) -> Result<(Build, String)> {
     let build = pack::build(site, name, &Progress::new())?;
     let bytes = build.packs.iter().map(|pack| pack.size).sum();
     let told = format!("{} packs, {}", build.packs.len(), format::size(bytes));
@@ -182,7 +182,7 @@ fn environment(site: &SiteFolder, name: &Name) -> Result<(Build, String)> {
 }
 
 /// The checks of the site file.
-fn check_code(site: &SiteFolder, name: &Name, build: &Build, list: &mut Findings) {
+fn check_code(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings) {
     let what = format!("environment {name}");
     let checked = checks::check(site, build).map(|checked| (checked, String::new()));
     let Some(checked) = list.take(&what, checked) else { return };
@@ -208,7 +208,7 @@ fn check_code(site: &SiteFolder, name: &Name, build: &Build, list: &mut Findings
 }
 
 /// What Puppet would only find out on a node.
-fn check_puppet(site: &SiteFolder, name: &Name, build: &Build, list: &mut Findings) {
+fn check_puppet(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings) {
     let what = format!("environment {name}");
     if !matches!(site.site.apply(name).map(|apply| apply.engine), Ok(Engine::Puppet(_))) {
         return;

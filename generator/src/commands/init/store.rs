@@ -1,7 +1,7 @@
 //! The store of a new site: as the flags say, or as a cloud's object store asks for.
 
 use stringless_core::store::StoreSettings;
-use stringless_render::platform::{Catalog, ObjectStore};
+use stringless_render::platform::{ObjectStore, Platforms};
 
 use crate::cli::InitArgs;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ pub(super) fn settings(args: &InitArgs) -> Result<StoreSettings> {
         style: args.style,
     };
     let Some(name) = &args.cloud else { return Ok(settings) };
-    let catalog = Catalog::embedded()?;
+    let catalog = Platforms::embedded()?;
     let cloud = catalog.cloud(name)?;
     let Some(store) = &cloud.object_store else {
         return Err(Error::usage(format!(

@@ -11,7 +11,7 @@ use stringless_core::trust::TrustKey;
 use crate::clock::now;
 use crate::error::Result;
 use crate::output::{format, print};
-use crate::site::{SiteFolder, trust_chain};
+use crate::site::{SiteDir, trust_chain};
 use crate::trust::expiry;
 use crate::trust::signer::public_key;
 
@@ -39,7 +39,7 @@ struct Line<'a> {
 ///
 /// # Errors
 /// When `trust/` is not whole.
-pub(super) fn run(site: &SiteFolder, json: bool) -> Result<u8> {
+pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
     let chain = site.trust()?;
     let trust = trust_chain::newest(&chain)?;
     let secrets: Vec<(PathBuf, PublicKey)> =

@@ -15,12 +15,12 @@ use stringless_core::trust::Trust;
 use crate::cli::{ChangeArgs, KeysCommand};
 use crate::clock::now;
 use crate::error::{Error, Result};
-pub use crate::output::trust_change::{Changed, Report};
+pub use crate::output::trust_change::{Report, TrustChange};
 use crate::output::{pending as waiting, print};
 use crate::site::stores::open_store;
-use crate::site::{SiteFolder, trust_chain};
+use crate::site::{SiteDir, trust_chain};
 use crate::store::Store;
-use crate::trust::pending::{self, Content, Pending};
+use crate::trust::pending::{self, Pending, PendingDocument};
 use crate::trust::quorum::Quorum;
 use crate::trust::rotation::{self, Change};
 use crate::trust::secret_key::holds_secret_key;
@@ -51,7 +51,7 @@ struct Document<'a> {
 /// # Errors
 /// When the change would lock everybody out, or store or keys refuse.
 pub fn run(site: Option<&Path>, command: &KeysCommand) -> Result<u8> {
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     match command {
         KeysCommand::List(args) => list::run(&site, args.json),
         KeysCommand::Add { name, public, change } => {
@@ -65,7 +65,7 @@ pub fn run(site: Option<&Path>, command: &KeysCommand) -> Result<u8> {
     }
 }
 
-fn change_keys(site: &SiteFolder, change: Change, args: &ChangeArgs) -> Result<u8> {
+fn change_keys(site: &SiteDir, change: Change, args: &ChangeArgs) -> Result<u8> {
     let store = open_store(site)?;
     store.check_writable()?;
     let wish = Wish {
@@ -91,12 +91,12 @@ fn change_keys(site: &SiteFolder, change: Change, args: &ChangeArgs) -> Result<u
 /// # Errors
 /// As [`run`].
 pub fn change(
-    site: &SiteFolder,
+    site: &SiteDir,
     store: &Store,
     wish: &Wish,
     keys: Keys<'_>,
     dry_run: bool,
-) -> Result<Changed> {
+) -> Result<TrustChange> {
     let chain = site.trust()?;
     let newest = trust_chain::newest(&chain)?;
     sync::refuse_newer(store, site, newest)?;
@@ -107,10 +107,10 @@ pub fn change(
         && wish.min_serial.is_empty()
         && (wish.change == Change::Renew || rotation::holds(newest, &wish.change))
     {
-        return Ok(Changed::brought(newest));
+        return Ok(TrustChange::brought(newest));
     }
     if plain && !matches!(wish.change, Change::Remove(_)) && rotation::holds(newest, &wish.change) {
-        return Ok(Changed::same(newest));
+        return Ok(TrustChange::same(newest));
     }
     let mut next = match rotation::holds(newest, &wish.change) {
         // Only its date or a serial is another one.
@@ -124,12 +124,14 @@ pub fn change(
     }
     next.min_serial = min_serial::of(site, store, &chain, &wish.min_serial)?;
     if dry_run {
-        return Ok(Changed::dry(newest, &next));
+        return Ok(TrustChange::dry(newest, &next));
     }
     let quorum = Quorum::step(newest, &next);
     let old = still_of_use(pending::trust(site)?, newest)?;
-    match signer::sign(site, Content::Trust(Box::new(next.clone())), old, &quorum, keys)? {
-        Signed::Waiting(waiting) => Ok(Changed::waits(newest, &next, waiting::Report::of(&waiting, &quorum))),
+    match signer::sign(site, PendingDocument::Trust(Box::new(next.clone())), old, &quorum, keys)? {
+        Signed::Waiting(waiting) => {
+            Ok(TrustChange::waits(newest, &next, waiting::Report::of(&waiting, &quorum)))
+        }
         Signed::Whole(document) => finish(site, store, newest, &next, &document),
     }
 }
@@ -139,40 +141,44 @@ pub fn change(
 /// # Errors
 /// Refused: a signature that does not count.
 pub fn submit(
-    site: &SiteFolder,
+    site: &SiteDir,
     store: &Store,
     newest: &Trust,
     pending: Pending,
     next: &Trust,
     dry_run: bool,
-) -> Result<Changed> {
+) -> Result<TrustChange> {
     let quorum = Quorum::step(newest, next);
     match signer::collect(pending, &quorum)? {
-        Signed::Waiting(waiting) => Ok(Changed::waits(newest, next, waiting::Report::of(&waiting, &quorum))),
-        Signed::Whole(_) if dry_run => Ok(Changed::dry(newest, next)),
+        Signed::Waiting(waiting) => {
+            Ok(TrustChange::waits(newest, next, waiting::Report::of(&waiting, &quorum)))
+        }
+        Signed::Whole(_) if dry_run => Ok(TrustChange::dry(newest, next)),
         Signed::Whole(document) => finish(site, store, newest, next, &document),
     }
 }
 
 fn finish(
-    site: &SiteFolder,
+    site: &SiteDir,
     store: &Store,
     newest: &Trust,
     next: &Trust,
     document: &[u8],
-) -> Result<Changed> {
+) -> Result<TrustChange> {
     sync::extend(site, store, newest, document)?;
     if let Some(pending) = pending::trust(site)? {
         pending.remove()?;
     }
-    Ok(Changed::written(newest, next))
+    Ok(TrustChange::written(newest, next))
 }
 
 /// A change that waits and follows another version than the newest is of no use any more.
 fn still_of_use(waiting: Option<Pending>, newest: &Trust) -> Result<Option<Pending>> {
     let Some(pending) = waiting else { return Ok(None) };
     match &pending.content {
-        Content::Trust(trust) if Some(trust.version) == newest.version.checked_add(1) => Ok(Some(pending)),
+        PendingDocument::Trust(trust) if Some(trust.version) == newest.version.checked_add(1) => {
+            Ok(Some(pending))
+        }
         _ => pending.remove().map(|()| None),
     }
 }

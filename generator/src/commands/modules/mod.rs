@@ -12,12 +12,12 @@ use stringless_render::site::LockNeed;
 
 use crate::cli::{ModulesCommand, PuppetfileArgs};
 use crate::error::{Error, Result};
-use crate::modules::lockfile::{LOCK_FILE, Lock, Locked};
+use crate::modules::lockfile::{LOCK_FILE, LockedModule, Lockfile};
 use crate::modules::{Assemble, PUPPETFILE};
 use crate::progress::Progress;
 use crate::puppetfile::Puppetfile;
 use crate::site::stores::ca_pem;
-use crate::site::{CACHE, SiteFolder};
+use crate::site::{CACHE, SiteDir};
 use crate::source::environment;
 
 /// Runs one of the commands.
@@ -35,7 +35,7 @@ pub fn run(site: Option<&Path>, command: &ModulesCommand) -> Result<u8> {
 
 /// A Puppetfile with what lies beside it.
 struct Scope {
-    site: SiteFolder,
+    site: SiteDir,
     puppetfile: Puppetfile,
     /// How the Puppetfile is called.
     origin: String,
@@ -52,7 +52,7 @@ struct Scope {
 impl Scope {
     fn open(site: Option<&Path>, args: &PuppetfileArgs, offline: bool) -> Result<Self> {
         let (mut scope, text) = match &args.puppetfile {
-            Some(file) => Self::of_file(SiteFolder::open(site)?, file)?,
+            Some(file) => Self::of_file(SiteDir::open(site)?, file)?,
             None => Self::of_environment(site, args, offline)?,
         };
         scope.puppetfile = Puppetfile::parse(&text, &scope.origin)?;
@@ -61,7 +61,7 @@ impl Scope {
         Ok(scope)
     }
 
-    fn of_file(site: SiteFolder, file: &Path) -> Result<(Self, String)> {
+    fn of_file(site: SiteDir, file: &Path) -> Result<(Self, String)> {
         let text = fs::read_to_string(file).map_err(|e| {
             Error::configuration(format!("reading `{}`: {e}", file.display()))
                 .hint("`--puppetfile FILE` names it")
@@ -72,7 +72,7 @@ impl Scope {
     }
 
     fn of_environment(site: Option<&Path>, args: &PuppetfileArgs, offline: bool) -> Result<(Self, String)> {
-        let (site, _) = SiteFolder::open_to_build(site, args.environment.as_ref(), offline)?;
+        let (site, _) = SiteDir::open_to_build(site, args.environment.as_ref(), offline)?;
         let environment = site.environment(args.environment.as_ref())?;
         let read = environment::read(&site, &environment)?;
         let text = read.tree.text(PUPPETFILE)?.ok_or_else(|| {
@@ -87,7 +87,7 @@ impl Scope {
     }
 
     fn new(
-        site: SiteFolder,
+        site: SiteDir,
         origin: String,
         lock: Option<String>,
         lock_file: Option<PathBuf>,
@@ -118,12 +118,12 @@ impl Scope {
     }
 
     /// The lock file, which must be there.
-    fn locked(&self) -> Result<Lock> {
+    fn locked(&self) -> Result<Lockfile> {
         let text = self.lock.as_deref().ok_or_else(|| {
             Error::configuration(format!("reading {LOCK_FILE}: there is none beside {}", self.origin))
                 .hint("`stringless modules update` writes it")
         })?;
-        let lock = Lock::parse(text, LOCK_FILE)?;
+        let lock = Lockfile::parse(text, LOCK_FILE)?;
         for difference in lock.differences(&self.puppetfile) {
             self.progress.say(&format!("note: {LOCK_FILE} is not that of {}: {difference}", self.origin));
         }
@@ -145,7 +145,7 @@ fn read_lock(path: &Path) -> Result<Option<String>> {
 }
 
 /// A release as people read it: its version, and of a commit or an archive how it begins.
-fn told(locked: &Locked) -> String {
+fn told(locked: &LockedModule) -> String {
     let short = |text: &str| text.chars().take(12).collect::<String>();
     let exact = locked.commit.as_deref().map(short);
     let exact =

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Scope, told};
 use crate::cli::TreeArgs;
 use crate::error::Result;
-use crate::modules::lockfile::{Lock, Locked};
+use crate::modules::lockfile::{LockedModule, Lockfile};
 use crate::output::print;
 use crate::puppetfile::model::Origin;
 use crate::puppetfile::name::short;
@@ -25,7 +25,7 @@ struct Line<'a> {
     /// The line of the Puppetfile, if it declares it.
     declared: Option<usize>,
     #[serde(flatten)]
-    locked: &'a Locked,
+    locked: &'a LockedModule,
 }
 
 pub fn run(site: Option<&Path>, args: &TreeArgs) -> Result<u8> {
@@ -56,8 +56,8 @@ pub fn run(site: Option<&Path>, args: &TreeArgs) -> Result<u8> {
 /// What a module needs; what was shown once is not shown again.
 fn branch<'l>(
     scope: &Scope,
-    lock: &'l Lock,
-    locked: &'l Locked,
+    lock: &'l Lockfile,
+    locked: &'l LockedModule,
     indent: &str,
     seen: &mut BTreeSet<&'l str>,
     text: &mut String,

@@ -9,7 +9,7 @@ use super::{Scope, told};
 use crate::cli::UpdateArgs;
 use crate::error::{Error, Result};
 use crate::fs::write_whole;
-use crate::modules::lockfile::{LOCK_FILE, Lock, Locked};
+use crate::modules::lockfile::{LOCK_FILE, LockedModule, Lockfile};
 use crate::modules::update::{Update, Updated, update};
 use crate::output::{format, print};
 use crate::release::diff::ChangeKind;
@@ -45,7 +45,8 @@ pub fn run(site: Option<&Path>, args: &UpdateArgs) -> Result<u8> {
         Error::usage(format!("writing {LOCK_FILE}: the environment is a commit, which stays as it is"))
             .hint("run it in a checkout: `--puppetfile FILE`; then commit both files")
     })?;
-    let old = scope.lock.as_deref().map_or(Ok(Lock::default()), |text| Lock::parse(text, LOCK_FILE))?;
+    let old =
+        scope.lock.as_deref().map_or(Ok(Lockfile::default()), |text| Lockfile::parse(text, LOCK_FILE))?;
     let request = scope.request();
     let overrides = &scope.site.site.modules.overrides;
     let updated = update(&Update { request: &request, names: &args.names, overrides }, old)?;
@@ -113,7 +114,7 @@ fn changes(updated: &Updated) -> Vec<Change> {
 }
 
 /// What should stay as it is, and did not.
-fn suspicious(old: &Locked, new: &Locked) -> Option<&'static str> {
+fn suspicious(old: &LockedModule, new: &LockedModule) -> Option<&'static str> {
     if old.tag.is_some() && old.tag == new.tag && old.commit != new.commit {
         return Some("the tag moved");
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Scope, told};
 use crate::cli::WhyArgs;
 use crate::error::{Error, Result};
-use crate::modules::lockfile::{LOCK_FILE, Lock};
+use crate::modules::lockfile::{LOCK_FILE, Lockfile};
 use crate::output::print;
 
 #[derive(Serialize)]
@@ -56,7 +56,7 @@ pub fn run(site: Option<&Path>, args: &WhyArgs) -> Result<u8> {
 /// Who declares it, who needs it, and why those are there.
 fn explain<'l>(
     scope: &Scope,
-    lock: &'l Lock,
+    lock: &'l Lockfile,
     path: &'l str,
     depth: usize,
     seen: &mut BTreeSet<&'l str>,
@@ -79,7 +79,7 @@ fn explain<'l>(
 }
 
 /// Path, name and range of each module that needs what is at `path`.
-fn needed_by<'l>(lock: &'l Lock, path: &str) -> Vec<(&'l str, &'l str, &'l str)> {
+fn needed_by<'l>(lock: &'l Lockfile, path: &str) -> Vec<(&'l str, &'l str, &'l str)> {
     let needs = lock.modules.iter().flat_map(|(by, locked)| {
         locked
             .needs

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 use stringless_core::manifest::AgentPin;
-use stringless_render::platform::{Catalog, Encoding};
-use stringless_render::request::{AgentPins, Request, Way, way};
+use stringless_render::platform::{Encoding, Platforms};
+use stringless_render::request::{AgentPins, Delivery, Request, delivery};
 use stringless_render::rerender::{Current, Finding, Rendering};
 
 use super::{ca_pem, parse_form, pin, time};
@@ -16,7 +16,7 @@ use crate::commands::layer::layers;
 use crate::error::{Error, Result};
 use crate::output::{format, print};
 use crate::remote;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::stores::open_store;
 use crate::site::trust_chain::{self, TrustFile, newest};
 
@@ -32,7 +32,7 @@ struct Report<'a> {
 }
 
 /// Tells whether the rendering in `file` is out of date, and why; 2 when it is.
-pub(super) fn run(site: &SiteFolder, args: &RenderArgs, file: &Path) -> Result<u8> {
+pub(super) fn run(site: &SiteDir, args: &RenderArgs, file: &Path) -> Result<u8> {
     let mut bytes = Vec::new();
     let read = File::open(file).and_then(|open| open.take(MAX_BYTES).read_to_end(&mut bytes));
     read.map_err(|e| Error::io("reading", file, e).hint("`--check FILE` names what was rendered"))?;
@@ -79,13 +79,13 @@ pub(super) fn run(site: &SiteFolder, args: &RenderArgs, file: &Path) -> Result<u
 
 /// What differs when the same is rendered now, under the keys and from the serial that it has.
 fn rendered_anew(
-    site: &SiteFolder,
+    site: &SiteDir,
     args: &RenderArgs,
     rendering: &Rendering,
     pin: &AgentPin,
     chain: &[TrustFile],
 ) -> Result<Vec<Finding>> {
-    let catalog = Catalog::embedded()?;
+    let catalog = Platforms::embedded()?;
     let pair = args.distro.clone().zip(args.cloud.clone()).or_else(|| rendering.pair(&catalog));
     let Some((distro, cloud)) = pair else {
         print::note(
@@ -102,7 +102,8 @@ fn rendered_anew(
     };
     let mut reasons = Vec::new();
     for form in forms {
-        let Way { boot, also, form } = way(&catalog, distro, cloud, Some(form), args.boot_agent.as_deref())?;
+        let Delivery { boot, also, form } =
+            delivery(&catalog, distro, cloud, Some(form), args.boot_agent.as_deref())?;
         let request = Request {
             distro,
             cloud,

@@ -17,8 +17,8 @@ use stringless_core::sigv4::Credentials;
 use stringless_core::time::Timestamp;
 use stringless_core::trust::Trust;
 use stringless_render::envelope::summary::Explain;
-use stringless_render::platform::{Catalog, Distro, Encoding, Form};
-use stringless_render::request::{AgentPins, Part, Request, Tool, Way, way};
+use stringless_render::platform::{Distro, Encoding, Form, Platforms};
+use stringless_render::request::{AgentPins, Delivery, Part, Request, Tool, delivery};
 use stringless_render::site::FirstFetch;
 use stringless_render::{STATIC_KEYS, encoding, render};
 
@@ -29,7 +29,7 @@ use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::output::{format, print};
 use crate::remote;
-use crate::site::SiteFolder;
+use crate::site::SiteDir;
 use crate::site::stores::{ca_pem, open_store};
 use crate::site::trust_chain::{self, TrustFile};
 use crate::store::Store;
@@ -64,9 +64,9 @@ struct Report<'a> {
 /// When a name is unknown, a pin is missing, the store cannot be asked, or the result is too large.
 pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     if let Some(file) = &args.check {
-        return check::run(&SiteFolder::open(site)?, args, file);
+        return check::run(&SiteDir::open(site)?, args, file);
     }
-    let catalog = Catalog::embedded()?;
+    let catalog = Platforms::embedded()?;
     let (Some(distro), Some(cloud)) = (&args.distro, &args.cloud) else {
         return Err(
             Error::usage("rendering: DISTRO and CLOUD are missing").hint("`stringless list` names all")
@@ -80,9 +80,9 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     let with = deliver::attachments(args)?;
     let form = args.form.as_deref().map(parse_form).transpose()?;
     let form = form.or((!with.is_empty()).then_some(Form::Mime));
-    let Way { boot, also, form } = way(&catalog, distro, cloud, form, args.boot_agent.as_deref())?;
+    let Delivery { boot, also, form } = delivery(&catalog, distro, cloud, form, args.boot_agent.as_deref())?;
     let encoding = encoding::encoding(args.tool, cloud, boot, form, args.encoding)?;
-    let site = SiteFolder::open(site)?;
+    let site = SiteDir::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
     let layers = layers(&site, &args.layer_before, &args.layer_after)?;
     let chain = site.trust()?;
@@ -156,7 +156,7 @@ pub(super) fn newest(chain: &[TrustFile]) -> Result<&Trust> {
     }
 }
 
-fn ended(catalog: &Catalog, distro: &Distro, eol: &str) -> Error {
+fn ended(catalog: &Platforms, distro: &Distro, eol: &str) -> Error {
     let next = distro.successor.as_deref().and_then(|id| catalog.distro(id).ok());
     let next = next.map(|next| format!("render for its successor `{}`, or ", next.id)).unwrap_or_default();
     Error::configuration(format!("rendering for {}: its support ended on {eol}", distro.name))
@@ -193,7 +193,7 @@ fn told(request: &Request<'_>, explain: &Explain, level: &str, instance_id: Opti
     format::table(&rows).trim_end().to_owned()
 }
 
-fn pin(site: &SiteFolder) -> Result<AgentPin> {
+fn pin(site: &SiteDir) -> Result<AgentPin> {
     let pin = site.lock()?.pin(site.site.agent.version);
     if pin.targets.is_empty() {
         return Err(Error::configuration(format!(
@@ -206,7 +206,7 @@ fn pin(site: &SiteFolder) -> Result<AgentPin> {
 }
 
 /// The published serial, asked of the store; 1 where there is none.
-pub(super) fn published_serial(site: &SiteFolder, environment: &Name, chain: &[TrustFile]) -> Result<u64> {
+pub(super) fn published_serial(site: &SiteDir, environment: &Name, chain: &[TrustFile]) -> Result<u64> {
     let ask = || {
         let store = open_store(site)?;
         remote::read(&store, &site.site.site, environment, &trust_chain::keys(chain))
@@ -226,7 +226,7 @@ pub(super) fn published_serial(site: &SiteFolder, environment: &Name, chain: &[T
 }
 
 /// The signed links to the agent, where the site wants them.
-fn presigned(site: &SiteFolder, distro: &Distro, pin: &AgentPin) -> Result<BTreeMap<Name, String>> {
+fn presigned(site: &SiteDir, distro: &Distro, pin: &AgentPin) -> Result<BTreeMap<Name, String>> {
     let mut links = BTreeMap::new();
     if site.site.first_fetch() != FirstFetch::Presigned {
         return Ok(links);

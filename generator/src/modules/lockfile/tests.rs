@@ -4,8 +4,8 @@ use super::*;
 use crate::puppetfile::Puppetfile;
 use crate::puppetfile::model::{Declared, Origin, Want};
 
-fn lock(text: &str) -> Result<Lock, Fault> {
-    Lock::parse(text, LOCK_FILE)
+fn lock(text: &str) -> Result<Lockfile, Fault> {
+    Lockfile::parse(text, LOCK_FILE)
 }
 
 fn module(title: &str, origin: Origin) -> Declared {
@@ -56,7 +56,7 @@ modules/stdlib:
 fn what_is_read_is_written_the_same() {
     assert_eq!(lock(&whole()).unwrap().text(), whole());
     assert_eq!(lock(HEAD).unwrap().text(), HEAD);
-    assert_eq!(lock("").unwrap(), Lock::default());
+    assert_eq!(lock("").unwrap(), Lockfile::default());
 }
 
 #[test]
@@ -136,7 +136,7 @@ proptest! {
         let at = at % damaged.len();
         damaged.insert_str(at, &text);
         if let Ok(lock) = lock(&damaged) {
-            prop_assert_eq!(Lock::parse(&lock.text(), LOCK_FILE).unwrap(), lock);
+            prop_assert_eq!(Lockfile::parse(&lock.text(), LOCK_FILE).unwrap(), lock);
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::store::{Condition, Put, Store};
 /// The mark's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Doomed {
+struct MarkDocument {
     /// 1.
     format: u32,
     /// When it was written.
@@ -38,13 +38,13 @@ struct Doomed {
 
 /// The mark, taken; dropping it takes it away.
 #[derive(Debug)]
-pub struct Mark<'a> {
+pub struct GcMark<'a> {
     store: &'a Store,
     bytes: Vec<u8>,
     taken: Instant,
 }
 
-impl<'a> Mark<'a> {
+impl<'a> GcMark<'a> {
     /// Marks `packs`, at most [`MOST`] of them.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl<'a> Mark<'a> {
             return Err(busy(store));
         }
         let by = format!("{:016x}{}", RandomState::new().hash_one(&key), process::id());
-        let bytes = json::write(&Doomed { format: 1, since: now(), by, packs });
+        let bytes = json::write(&MarkDocument { format: 1, since: now(), by, packs });
         let etag = there.and_then(|object| object.etag);
         let condition = etag.as_deref().map_or(Condition::Absent, Condition::Unchanged);
         let taken = Instant::now();
@@ -96,7 +96,7 @@ impl<'a> Mark<'a> {
     }
 }
 
-impl Drop for Mark<'_> {
+impl Drop for GcMark<'_> {
     fn drop(&mut self) {
         // One that stays is overlooked after a while.
         if !self.bytes.is_empty() && self.is_mine().unwrap_or(false) {
@@ -127,19 +127,19 @@ pub fn refuse(store: &Store, packs: &[Pack]) -> Result<()> {
     )))
 }
 
-impl Doomed {
+impl MarkDocument {
     /// Whether packs may still be removed because of it; one that was cut off counts for a while.
     fn is_active(&self, now: Timestamp) -> bool {
         self.since <= now.plus(STALE) && now < self.since.plus(STALE)
     }
 }
 
-fn read(store: &Store, bytes: &[u8]) -> Result<Doomed> {
+fn read(store: &Store, bytes: &[u8]) -> Result<MarkDocument> {
     let odd = |why: String| {
         Error::refused(format!("reading {}: {why}", store.url(&layout::doomed())))
             .hint("`stringless gc` of another version wrote it, or somebody else: remove it once nothing is being removed")
     };
-    let doomed: Doomed = json::parse(bytes).map_err(|e| odd(e.to_string()))?;
+    let doomed: MarkDocument = json::parse(bytes).map_err(|e| odd(e.to_string()))?;
     if doomed.format == 1 {
         Ok(doomed)
     } else {
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_mark_counts_until_it_is_stale() {
         let now = Timestamp::from_seconds(1_800_000_000);
-        let doomed = |since| Doomed { format: 1, since, by: "x".into(), packs: BTreeSet::new() };
+        let doomed = |since| MarkDocument { format: 1, since, by: "x".into(), packs: BTreeSet::new() };
         let ago = |seconds| doomed(Timestamp::from_seconds(now.seconds() - seconds)).is_active(now);
         assert!(ago(0) && ago(3599) && !ago(3600));
         assert!(doomed(now.plus(3600)).is_active(now) && !doomed(now.plus(3601)).is_active(now));
@@ -180,9 +180,9 @@ mod tests {
     #[test]
     fn the_longest_mark_fits_a_document() {
         let packs: BTreeSet<Sha256> = (0..MOST).map(|n| Sha256::of(&n.to_le_bytes())).collect();
-        let doomed = Doomed { format: 1, since: now(), by: "x".repeat(30), packs };
+        let doomed = MarkDocument { format: 1, since: now(), by: "x".repeat(30), packs };
         let bytes = json::write(&doomed);
         assert!(bytes.len() < MAX_BYTES, "{}", bytes.len());
-        assert_eq!(json::parse::<Doomed>(&bytes).unwrap(), doomed);
+        assert_eq!(json::parse::<MarkDocument>(&bytes).unwrap(), doomed);
     }
 }

@@ -13,11 +13,11 @@ use stringless_core::hash::Sha256;
 use stringless_core::name::Name;
 use stringless_core::time::Timestamp;
 
-pub use self::reachable::{Needed, needed};
+pub use self::reachable::{Reachable, needed};
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::release::gc::mark::{MOST, Mark};
-use crate::site::SiteFolder;
+use crate::release::gc::mark::{GcMark, MOST};
+use crate::site::SiteDir;
 use crate::site::trust_chain::TrustFile;
 use crate::store::{Listed, Store};
 
@@ -32,9 +32,9 @@ pub struct Keep {
 
 /// A store to look through.
 #[derive(Clone, Copy, Debug)]
-pub struct Yard<'a> {
+pub struct Collector<'a> {
     /// The site.
-    pub site: &'a SiteFolder,
+    pub site: &'a SiteDir,
     /// Its trust documents.
     pub chain: &'a [TrustFile],
     /// The store.
@@ -69,7 +69,7 @@ pub struct Removed {
     pub bytes: u64,
 }
 
-impl Yard<'_> {
+impl Collector<'_> {
     /// Looks through the store; `now` is a time by its clock.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl Yard<'_> {
     /// Temporary when somebody else removes, or time is up: what is left goes with the next run.
     pub fn remove(&self, plan: &Plan, gone: impl Fn(&Listed) + Sync) -> Result<(Plan, Removed)> {
         let first: BTreeSet<Sha256> = plan.doomed.iter().take(MOST).map(|(sha256, _)| *sha256).collect();
-        let mark = Mark::take(self.store, self.chain, first.clone())?;
+        let mark = GcMark::take(self.store, self.chain, first.clone())?;
         // Everything anew, by the store's own clock: whoever publishes from here on sees the mark.
         let plan = self.plan(self.store_time()?)?;
         let doomed: Vec<&(Sha256, Listed)> =
@@ -125,7 +125,7 @@ impl Yard<'_> {
 }
 
 /// What of `packs` stays. What tells no time is as if it was uploaded now.
-fn sort(packs: Vec<Listed>, needed: &Needed, grace: u64, now: Timestamp) -> Plan {
+fn sort(packs: Vec<Listed>, needed: &Reachable, grace: u64, now: Timestamp) -> Plan {
     let mut plan = Plan { releases: needed.releases.clone(), ..Plan::default() };
     for listed in packs {
         let young = listed.modified.is_none_or(|time| time.plus(grace) > now);
@@ -175,7 +175,7 @@ mod tests {
             other(&format!("{}.tar.gz", "A".repeat(64)), age(9999)),
             other(&format!("{}.tar.gz.bak", hash("x")), age(9999)),
         ];
-        let needed = Needed { packs: BTreeSet::from([hash("needed")]), releases: Vec::new() };
+        let needed = Reachable { packs: BTreeSet::from([hash("needed")]), releases: Vec::new() };
         let plan = sort(packs, &needed, 100, now);
         let keys = |all: &[Listed]| all.iter().map(|listed| listed.key.clone()).collect::<Vec<_>>();
         assert_eq!(plan.doomed.iter().map(|(sha256, _)| *sha256).collect::<Vec<_>>(), [hash("old")]);

@@ -9,10 +9,10 @@ use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
 use stringless_core::time::Timestamp;
 
-use super::Yard;
+use super::Collector;
 use crate::error::{Error, Result};
 use crate::remote::history::{self, Release, Shelf, Walk};
-use crate::remote::last_seen::{self, Known};
+use crate::remote::last_seen::{self, LastSeen};
 use crate::remote::{self, Published};
 use crate::site::trust_chain;
 use crate::store::{Listed, Store};
@@ -20,7 +20,7 @@ use crate::trust::{pending, sync};
 
 /// What is needed.
 #[derive(Clone, Debug, Default)]
-pub struct Needed {
+pub struct Reachable {
     /// The packs.
     pub packs: BTreeSet<Sha256>,
     /// Of which releases, by environment, in falling order.
@@ -32,11 +32,11 @@ pub struct Needed {
 /// # Errors
 /// Refused for whatever leaves a doubt: a document that nobody who counts signed, a store that is behind
 /// what is known here, a listing that leaves something out.
-pub fn needed(yard: &Yard<'_>, now: Timestamp) -> Result<Needed> {
+pub fn needed(yard: &Collector<'_>, now: Timestamp) -> Result<Reachable> {
     let (site, store, chain) = (yard.site, yard.store, yard.chain);
     sync::refuse_newer(store, site, trust_chain::newest(chain)?)?;
     let keys = trust_chain::keys(chain);
-    let mut needed = Needed::default();
+    let mut needed = Reachable::default();
     for (environment, listed) in environments(yard)? {
         let shelf = Shelf { store, site: &site.site.site, environment: &environment, keys: &keys };
         // Before the store is asked: what is published meanwhile is in the store first.
@@ -71,7 +71,7 @@ struct Found {
 }
 
 /// Every environment that the store has something of, and those of the site.
-fn environments(yard: &Yard<'_>) -> Result<BTreeMap<Name, Found>> {
+fn environments(yard: &Collector<'_>) -> Result<BTreeMap<Name, Found>> {
     let own = yard.site.site.environments.keys();
     let mut found: BTreeMap<Name, Found> = own.map(|name| (name.clone(), Found::default())).collect();
     for listed in yard.store.list(ENVIRONMENTS)? {
@@ -93,7 +93,7 @@ fn environments(yard: &Yard<'_>) -> Result<BTreeMap<Name, Found>> {
 }
 
 /// A store that lost its newest release, or hides it, would lose its packs, too.
-fn refuse_behind(store: &Store, known: &Known, current: Option<&Published>) -> Result<()> {
+fn refuse_behind(store: &Store, known: &LastSeen, current: Option<&Published>) -> Result<()> {
     let environment = &known.manifest.environment;
     let order = |manifest: &Manifest, by: u64| (by.min(manifest.trust_version), manifest.serial);
     let there = current.map_or((0, 0), |current| order(&current.manifest, current.trust_version));
@@ -112,7 +112,7 @@ fn refuse_behind(store: &Store, known: &Known, current: Option<&Published>) -> R
 }
 
 struct Walkers<'a> {
-    yard: &'a Yard<'a>,
+    yard: &'a Collector<'a>,
     shelf: Shelf<'a>,
     listed: &'a [(u64, Listed)],
     now: Timestamp,

@@ -8,7 +8,7 @@ use crate::source::scan;
 /// The tree of the branch `main`.
 fn of(remote: &Remote, below: &str) -> Result<Tree> {
     let cache = tempfile::tempdir().unwrap();
-    let mirror = Arc::new(Mirror::open(cache.path(), &remote.url()).unwrap());
+    let mirror = Arc::new(Repository::open(cache.path(), &remote.url()).unwrap());
     mirror.fetch().unwrap();
     let head = mirror.resolve("main").unwrap().unwrap();
     let tree = commit(&mirror, &head, below, &["keys".into(), SITE_FILE.into()])?;
@@ -17,7 +17,7 @@ fn of(remote: &Remote, below: &str) -> Result<Tree> {
 
 /// Each path with what is there.
 fn list(tree: &Tree) -> Vec<String> {
-    let text = |content: &Content| String::from_utf8(content.read().unwrap()).unwrap();
+    let text = |content: &FileContent| String::from_utf8(content.read().unwrap()).unwrap();
     let told = |kind: &FoundKind| match kind {
         FoundKind::Folder => "folder".into(),
         FoundKind::File { executable, content } => format!("file {executable} {}", text(content)),
@@ -35,7 +35,7 @@ fn list(tree: &Tree) -> Vec<String> {
 
 fn compare(remote: &Remote) -> Vec<String> {
     let cache = tempfile::tempdir().unwrap();
-    let mirror = Arc::new(Mirror::open(cache.path(), &remote.url()).unwrap());
+    let mirror = Arc::new(Repository::open(cache.path(), &remote.url()).unwrap());
     mirror.fetch().unwrap();
     let head = mirror.resolve("main").unwrap().unwrap();
     let of_commit = list(&commit(&mirror, &head, "", &[]).unwrap());
@@ -159,7 +159,7 @@ fn an_ignore_file_that_is_not_understood_is_an_error() {
 fn texts_are_read_once() {
     let remote = Remote::with(&["Puppetfile", "d/e", "environment.conf"]);
     let cache = tempfile::tempdir().unwrap();
-    let mirror = Arc::new(Mirror::open(cache.path(), &remote.url()).unwrap());
+    let mirror = Arc::new(Repository::open(cache.path(), &remote.url()).unwrap());
     mirror.fetch().unwrap();
     let tree = commit(&mirror, &mirror.resolve("main").unwrap().unwrap(), "", &[]).unwrap();
     assert_eq!(tree.text("d/e").unwrap().as_deref(), Some("d/e"));

@@ -17,7 +17,7 @@ use stringless_core::trust::Trust;
 use self::signature::{Expected, Signature};
 use crate::error::{Error, Result};
 use crate::fs::write_whole;
-use crate::site::{CACHE, SiteFolder};
+use crate::site::{CACHE, SiteDir};
 use crate::trust::quorum::Quorum;
 
 /// A document that waits.
@@ -28,12 +28,12 @@ pub struct Pending {
     /// Exactly the bytes to sign.
     pub payload: Vec<u8>,
     /// What it says.
-    pub content: Content,
+    pub content: PendingDocument,
 }
 
 /// What a payload says; not yet verified by anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum PendingDocument {
     /// A release.
     Manifest(Box<Manifest>),
     /// A change of the keys.
@@ -44,13 +44,15 @@ pub enum Content {
 ///
 /// # Errors
 /// When one is not understood.
-pub fn all(site: &SiteFolder) -> Result<Vec<Pending>> {
+pub fn all(site: &SiteDir) -> Result<Vec<Pending>> {
     let mut found = Vec::new();
     for file in files(&folder(site), "json") {
         let payload = fs::read(&file).map_err(|e| Error::io("reading", &file, e))?;
-        found.push(Pending { content: Content::read(&file, &payload)?, file, payload });
+        found.push(Pending { content: PendingDocument::read(&file, &payload)?, file, payload });
     }
-    found.sort_by_key(|pending| (matches!(pending.content, Content::Manifest(_)), pending.file.clone()));
+    found.sort_by_key(|pending| {
+        (matches!(pending.content, PendingDocument::Manifest(_)), pending.file.clone())
+    });
     Ok(found)
 }
 
@@ -58,9 +60,8 @@ pub fn all(site: &SiteFolder) -> Result<Vec<Pending>> {
 ///
 /// # Errors
 /// As [`all`].
-pub fn release(site: &SiteFolder, environment: &Name) -> Result<Option<Pending>> {
-    let is =
-        |pending: &Pending| matches!(&pending.content, Content::Manifest(m) if m.environment == *environment);
+pub fn release(site: &SiteDir, environment: &Name) -> Result<Option<Pending>> {
+    let is = |pending: &Pending| matches!(&pending.content, PendingDocument::Manifest(m) if m.environment == *environment);
     Ok(all(site)?.into_iter().find(is))
 }
 
@@ -68,11 +69,11 @@ pub fn release(site: &SiteFolder, environment: &Name) -> Result<Option<Pending>>
 ///
 /// # Errors
 /// As [`all`].
-pub fn packs(site: &SiteFolder) -> Result<Vec<Pack>> {
+pub fn packs(site: &SiteDir) -> Result<Vec<Pack>> {
     let all = all(site)?.into_iter();
     let of = |pending: Pending| match pending.content {
-        Content::Manifest(manifest) => manifest.packs,
-        Content::Trust(_) => Vec::new(),
+        PendingDocument::Manifest(manifest) => manifest.packs,
+        PendingDocument::Trust(_) => Vec::new(),
     };
     Ok(all.flat_map(of).collect())
 }
@@ -81,18 +82,18 @@ pub fn packs(site: &SiteFolder) -> Result<Vec<Pack>> {
 ///
 /// # Errors
 /// As [`all`].
-pub fn trust(site: &SiteFolder) -> Result<Option<Pending>> {
-    Ok(all(site)?.into_iter().find(|pending| matches!(pending.content, Content::Trust(_))))
+pub fn trust(site: &SiteDir) -> Result<Option<Pending>> {
+    Ok(all(site)?.into_iter().find(|pending| matches!(pending.content, PendingDocument::Trust(_))))
 }
 
 /// Signature files that belong to no document that waits.
 #[must_use]
-pub fn strays(site: &SiteFolder, all: &[Pending]) -> Vec<PathBuf> {
+pub fn strays(site: &SiteDir, all: &[Pending]) -> Vec<PathBuf> {
     let belongs = |path: &PathBuf| all.iter().any(|pending| pending.owns(path));
     files(&folder(site), "minisig").into_iter().filter(|path| !belongs(path)).collect()
 }
 
-impl Content {
+impl PendingDocument {
     fn read(file: &Path, payload: &[u8]) -> Result<Self> {
         let trust = json::parse::<Trust>(payload).map(|trust| Self::Trust(Box::new(trust)));
         let read = trust.or_else(|_| json::parse(payload).map(|manifest| Self::Manifest(Box::new(manifest))));
@@ -151,7 +152,7 @@ impl Pending {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(site: &SiteFolder, content: Content) -> Result<Self> {
+    pub fn write(site: &SiteDir, content: PendingDocument) -> Result<Self> {
         let file = site.cache(PENDING)?.join(content.file_name());
         let payload = content.payload();
         write_whole(&file, &payload)?;
@@ -235,7 +236,7 @@ pub fn assemble(signatures: &[Signature], payload: &[u8]) -> Vec<u8> {
     Document::assemble(&blocks, payload)
 }
 
-fn folder(site: &SiteFolder) -> PathBuf {
+fn folder(site: &SiteDir) -> PathBuf {
     site.root.join(CACHE).join(PENDING)
 }
 
