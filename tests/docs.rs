@@ -131,11 +131,11 @@ fn the_exit_codes_are_the_agents_own() {
     let Some(agent) = tools::agent() else { return };
     let usage = succeed(Command::new(agent).arg("--help"), LIMIT);
     let codes = usage.split("exit codes:\n").nth(1).unwrap();
-    let page = fs::read_to_string(tools::root().join("docs/first-boot.md")).unwrap();
+    let page = fs::read_to_string(tools::root().join("docs/concepts/first-boot.md")).unwrap();
     for line in codes.lines().filter(|line| !line.is_empty()) {
         let (code, meaning) = line.trim().split_once(' ').unwrap();
         let row = format!("| {code} | {} |", meaning.trim());
-        assert!(page.contains(&row), "docs/first-boot.md lacks the row\n{row}");
+        assert!(page.contains(&row), "docs/concepts/first-boot.md lacks the row\n{row}");
     }
 }
 

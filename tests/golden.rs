@@ -78,7 +78,7 @@ fn renderings_are_as_expected() {
 fn the_reference_says_what_the_program_does() {
     let pages = generator::reference::pages().unwrap();
     let pages: Vec<_> = pages.into_iter().map(|(name, text)| (PathBuf::from(name), text)).collect();
-    compare("docs/ref", &pages);
+    compare("docs/reference", &pages);
 }
 
 fn compare(folder: &str, expected: &[(PathBuf, String)]) {

@@ -1,4 +1,4 @@
-//! The reference, `docs/ref/`: written from the catalog, the command line and the table of exit codes, so
+//! The reference, `docs/reference/`: written from the catalog, the command line and the table of exit codes, so
 //! that it says what the program does. `make golden` writes it, and a test compares it.
 
 use std::fmt::Write as _;
