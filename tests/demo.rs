@@ -126,6 +126,8 @@ fn tells_the_story(demo: &Demo, output: &Output) {
         "    Hello from the second release\n",
         "packs fetched: 1\n",
         "bytes received: 0\n",
+        "1 would be changed",
+        "~ /etc/motd",
         "That was the whole way.",
     ] {
         assert!(said.contains(part), "lacks `{part}`\n{said}");

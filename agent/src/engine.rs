@@ -78,9 +78,10 @@ pub struct Failed {
 pub fn apply(apply: &Apply, job: &Job<'_>) -> std::result::Result<Applied, Failed> {
     let unable = |error| Failed { error, status: None, output: String::new() };
     let (name, command) = match &apply.engine {
-        Engine::Script(script) if job.noop => {
-            log::info(format_args!("noop: would run `{}` of release {}", script.run, job.release.serial));
-            return Ok(Applied { changed: false, status: None, output: String::new() });
+        Engine::Script(script) if job.noop && !script.noop => {
+            let Release { serial, .. } = job.release;
+            log::info(format_args!("noop: would run `{}` of release {serial}; {NO_NOOP}", script.run));
+            return Ok(Applied { changed: true, status: None, output: String::new() });
         }
         Engine::Script(script) => ("script", script::command(script, job)),
         Engine::Puppet(_) => ("puppet", puppet::command(job)),
@@ -100,7 +101,7 @@ pub fn apply(apply: &Apply, job: &Job<'_>) -> std::result::Result<Applied, Faile
             })
         })?;
     let changed = match (&apply.engine, &finished.end) {
-        (Engine::Script(_), End::Exit(0)) => Some(true),
+        (Engine::Script(_), End::Exit(0)) => Some(!script::says_unchanged(&finished.output)),
         (Engine::Puppet(_), End::Exit(status)) => puppet::changed(*status),
         _ => None,
     };
@@ -145,10 +146,13 @@ fn surroundings(command: &mut Command, job: &Job<'_>) {
         .env("STRINGLESS_RELEASE", job.path)
         .env("STRINGLESS_NODE", &job.node.id)
         .env("STRINGLESS_REGION", job.node.region.as_ref().map_or("", Name::as_str))
+        // Set in every run: one of a shell's trials must not make a real run a trial.
+        .env("STRINGLESS_NOOP", if job.noop { "1" } else { "" })
         .current_dir(job.path);
 }
 
 /// The result of finding an engine's program.
 type Found = Result<Command>;
 
+const NO_NOOP: &str = "it is not run, as the site file does not say that it supports `noop`";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

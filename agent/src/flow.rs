@@ -58,6 +58,7 @@ pub fn run(run: &Run<'_>) -> LayerReport {
         site: run.layer.site.clone(),
         environment: run.environment.clone(),
         ending: Ending::Converged,
+        noop: run.args.noop,
         live: None,
         reason: None,
         requests: 0,

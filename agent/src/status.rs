@@ -137,6 +137,9 @@ fn text(status: &Status) -> String {
     if let Some(last) = &status.last_run {
         text += &format!("\nlast run    {} (exit code {})\n", last.started, last.exit_code);
         for layer in &last.layers {
+            if layer.noop {
+                text += &format!("  {}: run with --noop, so nothing was applied\n", layer.site);
+            }
             for line in layer.error.iter().chain(&layer.warnings) {
                 text += &format!("  {}: {line}\n", layer.site);
             }

@@ -44,7 +44,7 @@ pub fn manifest() -> Value {
             "minimum": "0.1.0", "version": "0.1.0",
             "targets": {"x86_64-unknown-linux-musl": {"size": 2_000_000, "sha256": sha256}},
         },
-        "apply": {"engine": {"script": {"run": "bin/apply"}}, "timeout": 60, "reapply": 1800},
+        "apply": {"engine": {"script": {"run": "bin/apply", "noop": true}}, "timeout": 60, "reapply": 1800},
         "packs": [
             {"path": "", "sha256": sha256, "size": 10, "unpacked": 20, "files": 1},
             {"path": "modules/ntp", "sha256": sha256, "size": 100, "unpacked": 200, "files": 3},

@@ -15,6 +15,9 @@ main() {
 
     step 'Put in what machines should look like: a script and its files'
     cp -R "$content/." .
+    note 'the script supports --noop: stringless.yaml says so'
+    sed 's/{run: apply}/{run: apply, noop: true}/' stringless.yaml >stringless.yaml.new
+    mv stringless.yaml.new stringless.yaml
     run ls
 
     step 'Put the agent into the bucket, pinned by its hash'
@@ -59,6 +62,11 @@ main() {
     told 'bytes received' received
     told milliseconds milliseconds
     on_node stringless-agent status
+
+    step 'Somebody changes a file by hand: --noop shows it, --force puts it right'
+    printf 'changed by hand\n' >"$demo/node/etc/motd"
+    on_node stringless-agent --once --force --noop
+    on_node stringless-agent --once --force
     took
 
     printf '\n%sThat was the whole way.%s Look around in demo-site/: site/ is what you would keep in git,\n' "$bold" "$plain"

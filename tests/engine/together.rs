@@ -30,7 +30,8 @@ fn an_engine_that_outlived_its_agent_is_not_joined_by_a_second_one() {
     pair.forge.publish(&pair.forge.manifest(1, vec![pair.forge.script(script)]));
     let mut command = pair.node.command(&["--once"]);
     let mut agent = command.env("OUT", pair.node.root()).stderr(Stdio::null()).spawn().unwrap();
-    wait_for(|| pair.node.read("runs").is_some());
+    // The script is at work a moment before the agent has written down its process.
+    wait_for(|| pair.node.read("runs").is_some() && pair.state("engine").exists());
     agent.kill().unwrap();
     agent.wait().unwrap();
     let run = pair.run(&["--once"]).expect(1);

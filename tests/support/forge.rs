@@ -122,7 +122,7 @@ impl Forge {
             expires: None,
             agent: AgentPin { minimum: version, version, targets: Default::default() },
             apply: Apply {
-                engine: Engine::Script(ScriptEngine { run: "apply".into() }),
+                engine: Engine::Script(ScriptEngine { run: "apply".into(), noop: false }),
                 timeout: 60,
                 reapply: None,
                 failure: Failure::default(),

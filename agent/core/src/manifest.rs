@@ -126,6 +126,9 @@ pub enum Engine {
 pub struct ScriptEngine {
     /// The executable file, relative to the release.
     pub run: String,
+    /// Whether it changes nothing where `STRINGLESS_NOOP` is `1`; else `--noop` does not run it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub noop: bool,
 }
 
 /// Settings of the `puppet` engine; the rest stands in the release's `environment.conf`.

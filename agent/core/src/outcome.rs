@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 pub enum Ending {
     /// Nothing to do, or applied without a change.
     Converged,
-    /// Applied, and something changed (or may have: only Puppet tells).
+    /// Applied, and something changed, or may have: a script need not say.
     Changed,
     /// No store answered, or another run holds the lock: nothing changed, run again.
     Temporary,
@@ -59,7 +59,7 @@ impl Ending {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Converged => "converged: nothing to do, or applied",
-            Self::Changed => "only with --detailed-exitcodes: applied, and something changed",
+            Self::Changed => "only with --detailed-exitcodes: something changed, or would change with --noop",
             Self::Temporary => "temporary: no store answered, or another run holds the lock; run again",
             Self::Refused => "refused: signature, trust, rollback, expiry, hash or hostile archive",
             Self::EngineFailed => "the engine failed; the message says which release is live",
@@ -114,6 +114,9 @@ pub struct LayerReport {
     pub environment: Name,
     /// How it ended.
     pub ending: Ending,
+    /// Whether it was run with `--noop`: nothing was applied.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub noop: bool,
     /// The release that is live afterwards.
     pub live: Option<Release>,
     /// Why the engine ran; null when it did not.

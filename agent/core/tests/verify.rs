@@ -162,3 +162,31 @@ fn follows_a_rotation_signed_by_old_and_new() {
     // A step in the middle of the chain may be long past its date.
     assert_eq!(next(&[&a], 2, &[&a], "\"2020-01-01T00:00:00Z\""), Ok(2));
 }
+
+/// A script that supports `--noop` says so in the signed manifest; for one that does not, nothing is written.
+#[test]
+fn reads_whether_a_script_supports_noop() {
+    use agent_core::manifest::{Engine, Manifest};
+    let noop = |engine: &str| {
+        let text = manifest(7, "null").replace(r#"{"run": "apply"}"#, engine);
+        assert!(text.contains(engine), "{text}");
+        let read = agent_core::json::parse::<Manifest>(text.as_bytes()).ok()?;
+        let Engine::Script(script) = &read.apply.engine else { return None };
+        let written = String::from_utf8(agent_core::json::write(&read)).unwrap();
+        assert_eq!(written.contains("noop"), script.noop, "{written}");
+        Some(script.noop)
+    };
+    assert_eq!(noop(r#"{"run": "apply"}"#), Some(false));
+    assert_eq!(noop(r#"{"run": "apply", "noop": false}"#), Some(false));
+    assert_eq!(noop(r#"{"run": "apply", "noop": true}"#), Some(true));
+    for other in [
+        r#"{"noop": true}"#,
+        r#"{"run": "apply", "noop": null}"#,
+        r#"{"run": "apply", "noop": 1}"#,
+        r#"{"run": "apply", "noop": "true"}"#,
+        r#"{"run": "apply", "noop": true, "noop": true}"#,
+        r#"{"run": "apply", "nop": true}"#,
+    ] {
+        assert_eq!(noop(other), None, "{other}");
+    }
+}

@@ -27,3 +27,37 @@ pub fn command(script: &ScriptEngine, job: &Job<'_>) -> Found {
     }
     Ok(Command::new(path))
 }
+
+/// Whether a script's output says that nothing was changed: by its last line.
+pub fn says_unchanged(output: &str) -> bool {
+    let lines = output.strip_suffix('\n').unwrap_or(output);
+    lines.rsplit('\n').next() == Some(UNCHANGED)
+}
+
+const UNCHANGED: &str = "stringless: unchanged";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_last_line_says_unchanged() {
+        for output in ["stringless: unchanged\n", "stringless: unchanged", "looked\nstringless: unchanged\n"]
+        {
+            assert!(says_unchanged(output), "{output:?}");
+        }
+        for output in [
+            "",
+            "\n",
+            "unchanged\n",
+            "stringless: unchanged\n\n",
+            "stringless: unchanged\r\n",
+            "stringless: unchanged \n",
+            "Stringless: Unchanged\n",
+            "file stringless: unchanged\n",
+            "stringless: unchanged\nrestarted\n",
+        ] {
+            assert!(!says_unchanged(output), "{output:?}");
+        }
+    }
+}
