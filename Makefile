@@ -54,7 +54,7 @@ check: ## what CI runs: test, then a clean tree
 
 .PHONY: build
 build: ## the generator: target/release/stringless
-	$(CARGO) build --locked --release --package generator
+	$(CARGO) build --locked --release --package stringless
 
 # What rust-toolchain.toml lists, for who has switched rustup's own installing off; nothing where it is there.
 .PHONY: targets
@@ -65,10 +65,10 @@ targets:
 
 .PHONY: agents
 agents: targets ## the agent, one file per node target: target/agents/*/stringless-agent
-	$(CARGO) build --locked --profile agent --package agent $(NODE_TARGETS:%=--target %)
+	$(CARGO) build --locked --profile agent --package stringless-agent $(NODE_TARGETS:%=--target %)
 	@[ ! -x $(ZIG)/cargo-zigbuild ] || for target in $(FREEBSD_TARGETS); do \
 		case $$target in x86_64-*) std= ;; *) std=-Zbuild-std=std,panic_abort; export RUSTC_BOOTSTRAP=1 ;; esac; \
-		PATH=$(ZIG):$$PATH cargo-zigbuild zigbuild --locked --profile agent --package agent --target $$target $$std || exit 1; \
+		PATH=$(ZIG):$$PATH cargo-zigbuild zigbuild --locked --profile agent --package stringless-agent --target $$target $$std || exit 1; \
 	done
 	@for target in $(NODE_TARGETS) $(FREEBSD_TARGETS); do \
 		built=$(TARGET_DIR)/$$target/agent/stringless-agent; \
@@ -77,7 +77,7 @@ agents: targets ## the agent, one file per node target: target/agents/*/stringle
 
 .PHONY: checkpoints
 checkpoints: ## the agent that a test can kill at a named point
-	$(CARGO) build --locked --package agent --features checkpoints
+	$(CARGO) build --locked --package stringless-agent --features checkpoints
 	install -D -m 0755 $(TARGET_DIR)/debug/stringless-agent $(AGENT_CHECKPOINTS_BIN)
 
 .PHONY: levels
@@ -97,7 +97,7 @@ lint: targets ## format, clippy, licences and bans, shellcheck, file length
 	.ci/shell
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	[ ! -x $(ZIG)/cargo-zigbuild ] || for target in $(filter x86_64-%,$(FREEBSD_TARGETS)); do \
-		PATH=$(ZIG):$$PATH cargo-zigbuild clippy --package agent --target $$target --locked -- -D warnings || exit 1; \
+		PATH=$(ZIG):$$PATH cargo-zigbuild clippy --package stringless-agent --target $$target --locked -- -D warnings || exit 1; \
 	done
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR)/fuzz --locked -- -D warnings
 	$(CARGO) fetch --locked --quiet
@@ -123,7 +123,7 @@ fuzz: fuzz-targets ## every fuzz target for an hour; shorter: make fuzz FUZZ_SEC
 sanitize: export RUSTC_BOOTSTRAP = 1
 sanitize: export RUSTFLAGS = -Zsanitizer=address
 sanitize: ## the core's tests under AddressSanitizer
-	$(CARGO) test --locked --package agent-core --target $(HOST) --target-dir $(TARGET_DIR)/sanitize
+	$(CARGO) test --locked --package stringless-core --target $(HOST) --target-dir $(TARGET_DIR)/sanitize
 
 .PHONY: mutants
 mutants: setup ## take each protection out of a copy, and see its test fail; one of them: make mutants M=rollback

@@ -12,8 +12,8 @@ use e2e::imds::{Facts, Imds, RoleKeys};
 use e2e::qemu::{FirstBoot, Hardware, Vm};
 use e2e::random::hex;
 use e2e::record;
-use generator::catalog::Level;
 use serde_json::Value;
+use stringless_render::platform::Level;
 
 /// What both clouds' machines do with a release.
 const APPLY: &str = "#!/bin/sh\necho \"$STRINGLESS_SERIAL $(cat text)\" >>/var/lib/applied\n";

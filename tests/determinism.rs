@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use agent_core::document::Document;
 use e2e::agent::Run;
 use e2e::control_repo::{BRANCHES, ControlRepo, NEW, OLD, Shape};
 use e2e::netns::Net;
@@ -18,6 +17,7 @@ use e2e::process::succeed;
 use e2e::site::Site;
 use e2e::tools;
 use serde_json::Value;
+use stringless_core::document::Document;
 
 #[test]
 fn two_machines_make_the_same_release_of_a_commit() {

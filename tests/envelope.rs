@@ -24,13 +24,17 @@ mod sources;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use stringless_render::encode;
+use stringless_render::encoding;
 
-use generator::catalog::{Encoding, Form};
-use generator::envelope;
-use generator::fault::Fault;
-use generator::launch::{self, Tool};
-use generator::render::{Request, UserData, render};
 use rendering::{BUCKET, Case, SCRIPT, puppet_site, site};
+use stringless_core::fault::Fault;
+use stringless_render::embed;
+use stringless_render::envelope;
+use stringless_render::platform::{Encoding, Form};
+use stringless_render::render;
+use stringless_render::request::Tool;
+use stringless_render::request::{Request, UserData};
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// What the others are seen beside.
@@ -51,7 +55,7 @@ fn request<'a>(
 ) -> Result<Request<'a>, Fault> {
     let (distro, cloud) = (case.catalog.distro(DISTRO)?, case.catalog.cloud(cloud)?);
     let plain = case.request(distro, cloud, form)?;
-    let encoding = launch::encoding(tool, cloud, plain.boot, plain.form, encoding)?;
+    let encoding = encoding::encoding(tool, cloud, plain.boot, plain.form, encoding)?;
     Ok(Request { tool, encoding, ..plain })
 }
 
@@ -68,7 +72,7 @@ fn product(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
             let request = case.request(distro, cloud, Some(form)).unwrap();
             let plain = render(&Request { encoding: Encoding::Plain, ..request.clone() });
             let plain = plain.unwrap_or_else(|fault| panic!("{} {}: {fault}", distro.id, cloud.id));
-            for encoding in envelope::usable(cloud, request.boot) {
+            for encoding in encode::usable(cloud, request.boot) {
                 let name = format!("{}+{}+{}+{}", distro.id, cloud.id, form.as_str(), encoding.as_str());
                 let request = Request { encoding, ..request.clone() };
                 check(&name, &request, &UserData { encoding, ..plain.clone() });

@@ -8,13 +8,16 @@ mod rendering;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+use stringless_render::encoding;
 
 use e2e::tools;
-use generator::catalog::{Catalog, Cloud, Form};
-use generator::launch::{self, Tool};
-use generator::render::{Request, render};
 use rendering::{BUCKET, Case, SCRIPT, puppet_site, site};
 use similar::TextDiff;
+use stringless_render::embed;
+use stringless_render::platform::{Catalog, Cloud, Form};
+use stringless_render::render;
+use stringless_render::request::Request;
+use stringless_render::request::Tool;
 
 /// What the others are seen beside.
 const DISTRO: &str = "debian-12";
@@ -68,9 +71,9 @@ fn renderings_are_as_expected() {
         (Tool::Curl, "sh"),
     ] {
         let plain = cases[0].request(distro, cloud, Some(Form::Script)).unwrap();
-        let encoding = launch::encoding(Some(tool), cloud, plain.boot, plain.form, None).unwrap();
+        let encoding = encoding::encoding(Some(tool), cloud, plain.boot, plain.form, None).unwrap();
         let request = Request { tool: Some(tool), encoding, ..plain };
-        let text = launch::source(&request, &render(&request).unwrap(), tool, None).unwrap();
+        let text = embed::source(&request, &render(&request).unwrap(), tool, None).unwrap();
         expected.push((PathBuf::from(format!("as/{}.{end}", tool.as_str())), text));
     }
     compare("tests/golden", &expected);
@@ -78,7 +81,7 @@ fn renderings_are_as_expected() {
 
 #[test]
 fn the_reference_says_what_the_program_does() {
-    let pages = generator::reference::pages().unwrap();
+    let pages = stringless::docs::pages().unwrap();
     let pages: Vec<_> = pages.into_iter().map(|(name, text)| (PathBuf::from(name), text)).collect();
     compare("docs/reference", &pages);
 }

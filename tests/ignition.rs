@@ -17,7 +17,7 @@ use e2e::process::{both, run};
 use e2e::record;
 use e2e::tools;
 use e2e::web::Web;
-use generator::catalog::{Catalog, Form, Level};
+use stringless_render::platform::{Catalog, Form, Level};
 
 const APPLY: &str = "#!/bin/sh\nset -eu\ncat text >>/var/lib/applied\n";
 const LIMIT: Duration = Duration::from_secs(120);
@@ -26,7 +26,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 fn distros() -> Vec<String> {
     let catalog = Catalog::embedded().unwrap();
     let cloud = catalog.cloud("aws").unwrap();
-    let takes = |distro: &&generator::catalog::Distro| catalog.forms(distro, cloud).contains(&Form::Ignition);
+    let takes = |distro: &&stringless_render::platform::Distro| {
+        catalog.forms(distro, cloud).contains(&Form::Ignition)
+    };
     catalog.distros.iter().filter(takes).map(|distro| distro.id.clone()).collect()
 }
 

@@ -17,12 +17,12 @@ mod rendered;
 use std::fs;
 use std::path::PathBuf;
 
-use agent_core::manifest::{Engine, Manifest, PuppetEngine};
-use agent_core::pack::Pack;
 use e2e::agent::{Node, Run};
 use e2e::forge::{Entry, Forge, name};
 use e2e::netns::Net;
 use serde_json::{Value, json};
+use stringless_core::manifest::{Engine, Manifest, PuppetEngine};
+use stringless_core::pack::Pack;
 
 /// A node that follows the sites `base` and `client`, in this order.
 struct Stack {

@@ -16,9 +16,9 @@ use e2e::http::{Reply, Service};
 use e2e::netns::Lab;
 use e2e::process::{both, run};
 use e2e::tools;
-use generator::catalog::Form;
-use generator::render::Lock;
 use rendering::{Case, SCRIPT, site};
+use stringless_render::platform::Form;
+use stringless_render::request::Lock;
 
 /// A lab whose node has these programs, and the rule's script.
 struct Node {
@@ -142,7 +142,7 @@ fn it_is_refused_where_nothing_could_be_kept() {
         let (distro, cloud) = (case.catalog.distro(distro).unwrap(), case.catalog.cloud(cloud).unwrap());
         let mut request = case.request(distro, cloud, Some(form)).unwrap();
         request.lock = Some(Lock::Wanted);
-        let fault = generator::render::render(&request).unwrap_err();
+        let fault = stringless_render::render(&request).unwrap_err();
         assert!(fault.message.contains(why), "{}", fault.message);
     }
     assert!(Path::new(&rule("aws")).to_string_lossy().contains("fd00:ec2::254"));

@@ -7,9 +7,9 @@ mod rendering;
 
 use std::time::{Duration, Instant};
 
-use generator::catalog::Catalog;
-use generator::render::render;
 use rendering::{BUCKET, Case, SCRIPT, site};
+use stringless_render::platform::Catalog;
+use stringless_render::render;
 
 fn main() {
     let start = Instant::now();

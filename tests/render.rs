@@ -17,14 +17,15 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use agent_core::hash::Sha256;
-use agent_core::manifest::AgentPin;
 use e2e::process::{both, run};
 use e2e::tools;
-use generator::catalog::{Catalog, Cloud, Distro, Form};
-use generator::outdated::{Current, Rendering};
-use generator::render::{Lock, Request, UserData, render};
 use rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, puppet_site, site};
+use stringless_core::hash::Sha256;
+use stringless_core::manifest::AgentPin;
+use stringless_render::platform::{Catalog, Cloud, Distro, Form};
+use stringless_render::render;
+use stringless_render::request::{Lock, Request, UserData};
+use stringless_render::rerender::{Current, Rendering};
 
 const KEYS: &str = "node: {credentials: [instance_role, static]}\n";
 

@@ -3,21 +3,23 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part, and reports by panicking")]
 
 use std::collections::BTreeMap;
+use stringless_render::encode;
 
-use agent_core::hash::Sha256;
-use agent_core::key::PublicKey;
-use agent_core::manifest::{AgentFile, Engine};
-use agent_core::name::Name;
-use agent_core::sigv4::Credentials;
-use agent_core::time::Timestamp;
-use agent_core::trust::TrustedKeys;
-use agent_core::version::Version;
-use generator::catalog::{Catalog, Cloud, Distro, Form};
-use generator::envelope;
-use generator::fault::Fault;
-use generator::layer::Layers;
-use generator::render::{AgentPins, Lock, Request, UserData, Way, render, way};
-use generator::site::{PuppetPackage, Site};
+use stringless_core::fault::Fault;
+use stringless_core::hash::Sha256;
+use stringless_core::key::PublicKey;
+use stringless_core::manifest::{AgentFile, Engine};
+use stringless_core::name::Name;
+use stringless_core::sigv4::Credentials;
+use stringless_core::time::Timestamp;
+use stringless_core::trust::TrustedKeys;
+use stringless_core::version::Version;
+use stringless_render::envelope;
+use stringless_render::layer::Layers;
+use stringless_render::platform::{Catalog, Cloud, Distro, Form};
+use stringless_render::render;
+use stringless_render::request::{AgentPins, Lock, Request, UserData, Way, way};
+use stringless_render::site::{PuppetPackage, Site};
 
 pub const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -68,7 +70,7 @@ impl Case {
                  "trust": {{"version": 2, "threshold": 1, "keys": ["{KEY}"]}},
                  "stores": [{{"url": "https://{site}.example.net/stringless"}}]}}"#
             );
-            generator::layer::parse(text.as_bytes(), site).unwrap()
+            stringless_render::layer::parse(text.as_bytes(), site).unwrap()
         };
         self.layers = Layers { before: vec![layer("base", 300)], after: vec![layer("extra", 3600)] };
         self
@@ -91,7 +93,7 @@ impl Case {
             boot,
             also,
             form,
-            encoding: envelope::encoding(cloud, boot, None)?,
+            encoding: encode::encoding(cloud, boot, None)?,
             with: &[],
             tool: None,
             cpu: None,

@@ -20,12 +20,12 @@ mod signing;
 #[path = "shells/strict.rs"]
 mod strict;
 
-use agent_core::config::Config;
-use agent_core::hash::Sha256;
 use e2e::netns::Net;
-use generator::catalog::{Distro, Form};
 use rendering::{Case, SCRIPT, site};
 use root::{Ended, Root, SH, SHELLS};
+use stringless_core::config::Config;
+use stringless_core::hash::Sha256;
+use stringless_render::platform::{Distro, Form};
 
 /// Says its version; writes down each run and ends with the next line of `/ends`, or well.
 const AGENT: &str = "#!/bin/sh

@@ -11,8 +11,6 @@ mod s3;
 use std::collections::BTreeMap;
 use std::fs;
 
-use agent_core::json;
-use agent_core::trust::{Trust, TrustKey, TrustType};
 use e2e::agent::Run;
 use e2e::forge::{Entry, Forge, gzip, name, public, sign, tar};
 use e2e::netns::Net;
@@ -20,6 +18,8 @@ use e2e::proxy::Proxy;
 use e2e::server::{Fault, Reply, Server};
 use e2e::site::Site;
 use e2e::tls::{Authority, SERVER_NAMES};
+use stringless_core::json;
+use stringless_core::trust::{Trust, TrustKey, TrustType};
 
 /// A site that is published to a folder, which a web server offers as its only store.
 struct Web {

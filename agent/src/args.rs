@@ -1,12 +1,12 @@
-//! The command line, parsed by the table of `agent_core::flags`.
+//! The command line, parsed by the table of `stringless_core::flags`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use agent_core::flags::{COMMANDS, FLAGS};
-use agent_core::name::Name;
-use agent_core::nearest::nearest;
 use lexopt::{Arg, ValueExt};
+use stringless_core::flags::{COMMANDS, FLAGS};
+use stringless_core::name::Name;
+use stringless_core::suggest::nearest;
 
 use crate::error::{Error, Result};
 

@@ -55,9 +55,13 @@ pub enum Checkpoint {
 #[expect(clippy::disallowed_methods, reason = "the list of points is no part of the state")]
 pub fn reach(point: Checkpoint) {
     use std::io::Write;
-    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering;
 
-    use rustix::process::{Signal, getpid, kill_process};
+    use rustix::process::Signal;
+    use rustix::process::getpid;
+    use rustix::process::kill_process;
 
     static PASSED: AtomicU64 = AtomicU64::new(0);
     static HELD: AtomicBool = AtomicBool::new(false);

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use agent_core::time::Timestamp;
+use stringless_core::time::Timestamp;
 
 /// The clock of a run.
 #[derive(Debug)]

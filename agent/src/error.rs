@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 use std::path::Path;
 
-use agent_core::outcome::Ending;
-use agent_core::refusal::Refusal;
+use stringless_core::refusal::Refusal;
+use stringless_core::report::Ending;
 
 /// An error that ends a layer's run.
 #[derive(Clone, Debug)]

@@ -47,6 +47,7 @@ impl Traffic {
 /// A random number, of what the standard library draws from the system for its hash tables: that never
 /// waits, at an early boot neither.
 pub fn random() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
+    use std::hash::BuildHasher;
+    use std::hash::RandomState;
     RandomState::new().hash_one(())
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use agent::{args, command, log};
-use agent_core::outcome::Ending;
+use stringless_agent::{args, commands, log};
+use stringless_core::report::Ending;
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os()) {
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         }
     };
     let detailed = args.detailed;
-    let ending = command::run(&args).unwrap_or_else(|error| {
+    let ending = commands::run(&args).unwrap_or_else(|error| {
         log::error(&error);
         error.ending
     });

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use agent_core::layout;
-use agent_core::name::Name;
-use agent_core::refusal::Refusal;
-use agent_core::time::Timestamp;
-use agent_core::trust::{Trust, TrustedKeys};
-use agent_core::verify::{self, Verified};
+use stringless_core::layout;
+use stringless_core::name::Name;
+use stringless_core::refusal::Refusal;
+use stringless_core::time::Timestamp;
+use stringless_core::trust::{Trust, TrustedKeys};
+use stringless_core::verify::{self, Verified};
 
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::LayerDisk;
 use crate::error::{Error, Result};
 use crate::log;
-use crate::source::document::{Found, Patience, ask_all};
-use crate::source::{Source, Trouble};
+use crate::store::document::{Found, Patience, ask_all};
+use crate::store::{Source, Trouble};
 
 /// The keys to verify with, and what a rotation said of serials and expiry.
 pub struct InUse {
@@ -30,7 +30,7 @@ pub struct InUse {
 impl InUse {
     /// The newest trust that this node has accepted: kept on disk, or from the bootstrap. A kept document
     /// that is damaged counts for nothing: the way from the bootstrap is walked anew, and what was seen
-    /// under a newer trust asks for that one ([`agent_core::plan::admit`]).
+    /// under a newer trust asks for that one ([`stringless_core::plan::admit`]).
     ///
     /// # Errors
     /// Temporary: the disk.

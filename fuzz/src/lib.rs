@@ -12,14 +12,15 @@ pub mod signer;
 
 use std::{env, fs, process};
 
-/// The generator's parsers, from their own files: its crate would bring a hundred others, built anew with the
-/// sanitizer.
-#[path = "../../generator/src"]
-mod generator {
-    pub mod fault;
-    pub mod puppetfile;
+/// The generator's parser, from its own files: the generator's crate would bring a hundred others, each built
+/// again with the sanitizer.
+#[path = "../../generator/src/puppetfile"]
+pub mod puppetfile {
+    pub mod model;
+    pub mod parse;
+
+    pub use self::model::Puppetfile;
 }
-pub use generator::{fault, puppetfile};
 
 /// Begins a target: writes its seeds and ends, when that is what it was started for.
 ///

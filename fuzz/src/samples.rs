@@ -1,9 +1,9 @@
 //! Values as a real site has them, with every optional part present.
 
-use agent_core::json;
-use agent_core::manifest::Manifest;
-use agent_core::name::Name;
-use agent_core::trust::TrustedKeys;
+use stringless_core::json;
+use stringless_core::manifest::Manifest;
+use stringless_core::name::Name;
+use stringless_core::trust::TrustedKeys;
 use serde_json::{Value, json};
 
 use crate::signer::Signer;

@@ -1,7 +1,7 @@
 //! Minisign keys that are the same in each run, so that an input that fails once fails again.
 
-use agent_core::document::Document;
-use agent_core::key::PublicKey;
+use stringless_core::document::Document;
+use stringless_core::key::PublicKey;
 use base64ct::{Base64, Encoding};
 use blake2::{Blake2b512, Digest};
 use ring::signature::{Ed25519KeyPair, KeyPair};

@@ -10,10 +10,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use agent::fetch::VerifiedPack;
-use agent::unpack::unpack;
-use agent_core::hash::Sha256;
-use agent_core::pack::{Pack, check_path};
+use stringless_agent::fetch::verified::VerifiedPack;
+use stringless_agent::fetch::unpack::unpack;
+use stringless_core::hash::Sha256;
+use stringless_core::pack::{Pack, check_path};
 use arbitrary::Unstructured;
 use fuzz::archives::{Entry, gzip, tar};
 use fuzz::{damage, seed, start};

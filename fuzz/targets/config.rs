@@ -1,9 +1,9 @@
 //! The node's configuration: read, written, and never shown with its secrets.
 #![no_main]
 
-use agent_core::config::{Config, CredentialSource};
-use agent_core::json;
-use agent_core::store::Store;
+use stringless_core::config::{Config, CredentialSource};
+use stringless_core::json;
+use stringless_core::store::Store;
 use arbitrary::Unstructured;
 use fuzz::samples::{config, text};
 use fuzz::{damage, seed, start};

@@ -4,9 +4,9 @@
 
 use std::sync::LazyLock;
 
-use agent_core::document::{Document, MAX_BLOCKS};
-use agent_core::trust::TrustedKeys;
-use agent_core::verify;
+use stringless_core::document::{Document, MAX_BLOCKS};
+use stringless_core::trust::TrustedKeys;
+use stringless_core::verify;
 use arbitrary::Unstructured;
 use fuzz::samples::{environment, manifest, signed_manifest, signer, site, text, trusted};
 use fuzz::{damage, seed, start};

@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use agent_core::json;
-use agent_core::layout;
-use agent_core::manifest::Manifest;
-use agent_core::pack::{MAX_PACKS, MAX_RELEASE_BYTES, check_path};
-use agent_core::trust::TrustedKeys;
-use agent_core::verify;
+use stringless_core::json;
+use stringless_core::layout;
+use stringless_core::manifest::Manifest;
+use stringless_core::pack::{MAX_PACKS, MAX_RELEASE_BYTES, check_path};
+use stringless_core::trust::TrustedKeys;
+use stringless_core::verify;
 use arbitrary::Unstructured;
 use fuzz::samples::{environment, manifest, signer, site, small_manifest, text, trusted};
 use fuzz::signer::Signer;

@@ -6,11 +6,9 @@ mod oracle;
 
 use std::collections::BTreeMap;
 
-use agent_core::hash::Sha256;
-use agent_core::sigv4::{
-    Credentials, Request, Scope, UNSIGNED_PAYLOAD, canonical_request, encode_path, presign, sign_headers,
-};
-use agent_core::time::Timestamp;
+use stringless_core::hash::Sha256;
+use stringless_core::sigv4::{Credentials, Request, Scope, UNSIGNED_PAYLOAD, canonical_request, encode_path, presign, sign_headers};
+use stringless_core::time::Timestamp;
 use arbitrary::{Arbitrary, Unstructured};
 use aws_sigv4::http_request::{SignableBody, SignatureLocation};
 use fuzz::start;

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use agent_core::document::Document;
-use agent_core::json;
-use agent_core::key::PublicKey;
-use agent_core::trust::{MAX_KEYS, Trust, TrustedKeys};
-use agent_core::verify;
+use stringless_core::document::Document;
+use stringless_core::json;
+use stringless_core::key::PublicKey;
+use stringless_core::trust::{MAX_KEYS, Trust, TrustedKeys};
+use stringless_core::verify;
 use arbitrary::Unstructured;
 use fuzz::samples::{self, signer, site, text, trusted};
 use fuzz::signer::Signer;

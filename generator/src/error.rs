@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use agent_core::outcome::Ending;
-use agent_core::refusal::Refusal;
+use stringless_core::fault::Fault;
+use stringless_core::refusal::Refusal;
+use stringless_core::report::Ending;
 
 /// An error with its hint and exit code. The message is `gerund object: cause`.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,11 @@ impl Error {
     /// Something is not trusted, or may not be published (exit 3).
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(Ending::Refused, message)
+    }
+
+    /// A fault that nobody's settings excuse: it came from elsewhere, and is refused (exit 3).
+    pub fn refused_fault(fault: Fault) -> Self {
+        Self { hint: fault.hint, ..Self::refused(fault.message) }
     }
 
     /// Another time, or against another server, it may work (exit 1).
@@ -75,5 +81,15 @@ impl Error {
 
     fn new(ending: Ending, message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, ending }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        let error = Self::configuration(fault.message);
+        match fault.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 }

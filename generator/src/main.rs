@@ -4,12 +4,12 @@ use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use generator::cli::{AgentCommand, Cli, Command};
-use generator::commands::{
+use stringless::cli::{AgentCommand, Cli, Command};
+use stringless::commands::{
     agent, build, check, diff, gc, history, init, keygen, keys, layer, list, manual, mirror, modules, policy,
     promote, publish, refresh, render, rollback, submit, verify,
 };
-use generator::error::Error;
+use stringless::error::Error;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -7,11 +7,13 @@ mod oracle;
 
 use std::collections::BTreeMap;
 
-use agent_core::sigv4::{Credentials, Request, Scope, UNSIGNED_PAYLOAD, encode_path, presign, sign_headers};
-use agent_core::time::Timestamp;
 use aws_sigv4::http_request::{SignableBody, SignatureLocation};
 use oracle::{Asked, encode};
 use proptest::prelude::*;
+use stringless_core::sigv4::{
+    Credentials, Request, Scope, UNSIGNED_PAYLOAD, encode_path, presign, sign_headers,
+};
+use stringless_core::time::Timestamp;
 
 /// A request in our terms, from which the crate's terms are made.
 #[derive(Clone, Debug)]

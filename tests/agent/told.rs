@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use agent_core::json as core_json;
 use e2e::agent::Run;
 use e2e::forge::{public, sign};
 use minisign::KeyPair;
 use serde_json::{Value, json};
+use stringless_core::json as core_json;
 
 use crate::Pair;
 
@@ -122,6 +122,6 @@ fn secrets_are_kept_from_readers_and_engines() {
 fn reports_have_their_one_format() {
     let Some(pair) = Pair::converged() else { return };
     let bytes = fs::read(pair.state("last-run.json")).unwrap();
-    let report: agent_core::outcome::Report = core_json::parse(&bytes).unwrap();
+    let report: stringless_core::report::Report = core_json::parse(&bytes).unwrap();
     assert_eq!(report.layers[0].fetched, 1);
 }

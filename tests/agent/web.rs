@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use agent_core::layout;
 use e2e::agent::{Node, Run};
 use e2e::forge::{Entry, Forge, name, sign, trust};
 use e2e::netns::Net;
@@ -10,6 +9,7 @@ use e2e::proxy::Proxy;
 use e2e::server::{Fault, Server};
 use minisign::KeyPair;
 use serde_json::{Value, json};
+use stringless_core::layout;
 
 #[test]
 fn an_idle_check_is_one_request() {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use agent_core::pack::Pack;
 use e2e::forge::{Forge, gzip};
 use e2e::pair::Pair;
+use stringless_core::pack::Pack;
 
 use crate::craft::{Craft, SCRIPT};
 

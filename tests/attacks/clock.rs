@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use agent_core::time::Timestamp;
 use e2e::agent::{Node, Run};
 use e2e::forge::Forge;
 use e2e::netns::Net;
@@ -17,6 +16,7 @@ use e2e::server::Server;
 use e2e::tls::Authority;
 use e2e::tools;
 use serde_json::json;
+use stringless_core::time::Timestamp;
 
 const YEAR: u64 = 365 * 86_400;
 

@@ -1,7 +1,7 @@
 //! Archives by hand: every header that the usual builders refuse to write.
 
-use agent_core::pack::Pack;
 use e2e::forge::{Forge, gzip};
+use stringless_core::pack::Pack;
 
 /// An archive under construction, uncompressed.
 #[derive(Clone, Default)]

@@ -4,12 +4,12 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use agent_core::trust::TrustedKeys;
-use agent_core::{json, layout, verify};
 use e2e::forge::{Entry, name, public, sign, trust};
 use e2e::held;
 use e2e::pair::Pair;
 use serde_json::json;
+use stringless_core::trust::TrustedKeys;
+use stringless_core::{json, layout, verify};
 
 const POINTER: &str = "env/production/manifest";
 

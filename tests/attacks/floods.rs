@@ -3,14 +3,14 @@
 use std::process::Command;
 use std::time::Duration;
 
-use agent_core::hash::Sha256;
-use agent_core::layout;
-use agent_core::pack::{MAX_FILES, MAX_PACK_BYTES, MAX_PACKS, MAX_UNPACKED_BYTES, Pack};
 use e2e::agent::Run;
 use e2e::forge::{Entry, gzip, tar};
 use e2e::pair::Pair;
 use e2e::server::{Delivery, Fault, Reply};
 use serde_json::json;
+use stringless_core::hash::Sha256;
+use stringless_core::layout;
+use stringless_core::pack::{MAX_FILES, MAX_PACK_BYTES, MAX_PACKS, MAX_UNPACKED_BYTES, Pack};
 
 use crate::craft::{Craft, SCRIPT};
 use crate::web::{POINTER, Web, at_once, config, serve};

@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use agent_core::layout;
 use e2e::agent::{Node, Run};
 use e2e::forge::{Entry, Forge};
 use e2e::held;
@@ -17,6 +16,7 @@ use e2e::process::until;
 use e2e::tools;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::{Pid, Signal, kill_process};
+use stringless_core::layout;
 
 /// Runs the agent, holds it at this point, acts, and lets it go on.
 fn held_at(pair: &Pair, point: &str, act: impl FnOnce()) -> Run {
@@ -87,8 +87,9 @@ fn file_swapped_between_verify_and_use() {
 }
 
 /// A script's pack whose text stands in it as it is, with a checksum that was turned off by turning it right.
-fn stored(forge: &Forge, text: &str) -> agent_core::pack::Pack {
-    use flate2::{Compression, write::GzEncoder};
+fn stored(forge: &Forge, text: &str) -> stringless_core::pack::Pack {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
     use std::io::Write;
     let script = format!("#!/bin/sh\n{text}\n");
     let tar = e2e::forge::tar(&[Entry::file("apply", 0o755, &script)]);

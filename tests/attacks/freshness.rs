@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use agent_core::manifest::Manifest;
-use agent_core::time::Timestamp;
 use e2e::forge::{sign, trust};
 use e2e::pair::Pair;
 use serde_json::{Value, json};
+use stringless_core::manifest::Manifest;
+use stringless_core::time::Timestamp;
 
 const POINTER: &str = "env/production/manifest";
 

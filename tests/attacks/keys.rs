@@ -72,7 +72,7 @@ fn again_with_another_comment(key: &KeyPair, payload: &str) -> Vec<u8> {
         one.split_once("\n\n").unwrap().0.to_owned()
     };
     let blocks = [block("manifest example production 8"), block("manifest example production 9")];
-    agent_core::document::Document::assemble(&blocks, payload.as_bytes())
+    stringless_core::document::Document::assemble(&blocks, payload.as_bytes())
 }
 
 #[test]
@@ -91,8 +91,9 @@ fn key_compromise_one_key_under_two_ids() {
     let mut raw = pair.forge.key.pk.to_bytes();
     raw[2] ^= 1;
     let renamed = {
-        use base64ct::{Base64, Encoding};
-        agent_core::key::PublicKey::parse(&Base64::encode_string(&raw)).unwrap()
+        use base64ct::Base64;
+        use base64ct::Encoding;
+        stringless_core::key::PublicKey::parse(&Base64::encode_string(&raw)).unwrap()
     };
     for (id, key) in [(own.id(), own.as_str()), (renamed.id(), renamed.as_str())] {
         let payload = twice(&id, key).to_string();

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use agent_core::layout;
 use e2e::forge::{Entry, name};
 use e2e::pair::Pair;
 use serde_json::json;
+use stringless_core::layout;
 
 const POINTER: &str = "env/production/manifest";
 
@@ -70,7 +70,7 @@ fn mix_and_match_of_sites() {
     other.put("trust/2.json", &document);
     let mut next = pair.forge.manifest(9, Vec::new());
     (next.site, next.trust_version) = (name("other"), 2);
-    let signed = e2e::forge::sign(&[&pair.forge.key], &agent_core::json::write(&next), &next.comment());
+    let signed = e2e::forge::sign(&[&pair.forge.key], &stringless_core::json::write(&next), &next.comment());
     other.put(POINTER, &signed);
     let run = pair.run(&["--once"]).expect(3);
     assert!(run.err.contains("`trust/2.json`") && run.err.contains("[foreign]"), "{}", run.err);
@@ -123,8 +123,8 @@ fn mix_and_match_of_places() {
     // What is run is a file of the release, and no other.
     for (serial, run) in (20..).zip(["/bin/sh", "../../../../bin/sh", "", "a\nb"]) {
         let mut next = pair.forge.manifest(serial, vec![pair.forge.script("true")]);
-        let engine = agent_core::manifest::ScriptEngine { run: run.to_owned(), noop: false };
-        next.apply.engine = agent_core::manifest::Engine::Script(engine);
+        let engine = stringless_core::manifest::ScriptEngine { run: run.to_owned(), noop: false };
+        next.apply.engine = stringless_core::manifest::Engine::Script(engine);
         pair.forge.publish(&next);
         let _ = pair.refuses("invalid");
     }

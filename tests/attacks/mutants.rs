@@ -80,11 +80,12 @@ fn mutants() -> Vec<PathBuf> {
 fn is_test(name: &str) -> bool {
     let Some((binary, rest)) = name.split_once("::") else { return false };
     let function = rest.rsplit("::").next().unwrap_or_default();
-    let (tests, core) = (tools::root().join("tests"), tools::root().join("agent/core/tests"));
+    let (tests, core) = (tools::root().join("tests"), tools::root().join("crates/core/tests"));
     let mut files = vec![tests.join(format!("{binary}.rs")), core.join(format!("{binary}.rs"))];
     if binary == "unit" {
         let module = rest.split("::tests::").next().unwrap_or_default().replace("::", "/");
-        files = vec![tools::root().join("agent/src").join(module).with_extension("rs")];
+        let place = tools::root().join("agent/src").join(module);
+        files = vec![place.with_extension("rs"), place.join("mod.rs")];
     }
     if let Ok(folder) = fs::read_dir(tests.join(binary)) {
         files.extend(folder.map(|entry| entry.unwrap().path()));

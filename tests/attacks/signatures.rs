@@ -1,11 +1,11 @@
 //! Documents that nobody signed who may: arbitrary install, malleability, one type taken for another.
 
-use agent_core::{json, layout};
 use base64ct::{Base64, Encoding};
 use e2e::forge::{name, sign, trust};
 use e2e::pair::Pair;
 use minisign::KeyPair;
 use serde_json::json;
+use stringless_core::{json, layout};
 
 use crate::keys::rotation;
 

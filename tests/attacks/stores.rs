@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
-use agent_core::layout;
 use e2e::forge::Forge;
 use e2e::netns::Net;
 use e2e::server::{Delivery, Fault, Reply, Server};
 use serde_json::json;
+use stringless_core::layout;
 
 use crate::web::{POINTER, Web, at_once, config, serve};
 

@@ -5,12 +5,12 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use agent_core::flags::FLAGS;
 use e2e::agent::Run;
 use e2e::pair::Pair;
 use e2e::process::until;
 use e2e::tools;
 use serde_json::{Value, json};
+use stringless_core::flags::FLAGS;
 
 const POINTER: &str = "env/production/manifest";
 
@@ -38,7 +38,7 @@ fn no_flag_of_the_agent_turns_a_check_off() {
     };
     // What prints, and what runs for ever, is looked at below.
     let apart = ["help", "version", "once", "daemon"];
-    let words = |flag: &agent_core::flags::Flag| -> Vec<String> {
+    let words = |flag: &stringless_core::flags::Flag| -> Vec<String> {
         let name = format!("--{}", flag.long);
         if flag.value.is_some() { vec![name, value(flag.long)] } else { vec![name] }
     };

@@ -6,11 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agent_core::version::Version;
 use e2e::netns::Net;
 use e2e::pair::Pair;
 use e2e::site::Site;
 use serde_json::Value;
+use stringless_core::version::Version;
 
 /// A site with two agents pinned, whose bytes begin as those of their machines do.
 pub fn published() -> Option<(Site, tempfile::TempDir)> {
@@ -75,7 +75,7 @@ fn wrong_target() {
     fs::write(&files[1], &good[0]).unwrap();
     fs::write(&files[0], &good[1]).unwrap();
     let run = site.run(&["render", "debian-12", "nocloud", "--form", "script"]);
-    let hash = agent_core::hash::Sha256::of(&good[1]).to_string();
+    let hash = stringless_core::hash::Sha256::of(&good[1]).to_string();
     assert!(pinned.contains(&hash), "the pin of x86-64");
     assert!(run.code != 0 || run.out.contains(&hash), "the pin does not follow the store");
 }

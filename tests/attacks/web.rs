@@ -96,7 +96,7 @@ fn hostile_redirect() {
     }
     // The same for a pack.
     web.server.mend();
-    let key = agent_core::layout::pack(&next.packs[0].sha256);
+    let key = stringless_core::layout::pack(&next.packs[0].sha256);
     let away = Reply::new(302, "").with("location", elsewhere.url(&key));
     web.server.fault(&key, Fault::Answer(away));
     let _ = web.fails(1, "302");

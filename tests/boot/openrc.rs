@@ -3,17 +3,18 @@
 
 use std::time::Duration;
 
-use agent_core::config::Config;
-use agent_core::hash::Sha256;
-use agent_core::manifest::AgentFile;
-use agent_core::name::Name;
 use e2e::nspawn::Machine;
 use e2e::process::until;
 use e2e::site::Site;
 use e2e::tools;
 use e2e::web::Web;
-use generator::catalog::Form;
-use generator::render::{AgentPins, render};
+use stringless_core::config::Config;
+use stringless_core::hash::Sha256;
+use stringless_core::manifest::AgentFile;
+use stringless_core::name::Name;
+use stringless_render::platform::Form;
+use stringless_render::render;
+use stringless_render::request::AgentPins;
 
 use super::pairs::status;
 use super::rendering::Case;

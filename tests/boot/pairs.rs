@@ -11,8 +11,8 @@ use e2e::process::both;
 use e2e::random::hex;
 use e2e::record;
 use e2e::web::Web;
-use generator::catalog::Level;
 use serde_json::Value;
+use stringless_render::platform::Level;
 
 use super::{assert_applies, assert_done, at_once, boot, fill, machine, said};
 

@@ -5,7 +5,6 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use agent_core::manifest::Failure;
 use e2e::agent::{Node, Run};
 use e2e::forge::{Forge, name};
 use e2e::netns::Net;
@@ -14,6 +13,7 @@ use e2e::process::until;
 use e2e::site::Site;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use stringless_core::manifest::Failure;
 
 use crate::{kept_output, report};
 

@@ -4,11 +4,11 @@
 use std::fs;
 use std::time::Duration;
 
-use agent_core::manifest::{Failure, Manifest};
 use e2e::agent::Run;
 use e2e::pair::Pair;
 use e2e::process::until;
 use serde_json::Value;
+use stringless_core::manifest::{Failure, Manifest};
 
 use crate::report;
 

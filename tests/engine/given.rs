@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
-use agent_core::manifest::{Engine, ScriptEngine};
 use e2e::agent::Run;
 use e2e::forge::Entry;
 use e2e::pair::Pair;
 use e2e::tools;
 use serde_json::json;
+use stringless_core::manifest::{Engine, ScriptEngine};
 
 use crate::{PAGE, kept_output, report};
 

@@ -6,14 +6,14 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use agent_core::manifest::{Failure, Manifest};
-use agent_core::pack::Pack;
 use e2e::agent::Run;
 use e2e::forge::{Entry, Forge, name};
 use e2e::pair::Pair;
 use e2e::process::succeed;
 use e2e::tools;
 use serde_json::json;
+use stringless_core::manifest::{Failure, Manifest};
+use stringless_core::pack::Pack;
 
 use crate::report;
 

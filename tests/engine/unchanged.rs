@@ -3,13 +3,13 @@
 
 use std::fs;
 
-use agent_core::manifest::{Engine, Failure, Manifest, ScriptEngine};
 use e2e::agent::{Node, Run};
 use e2e::netns::Net;
 use e2e::pair::Pair;
 use e2e::site::Site;
 use e2e::tools;
 use serde_json::{Value, json};
+use stringless_core::manifest::{Engine, Failure, Manifest, ScriptEngine};
 
 use crate::{kept_output, report};
 

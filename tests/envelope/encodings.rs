@@ -2,12 +2,13 @@
 
 use std::io::Read;
 use std::process::Command;
+use stringless_render::encode;
 
 use base64ct::{Base64, Encoding as _};
 use e2e::tools;
-use generator::catalog::{Catalog, Counts, Encoding};
-use generator::envelope;
-use generator::render::render;
+use stringless_render::envelope;
+use stringless_render::platform::{Catalog, Counts, Encoding};
+use stringless_render::render;
 
 use crate::rendering::{BUCKET, Case, SCRIPT, site};
 use crate::{piped, product};
@@ -63,8 +64,8 @@ for text in json.load(sys.stdin):
 
 #[test]
 fn packed_bytes_hold_no_clock() {
-    let packed = envelope::encode(b"#!/bin/sh\n", Encoding::Gzip);
-    assert_eq!(packed, envelope::encode(b"#!/bin/sh\n", Encoding::Gzip));
+    let packed = encode::encode(b"#!/bin/sh\n", Encoding::Gzip);
+    assert_eq!(packed, encode::encode(b"#!/bin/sh\n", Encoding::Gzip));
     // RFC 1952: magic, deflate, no flags, no time, best compression, no operating system.
     assert_eq!(packed[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]);
 }
@@ -79,10 +80,10 @@ fn what_does_not_get_through_is_refused() {
             .iter()
             .filter(|boot| cloud.boot_agents.iter().any(|id| id.as_str() == boot.id))
         {
-            let usable = envelope::usable(cloud, boot);
+            let usable = encode::usable(cloud, boot);
             assert!(!usable.is_empty(), "{} {}: nothing gets through", cloud.id, boot.id);
             for encoding in Encoding::ALL {
-                match envelope::encoding(cloud, boot, Some(encoding)) {
+                match encode::encoding(cloud, boot, Some(encoding)) {
                     Ok(one) => {
                         assert!(one == encoding && usable.contains(&one));
                         assert!(boot.gzip || !one.packs(), "{} does not unpack", boot.id);

@@ -8,10 +8,12 @@ use std::process::Command;
 use base64ct::{Base64, Encoding as _};
 use e2e::process::{both, run};
 use e2e::tools;
-use generator::catalog::Encoding;
-use generator::launch::{Tool, source};
-use generator::render::{Request, UserData, render};
 use serde_json::Value;
+use stringless_render::embed::source;
+use stringless_render::platform::Encoding;
+use stringless_render::render;
+use stringless_render::request::Tool;
+use stringless_render::request::{Request, UserData};
 
 use crate::sources::{HOSTILE, with_text};
 use crate::{LIMIT, case, piped, request};

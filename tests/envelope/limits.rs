@@ -1,9 +1,12 @@
 //! Limits: the largest that fits goes through, one byte more is refused with what to drop.
 
-use generator::catalog::{Counts, Encoding, Form};
-use generator::envelope::Attachment;
-use generator::launch::{self, Tool};
-use generator::render::{Request, render};
+use stringless_render::embed;
+use stringless_render::encoding;
+use stringless_render::envelope::Attachment;
+use stringless_render::platform::{Counts, Encoding, Form};
+use stringless_render::render;
+use stringless_render::request::Request;
+use stringless_render::request::Tool;
 
 use crate::{case, request};
 
@@ -58,7 +61,7 @@ fn one_byte_over_the_limit_is_refused() {
                 let taken = Encoding::ALL.into_iter().find(|one| Some(one.as_str()) == taken);
                 let (tool, boot) = (source.tool, source.boot);
                 assert!(
-                    launch::encoding(tool, cloud, boot, Form::Mime, taken).is_ok(),
+                    encoding::encoding(tool, cloud, boot, Form::Mime, taken).is_ok(),
                     "{}: {hint}",
                     cloud.id
                 );

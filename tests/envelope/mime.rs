@@ -5,10 +5,11 @@ use std::process::Command;
 
 use base64ct::{Base64, Encoding as _};
 use e2e::tools;
-use generator::catalog::Form;
-use generator::envelope::Attachment;
-use generator::render::{Request, render};
 use serde_json::{Value, json};
+use stringless_render::envelope::Attachment;
+use stringless_render::platform::Form;
+use stringless_render::render;
+use stringless_render::request::Request;
 
 use crate::{DISTRO, case, piped, request};
 

@@ -1,8 +1,10 @@
 //! Where each encoding goes: what a console or a program would encode once more is sent elsewhere.
 
-use generator::catalog::{Catalog, Encoding, Form};
-use generator::launch::{Tool, source};
-use generator::render::{Request, render};
+use stringless_render::embed::source;
+use stringless_render::platform::{Catalog, Encoding, Form};
+use stringless_render::render;
+use stringless_render::request::Request;
+use stringless_render::request::Tool;
 
 use crate::{case, request};
 
@@ -67,7 +69,7 @@ fn what_is_for_one_boot_agent_is_not_said_to_another() {
         // Packages cannot be installed there.
         let data = data.or_else(|_| {
             let site = crate::rendering::site(crate::rendering::BUCKET, crate::rendering::SCRIPT, "");
-            let site = generator::site::Site::parse(&site, "stringless.yaml").unwrap();
+            let site = stringless_render::site::Site::parse(&site, "stringless.yaml").unwrap();
             render(&Request { site: &site, ..request.clone() })
         });
         data.unwrap().explain(&request, "node")
@@ -87,10 +89,11 @@ fn terraform_is_handed_what_its_provider_leaves_alone() {
     let catalog = Catalog::embedded().unwrap();
     let ignition = catalog.boot_agents.iter().find(|agent| agent.id == "ignition").unwrap();
     let cloud = catalog.cloud("exoscale").unwrap();
-    let taken = generator::launch::encoding(Some(Tool::Terraform), cloud, ignition, Form::Ignition, None);
+    let taken =
+        stringless_render::encoding::encoding(Some(Tool::Terraform), cloud, ignition, Form::Ignition, None);
     // Some versions of that provider pack plain text, and Ignition unpacks nothing.
     assert_eq!(taken.unwrap(), Encoding::Base64);
-    let plain = generator::launch::encoding(
+    let plain = stringless_render::encoding::encoding(
         Some(Tool::Terraform),
         cloud,
         ignition,
@@ -124,7 +127,8 @@ fn a_system_without_scripts_is_told_so() {
         let plain = case.request(distro, cloud, None).unwrap();
         for tool in [Tool::Packer, Tool::Curl] {
             let fault =
-                generator::launch::encoding(Some(tool), cloud, plain.boot, plain.form, None).unwrap_err();
+                stringless_render::encoding::encoding(Some(tool), cloud, plain.boot, plain.form, None)
+                    .unwrap_err();
             let hint = fault.hint.clone().unwrap();
             assert!(fault.message.contains("runs none") && !hint.contains("--form"), "{fault}: {hint}");
         }

@@ -5,9 +5,11 @@ use std::process::Command;
 
 use e2e::process::{both, run};
 use e2e::tools;
-use generator::catalog::Encoding;
-use generator::launch::{Seed, Tool};
-use generator::render::{UserData, render};
+use stringless_render::embed::Seed;
+use stringless_render::platform::Encoding;
+use stringless_render::render;
+use stringless_render::request::Tool;
+use stringless_render::request::UserData;
 
 use crate::{LIMIT, case, piped, request};
 

@@ -9,8 +9,10 @@ use e2e::process::{both, run};
 use e2e::server::Server;
 use e2e::tls::{Authority, SERVER_NAMES};
 use e2e::tools;
-use generator::launch::{Tool, source};
-use generator::render::{UserData, render};
+use stringless_render::embed::source;
+use stringless_render::render;
+use stringless_render::request::Tool;
+use stringless_render::request::UserData;
 
 use crate::{LIMIT, case, request};
 

@@ -5,9 +5,11 @@ use std::process::Command;
 
 use e2e::process::{both, run};
 use e2e::tools;
-use generator::catalog::{Encoding, Form};
-use generator::launch::{Tool, source};
-use generator::render::{UserData, render};
+use stringless_render::embed::source;
+use stringless_render::platform::{Encoding, Form};
+use stringless_render::render;
+use stringless_render::request::Tool;
+use stringless_render::request::UserData;
 
 use crate::{DISTRO, LIMIT, case, piped, request};
 

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use agent_core::layout;
 use e2e::agent::{Node, Run};
 use e2e::forge::{Forge, name};
 use e2e::garage::{BUCKET, Garage, REGION};
@@ -11,6 +10,7 @@ use e2e::netns::Net;
 use e2e::server::{Fault, Seen, Server};
 use e2e::tls::Authority;
 use serde_json::{Value, json};
+use stringless_core::layout;
 
 use crate::shelf::{Holding, Shelf};
 

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use agent_core::layout;
-use agent_core::manifest::Manifest;
-use agent_core::pack::Pack;
 use e2e::forge::{Entry, Forge, name, sign, trust};
 use e2e::process::succeed;
 use e2e::random::Dice;
 use minisign::KeyPair;
 use serde::Deserialize;
 use serde_json::json;
+use stringless_core::layout;
+use stringless_core::manifest::Manifest;
+use stringless_core::pack::Pack;
 
 /// What is on a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]

@@ -4,13 +4,13 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use agent_core::hash::Sha256;
-use agent_core::layout;
 use e2e::agent::{Node, Run};
 use e2e::forge::{Entry, Forge};
 use e2e::netns::Net;
 use e2e::server::{Delivery, Fault, Server};
 use serde_json::json;
+use stringless_core::hash::Sha256;
+use stringless_core::layout;
 
 /// A release with one pack of so many bytes; a mirror with garbage in its place, and an honest one.
 struct Mirrors {

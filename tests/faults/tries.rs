@@ -3,7 +3,6 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use agent_core::layout;
 use e2e::agent::{Node, Run};
 use e2e::forge::{Entry, Forge, name};
 use e2e::http::Delivery;
@@ -12,6 +11,7 @@ use e2e::process::until;
 use e2e::server::{Fault, Reply, Server};
 use e2e::tls::Authority;
 use serde_json::json;
+use stringless_core::layout;
 
 /// A release in a store, and a node.
 struct Web {

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use agent_core::layout;
 use e2e::agent::{Node, Run};
 use e2e::forge::{Forge, name};
 use e2e::http::{Delivery, Greeting};
@@ -15,6 +14,7 @@ use e2e::proxy::{Manner, Proxy};
 use e2e::server::{Fault, Reply, Server};
 use e2e::tls::Authority;
 use serde_json::{Value, json};
+use stringless_core::layout;
 
 /// A release in a store of a network, and a node on that network.
 struct Web {

@@ -64,9 +64,9 @@ fn what_is_due_runs_at_its_own_interval() {
         let (at, floor) = {
             let text = fs::read_to_string(&file).unwrap();
             let (at, floor) = text.trim().split_once(' ').unwrap();
-            (agent_core::time::Timestamp::parse(at).unwrap(), floor.to_owned())
+            (stringless_core::time::Timestamp::parse(at).unwrap(), floor.to_owned())
         };
-        let at = agent_core::time::Timestamp::from_seconds(at.seconds() - seconds);
+        let at = stringless_core::time::Timestamp::from_seconds(at.seconds() - seconds);
         fs::write(file, format!("{at} {floor}\n")).unwrap();
     };
     back("client", 10);

@@ -4,9 +4,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use agent_core::layout;
 use e2e::forge::Entry;
 use serde_json::json;
+use stringless_core::layout;
 
 use crate::{Stack, layer};
 

@@ -1,9 +1,9 @@
 //! Modules of several layers, composed for the real `puppet apply`: earlier ones come first.
 
-use agent_core::manifest::Manifest;
 use e2e::forge::name;
 use e2e::tools;
 use serde_json::json;
+use stringless_core::manifest::Manifest;
 
 use crate::Stack;
 

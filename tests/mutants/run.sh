@@ -6,7 +6,7 @@
 #
 #   attack:      the attack or the fault
 #   protection:  what stands against it, and where
-#   test:        BINARY::TEST, of tests/ or of agent/core; unit::TEST is one within agent/src
+#   test:        BINARY::TEST, of tests/ or of crates/core; unit::TEST is one within agent/src
 #   shown:       `not yet`, while no run of this script has seen the test fail; else there is no such line
 #   ends:        `timeout`, where the test of the mutant hangs; else that counts as no failure
 #   build:       what is built for it: `agent`, `checkpoints`, `generator`, `tests`
@@ -115,15 +115,15 @@ build() {
     for what in "$@"; do
         case $what in
         agent)
-            cargo build --locked --quiet --package agent --target "$cpu" >"$log" 2>&1 || return 1
+            cargo build --locked --quiet --package stringless-agent --target "$cpu" >"$log" 2>&1 || return 1
             cp --remove-destination "$CARGO_TARGET_DIR/$cpu/debug/stringless-agent" "$AGENT_BIN"
             ;;
         checkpoints)
-            cargo build --locked --quiet --package agent --features checkpoints >"$log" 2>&1 || return 1
+            cargo build --locked --quiet --package stringless-agent --features checkpoints >"$log" 2>&1 || return 1
             cp --remove-destination "$CARGO_TARGET_DIR/debug/stringless-agent" "$AGENT_CHECKPOINTS_BIN"
             ;;
         generator)
-            cargo build --locked --quiet --package generator >"$log" 2>&1 || return 1
+            cargo build --locked --quiet --package stringless >"$log" 2>&1 || return 1
             cp --remove-destination "$CARGO_TARGET_DIR/debug/stringless" "$GENERATOR_BIN"
             ;;
         tests) rm -f "$CARGO_TARGET_DIR"/passed/.exe-* ;;
@@ -135,8 +135,8 @@ build() {
 # run BINARY::TEST: runs exactly this test.
 run() {
     local binary=${1%%::*} name=${1#*::} package=e2e which=(--test "${1%%::*}") program count
-    grep -q "^name = \"$binary\"" tests/Cargo.toml || package=agent-core
-    [ "$binary" != unit ] || { package=agent which=(--lib); }
+    grep -q "^name = \"$binary\"" tests/Cargo.toml || package=stringless-core
+    [ "$binary" != unit ] || { package=stringless-agent which=(--lib); }
     local known=$CARGO_TARGET_DIR/passed/.exe-$binary
     if [ ! -e "$known" ]; then
         program=$(cargo test --locked --quiet --no-run --package "$package" "${which[@]}" --message-format=json |
@@ -147,7 +147,7 @@ run() {
         touch "$known"
     fi
     local folder=tests
-    case $package in agent-core) folder=agent/core ;; agent) folder=agent ;; esac
+    case $package in stringless-core) folder=crates/core ;; stringless-agent) folder=agent ;; esac
     count=$(cd "$folder" && "$bin/test-$binary" --list --exact "$name" | grep -c ': test$') || count=0
     [ "$count" = 1 ] || { echo "error: there is no test $1"; return 0; }
     (cd "$folder" && timeout --kill-after=5 "$limit" "$bin/test-$binary" --exact "$name")

@@ -100,7 +100,7 @@ pub fn odd_tree(site: &Site) {
 }
 
 fn sum(path: &Path) -> String {
-    agent_core::hash::Sha256::of(&fs::read(path).unwrap()).to_string()
+    stringless_core::hash::Sha256::of(&fs::read(path).unwrap()).to_string()
 }
 
 /// The first difference between two listings.

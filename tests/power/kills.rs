@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use agent_core::pack::Pack;
 use e2e::agent::{Node, Run};
 use e2e::forge::{Entry, Forge};
 use e2e::held::{Published, names};
@@ -16,6 +15,7 @@ use e2e::process::{Running, until};
 use e2e::random::Dice;
 use e2e::scenario::{STATE, each, waits};
 use e2e::tools;
+use stringless_core::pack::Pack;
 
 #[test]
 fn kills_at_two_hundred_random_times() {

@@ -5,11 +5,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use agent_core::hash::Sha256;
-use generator::bundle::ItemKind;
-use generator::modules::{Assemble, assemble};
-use generator::progress::Progress;
-use generator::puppetfile::Puppetfile;
+use stringless::modules::{Assemble, assemble};
+use stringless::progress::Progress;
+use stringless::puppetfile::Puppetfile;
+use stringless_archive::writer::ItemKind;
+use stringless_core::hash::Sha256;
 
 use super::Case;
 use super::judge::Judged;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use agent_core::hash::Sha256;
 use e2e::forge::{Entry, gzip, tar};
 use e2e::process::succeed;
 use e2e::puppet_forge::{PuppetForge, Release};
 use e2e::tools;
+use stringless_core::hash::Sha256;
 
 use super::Case;
 

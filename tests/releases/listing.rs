@@ -49,7 +49,7 @@ fn a_service_without_conditions_is_cleared_and_rolled_back_by_turns() {
     assert!(bucket.keys("packs/doomed").is_empty());
     let _ = bucket.site.run(&["verify"]).expect(0);
     // Somebody else holds the claim.
-    let held = format!("{} somebody\n", generator::folder::now()).into_bytes();
+    let held = format!("{} somebody\n", stringless::clock::now()).into_bytes();
     let claim = "/bucket/site/env/production/claim".to_owned();
     bucket.objects.lock().unwrap().all.insert(claim, (held, "2020-01-01T00:00:00Z".into()));
     let run = bucket.site.run(&["rollback", "2", "-e", "production"]).expect_any(&[1, 3]);

@@ -78,7 +78,7 @@ impl Bucket {
 fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
     let mut objects = objects.lock().unwrap();
     let path = request.path().to_owned();
-    let etag = |bytes: &[u8]| format!("\"{}\"", agent_core::hash::Sha256::of(bytes));
+    let etag = |bytes: &[u8]| format!("\"{}\"", stringless_core::hash::Sha256::of(bytes));
     match request.method.as_str() {
         "GET" if request.target.contains("list-type=2") => return list(&objects, &request.target),
         "GET" | "HEAD" => {
@@ -106,7 +106,7 @@ fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
         objects.all.remove(&path);
         return Reply::new(204, "");
     }
-    let now = generator::folder::now().to_string().replace('Z', ".000Z");
+    let now = stringless::clock::now().to_string().replace('Z', ".000Z");
     objects.all.insert(path, (request.body.clone(), now));
     Reply::new(200, "").with("etag", etag(&request.body))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{fs, iter};
 
 use e2e::tools;
-use generator::catalog::Catalog;
+use stringless_render::platform::Catalog;
 
 #[test]
 fn no_distro_and_no_cloud_is_named_in_code() {
@@ -24,7 +24,9 @@ fn no_distro_and_no_cloud_is_named_in_code() {
     names.retain(|name| !systems.contains(&*name.to_lowercase()));
     let mut files =
         vec![tools::root().join("templates/base.tera"), tools::root().join("templates/presign.tera")];
-    collect(&tools::root().join("generator/src"), &mut files);
+    for code in ["generator/src", "crates/render/src"] {
+        collect(&tools::root().join(code), &mut files);
+    }
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         for name in &names {
@@ -51,21 +53,21 @@ fn the_catalog_is_complete_and_plain() {
     for distro in &catalog.distros {
         assert!(distro.name.is_ascii(), "{}", distro.id);
         let date = distro.eol.as_ref().map(|eol| format!("{eol}T00:00:00Z"));
-        let is_day = date.is_none_or(|date| agent_core::time::Timestamp::parse(&date).is_ok());
+        let is_day = date.is_none_or(|date| stringless_core::time::Timestamp::parse(&date).is_ok());
         assert!(is_day, "{}: eol: no day, as 2030-06-30 is one", distro.id);
         let follows = distro.successor.as_ref().is_none_or(|next| catalog.distro(next).is_ok());
         assert!(follows, "{}: successor: no distro has that id", distro.id);
         for target in &distro.targets {
             // Nobody tells the agent where its configuration is.
             let system = target.as_str().split('-').find(|part| ["linux", "freebsd"].contains(part)).unwrap();
-            let looks = agent_core::config::file_on(system);
+            let looks = stringless_core::config::file_on(system);
             assert_eq!(looks, format!("{}/agent.json", distro.paths.etc), "{}", distro.id);
         }
         for folder in [&distro.paths.bin, &distro.paths.etc, &distro.paths.state] {
             assert!(folder.starts_with('/') && folder.bytes().all(plain), "{}: {folder}", distro.id);
         }
         let known =
-            |id: &agent_core::name::Name| catalog.boot_agents.iter().any(|boot| boot.id == id.as_str());
+            |id: &stringless_core::name::Name| catalog.boot_agents.iter().any(|boot| boot.id == id.as_str());
         let runs = !distro.boot_agents.is_empty() && distro.boot_agents.iter().all(known);
         assert!(runs, "{}: boot_agents: not ids of templates/boot/", distro.id);
         assert!(catalog.pairs().any(|(one, _)| one.id == distro.id), "{}: on no cloud", distro.id);
@@ -80,7 +82,7 @@ fn the_catalog_is_complete_and_plain() {
         let address = |text: &String| text.parse::<std::net::IpAddr>().is_ok();
         assert!(cloud.lock.iter().all(address), "{}: {:?}", cloud.id, cloud.lock);
         let known =
-            |id: &agent_core::name::Name| catalog.boot_agents.iter().any(|boot| boot.id == id.as_str());
+            |id: &stringless_core::name::Name| catalog.boot_agents.iter().any(|boot| boot.id == id.as_str());
         let runs = !cloud.boot_agents.is_empty() && cloud.boot_agents.iter().all(known);
         assert!(runs, "{}: boot_agents: not ids of templates/boot/", cloud.id);
         if let Some(metadata) = &cloud.metadata {

@@ -7,9 +7,9 @@ use base64ct::{Base64, Encoding};
 use e2e::nix::{self, evaluated};
 use e2e::process::{both, run};
 use e2e::tools;
-use generator::catalog::Form;
-use generator::render::UserData;
 use serde_json::Value;
+use stringless_render::platform::Form;
+use stringless_render::request::UserData;
 
 use crate::rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, site};
 use crate::{LIMIT, everywhere};
@@ -42,7 +42,7 @@ fn each_ignition_config_is_valid_and_holds_what_it_should() {
                 }
                 "agent.json" => {
                     assert_eq!(file["mode"], 0o600, "{name}");
-                    agent_core::config::Config::parse(&inline.unwrap()).unwrap();
+                    stringless_core::config::Config::parse(&inline.unwrap()).unwrap();
                 }
                 "bootstrap.sh" => {
                     assert_eq!(file["mode"], 0o700, "{name}");
@@ -129,7 +129,7 @@ fn each_nix_module_evaluates_to_what_it_should() {
         let config = &module["environment"]["etc"]["stringless/agent.json"];
         if let Some(text) = config["text"].as_str() {
             assert_eq!(config["mode"], "0600", "{name}");
-            agent_core::config::Config::parse(text.as_bytes()).unwrap();
+            stringless_core::config::Config::parse(text.as_bytes()).unwrap();
         } else {
             let start =
                 module["systemd"]["services"]["stringless-first"]["serviceConfig"]["ExecStart"].as_str();
@@ -226,14 +226,14 @@ fn what_a_document_cannot_do_is_refused() {
     let mut request = case.request(distro, cloud, Some(Form::Ignition)).unwrap();
     for (cpu, target) in [("aarch64", "aarch64"), ("arm64", "aarch64"), ("x86_64", "x86_64")] {
         request.cpu = Some(cpu);
-        let text = generator::render::render(&request).unwrap().text;
+        let text = stringless_render::render(&request).unwrap().text;
         assert!(
             text.contains(&format!("/agent/0.1.0/{target}-unknown-linux-musl/stringless-agent")),
             "{text}"
         );
     }
     request.cpu = Some("sparc64");
-    let fault = generator::render::render(&request).unwrap_err();
+    let fault = stringless_render::render(&request).unwrap_err();
     assert_eq!(fault.hint.as_deref(), Some("`--cpu` takes x86_64 or aarch64"), "{fault}");
 }
 

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use agent_core::config::Config;
-use agent_core::name::Name;
-use agent_core::sigv4::encode_path;
 use base64ct::{Base64, Encoding};
 use e2e::nix::evaluated;
 use e2e::tools;
-use generator::catalog::{Cloud, Distro, Form};
 use serde_json::Value;
 use similar::TextDiff;
+use stringless_core::config::Config;
+use stringless_core::name::Name;
+use stringless_core::sigv4::encode_path;
+use stringless_render::platform::{Cloud, Distro, Form};
 
 use crate::KEYS;
 use crate::rendering::{BUCKET, Case, SCRIPT, WEB, puppet_site, site};
@@ -172,7 +172,7 @@ fn settings(text: &str) -> Vec<(&'static str, Option<Case>)> {
 }
 
 fn parse(yaml: &str) -> Option<Case> {
-    let parsed = generator::site::Site::parse(yaml, "stringless.yaml").ok()?;
+    let parsed = stringless_render::site::Site::parse(yaml, "stringless.yaml").ok()?;
     let mut case = Case::new(&site(WEB, SCRIPT, ""));
     case.site = parsed;
     case.ca_pem = Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into());

@@ -1,9 +1,10 @@
 //! Several sites in one rendering: each form carries all of them, in their order.
 
-use generator::catalog::{Encoding, Form};
-use generator::outdated::Rendering;
-use generator::render::{Request, render};
-use generator::site::CredentialKind;
+use stringless_render::platform::{Encoding, Form};
+use stringless_render::render;
+use stringless_render::request::Request;
+use stringless_render::rerender::Rendering;
+use stringless_render::site::CredentialKind;
 
 use crate::rendering::{BUCKET, Case, SCRIPT, WEB, site};
 
@@ -26,7 +27,8 @@ fn each_form_carries_all_layers_and_starts_the_agent_at_the_smallest_interval() 
         assert_eq!(rendering.compared(&request).unwrap(), [], "{name}");
         assert!(data.body.contains("--once --due"), "{name}");
         // Without one of them it would be another rendering.
-        let fewer = generator::layer::Layers { before: case.layers.before.clone(), after: Vec::new() };
+        let fewer =
+            stringless_render::layer::Layers { before: case.layers.before.clone(), after: Vec::new() };
         let findings = rendering.compared(&Request { layers: &fewer, ..request.clone() }).unwrap();
         assert!(findings.iter().any(|finding| finding.why.contains("`layers`")), "{name}: {findings:?}");
     }
@@ -37,7 +39,7 @@ fn a_layer_that_is_read_by_a_role_is_refused_where_there_is_none() {
     let mut case = Case::new(&site(WEB, SCRIPT, "")).between();
     let private = Case::new(&site(BUCKET, SCRIPT, ""));
     let trust = case.layers.before[0].trust.clone();
-    let layer = generator::layer::of(&private.site, &private.environment, trust, 1).unwrap();
+    let layer = stringless_render::layer::of(&private.site, &private.environment, trust, 1).unwrap();
     case.layers.before[0].stores = layer.stores;
     let (mut refused, mut rendered) = (0, 0);
     for (distro, cloud) in case.catalog.pairs() {

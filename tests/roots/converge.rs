@@ -15,8 +15,8 @@ use e2e::process::succeed;
 use e2e::record;
 use e2e::tools;
 use e2e::web::Web;
-use generator::catalog::{Catalog, Cloud, Distro, Form, Level};
-use generator::site::CredentialKind;
+use stringless_render::platform::{Catalog, Cloud, Distro, Form, Level};
+use stringless_render::site::CredentialKind;
 
 use crate::root::Root;
 

@@ -2,9 +2,11 @@
 
 use e2e::netns::Lab;
 use e2e::packer::steps;
-use generator::catalog::{Distro, Encoding, Form};
-use generator::launch::{Tool, source};
-use generator::render::{Request, render};
+use stringless_render::embed::source;
+use stringless_render::platform::{Distro, Encoding, Form};
+use stringless_render::render;
+use stringless_render::request::Request;
+use stringless_render::request::Tool;
 
 use crate::rendering::{Case, SCRIPT, WEB, site};
 use crate::root::Root;
@@ -82,8 +84,9 @@ fn config(distro: &Distro) -> String {
 /// The second step of the build, as a script.
 fn clean(distro: &Distro) -> String {
     let case = case();
-    let takes =
-        |cloud: &&generator::catalog::Cloud| case.catalog.forms(distro, cloud).contains(&Form::Script);
+    let takes = |cloud: &&stringless_render::platform::Cloud| {
+        case.catalog.forms(distro, cloud).contains(&Form::Script)
+    };
     let cloud = case.catalog.clouds.iter().find(takes).unwrap();
     let asked = case.request(distro, cloud, Some(Form::Script)).unwrap();
     let request = Request { tool: Some(Tool::Packer), encoding: Encoding::Plain, ..asked };

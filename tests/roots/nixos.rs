@@ -3,14 +3,15 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use agent_core::hash::Sha256;
-use agent_core::time::Timestamp;
 use e2e::netns::Lab;
 use e2e::nix::evaluated;
 use e2e::tools;
-use generator::catalog::Form;
-use generator::render::{Request, render};
 use serde_json::Value;
+use stringless_core::hash::Sha256;
+use stringless_core::time::Timestamp;
+use stringless_render::platform::Form;
+use stringless_render::render;
+use stringless_render::request::Request;
 
 use crate::rendering::{BUCKET, Case, SCRIPT, site};
 use crate::root::Root;

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use agent_core::hash::Sha256;
 use e2e::netns::Net;
 use e2e::process::{both, run, succeed};
 use e2e::record;
 use e2e::server::{Fault, Server};
 use e2e::tools;
-use generator::catalog::{Form, Level};
+use stringless_core::hash::Sha256;
+use stringless_render::platform::{Form, Level};
 
 use crate::rendering::{Case, puppet_site};
 

@@ -9,7 +9,7 @@ use e2e::process::succeed;
 use e2e::record;
 use e2e::server::{Fault, Server};
 use e2e::tools;
-use generator::catalog::Level;
+use stringless_render::platform::Level;
 
 use crate::packages::{CLOUD, LIMIT, Root, case};
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use e2e::netns::{Lab, Net};
 use e2e::process::{both, run, succeed};
 use e2e::tools;
-use generator::catalog::Distro;
 use serde::Deserialize;
+use stringless_render::platform::Distro;
 
 /// What the stock images of a family have.
 #[derive(Debug, Deserialize)]

@@ -3,16 +3,16 @@
 
 use std::fs;
 
-use agent_core::hash::Sha256;
-use agent_core::sigv4::Credentials;
-use agent_core::time::Timestamp;
 use e2e::garage::{BUCKET, Garage, Key, REGION};
 use e2e::http::{Reply, Service};
 use e2e::imds::{Facts, Imds, RoleKeys};
 use e2e::netns::Lab;
 use e2e::random::hex;
 use e2e::tools;
-use generator::catalog::{Distro, Form};
+use stringless_core::hash::Sha256;
+use stringless_core::sigv4::Credentials;
+use stringless_core::time::Timestamp;
+use stringless_render::platform::{Distro, Form};
 
 use crate::rendering::{Case, SCRIPT, site};
 use crate::root::Root;
@@ -172,8 +172,8 @@ fn quick(root: &Root) {
 }
 
 fn script(case: &Case, distro: &Distro, role: bool) -> String {
-    let takes = |cloud: &&generator::catalog::Cloud| {
-        let offers = cloud.credentials.contains(&generator::site::CredentialKind::InstanceRole);
+    let takes = |cloud: &&stringless_render::platform::Cloud| {
+        let offers = cloud.credentials.contains(&stringless_render::site::CredentialKind::InstanceRole);
         offers == role && case.catalog.forms(distro, cloud).contains(&Form::Script)
     };
     let cloud = case.catalog.clouds.iter().find(takes).unwrap();

@@ -1,7 +1,7 @@
 //! The `#cloud-config` form before the real cloud-init of each root.
 
 use e2e::netns::Net;
-use generator::catalog::Form;
+use stringless_render::platform::Form;
 
 use crate::rendering::{BUCKET, SCRIPT, puppet_site, site};
 use crate::root::{Root, SH};

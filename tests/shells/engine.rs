@@ -1,10 +1,10 @@
 //! How the script installs the engine, where the engine needs a package: up to the package tool, which
 //! is a stand-in here that writes down what it is told.
 
-use agent_core::hash::Sha256;
 use e2e::netns::Net;
 use e2e::server::Server;
-use generator::catalog::Distro;
+use stringless_core::hash::Sha256;
+use stringless_render::platform::Distro;
 
 use crate::rendering::{Case, puppet_site};
 use crate::root::{Root, SH, SHELLS};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use e2e::netns::{Lab, Net};
 use e2e::process::{both, run, succeed};
 use e2e::tools;
-use generator::catalog::Distro;
+use stringless_render::platform::Distro;
 
 /// The root; dropping it removes it.
 pub struct Root {

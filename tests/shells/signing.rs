@@ -2,14 +2,15 @@
 
 use std::fs;
 
-use agent_core::sigv4::{self, Credentials, Scope};
-use agent_core::time::Timestamp;
 use e2e::garage::{BUCKET, Garage, Key, REGION};
 use e2e::imds::{Facts, Imds, RoleKeys};
 use e2e::netns::{Lab, Net};
 use e2e::random::hex;
-use generator::catalog::{Catalog, Form};
-use generator::site::CredentialKind;
+use stringless_core::sigv4;
+use stringless_core::sigv4::{Credentials, Scope};
+use stringless_core::time::Timestamp;
+use stringless_render::platform::{Catalog, Form};
+use stringless_render::site::CredentialKind;
 
 use crate::rendering::{Case, SCRIPT, site};
 use crate::root::{Root, SH, SHELLS};

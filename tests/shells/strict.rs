@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use agent_core::sigv4::{self, Credentials, Scope};
-use agent_core::time::Timestamp;
 use e2e::garage::{BUCKET, REGION};
 use e2e::http::{Reply, Request, Service};
 use e2e::netns::Net;
 use e2e::random::hex;
+use stringless_core::sigv4;
+use stringless_core::sigv4::{Credentials, Scope};
+use stringless_core::time::Timestamp;
 
 use crate::rendering::{Case, SCRIPT, site};
 use crate::root::{Root, SHELLS};

@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use agent_core::name::Name;
-use agent_core::trust::{Trust, TrustKey};
-use agent_core::verify::own_trust_document;
 use e2e::forge::{Forge, name};
 use e2e::netns::Net;
 use e2e::site::Site;
-use generator::secret::{Protection, SecretKey};
-use generator::sign;
+use stringless::trust::first;
+use stringless::trust::secret_key::{Protection, SecretKey};
+use stringless_core::name::Name;
+use stringless_core::trust::{Trust, TrustKey};
+use stringless_core::verify::own_trust_document;
 
 /// A published site that got a second trust document, with a new key in place of the first.
 struct Rotated {
@@ -31,7 +31,7 @@ impl Rotated {
         let key = TrustKey { name: name("second"), id: new.public().id(), key: new.public().clone() };
         let min_serial = floor.map(|floor| (name("production"), floor)).into_iter().collect();
         let trust = Trust { version: 2, keys: vec![key], min_serial, ..Trust::clone(&first) };
-        let document = sign::trust(&trust, &[old, new], &own).unwrap();
+        let document = first::trust(&trust, &[old, new], &own).unwrap();
         site.write("trust/2.json", document, 0o644);
         Some(Self { site, bucket })
     }
@@ -99,7 +99,7 @@ fn a_trust_that_does_not_follow_is_refused() {
     let first: Name = name("example");
     let trust = own_trust_document(&fs::read(site.path("trust/2.json")).unwrap(), &first).unwrap();
     let trust = Trust { keys: vec![foreign], ..Trust::clone(&trust) };
-    let document = e2e::forge::sign(&[&forge.key], &agent_core::json::write(&trust), &trust.comment());
+    let document = e2e::forge::sign(&[&forge.key], &stringless_core::json::write(&trust), &trust.comment());
     site.write("trust/2.json", document, 0o644);
     for command in ["publish", "check", "verify", "diff"] {
         let run = site.run(&[command]).expect(3);

@@ -74,7 +74,7 @@ fn site(net: &Net, port: u16) -> Option<Site> {
 fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
     let mut objects = objects.lock().unwrap();
     let path = request.path().to_owned();
-    let etag = |bytes: &[u8]| format!("\"{}\"", agent_core::hash::Sha256::of(bytes));
+    let etag = |bytes: &[u8]| format!("\"{}\"", stringless_core::hash::Sha256::of(bytes));
     if request.method != "PUT" {
         return match objects.all.get(&path) {
             Some(bytes) => Reply::new(200, bytes.clone()).with("etag", etag(bytes)),
@@ -150,7 +150,7 @@ fn a_service_without_conditions_is_published_to_by_turns() {
     let claim = "/bucket/site/env/production/claim".to_owned();
     assert_eq!(bucket.objects.lock().unwrap().all[&claim], b"\n", "the claim is given up");
     // A claim that somebody holds.
-    let held = format!("{} somebody\n", generator::folder::now());
+    let held = format!("{} somebody\n", stringless::clock::now());
     bucket.objects.lock().unwrap().all.insert(claim, held.into_bytes());
     assert!(bucket.publish().expect(1).err.contains("another publisher is at work"));
 }

@@ -5,21 +5,21 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use agent_core::document::Document;
-use agent_core::hash::Sha256;
-use agent_core::key::PublicKey;
-use agent_core::manifest::{
-    AgentPin, Apply, Engine, FORMAT, Failure, Manifest, ManifestType, ScriptEngine, Source,
-};
-use agent_core::name::Name;
-use agent_core::pack::Pack;
-use agent_core::time::Timestamp;
-use agent_core::version::Version;
-use agent_core::{json, layout};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use minisign::KeyPair;
 use serde_json::{Value, json};
+use stringless_core::document::Document;
+use stringless_core::hash::Sha256;
+use stringless_core::key::PublicKey;
+use stringless_core::manifest::{
+    AgentPin, Apply, Engine, FORMAT, Failure, Manifest, ManifestType, ScriptEngine, Source,
+};
+use stringless_core::name::Name;
+use stringless_core::pack::Pack;
+use stringless_core::time::Timestamp;
+use stringless_core::version::Version;
+use stringless_core::{json, layout};
 
 /// A bucket in a folder, and the key that signs for its site.
 #[derive(Debug)]

@@ -7,12 +7,12 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use agent_core::document::Document;
-use agent_core::hash::Sha256;
-use agent_core::layout;
-use agent_core::manifest::Manifest;
 use flate2::read::GzDecoder;
 use sha2::Digest;
+use stringless_core::document::Document;
+use stringless_core::hash::Sha256;
+use stringless_core::layout;
+use stringless_core::manifest::Manifest;
 
 use crate::forge::Forge;
 

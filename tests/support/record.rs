@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-use generator::catalog::{Catalog, Level};
+use stringless_render::platform::{Catalog, Level};
 
 /// Writes down that the pair was seen at `level`. To be called last, when all of it went well.
 pub fn proved(level: Level, distro: &str, cloud: &str) {

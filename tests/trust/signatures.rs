@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use agent_core::document::Document;
+use stringless_core::document::Document;
 
 use crate::world::World;
 

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use agent_core::document::Document;
 use e2e::agent::{Node, Run};
 use e2e::netns::Net;
 use e2e::process::succeed;
 use e2e::site::Site;
 use e2e::tools;
-use generator::secret::SecretKey;
 use serde_json::{Value, json};
+use stringless::trust::secret_key::SecretKey;
+use stringless_core::document::Document;
 
 /// All of it; dropping it removes its folders.
 pub struct World {

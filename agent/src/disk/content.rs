@@ -1,4 +1,4 @@
-//! The other leaf of the door to the disk ([`super::change`]): the content of packs and releases.
+//! The other leaf of the door to the disk ([`super::write`]): the content of packs and releases.
 #![expect(clippy::disallowed_methods, reason = "this is the door")]
 
 use std::fs::{self, DirBuilder, File, Permissions};

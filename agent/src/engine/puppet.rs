@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{EnvironmentConf, Found, Job};
+use super::environment_conf::EnvironmentConf;
+use super::job::{Found, Job};
 use crate::error::Error;
 
 /// The command that applies the release with Puppet.

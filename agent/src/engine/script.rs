@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use agent_core::manifest::ScriptEngine;
+use stringless_core::manifest::ScriptEngine;
 
-use super::{Found, Job};
+use super::job::{Found, Job};
 use crate::error::Error;
 
 /// The command that runs the release's script.

@@ -2,28 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use agent_core::backoff;
-use agent_core::layout;
-use agent_core::pack::Pack;
-use agent_core::refusal::Refusal;
+use stringless_core::pack::Pack;
+use stringless_core::refusal::Refusal;
+use stringless_core::{backoff, layout};
 
+use super::Work;
+use super::fault::Fault;
 use super::partial::{Owner, Partial};
-use super::{VerifiedPack, Work};
-use crate::disk::change;
+use super::verified::VerifiedPack;
+use crate::disk::write;
 use crate::error::{Error, Result};
 use crate::io::random;
-use crate::source::document::pause;
-use crate::source::{Answer, Source, Trouble, Wanted};
-
-/// Why a store did not help.
-pub enum Fault {
-    /// It is not the store's fault: the disk's, or we are to stop.
-    Here(Error),
-    /// A request failed.
-    Trouble(Trouble),
-    /// It sent other bytes: it is not asked again for this pack.
-    Wrong(Refusal),
-}
+use crate::store::document::pause;
+use crate::store::{Answer, Source, Trouble, Wanted};
 
 /// What a store is given for one pack.
 struct Turn<'a> {
@@ -66,7 +57,7 @@ pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
         let hopeful = faults.iter().flatten().any(|fault| !fault.is_lasting());
         let Some(wait) = backoff::wait(tried, random()).filter(|_| hopeful) else {
             if partial.length == 0 {
-                change::remove_file(&path)?;
+                write::remove_file(&path)?;
             }
             return Err(concluded(pack, work, &faults, tried));
         };
@@ -188,28 +179,6 @@ fn concluded(pack: &Pack, work: &Work, faults: &[Option<Fault>], tried: u32) -> 
     let mut errors = told.into_iter().map(|(_, error)| error);
     let first = errors.next().unwrap_or_else(|| Error::temporary("there is no store to fetch packs from"));
     errors.fold(first, |first, other| first.and(format_args!("; {other}")))
-}
-
-impl Fault {
-    fn is_lasting(&self) -> bool {
-        match self {
-            Self::Trouble(trouble) => trouble.is_lasting(),
-            Self::Here(_) | Self::Wrong(_) => true,
-        }
-    }
-
-    fn asked_wait(&self) -> u64 {
-        match self {
-            Self::Trouble(trouble) => trouble.asked_wait(),
-            Self::Here(_) | Self::Wrong(_) => 0,
-        }
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Here(error)
-    }
 }
 
 /// So many more bytes make a round worth another.

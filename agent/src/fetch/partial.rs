@@ -5,14 +5,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use agent_core::hash::{Hasher, Sha256};
-use agent_core::pack::Pack;
+use stringless_core::hash::{Hasher, Sha256};
+use stringless_core::pack::Pack;
 
-use super::download::Fault;
-use crate::disk::change;
+use super::fault::Fault;
+use crate::disk::write;
 use crate::error::{At, Result};
 use crate::io::Io;
-use crate::source::Trouble;
+use crate::store::Trouble;
 
 /// What is here of a pack.
 pub struct Partial {
@@ -42,7 +42,7 @@ pub enum Owner {
 impl Partial {
     /// Takes up what an earlier run left, if it is not longer than the pack.
     pub fn open(path: &Path, pack: &Pack) -> Result<Self> {
-        let file = change::append(path)?;
+        let file = write::append(path)?;
         let path = path.to_path_buf();
         let mut partial =
             Self { file, path, hasher: Hasher::default(), length: 0, owner: Owner::Nobody, answers: 0 };
@@ -59,7 +59,7 @@ impl Partial {
             partial.length += got as u64;
             partial.owner = Owner::Several;
         }
-        change::sync_folder_of(&partial.path)?;
+        write::sync_folder_of(&partial.path)?;
         Ok(partial)
     }
 
@@ -69,7 +69,7 @@ impl Partial {
         self.length = 0;
         self.owner = Owner::Nobody;
         self.answers = 0;
-        change::empty(&self.file).at("emptying", &self.path)
+        write::empty(&self.file).at("emptying", &self.path)
     }
 
     /// The hash of what is here.
@@ -115,7 +115,7 @@ impl Partial {
                 return Ok(());
             }
             self.hasher.update(&buffer[..got]);
-            change::write(&self.file, &buffer[..got]).at("writing", &self.path)?;
+            write::write(&self.file, &buffer[..got]).at("writing", &self.path)?;
         }
         if self.length < pack.size {
             let message = format!("cut after {} of {} bytes", self.length, pack.size);

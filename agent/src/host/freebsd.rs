@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use agent_core::metadata::DMI;
 use rustix::time::{ClockId, clock_gettime};
+use stringless_core::metadata::DMI;
 
 use super::Process;
 

@@ -6,10 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agent_core::pack::{Pack, title};
-use agent_core::refusal::Refusal;
+use stringless_core::pack::{Pack, title};
+use stringless_core::refusal::Refusal;
 
-use crate::disk::{Disk, change, content, standing_at};
+use crate::disk::{Disk, content, standing_at, write};
 use crate::error::{At, Error, Result};
 
 /// Fills the empty folder `root` with the content of every pack.
@@ -42,7 +42,7 @@ fn lay(from: &Path, to: &Path, pack: &Pack) -> Result<()> {
             return Err(overlap(&target, pack));
         } else if kind.is_symlink() {
             let link = fs::read_link(&source).at("reading", &source)?;
-            change::link(&link.to_string_lossy(), &target)?;
+            write::link(&link.to_string_lossy(), &target)?;
         } else {
             content::copy(&source, &target)?;
         }

@@ -42,7 +42,7 @@ fn the_same_bytes_are_known_wherever_they_lie() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.yaml");
     std::fs::write(&path, "a: [1\n").unwrap();
-    let stamp = crate::content::Stamp::of(&std::fs::metadata(&path).unwrap());
+    let stamp = crate::source::content::Stamp::of(&std::fs::metadata(&path).unwrap());
     let disk = File { path: "x.yaml".into(), kind: FileKind::Regular(Content::Disk { path, stamp }) };
     let check = |file: File| run(&CheckSettings::default(), &[file], folder.path()).unwrap();
     let first = check(file("x.yaml", "a: [1\n"));

@@ -1,13 +1,11 @@
 //! A program of the workstation: found, told apart from its other versions, and run on files for a while.
 
-use std::env;
-use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 /// A program.
 #[derive(Clone, Debug)]

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use agent_core::name::Name;
-use agent_core::store::Style;
 use clap::{Args, ValueEnum};
-
-use crate::policy::Audience;
+use stringless_core::name::Name;
+use stringless_core::store::Style;
+use stringless_render::policy::Audience;
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use agent_core::name::Name;
 use clap::Args;
+use stringless_core::name::Name;
 
 use super::args::name;
 

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use agent_core::name::Name;
-use agent_core::store::Style;
 use clap::Args;
+use stringless_core::name::Name;
+use stringless_core::store::Style;
+use stringless_render::site::Span;
 
 use super::args::{name, style};
-use crate::site::Span;
 
 /// Arguments of `history`.
 #[derive(Debug, Args)]

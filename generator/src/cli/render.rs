@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use agent_core::name::Name;
 use clap::Args;
+use stringless_core::name::Name;
+use stringless_render::platform::Encoding;
+use stringless_render::request::{Lock, Tool};
 
 use super::args::name;
-use crate::catalog::Encoding;
-use crate::launch::Tool;
-use crate::render::Lock;
 
 /// Arguments of `render`.
 #[derive(Debug, Args)]

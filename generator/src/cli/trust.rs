@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use agent_core::name::Name;
 use clap::{Args, Subcommand};
+use stringless_core::name::Name;
+use stringless_render::site::Limit;
 
 use super::args::name;
-use crate::site::Limit;
 
 /// `stringless keys`.
 #[derive(Debug, Subcommand)]

@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use agent_core::hash::Sha256;
-use agent_core::layout;
-use agent_core::manifest::{AgentFile, AgentPin};
-use agent_core::name::Name;
 use serde::Serialize;
+use stringless_core::hash::Sha256;
+use stringless_core::layout;
+use stringless_core::manifest::{AgentFile, AgentPin};
+use stringless_core::name::Name;
+use stringless_render::platform::Catalog;
 
-use super::{open_store, print};
-use crate::catalog::Catalog;
 use crate::cli::AgentPushArgs;
 use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
-use crate::lock::{LOCK_FILE, minimum};
+use crate::output::{format, print};
+use crate::site::SiteFolder;
+use crate::site::agent_lock::{LOCK_FILE, minimum};
+use crate::site::stores::open_store;
 use crate::store::{Condition, Put, Store};
 
 #[derive(Serialize)]
@@ -48,8 +49,10 @@ pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
     for (target, bytes) in &found {
         let key = layout::agent(&version, target);
         let done = put(&store, &key, bytes, args.dry_run)?;
-        lines
-            .push_str(&format!("{done} agent {version} for {target}, {}\n", print::size(bytes.len() as u64)));
+        lines.push_str(&format!(
+            "{done} agent {version} for {target}, {}\n",
+            format::size(bytes.len() as u64)
+        ));
     }
     if !args.dry_run {
         lock.remember(pin.clone());

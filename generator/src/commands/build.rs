@@ -3,18 +3,20 @@
 use std::fs;
 use std::path::Path;
 
-use agent_core::manifest::Source;
-use agent_core::name::Name;
-use agent_core::pack::Pack;
 use serde::Serialize;
+use stringless_core::manifest::Source;
+use stringless_core::name::Name;
+use stringless_core::pack::Pack;
 
-use super::{checked, print};
-use crate::build::{self, Build};
+use super::checks;
 use crate::checks::Checked;
 use crate::cli::BuildArgs;
 use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
+use crate::fs::write_whole;
+use crate::output::{format, print};
+use crate::pack::{self, Build, cache};
 use crate::progress::Progress;
+use crate::site::SiteFolder;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -53,8 +55,8 @@ pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
     let progress = Progress::new();
     let mut builds = Vec::new();
     for name in &names {
-        let build = build::build(&site, name, &progress)?;
-        let checked = checked::admit(&site, name, &build)?;
+        let build = pack::build(&site, name, &progress)?;
+        let checked = checks::admit(&site, name, &build)?;
         write_index(&site, name, &build)?;
         if let Some(out) = &args.out {
             copy(&build, out)?;
@@ -79,17 +81,17 @@ fn index<'a>(environment: &'a Name, build: &'a Build) -> Index<'a> {
 
 fn write_index(site: &SiteFolder, name: &Name, build: &Build) -> Result<()> {
     let path = site.cache("index")?.join(format!("{name}.json"));
-    let bytes = agent_core::json::write(&index(name, build));
+    let bytes = stringless_core::json::write(&index(name, build));
     if fs::read(&path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    build::write_whole(&path, &bytes)
+    write_whole(&path, &bytes)
 }
 
 fn copy(build: &Build, out: &Path) -> Result<()> {
     fs::create_dir_all(out).map_err(|e| Error::io("making", out, e))?;
     for pack in &build.packs {
-        let to = build::pack_file(out, pack);
+        let to = cache::pack_file(out, pack);
         fs::copy(build.file(pack), &to).map_err(|e| Error::io("writing", &to, e))?;
     }
     Ok(())
@@ -103,10 +105,10 @@ fn told(name: &Name, build: &Build) -> String {
         rows.push(vec![
             path.to_owned(),
             pack.files.to_string(),
-            print::size(pack.size),
+            format::size(pack.size),
             sha256[..16].to_owned(),
         ]);
     }
     let bytes = build.packs.iter().map(|pack| pack.size).sum();
-    format!("{}{name}: {} packs, {}\n", print::table(&rows), build.packs.len(), print::size(bytes))
+    format!("{}{name}: {} packs, {}\n", format::table(&rows), build.packs.len(), format::size(bytes))
 }

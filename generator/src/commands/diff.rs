@@ -4,25 +4,27 @@ use std::fs;
 use std::io::{IsTerminal, stdout};
 use std::path::Path;
 
-use agent_core::name::Name;
-use agent_core::pack::Pack;
-use agent_core::trust::TrustedKeys;
 use serde::Serialize;
+use stringless_archive::reader;
+use stringless_archive::writer::ItemKind;
+use stringless_core::name::Name;
+use stringless_core::pack::Pack;
+use stringless_core::trust::TrustedKeys;
 
-use super::{open_store, pager, print};
-use crate::build::{self, Build};
-use crate::bundle::ItemKind;
-use crate::changes::Items;
 use crate::cli::{DiffArgs, Revision};
 use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
-use crate::parallel;
-use crate::printable::printable;
+use crate::fs::write_whole;
+use crate::output::escape::printable;
+use crate::output::review_text::{self, Shown};
+use crate::output::{pager, print, review_markdown};
+use crate::pack::{self, Build, cache};
 use crate::progress::Progress;
-use crate::published;
-use crate::review::{self, Review, Shown, Side};
+use crate::release::diff::Items;
+use crate::release::review::{self, Review, Side};
+use crate::site::stores::open_store;
+use crate::site::{SiteFolder, trust_chain};
 use crate::store::Store;
-use crate::unpack;
+use crate::{parallel, remote};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -40,7 +42,7 @@ pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
     let (site, _) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.offline)?;
     let names: Vec<Name> =
         if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
-    let place = Place { store: open_store(&site)?, trusts: published::keys(&site.trust()?), site: &site };
+    let place = Place { store: open_store(&site)?, trusts: trust_chain::keys(&site.trust()?), site: &site };
     let reviews: Vec<Review> = names.iter().map(|name| place.review(name, args)).collect::<Result<_>>()?;
     let changed = reviews.iter().any(|review| review.changed);
     let shown = Shown { own: !args.stat, third_party: !args.stat && !args.own };
@@ -49,11 +51,12 @@ pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
         print::json(&Report { format: print::JSON_FORMAT, site, changed, environments: &reviews })?;
     } else if args.markdown {
         // One comment, however many environments.
-        let most = review::MAX_BYTES / reviews.len().max(1);
-        let pages: Vec<String> = reviews.iter().map(|one| review::markdown(one, shown, most)).collect();
+        let most = review_markdown::MAX_BYTES / reviews.len().max(1);
+        let pages: Vec<String> =
+            reviews.iter().map(|one| review_markdown::markdown(one, shown, most)).collect();
         print::out(&pages.join("\n"))?;
     } else {
-        let text: String = reviews.iter().map(|one| review::text(one, shown)).collect();
+        let text: String = reviews.iter().map(|one| review_text::text(one, shown)).collect();
         pager::show(&if stdout().is_terminal() { painted(&text) } else { text }, args.no_pager)?;
     }
     Ok(if changed { CHANGES } else { 0 })
@@ -98,18 +101,18 @@ impl Place<'_> {
             });
         };
         let site = &self.site.site.site;
-        let manifest = published::release(&self.store, site, environment, serial, &self.trusts)?;
+        let manifest = remote::release(&self.store, site, environment, serial, &self.trusts)?;
         Ok(Side::published(&manifest))
     }
 
     fn newest(&self, environment: &Name) -> Result<Option<Side>> {
-        let found = published::read(&self.store, &self.site.site.site, environment, &self.trusts)?;
+        let found = remote::read(&self.store, &self.site.site.site, environment, &self.trusts)?;
         Ok(found.map(|published| Side::published(&published.manifest)))
     }
 
     /// What publishing now would publish.
     fn built(&self, environment: &Name) -> Result<Side> {
-        let Build { packs, source, .. } = build::build(self.site, environment, &Progress::new())?;
+        let Build { packs, source, .. } = pack::build(self.site, environment, &Progress::new())?;
         Ok(Side {
             environment: environment.clone(),
             serial: None,
@@ -129,21 +132,21 @@ impl Place<'_> {
     fn items_of(&self, pack: &Pack) -> Result<Vec<(String, ItemKind)>> {
         let full = |path: String| if pack.path.is_empty() { path } else { format!("{}/{path}", pack.path) };
         let mut items = Vec::new();
-        unpack::each(pack, &self.bytes(pack)?, |item| items.push((full(item.path), item.kind)))
+        reader::each(pack, &self.bytes(pack)?, |item| items.push((full(item.path), item.kind)))
             .map_err(|refusal| Error::refusal("reading", "what is published", &refusal))?;
         Ok(items)
     }
 
     /// The bytes of a pack: from the cache, where what was built lies, too.
     fn bytes(&self, pack: &Pack) -> Result<Vec<u8>> {
-        let path = build::pack_file(&self.site.cache("packs")?, pack);
+        let path = cache::pack_file(&self.site.cache("packs")?, pack);
         if let Ok(bytes) = fs::read(&path)
-            && agent_core::hash::Sha256::of(&bytes) == pack.sha256
+            && stringless_core::hash::Sha256::of(&bytes) == pack.sha256
         {
             return Ok(bytes);
         }
-        let bytes = published::pack(&self.store, pack)?;
-        build::write_whole(&path, &bytes)?;
+        let bytes = remote::pack(&self.store, pack)?;
+        write_whole(&path, &bytes)?;
         Ok(bytes)
     }
 }

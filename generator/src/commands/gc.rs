@@ -2,15 +2,18 @@
 
 use std::path::Path;
 
-use agent_core::name::Name;
 use serde::Serialize;
+use stringless_core::name::Name;
 
-use super::{mirror, open_one, print};
+use super::mirror;
 use crate::cli::GcArgs;
+use crate::clock::now;
 use crate::error::Result;
-use crate::folder::{SiteFolder, now};
-use crate::garbage::{Keep, Plan, Removed, Yard};
+use crate::output::{format, print};
 use crate::progress::Progress;
+use crate::release::gc::{Keep, Plan, Removed, Yard};
+use crate::site::SiteFolder;
+use crate::site::stores::open_one;
 use crate::store::Listed;
 
 #[derive(Serialize)]
@@ -106,7 +109,7 @@ impl Sum {
     }
 
     fn told(self) -> String {
-        format!("{}, {}", print::packs(self.packs), print::size(self.bytes))
+        format!("{}, {}", format::packs(self.packs), format::size(self.bytes))
     }
 }
 
@@ -117,7 +120,7 @@ fn told(site: &SiteFolder, url: &str, plan: &Plan, removed: Sum, args: &GcArgs) 
         .iter()
         .map(|(environment, serials)| vec![format!("  {environment}"), format!("keeps {}", ranges(serials))])
         .collect();
-    text.push_str(&print::table(&rows));
+    text.push_str(&format::table(&rows));
     text.push_str(&format!("  needed   {}\n", Sum::of(plan.needed.iter()).told()));
     text.push_str(&format!("  too new  {}\n", Sum::of(plan.young.iter()).told()));
     for listed in &plan.foreign {

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use agent_core::layout;
-use agent_core::manifest::{Manifest, Origin};
-use agent_core::name::Name;
 use serde::Serialize;
+use stringless_core::layout;
+use stringless_core::manifest::{Manifest, Origin};
+use stringless_core::name::Name;
 
-use super::{open_store, print};
 use crate::cli::HistoryArgs;
 use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
-use crate::history::{Release, Shelf, Walk};
-use crate::published;
+use crate::output::{format, print};
+use crate::remote;
+use crate::remote::history::{Release, Shelf, Walk};
+use crate::site::stores::open_store;
+use crate::site::{SiteFolder, trust_chain};
 use crate::store::Store;
 
 #[derive(Serialize)]
@@ -68,10 +69,10 @@ enum State {
 pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
     let site = SiteFolder::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
-    let keys = published::keys(&site.trust()?);
+    let keys = trust_chain::keys(&site.trust()?);
     let store = open_store(&site)?;
     let shelf = Shelf { store: &store, site: &site.site.site, environment: &environment, keys: &keys };
-    let Some(current) = published::read(&store, &site.site.site, &environment, &keys)? else {
+    let Some(current) = remote::read(&store, &site.site.site, &environment, &keys)? else {
         return Err(Error::refused(format!("reading the history of `{environment}`: nothing is published"))
             .hint(format!("`stringless publish -e {environment}`")));
     };
@@ -209,12 +210,12 @@ fn table(lines: &[Line]) -> String {
             or(line.created.clone().unwrap_or_default()),
             or(line.trust_version.unwrap_or_default().to_string()),
             or(line.packs.to_string()),
-            or(print::size(line.bytes)),
+            or(format::size(line.bytes)),
             or(line.source()),
             line.state(),
         ]);
     }
-    print::table(&rows)
+    format::table(&rows)
 }
 
 const REFUSED: u8 = 3;

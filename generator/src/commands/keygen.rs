@@ -1,9 +1,9 @@
 //! `stringless keygen`.
 
-use super::print;
 use crate::cli::KeygenArgs;
 use crate::error::Result;
-use crate::secret::{Protection, SecretKey, public_path};
+use crate::output::print;
+use crate::trust::secret_key::{Protection, SecretKey, public_path};
 
 /// Makes a key pair.
 ///

@@ -4,16 +4,17 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use agent_core::config::Layer;
-use agent_core::json;
+use stringless_core::config::Layer;
+use stringless_core::json;
+use stringless_render::layer::{self, Layers};
+use stringless_render::site::LayerFiles;
 
-use super::print;
-use super::render::{newest, published_serial};
+use super::render::published_serial;
 use crate::cli::LayerArgs;
 use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
-use crate::layer::{self, Layers};
-use crate::site::LayerFiles;
+use crate::output::print;
+use crate::site::SiteFolder;
+use crate::site::trust_chain::newest;
 
 /// Prints the site's layer.
 ///

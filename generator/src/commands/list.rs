@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use stringless_render::platform::{BootAgent, Catalog, Cloud, Distro, Form, Level};
 
-use super::print;
-use crate::catalog::{BootAgent, Catalog, Cloud, Distro, Form, Level};
 use crate::cli::{ListArgs, Listed};
 use crate::error::Result;
+use crate::output::{format, print};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -79,7 +79,7 @@ fn distro_table(distros: &[Distro]) -> String {
         let eol = distro.eol.as_deref().unwrap_or("rolling");
         row([&distro.id, &distro.name, eol, &distro.first_boot, &distro.aliases.join(", ")])
     }));
-    print::table(&rows)
+    format::table(&rows)
 }
 
 fn cloud_table(catalog: &Catalog, clouds: &[Cloud]) -> String {
@@ -97,7 +97,7 @@ fn cloud_table(catalog: &Catalog, clouds: &[Cloud]) -> String {
             cloud.max_bytes.map_or_else(|| "none stated".to_owned(), |bytes| format!("{bytes} bytes"));
         row([&cloud.id, &cloud.name, &forms, &limit, &cloud.aliases.join(", ")])
     }));
-    print::table(&rows)
+    format::table(&rows)
 }
 
 /// One row per distro: the clouds of each level.
@@ -114,7 +114,7 @@ fn level_table(catalog: &Catalog) -> String {
             name = "";
         }
     }
-    format!("{}\n{BOOTED}\n", print::table(&rows))
+    format!("{}\n{BOOTED}\n", format::table(&rows))
 }
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {

@@ -7,8 +7,8 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::print;
 use crate::error::{Error, Result};
+use crate::output::print;
 
 /// Prints a completion script.
 ///

@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use agent_core::name::Name;
-use agent_core::store::StoreSettings;
 use serde::Serialize;
+use stringless_core::name::Name;
+use stringless_core::store::StoreSettings;
 
-use super::{open_one, print};
 use crate::cli::MirrorArgs;
 use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
-use crate::mirror::{Copied, Mirror};
+use crate::output::{format, print};
 use crate::progress::Progress;
-use crate::published;
+use crate::release::mirror::{Copied, Mirror};
+use crate::site::stores::open_one;
+use crate::site::{SiteFolder, trust_chain};
 use crate::store::Store;
-use crate::trusts;
+use crate::trust::sync;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -46,8 +46,8 @@ pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
     }
     let (source, target) = (open_one(&site, &from)?, open_one(&site, &to)?);
     target.check_writable()?;
-    trusts::refuse_newer(&source, &site, trusts::newest(&chain)?)?;
-    let keys = published::keys(&chain);
+    sync::refuse_newer(&source, &site, trust_chain::newest(&chain)?)?;
+    let keys = trust_chain::keys(&chain);
     let mirror = Mirror {
         site: &site.site.site,
         chain: &chain,
@@ -158,7 +158,7 @@ fn told(copied: &Copied, dry_run: bool) -> String {
     if *hollow > 0 {
         text.push_str(&format!("           {hollow} without content, which was removed before\n"));
     }
-    text.push_str(&format!("  packs    {} new, {}\n", moved.packs, print::size(moved.bytes)));
+    text.push_str(&format!("  packs    {} new, {}\n", moved.packs, format::size(moved.bytes)));
     text.push_str(&format!("  agents   {agents} new\n"));
     text
 }

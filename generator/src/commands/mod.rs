@@ -1,10 +1,9 @@
 //! The commands: each reads its input, calls what decides, and tells what came of it.
 
-mod again;
 pub mod agent;
 pub mod build;
 pub mod check;
-mod checked;
+mod checks;
 pub mod diff;
 pub mod gc;
 pub mod history;
@@ -16,53 +15,12 @@ pub mod list;
 pub mod manual;
 pub mod mirror;
 pub mod modules;
-mod pager;
 pub mod policy;
-pub mod print;
 pub mod promote;
 pub mod publish;
 pub mod refresh;
-mod released;
 pub mod render;
+mod republish;
 pub mod rollback;
 pub mod submit;
 pub mod verify;
-mod waiting;
-
-use std::fs;
-
-use agent_core::store::StoreSettings;
-
-use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
-use crate::store::Store;
-
-/// Opens the store that the site publishes to.
-///
-/// # Errors
-/// When its settings or keys are not usable.
-pub fn open_store(site: &SiteFolder) -> Result<Store> {
-    open_one(site, &site.site.stores[0])
-}
-
-/// Opens one of the site's stores.
-///
-/// # Errors
-/// As [`open_store`].
-pub fn open_one(site: &SiteFolder, settings: &StoreSettings) -> Result<Store> {
-    Store::open(settings, ca_pem(site)?.as_deref().map(str::as_bytes))
-}
-
-/// The text of the site's `node.ca_file`.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn ca_pem(site: &SiteFolder) -> Result<Option<String>> {
-    let Some(name) = &site.site.node.ca_file else { return Ok(None) };
-    let path = site.root.join(name);
-    let text = fs::read_to_string(&path).map_err(|e| {
-        Error::configuration(format!("reading `{}`: {e}", path.display()))
-            .hint("`node.ca_file` in the site file names it")
-    })?;
-    Ok(Some(text))
-}

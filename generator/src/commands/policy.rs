@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use serde::Serialize;
+use stringless_render::platform::Catalog;
+use stringless_render::policy::{self, Ask, Audience, POLICY};
 
-use super::print;
-use crate::catalog::Catalog;
 use crate::cli::PolicyArgs;
 use crate::error::Result;
-use crate::folder::SiteFolder;
-use crate::policy::{self, Ask, Audience, POLICY};
+use crate::output::print;
+use crate::site::SiteFolder;
 
 #[derive(Serialize)]
 struct Report<'a> {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::again::Ground;
-use crate::again;
+use super::republish::Ground;
 use crate::cli::PromoteArgs;
 use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
-use crate::history::Release;
+use crate::release::republish;
+use crate::remote::history::Release;
+use crate::site::SiteFolder;
 
 /// Publishes the content of one environment's release in another one.
 ///
@@ -35,10 +35,10 @@ pub fn run(site: Option<&Path>, args: &PromoteArgs) -> Result<u8> {
                 .hint(format!("`stringless history -e {from}` lists them"))
         })?,
     };
-    again::vouched(&doing, &release, ground.trust()?.version)?;
+    republish::vouched(&doing, &release, ground.trust()?.version)?;
     let settings = &ground.site.site;
     let (apply, agent) = (settings.apply(&to)?, ground.site.lock()?.pin(settings.agent.version));
-    let wanted = again::promoted(&release.manifest, &to, apply, agent, settings.expires.seconds())?;
+    let wanted = republish::promoted(&release.manifest, &to, apply, agent, settings.expires.seconds())?;
     let published = ground.published(&to)?;
     ground.publish(&release, wanted, published.as_ref(), &args.sign)
 }

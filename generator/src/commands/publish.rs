@@ -2,37 +2,40 @@
 
 use std::path::Path;
 
-use agent_core::name::Name;
 use serde::Serialize;
+use stringless_core::name::Name;
 
-use super::released::{self, Released};
-use super::{checked, open_store, print};
-use crate::build::{self, Build};
+use super::checks;
 use crate::cli::PublishArgs;
+use crate::clock::now;
 use crate::error::Result;
-use crate::folder::{SiteFolder, TrustFile, now};
-use crate::known;
+use crate::output::print;
+use crate::output::release::{self, Released};
+use crate::pack::{self, Build};
 use crate::progress::Progress;
-use crate::publish::{self, Decision, Wanted};
-use crate::published;
-use crate::release::Place;
-use crate::signing::Keys;
+use crate::release::plan::{self, Decision, Wanted};
+use crate::release::publish::Place;
+use crate::remote::{self, last_seen};
+use crate::site::SiteFolder;
+use crate::site::stores::open_store;
+use crate::site::trust_chain::{self, TrustFile};
 use crate::store::Store;
-use crate::trusts;
+use crate::trust::signer::Keys;
+use crate::trust::sync;
 
 #[derive(Serialize)]
 struct Report<'a> {
     format: u32,
     site: &'a Name,
     #[serde(flatten)]
-    release: released::Report,
+    release: release::Report,
 }
 
 #[derive(Serialize)]
 struct Reports<'a> {
     format: u32,
     site: &'a Name,
-    environments: Vec<released::Report>,
+    environments: Vec<release::Report>,
 }
 
 /// Publishes one or every environment.
@@ -54,7 +57,7 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let publisher = Publisher { site: &site, store: &store, chain: &chain, args, progress: &progress };
     if args.all {
         for name in &names {
-            checked::admit(&site, name, &build::build(&site, name, &progress)?)?;
+            checks::admit(&site, name, &pack::build(&site, name, &progress)?)?;
         }
     }
     let (mut all, mut failed) = (Vec::new(), None);
@@ -103,18 +106,18 @@ struct Publisher<'a> {
 impl Publisher<'_> {
     fn publish(&self, environment: &Name) -> Result<Option<Released>> {
         let Self { site, store, chain, args, progress } = self;
-        let trust = trusts::in_force(chain)?;
-        let published = published::read(store, &site.site.site, environment, &published::keys(chain))?;
-        trusts::refuse_newer(store, site, trust)?;
-        let build = build::build(site, environment, progress)?;
+        let trust = trust_chain::in_force(chain)?;
+        let published = remote::read(store, &site.site.site, environment, &trust_chain::keys(chain))?;
+        sync::refuse_newer(store, site, trust)?;
+        let build = pack::build(site, environment, progress)?;
         if !args.all {
-            checked::admit(site, environment, &build)?;
+            checks::admit(site, environment, &build)?;
         }
         let place = Place { site, store, chain, published: published.as_ref() };
-        let known = known::read(site, environment, chain);
+        let known = last_seen::read(site, environment, chain);
         let wanted = wanted(site, environment, &build)?;
         let before = place.before(trust, known.as_ref());
-        Ok(Some(match (publish::decide(wanted, before, trust, now(), args.force)?, &published) {
+        Ok(Some(match (plan::decide(wanted, before, trust, now(), args.force)?, &published) {
             (Decision::Sign(manifest, reasons), _) if args.dry_run => Released::dry(*manifest, reasons),
             (Decision::Sign(manifest, reasons), _) => {
                 let keys = Keys { given: &args.key, offline: args.offline };

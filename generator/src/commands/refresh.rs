@@ -2,25 +2,26 @@
 
 use std::path::Path;
 
-use agent_core::name::Name;
 use serde::Serialize;
+use stringless_core::name::Name;
 
 use super::keys::{self, Changed, Wish};
-use super::released::{self, Released};
-use super::{open_store, print, waiting};
 use crate::cli::RefreshArgs;
+use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::expiry;
-use crate::folder::{SiteFolder, TrustFile, now};
-use crate::known;
+use crate::output::release::{self, Released};
+use crate::output::{pending, print};
 use crate::progress::Progress;
-use crate::publish::{self, Decision, Wanted};
-use crate::published;
-use crate::release::Place;
-use crate::rotation::Change;
-use crate::signing::Keys;
+use crate::release::plan::{self, Decision, Wanted};
+use crate::release::publish::Place;
+use crate::remote::{self, last_seen};
+use crate::site::SiteFolder;
+use crate::site::stores::open_store;
+use crate::site::trust_chain::{self, TrustFile};
 use crate::store::Store;
-use crate::trusts;
+use crate::trust::rotation::Change;
+use crate::trust::signer::Keys;
+use crate::trust::{expiry, sync};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -28,7 +29,7 @@ struct Report<'a> {
     site: &'a Name,
     /// Null where it is not due.
     trust: Option<keys::Report>,
-    releases: Vec<released::Report>,
+    releases: Vec<release::Report>,
 }
 
 /// Signs again what is near its date: the trust, then each release, with the same content.
@@ -83,7 +84,7 @@ fn json(site: &SiteFolder, trust: Option<Changed>, releases: Vec<Released>, aske
     };
     print::json(&report)?;
     let of_trust = report.trust.as_ref().and_then(|trust| trust.waiting.as_ref());
-    let first: Option<&waiting::Report> =
+    let first: Option<&pending::Report> =
         of_trust.or(report.releases.iter().find_map(|release| release.waiting.as_ref()));
     Released::end(first, asked)
 }
@@ -95,7 +96,7 @@ fn refresh_trust(
     keys: Keys<'_>,
 ) -> Result<Option<Changed>> {
     let chain = site.trust()?;
-    let newest = trusts::newest(&chain)?;
+    let newest = trust_chain::newest(&chain)?;
     let asked = args.trust || args.expires.is_some() || !args.min_serial.is_empty();
     if !asked && !expiry::trust_is_due(newest, now()) {
         return Ok(None);
@@ -129,9 +130,9 @@ fn refresh(
     keys: Keys<'_>,
 ) -> Result<Option<Released>> {
     // The trust that a dry run would have written is not there.
-    let trust = if args.dry_run { trusts::newest(chain)? } else { trusts::in_force(chain)? };
-    trusts::refuse_newer(store, site, trust)?;
-    let published = published::read(store, &site.site.site, environment, &published::keys(chain))?;
+    let trust = if args.dry_run { trust_chain::newest(chain)? } else { trust_chain::in_force(chain)? };
+    sync::refuse_newer(store, site, trust)?;
+    let published = remote::read(store, &site.site.site, environment, &trust_chain::keys(chain))?;
     let Some(published) = published else {
         return match &args.environment {
             None => Ok(None),
@@ -150,9 +151,9 @@ fn refresh(
         )));
     }
     let place = Place { site, store, chain, published: Some(&published) };
-    let known = known::read(site, environment, chain);
+    let known = last_seen::read(site, environment, chain);
     let wanted = Wanted::again(&published.manifest, site.site.expires.seconds());
-    let decision = publish::decide(wanted, place.before(trust, known.as_ref()), trust, now(), args.force)?;
+    let decision = plan::decide(wanted, place.before(trust, known.as_ref()), trust, now(), args.force)?;
     Ok(Some(match decision {
         Decision::Nothing => Released::nothing(&published.manifest),
         Decision::Sign(manifest, reasons) if args.dry_run => Released::dry(*manifest, reasons),

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use agent_core::manifest::Manifest;
+use stringless_core::manifest::Manifest;
 
-use super::again::Ground;
-use crate::again;
+use super::republish::Ground;
 use crate::cli::RollbackArgs;
 use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
-use crate::history::{Release, Shelf, Walk};
+use crate::release::republish;
+use crate::remote::history::{Release, Shelf, Walk};
+use crate::site::SiteFolder;
 
 /// Publishes the content of an earlier release under the next serial.
 ///
@@ -33,9 +33,9 @@ pub fn run(site: Option<&Path>, args: &RollbackArgs) -> Result<u8> {
         None => before(shelf, &published.manifest)?,
     };
     let trust = ground.trust()?;
-    again::vouched(&format!("rolling `{environment}` back"), &release, trust.version)?;
+    republish::vouched(&format!("rolling `{environment}` back"), &release, trust.version)?;
     let lifetime = ground.site.site.expires.seconds();
-    let wanted = again::rolled_back(&release.manifest, &published.manifest, lifetime);
+    let wanted = republish::rolled_back(&release.manifest, &published.manifest, lifetime);
     ground.publish(&release, wanted, Some(&published), &args.sign)
 }
 

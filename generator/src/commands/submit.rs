@@ -2,25 +2,26 @@
 
 use std::path::Path;
 
-use agent_core::manifest::Manifest;
-use agent_core::name::Name;
-use agent_core::trust::Trust;
 use serde::Serialize;
+use stringless_core::manifest::Manifest;
+use stringless_core::name::Name;
+use stringless_core::trust::Trust;
 
 use super::keys::{self, Changed};
-use super::released::{self, Released};
-use super::{open_store, print, waiting};
 use crate::cli::SubmitArgs;
 use crate::error::{Error, Result};
-use crate::folder::SiteFolder;
-use crate::pending::{self, Content, Pending};
+use crate::output::release::{self, Released};
+use crate::output::{pending as waiting, print};
 use crate::progress::Progress;
-use crate::published;
-use crate::quorum::Quorum;
-use crate::release::{Outcome, Place};
-use crate::signing::{self, Signed};
+use crate::release::publish::{Outcome, Place};
+use crate::remote;
+use crate::site::stores::open_store;
+use crate::site::{SiteFolder, trust_chain};
 use crate::store::Store;
-use crate::trusts;
+use crate::trust::pending::{self, Content, Pending};
+use crate::trust::quorum::Quorum;
+use crate::trust::signer::{self, Signed};
+use crate::trust::sync;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -28,7 +29,7 @@ struct Report<'a> {
     site: &'a Name,
     /// Null where no change of the keys waited.
     trust: Option<keys::Report>,
-    releases: Vec<released::Report>,
+    releases: Vec<release::Report>,
 }
 
 /// Publishes what waited for signatures and has enough of them now.
@@ -90,17 +91,17 @@ fn submit_release(
     dry_run: bool,
 ) -> Result<Released> {
     let chain = site.trust()?;
-    let trust = trusts::in_force(&chain)?;
-    trusts::refuse_newer(store, site, trust)?;
-    let keys = published::keys(&chain);
-    let published = published::read(store, &site.site.site, &manifest.environment, &keys)?;
+    let trust = trust_chain::in_force(&chain)?;
+    sync::refuse_newer(store, site, trust)?;
+    let keys = trust_chain::keys(&chain);
+    let published = remote::read(store, &site.site.site, &manifest.environment, &keys)?;
     let place = Place { site, store, chain: &chain, published: published.as_ref() };
     if place.is_published(manifest) && !dry_run {
         pending.remove()?;
         return Ok(Released::nothing(manifest));
     }
     if dry_run {
-        return Ok(match signing::collect(pending, &Quorum::of(trust))? {
+        return Ok(match signer::collect(pending, &Quorum::of(trust))? {
             Signed::Whole(_) => Released::dry(manifest.clone(), vec![ELSEWHERE]),
             Signed::Waiting(waiting) => {
                 let outcome = Outcome::Waiting(Box::new(manifest.clone()), waiting);
@@ -120,11 +121,11 @@ fn submit_trust(
     dry_run: bool,
 ) -> Result<Changed> {
     let chain = site.trust()?;
-    let newest = trusts::newest(&chain)?;
-    trusts::refuse_newer(store, site, newest)?;
+    let newest = trust_chain::newest(&chain)?;
+    sync::refuse_newer(store, site, newest)?;
     if newest == next && !dry_run {
         // Cut off between `trust/` and the store, or before it was cleared away.
-        trusts::bring(store, &chain)?;
+        sync::bring(store, &chain)?;
         pending.remove()?;
         return Ok(Changed::same(next));
     }
@@ -140,7 +141,7 @@ fn submit_trust(
         )));
     }
     if !dry_run {
-        trusts::bring(store, &chain)?;
+        sync::bring(store, &chain)?;
     }
     keys::submit(site, store, newest, pending, next, dry_run)
 }

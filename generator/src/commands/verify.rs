@@ -4,21 +4,24 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use agent_core::manifest::Manifest;
-use agent_core::name::Name;
-use agent_core::refusal::Refusal;
-use agent_core::trust::Trust;
-use agent_core::verify;
 use serde::Serialize;
+use stringless_core::manifest::Manifest;
+use stringless_core::name::Name;
+use stringless_core::refusal::Refusal;
+use stringless_core::trust::Trust;
+use stringless_core::verify;
 
-use super::{open_one, print};
 use crate::cli::VerifyArgs;
+use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::expiry;
-use crate::folder::{SiteFolder, TrustFile, now};
+use crate::output::{format, print};
 use crate::progress::Progress;
-use crate::published;
+use crate::remote;
+use crate::site::SiteFolder;
+use crate::site::stores::open_one;
+use crate::site::trust_chain::TrustFile;
 use crate::store::Store;
+use crate::trust::{expiry, sync};
 
 #[derive(Serialize)]
 struct Report {
@@ -103,15 +106,15 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
 fn one(store: &Store, site: &SiteFolder, chain: &[TrustFile], name: &Name) -> Result<Option<Check>> {
     let Some(last) = chain.last() else { return Ok(None) };
     let own = &site.site.site;
-    let newer = published::newer_trust(store, own, &last.trust)?;
+    let newer = sync::newer_trust(store, own, &last.trust)?;
     let trust: &Trust = newer.last().map_or(&*last.trust, |trust| trust);
-    let Some(found) = published::read(store, own, name, &[trust.trusted_keys()])? else { return Ok(None) };
+    let Some(found) = remote::read(store, own, name, &[trust.trusted_keys()])? else { return Ok(None) };
     let manifest: &Manifest = &found.manifest;
-    let url = store.url(&agent_core::layout::manifest(name));
-    published::admit_new(&found.manifest, trust, now())
+    let url = store.url(&stringless_core::layout::manifest(name));
+    remote::admit_new(&found.manifest, trust, now())
         .map_err(|refusal| expired(Error::refusal("verifying", &url, &refusal), &refusal))?;
-    published::check_packs(store, manifest, &Progress::new())?;
-    published::check_agent(store, manifest)?;
+    remote::check_packs(store, manifest, &Progress::new())?;
+    remote::check_agent(store, manifest)?;
     Ok(Some(Check {
         store: store_name(store),
         environment: name.clone(),
@@ -164,12 +167,12 @@ fn told(checks: &[Check]) -> String {
             number(check.serial),
             number(check.trust_version),
             check.packs.to_string(),
-            print::size(check.bytes),
+            format::size(check.bytes),
             check.expires.clone().unwrap_or_else(|| if check.error.is_none() { "never" } else { "-" }.into()),
             if check.error.is_none() { "ok" } else { "REFUSED" }.to_owned(),
         ]);
     }
-    print::table(&rows)
+    format::table(&rows)
 }
 
 fn store_name(store: &Store) -> String {

@@ -4,10 +4,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use stringless_render::site::git_url::shown;
+
 use super::refs::{self, Refs};
-use super::run::{Git, shown};
-use crate::build::write_whole;
+use super::run::Git;
 use crate::error::{Error, Result};
+use crate::fs::write_whole;
 
 /// Brings the mirror in `folder` to what the repository at `url` has; one connection when that is nothing
 /// new.
@@ -50,9 +52,11 @@ fn make(url: &str, folder: &Path, told: &str) -> Result<Refs> {
         }
     }
     // The hash that the ids are of.
-    let sha256 = told
-        .lines()
-        .any(|line| line.split('\t').next().is_some_and(|id| id.len() == 64 && super::is_full_id(id)));
+    let sha256 = told.lines().any(|line| {
+        line.split('\t')
+            .next()
+            .is_some_and(|id| id.len() == 64 && stringless_render::site::git_url::is_full_id(id))
+    });
     let format = if sha256 { "--object-format=sha256" } else { "--object-format=sha1" };
     let path = new.as_os_str();
     let arguments = [

@@ -35,7 +35,9 @@ impl Refs {
         for (id, name) in text.lines().filter_map(|line| line.split_once('\t')) {
             if let (Some(branch), "HEAD") = (id.strip_prefix("ref: "), name) {
                 head = branch.strip_prefix(BRANCHES);
-            } else if !super::is_full_id(id) || !(name.starts_with(BRANCHES) || name.starts_with(TAGS)) {
+            } else if !stringless_render::site::git_url::is_full_id(id)
+                || !(name.starts_with(BRANCHES) || name.starts_with(TAGS))
+            {
             } else if let Some(tag) = name.strip_suffix("^{}") {
                 by_name.insert(tag, id);
             } else {

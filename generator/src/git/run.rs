@@ -1,12 +1,13 @@
 //! How `git` is run: with the user's own settings and keys, and with nothing of a repository's.
 
-use std::env;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use stringless_render::site::git_url::shown;
 
 use crate::error::{Error, Result};
 
@@ -86,9 +87,13 @@ impl Git {
         )?;
         let told = String::from_utf8_lossy(&told);
         // Else it is the expression and `missing`, or `ambiguous`.
-        Ok(told.trim_end().split_once(' ').filter(|(id, _)| super::is_full_id(id)).and_then(|(id, kind)| {
-            ["commit", "tree", "blob", "tag"].contains(&kind).then(|| (id.to_owned(), kind.to_owned()))
-        }))
+        Ok(told
+            .trim_end()
+            .split_once(' ')
+            .filter(|(id, _)| stringless_render::site::git_url::is_full_id(id))
+            .and_then(|(id, kind)| {
+                ["commit", "tree", "blob", "tag"].contains(&kind).then(|| (id.to_owned(), kind.to_owned()))
+            }))
     }
 
     fn start<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Child> {
@@ -125,63 +130,6 @@ pub fn command() -> Command {
         git.args(["-c", setting]);
     }
     git
-}
-
-/// Refuses a URL that git would take for an option or for the name of a program to run.
-///
-/// # Errors
-/// Refused, with the URL.
-pub fn check_url(url: &str) -> Result<()> {
-    let scheme = url.split_once("::").map(|(scheme, _)| scheme);
-    let why = if url.is_empty() {
-        "it is empty"
-    } else if url.starts_with('-') {
-        "it begins with `-`, and git would take it for an option"
-    } else if url.chars().any(char::is_control) {
-        "it holds a control character"
-    } else if scheme.is_some_and(runs_programs) {
-        "it names a program to run"
-    } else if ssh_host(url).is_some_and(|host| host.starts_with('-')) {
-        "its host begins with `-`, and ssh would take it for an option"
-    } else {
-        return Ok(());
-    };
-    let url: String = shown(url).chars().flat_map(char::escape_debug).collect();
-    Err(Error::refused(format!("reading the repository `{url}`: {why}"))
-        .hint("a URL is https://…, ssh://…, git://…, file://…, user@host:path, or a path"))
-}
-
-/// Whether what stands before `::` is a transport that runs what follows. Of the others git itself runs
-/// only those that the user's settings allow.
-fn runs_programs(scheme: &str) -> bool {
-    // What looks like one in an IPv6 address or a path is none.
-    let elsewhere = scheme.contains(['/', '@', '[']);
-    !elsewhere && (scheme.is_empty() || ["ext", "fd"].iter().any(|runs| scheme.eq_ignore_ascii_case(runs)))
-}
-
-/// `url` without its password.
-#[must_use]
-pub fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_once('/').map_or((rest, None), |(a, p)| (a, Some(p)));
-    let Some((user, host)) = authority.rsplit_once('@') else { return url.to_owned() };
-    let user = match user.split_once(':') {
-        Some((user, _)) => format!("{user}:…@"),
-        // A token alone stands where a user's name does.
-        None if scheme.starts_with("http") => "…@".to_owned(),
-        None => format!("{user}@"),
-    };
-    let path = path.map(|path| format!("/{path}")).unwrap_or_default();
-    format!("{scheme}://{user}{host}{path}")
-}
-
-/// What follows the user's name in `ssh://user@host/…` and in `user@host:path`.
-fn ssh_host(url: &str) -> Option<&str> {
-    let authority = match url.split_once("://") {
-        Some((_, rest)) => rest.split('/').next()?,
-        None => url.split_once(':').filter(|(host, _)| !host.contains('/'))?.0,
-    };
-    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
 }
 
 /// Gives `child` its input and waits for it: for ever, or for `limit`.
@@ -238,7 +186,7 @@ fn reason(output: &Output) -> String {
 }
 
 /// What fits into a pack.
-const MOST: u64 = agent_core::pack::MAX_UNPACKED_BYTES;
+const MOST: u64 = stringless_core::pack::MAX_UNPACKED_BYTES;
 /// Of the user, not of a repository.
 const KEPT: [&str; 17] = [
     "PATH",

@@ -1,7 +1,7 @@
-use super::*;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 pub(crate) use self::remote::Remote;
+use super::*;
 
 mod remote;
 

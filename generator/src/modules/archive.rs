@@ -5,12 +5,12 @@
 
 use std::io::Read;
 
-use agent_core::pack::MAX_FILES;
 use flate2::read::MultiGzDecoder;
+use stringless_archive::writer::{Item, ItemKind};
+use stringless_core::pack::MAX_FILES;
 use tar::{Archive, Entry, EntryType, PaxExtensions};
 
 use super::tree::shown;
-use crate::bundle::{Item, ItemKind};
 
 /// How the files of an archive lie in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,13 +7,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use agent_core::hash::Sha256;
+use stringless_archive::writer;
+use stringless_core::hash::Sha256;
 
 use super::archive::{self, Layout};
 use super::tree::Tree;
-use crate::build::write_whole;
-use crate::bundle;
 use crate::error::{Error, Result};
+use crate::fs::write_whole;
 
 /// The cache in a folder.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl Cache {
         let sha256 = tree.sha256();
         let path = self.tree_file(&sha256);
         if !path.is_file() {
-            let (_, bytes) = bundle::bundle("", tree.items().to_vec());
+            let (_, bytes) = writer::bundle("", tree.items().to_vec());
             write_whole(&path, &bytes)?;
             // Without it the tree is packed once more.
             fs::write(self.seal_file(&sha256), seal_of(&bytes)).ok();
@@ -123,7 +123,7 @@ fn seal_of(archive: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::{Item, ItemKind};
+    use stringless_archive::writer::{Item, ItemKind};
 
     fn tree(text: &str) -> Tree {
         let kind = ItemKind::File { executable: true, content: text.as_bytes().to_vec() };
@@ -147,7 +147,7 @@ mod tests {
         let cache = Cache::open(folder.path()).unwrap();
         let sha256 = cache.keep("one", &tree("x")).unwrap();
         let (found, archive) = cache.packed(&sha256).unwrap().unwrap();
-        let (_, bytes) = bundle::bundle("modules/one", found.into_items());
+        let (_, bytes) = writer::bundle("modules/one", found.into_items());
         assert_eq!(archive, Some(bytes.clone()));
         fs::write(cache.seal_file(&sha256), format!("stringless 0.0.1 {}\n", Sha256::of(&bytes))).unwrap();
         assert_eq!(cache.packed(&sha256).unwrap(), Some((tree("x"), None)));

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::lockfile::{Follows, Lock, Locked, short, slug};
-use super::web;
-use crate::git;
-use crate::puppetfile::{Declared, Origin, Puppetfile, Want};
+use stringless_render::site::git_url;
+
+use super::http;
+use super::lockfile::{Follows, Lock, Locked};
+use crate::puppetfile::Puppetfile;
+use crate::puppetfile::model::{Declared, Origin, Want};
+use crate::puppetfile::name::{short, slug};
 
 impl Lock {
     /// Why it does not hold what `puppetfile` declares; empty when it does.
@@ -69,12 +72,12 @@ impl Locked {
                 (_, Some(version)) => other(&self.version, version),
                 _ => None,
             },
-            Origin::Tarball { url, sha256 } => other(&self.tarball, &web::plain(url)).or_else(|| {
+            Origin::Tarball { url, sha256 } => other(&self.tarball, &http::plain(url)).or_else(|| {
                 let now = sha256.as_deref()?.to_ascii_lowercase();
                 other(&self.sha256.map(|sha256| sha256.to_string()), &now)
             }),
             Origin::Git { url, want, .. } => {
-                other(&self.git, &git::shown(url)).or_else(|| self.differs_in_want(want))
+                other(&self.git, &git_url::shown(url)).or_else(|| self.differs_in_want(want))
             }
         }
     }

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use agent_core::hash::Sha256;
 use semver::Version;
 use serde::Deserialize;
+use stringless_core::hash::Sha256;
 
-use super::lockfile::slug;
+use super::http;
 use super::tree::shown;
-use super::web;
 use crate::error::{Error, Result};
-use crate::store::http::Http;
+use crate::http::Http;
+use crate::puppetfile::name::slug;
 
 /// The forge that counts where nothing names one.
 pub const PUBLIC: &str = "https://forgeapi.puppet.com";
@@ -117,14 +117,14 @@ impl Forge {
     pub fn archive(&self, name: &str, version: &str) -> Result<Vec<u8>> {
         let release = self.release(name, version)?;
         let token = self.token.as_deref().filter(|_| release.url.starts_with(&format!("{}/", self.base)));
-        let bytes = web::get(&self.http, &release.url, MAX_ARCHIVE, token)?
+        let bytes = http::get(&self.http, &release.url, MAX_ARCHIVE, token)?
             .ok_or_else(|| self.missing(name, Version::parse(version).ok().as_ref()))?;
         let found = Sha256::of(&bytes);
         match release.sha256.filter(|expected| *expected != found) {
             None => Ok(bytes),
             Some(expected) => Err(Error::refused(format!(
                 "fetching `{name}` {version} from {}: the archive has the hash {found}, and the forge says {expected}",
-                web::plain(&self.base)
+                http::plain(&self.base)
             ))
             .hint("it was damaged on the way, or is another one: run it again, and tell the forge if it stays so")),
         }
@@ -146,11 +146,11 @@ impl Forge {
     }
 
     fn json<T: for<'de> Deserialize<'de>>(&self, url: &str) -> Result<Option<T>> {
-        let Some(bytes) = web::get(&self.http, url, MAX_ANSWER, self.token.as_deref())? else {
+        let Some(bytes) = http::get(&self.http, url, MAX_ANSWER, self.token.as_deref())? else {
             return Ok(None);
         };
         serde_json::from_slice(&bytes).map(Some).map_err(|e| {
-            Error::temporary(format!("reading {}: it is no answer of a forge: {e}", web::plain(url)))
+            Error::temporary(format!("reading {}: it is no answer of a forge: {e}", http::plain(url)))
                 .hint("`modules: {forge: URL}` in the site file, or `forge` in the Puppetfile, names its API")
         })
     }
@@ -161,7 +161,7 @@ impl Forge {
 
     fn missing(&self, name: &str, version: Option<&Version>) -> Error {
         let version = version.map_or(String::new(), |version| format!(" {version}"));
-        let told = format!("asking {} for `{name}`{version}: it has none", web::plain(&self.base));
+        let told = format!("asking {} for `{name}`{version}: it has none", http::plain(&self.base));
         Error::refused(told)
             .hint("is it written as the forge has it, `author/name`? It may have been withdrawn")
     }

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use agent_core::hash::Sha256;
-use agent_core::pack::check_path;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use stringless_core::fault::Fault;
+use stringless_core::hash::Sha256;
+use stringless_core::pack::check_path;
+use stringless_render::yaml::from_yaml;
 
-use crate::fault::{Fault, from_yaml};
+use crate::puppetfile::name::{short, slug};
 
 /// The name of the file, beside the `Puppetfile`.
 pub const LOCK_FILE: &str = "Puppetfile.lock";
@@ -190,18 +192,6 @@ impl Locked {
             _ => Err("one of `forge`, `git` and `tarball` is needed".into()),
         }
     }
-}
-
-/// A name as the forge writes it in its addresses: `puppetlabs-apt`.
-#[must_use]
-pub fn slug(name: &str) -> String {
-    name.replacen('/', "-", 1)
-}
-
-/// The name without its author.
-#[must_use]
-pub fn short(name: &str) -> &str {
-    name.rsplit_once(['/', '-']).map_or(name, |(_, short)| short)
 }
 
 fn folder_name(path: &str) -> &str {

@@ -49,7 +49,7 @@ const MAX_BYTES: usize = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::{Item, ItemKind};
+    use stringless_archive::writer::{Item, ItemKind};
 
     fn read(text: &[u8]) -> Result<Metadata, String> {
         let kind = ItemKind::File { executable: false, content: text.to_vec() };

@@ -2,13 +2,13 @@
 
 use semver::Version;
 
+use super::fetch::Sources;
+use super::git::{self, Asked};
 use super::lockfile::{Lock, Locked};
-use super::repository::{self, Asked};
-use super::source::Sources;
 use super::{AT_ONCE, Assemble, place, sources};
 use crate::error::Result;
 use crate::parallel;
-use crate::puppetfile::{Declared, Origin};
+use crate::puppetfile::model::{Declared, Origin};
 
 /// What is newer than a locked module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ fn repository(
     let or = [or_first.as_deref(), or.as_deref()];
     let asked = Asked { want, or, control_branch: request.control_branch };
     let mut now = Locked::new(&locked.name);
-    let commit = repository::find(&mirror, &asked, &mut now)?.to_string();
+    let commit = git::find(&mirror, &asked, &mut now)?.to_string();
     let mut notes = Vec::new();
     let mut newest = None;
     if locked.commit.as_deref() != Some(&*commit) {

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 
 use super::AT_ONCE;
-use super::lockfile::{Lock, Locked, short, slug};
-use super::resolve::{Pin, Registry, Root};
-use super::source::Sources;
+use super::fetch::Sources;
+use super::lockfile::{Lock, Locked};
 use crate::error::Result;
 use crate::parallel;
+use crate::puppetfile::name::{short, slug};
+use crate::puppetfile::requirement::{Pin, Root};
+use crate::puppetfile::resolve::Registry;
 
 /// The forge, and for what that has no more, what was locked.
 pub struct ForgeRegistry<'a> {

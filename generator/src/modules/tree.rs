@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use agent_core::entry::{AllowList, Kind};
-use agent_core::hash::Sha256;
-use agent_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, check_path};
-
-use crate::bundle::{Item, ItemKind};
+use stringless_archive::writer::{Item, ItemKind};
+use stringless_core::entry::{AllowList, Kind};
+use stringless_core::hash::Sha256;
+use stringless_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, check_path};
 
 /// The content of a module: what a node would unpack, sorted by path, every folder before what it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

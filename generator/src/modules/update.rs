@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
-use super::lockfile::{Lock, Locked, short, slug};
+use super::fetch::Sources;
+use super::lockfile::{Lock, Locked};
 use super::metadata::Metadata;
 use super::registry::{ForgeRegistry, ask_ahead};
-use super::resolve::{Answer, Pin, Question, Root, resolve};
-use super::source::Sources;
 use super::{AT_ONCE, Assemble, place, sources};
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::puppetfile::{Declared, Origin};
+use crate::puppetfile::model::{Declared, Origin};
+use crate::puppetfile::name::{short, slug};
+use crate::puppetfile::requirement::{Pin, Root};
+use crate::puppetfile::resolve::{Answer, Question, resolve};
 
 /// What is to be resolved anew.
 #[derive(Clone, Copy)]

@@ -1,7 +1,8 @@
 mod refused;
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 fn parse(text: &str) -> Puppetfile {
     Puppetfile::parse(text, "Puppetfile").unwrap_or_else(|fault| panic!("{text}\n{fault}"))

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ignored::Ignored;
+use super::ignore::Ignored;
 use super::{CONF, Cut, FoundKind, IGNORE_FILE, Tree, parse_modulepath, refused};
-use crate::content::Content;
 use crate::error::{Error, Result};
-use crate::folder::{CACHE, SITE_FILE};
 use crate::git::{Commit, Entry, EntryKind, Mirror};
+use crate::site::{CACHE, SITE_FILE};
+use crate::source::content::Content;
 
 /// Reads the folder `below` (empty: all) of a commit without what is ignored. Where it is a site's own
 /// folder, `own` are the names in it that belong to the site.

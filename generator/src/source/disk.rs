@@ -10,8 +10,8 @@ use std::sync::{Arc, OnceLock};
 use ignore::WalkBuilder;
 
 use super::{CONF, Cut, FoundKind, IGNORE_FILE, Tree, parse_modulepath, refused, unclear};
-use crate::content::{Content, Stamp};
 use crate::error::{Error, Result};
+use crate::source::content::{Content, Stamp};
 
 /// Reads the tree at `root` without what is ignored and without the paths `own`.
 ///
@@ -36,7 +36,7 @@ pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
     walk.filter_entry(move |entry| {
         let name = entry.file_name();
         name != ".git"
-            && name != crate::folder::CACHE
+            && name != crate::site::CACHE
             && name != IGNORE_FILE
             && !own.iter().any(|o| o == entry.path())
             && (!entry.file_type().is_some_and(|kind| kind.is_dir())

@@ -1,11 +1,10 @@
 //! Keys for S3: from the usual variables, or from the shared credentials file and its profiles.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::fs;
 use std::path::PathBuf;
+use std::{env, fs};
 
-use agent_core::sigv4::Credentials;
+use stringless_core::sigv4::Credentials;
 
 use crate::error::{Error, Result};
 

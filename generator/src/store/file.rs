@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use agent_core::hash::Sha256;
-use agent_core::time::Timestamp;
+use stringless_core::hash::Sha256;
+use stringless_core::time::Timestamp;
 
 use super::{Condition, Listed, Object, Put};
 use crate::error::{Error, Result};
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(keys("").len(), 6, "and no lock");
         let one = store.list("packs/a").unwrap().remove(0);
         assert_eq!(one.size, 7);
-        assert!(one.modified.is_some_and(|time| time <= crate::folder::now().plus(5)));
+        assert!(one.modified.is_some_and(|time| time <= crate::clock::now().plus(5)));
         store.delete("packs/a").unwrap();
         store.delete("packs/a").unwrap();
         assert_eq!(keys("packs/"), ["packs/b"]);

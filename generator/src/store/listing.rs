@@ -1,7 +1,7 @@
 //! A page of ListObjectsV2: XML → keys, sizes, times. No IO.
 
-use agent_core::time::Timestamp;
 use serde::Deserialize;
+use stringless_core::time::Timestamp;
 
 use super::Listed;
 
@@ -55,7 +55,7 @@ impl Page {
 
 /// A value of a query, as it is signed: everything but letters, digits and `-._~` encoded.
 pub(super) fn query(value: &str) -> String {
-    agent_core::sigv4::encode_path(value).replace('/', "%2F")
+    stringless_core::sigv4::encode_path(value).replace('/', "%2F")
 }
 
 /// `2026-11-20T18:00:00.000Z`: services tell parts of a second, too.

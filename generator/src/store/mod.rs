@@ -2,16 +2,17 @@
 
 pub mod credentials;
 mod file;
-pub mod http;
 mod listing;
 mod s3;
 mod web;
 
-use agent_core::store::{Store as Address, StoreSettings};
-use agent_core::time::Timestamp;
+use stringless_core::json::MAX_BYTES;
+use stringless_core::store::{Store as Address, StoreSettings};
+use stringless_core::time::Timestamp;
 
 pub use self::s3::S3Store;
 use crate::error::{Error, Result};
+use crate::http::Http;
 
 /// An opened store.
 #[derive(Debug)]
@@ -72,10 +73,10 @@ impl Store {
         let address = settings.parse().map_err(|e| Error::configuration(format!("opening {e}")))?;
         Ok(match address {
             Address::File { root } => Self::File(file::FileStore::new(root.into())),
-            Address::Web { base } => Self::Web(web::WebStore::new(base, http::Http::new(ca)?)),
+            Address::Web { base } => Self::Web(web::WebStore::new(base, Http::new(ca)?)),
             Address::S3(bucket) => {
                 let keys = credentials::find()?;
-                Self::S3(S3Store::new(bucket, s3::prefix(settings), keys, http::Http::new(ca)?))
+                Self::S3(S3Store::new(bucket, s3::prefix(settings), keys, Http::new(ca)?))
             }
         })
     }
@@ -206,3 +207,19 @@ impl Store {
 
 /// A validator that no object has.
 const NO_ETAG: &str = "\"00000000000000000000000000000000\"";
+
+/// Writes an immutable object; false when there is another one in its place.
+pub(crate) fn put_same(store: &Store, key: &str, bytes: &[u8]) -> Result<bool> {
+    if let Some(there) = store.get(key, MAX_BYTES as u64)? {
+        return Ok(there.bytes == bytes);
+    }
+    if store.put(key, bytes, Condition::Absent)? == Put::Written {
+        return Ok(true);
+    }
+    Ok(store.get(key, MAX_BYTES as u64)?.is_some_and(|there| there.bytes == bytes))
+}
+
+pub(crate) fn taken(store: &Store, key: &str, why: &str) -> Error {
+    Error::refused(format!("writing {}: something else is there already, and {why}", store.url(key)))
+        .hint("remove it, or publish to another prefix, once you know how it came there")
+}

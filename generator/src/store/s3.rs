@@ -2,21 +2,21 @@
 
 use std::time::{Duration, SystemTime};
 
-use agent_core::hash::Sha256;
-use agent_core::sigv4::Credentials;
-use agent_core::store::{Bucket, StoreSettings};
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
     SigningParams, SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
+use stringless_core::hash::Sha256;
+use stringless_core::sigv4::Credentials;
+use stringless_core::store::{Bucket, StoreSettings};
 use ureq::http::Method;
 
-use super::http::{Answer, Call, Http};
 use super::listing::{self, Page};
 use super::{Condition, Listed, Object, Put};
 use crate::error::{Error, Result};
+use crate::http::{Answer, Call, Http};
 
 /// A bucket with the keys to it.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl S3Store {
     /// The URL of a page of the listing: of the bucket, not of the prefix.
     fn page(&self, prefix: &str, token: Option<&str>) -> String {
         let url = self.url("");
-        let own = agent_core::sigv4::encode_path(&self.prefix);
+        let own = stringless_core::sigv4::encode_path(&self.prefix);
         let bucket = url.strip_suffix(own.as_str()).unwrap_or(&url);
         let token = token.map(|token| format!("continuation-token={}&", listing::query(token)));
         format!("{bucket}?{}list-type=2&prefix={}", token.unwrap_or_default(), listing::query(prefix))
@@ -146,7 +146,7 @@ impl S3Store {
         let query: Vec<String> = query
             .iter()
             .map(|(name, value)| {
-                format!("{name}={}", agent_core::sigv4::encode_path(value).replace('/', "%2F"))
+                format!("{name}={}", stringless_core::sigv4::encode_path(value).replace('/', "%2F"))
             })
             .collect();
         Ok(format!("{url}?{}", query.join("&")))

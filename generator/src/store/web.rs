@@ -3,8 +3,8 @@
 use ureq::http::Method;
 
 use super::Object;
-use super::http::{Answer, Call, Http};
 use crate::error::{Error, Result};
+use crate::http::{Answer, Call, Http};
 
 /// A web server.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl WebStore {
     }
 
     pub(super) fn url(&self, key: &str) -> String {
-        format!("{}/{}", self.base, agent_core::sigv4::encode_path(key))
+        format!("{}/{}", self.base, stringless_core::sigv4::encode_path(key))
     }
 
     pub(super) fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {

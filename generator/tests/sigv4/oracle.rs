@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use agent_core::sigv4::{Credentials, encode_path};
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
     SigningParams, SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
+use stringless_core::sigv4::{Credentials, encode_path};
 
 /// A request to be signed for S3.
 pub struct Asked<'a> {

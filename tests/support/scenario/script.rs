@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use agent_core::layout;
-use agent_core::manifest::{Failure, Manifest};
-use agent_core::pack::Pack;
 use serde_json::{Value, json};
+use stringless_core::layout;
+use stringless_core::manifest::{Failure, Manifest};
+use stringless_core::pack::Pack;
 
 use super::{STATE, Scenario};
 use crate::agent::{Node, Run};

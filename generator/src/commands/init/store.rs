@@ -1,11 +1,11 @@
 //! The store of a new site: as the flags say, or as a cloud's object store asks for.
 
-use agent_core::store::StoreSettings;
+use stringless_core::store::StoreSettings;
+use stringless_render::platform::{Catalog, ObjectStore};
 
-use crate::catalog::{Catalog, ObjectStore};
 use crate::cli::InitArgs;
-use crate::commands::print;
 use crate::error::{Error, Result};
+use crate::output::print;
 
 /// The settings of the store.
 ///

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use agent_core::key::PublicKey;
-use agent_core::name::Name;
-use agent_core::trust::TrustKey;
 use serde::Serialize;
+use stringless_core::key::PublicKey;
+use stringless_core::name::Name;
+use stringless_core::trust::TrustKey;
 
-use crate::commands::print;
+use crate::clock::now;
 use crate::error::Result;
-use crate::expiry;
-use crate::folder::{SiteFolder, now};
-use crate::signing::public_key;
-use crate::trusts;
+use crate::output::{format, print};
+use crate::site::{SiteFolder, trust_chain};
+use crate::trust::expiry;
+use crate::trust::signer::public_key;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -41,7 +41,7 @@ struct Line<'a> {
 /// When `trust/` is not whole.
 pub(super) fn run(site: &SiteFolder, json: bool) -> Result<u8> {
     let chain = site.trust()?;
-    let trust = trusts::newest(&chain)?;
+    let trust = trust_chain::newest(&chain)?;
     let secrets: Vec<(PathBuf, PublicKey)> =
         site.secret_keys().into_iter().filter_map(|path| public_key(&path).map(|key| (path, key))).collect();
     let line = |key: &'_ TrustKey| {
@@ -73,7 +73,7 @@ pub(super) fn run(site: &SiteFolder, json: bool) -> Result<u8> {
     }
     print::out(&format!(
         "{}\ntrust version {} of {}: {} of {} keys must sign, expires {}\n",
-        print::table(&rows),
+        format::table(&rows),
         trust.version,
         trust.site,
         trust.threshold,

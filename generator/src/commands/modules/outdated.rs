@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::{CHANGES, Scope, told};
 use crate::cli::OutdatedArgs;
-use crate::commands::print;
 use crate::error::Result;
 use crate::modules::outdated::{Newer, outdated};
+use crate::output::{format, print};
 
 #[derive(Serialize)]
 struct Report {
@@ -51,6 +51,6 @@ pub fn run(site: Option<&Path>, args: &OutdatedArgs) -> Result<u8> {
         let newest = line.newest.clone().unwrap_or_else(|| "-".into());
         rows.push(vec![line.name.clone(), line.locked.clone(), newest, line.notes.join("; ")]);
     }
-    print::out(&print::table(&rows))?;
+    print::out(&format::table(&rows))?;
     Ok(CHANGES)
 }

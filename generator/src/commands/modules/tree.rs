@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::{Scope, told};
 use crate::cli::TreeArgs;
-use crate::commands::print;
 use crate::error::Result;
-use crate::modules::lockfile::{Lock, Locked, short};
-use crate::puppetfile::Origin;
+use crate::modules::lockfile::{Lock, Locked};
+use crate::output::print;
+use crate::puppetfile::model::Origin;
+use crate::puppetfile::name::short;
 
 #[derive(Serialize)]
 struct Report<'a> {

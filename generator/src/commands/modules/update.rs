@@ -6,13 +6,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Scope, told};
-use crate::build::write_whole;
-use crate::changes::ChangeKind;
 use crate::cli::UpdateArgs;
-use crate::commands::print;
 use crate::error::{Error, Result};
+use crate::fs::write_whole;
 use crate::modules::lockfile::{LOCK_FILE, Lock, Locked};
 use crate::modules::update::{Update, Updated, update};
+use crate::output::{format, print};
+use crate::release::diff::ChangeKind;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -91,7 +91,7 @@ fn lines(changes: &[Change]) -> String {
         let note = change.note.unwrap_or_default().to_owned();
         rows.push(vec![change.name.clone(), cell(&change.from), cell(&change.to), note]);
     }
-    print::table(&rows)
+    format::table(&rows)
 }
 
 fn changes(updated: &Updated) -> Vec<Change> {

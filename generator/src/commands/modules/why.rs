@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::{Scope, told};
 use crate::cli::WhyArgs;
-use crate::commands::print;
 use crate::error::{Error, Result};
 use crate::modules::lockfile::{LOCK_FILE, Lock};
+use crate::output::print;
 
 #[derive(Serialize)]
 struct Report<'a> {

@@ -4,19 +4,21 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use agent_core::manifest::AgentPin;
 use serde::Serialize;
+use stringless_core::manifest::AgentPin;
+use stringless_render::platform::{Catalog, Encoding};
+use stringless_render::request::{AgentPins, Request, Way, way};
+use stringless_render::rerender::{Current, Finding, Rendering};
 
-use super::{ca_pem, newest, parse_form, pin, time};
-use crate::catalog::{Catalog, Encoding};
+use super::{ca_pem, parse_form, pin, time};
 use crate::cli::RenderArgs;
 use crate::commands::layer::layers;
-use crate::commands::{open_store, print};
 use crate::error::{Error, Result};
-use crate::folder::{SiteFolder, TrustFile};
-use crate::outdated::{Current, Finding, Rendering};
-use crate::published;
-use crate::render::{AgentPins, Request, Way, way};
+use crate::output::{format, print};
+use crate::remote;
+use crate::site::SiteFolder;
+use crate::site::stores::open_store;
+use crate::site::trust_chain::{self, TrustFile, newest};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -48,7 +50,7 @@ pub(super) fn run(site: &SiteFolder, args: &RenderArgs, file: &Path) -> Result<u
     let (chain, pin) = (site.trust()?, pin(site)?);
     let trust = newest(&chain)?.trusted_keys();
     let store = open_store(site)?;
-    let found = published::read(&store, &site.site.site, &layer.environment, &published::keys(&chain))?;
+    let found = remote::read(&store, &site.site.site, &layer.environment, &trust_chain::keys(&chain))?;
     let serial = found.map(|published| published.manifest.serial);
     let mut findings =
         rendering.outdated(&Current { site: &layer.site, trust: &trust, pin: &pin, serial, now: time() });
@@ -70,7 +72,7 @@ pub(super) fn run(site: &SiteFolder, args: &RenderArgs, file: &Path) -> Result<u
     } else {
         let rows: Vec<Vec<String>> =
             findings.iter().map(|finding| vec![finding.what.to_owned(), finding.why.clone()]).collect();
-        print::out(&print::table(&rows))?;
+        print::out(&format::table(&rows))?;
     }
     Ok(if findings.is_empty() { 0 } else { 2 })
 }

@@ -6,13 +6,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding as _};
+use stringless_render::embed::{Seed, source};
+use stringless_render::envelope::Attachment;
+use stringless_render::request::{Request, Tool, UserData};
 
 use super::print;
 use crate::cli::RenderArgs;
-use crate::envelope::Attachment;
 use crate::error::{Error, Result};
-use crate::launch::{Seed, Tool, source};
-use crate::render::{Request, UserData};
 
 /// What was rendered, ready to be handed out.
 pub(super) struct Product {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::render::UserData;
+use stringless_render::request::UserData;
 
 /// What each line will do, before the lines with their numbers.
 pub(super) fn text(data: &UserData) -> String {

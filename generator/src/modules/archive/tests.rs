@@ -2,13 +2,12 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tar::{Builder, EntryType, Header};
-
 use proptest::prelude::*;
+use stringless_archive::{reader, writer};
+use tar::{Builder, EntryType, Header};
 
 use super::*;
 use crate::modules::tree::Tree;
-use crate::{bundle, unpack};
 
 /// An entry as it stands, unchecked.
 fn add(tar: &mut Builder<Vec<u8>>, name: &str, kind: EntryType, target: &str, content: &[u8]) {
@@ -149,8 +148,8 @@ proptest! {
         for layout in [Layout::OneFolder, Layout::Plain] {
             let read = read(&gzip(&bytes), layout).and_then(Tree::new);
             if let Ok(tree) = read {
-                let (pack, packed) = bundle::bundle("modules/m", tree.into_items());
-                prop_assert!(unpack::each(&pack, &packed, drop).is_ok());
+                let (pack, packed) = writer::bundle("modules/m", tree.into_items());
+                prop_assert!(reader::each(&pack, &packed, drop).is_ok());
             }
         }
     }

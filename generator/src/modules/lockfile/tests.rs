@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::puppetfile::{Declared, Origin, Puppetfile, Want};
+use crate::puppetfile::Puppetfile;
+use crate::puppetfile::model::{Declared, Origin, Want};
 
 fn lock(text: &str) -> Result<Lock, Fault> {
     Lock::parse(text, LOCK_FILE)

@@ -1,8 +1,9 @@
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
 use super::*;
 use crate::git::tests::Remote;
 use crate::source::scan;
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
 
 /// The tree of the branch `main`.
 fn of(remote: &Remote, below: &str) -> Result<Tree> {

@@ -1,5 +1,6 @@
-use super::*;
 use std::os::unix::fs::symlink;
+
+use super::*;
 
 fn tree(files: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

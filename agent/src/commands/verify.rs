@@ -1,0 +1,58 @@
+//! `verify`: whether a document is one that this node would take.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use stringless_core::document::Document;
+use stringless_core::name::Name;
+use stringless_core::report::Ending;
+use stringless_core::{json, verify};
+
+use crate::disk::read_capped;
+use crate::error::{Error, Result};
+use crate::output::print;
+use crate::session::Session;
+use crate::trust::InUse;
+
+/// The two keys that every payload has.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "type")]
+    kind: String,
+    site: Name,
+}
+
+/// Verifies a file with the trust of the layer whose site it names.
+///
+/// # Errors
+/// Refused, or unreadable.
+pub fn verify(session: &Session<'_>, file: &Path) -> Result<Ending> {
+    let none = || Error::usage(format!("reading `{}`: there is no such file", file.display()));
+    let bytes = read_capped(file)?.ok_or_else(none)?;
+    let what = format!("`{}`", file.display());
+    let refused = |refusal| Error::refused(&what, &refusal);
+    let document =
+        Document::parse(&bytes).map_err(|error| refused(stringless_core::refusal::Refusal::Form(error)))?;
+    let head: Head = json::parse(document.payload)
+        .map_err(|error| refused(stringless_core::refusal::Refusal::Payload(error)))?;
+    let layer = session.config.layers.iter().find(|layer| layer.site == head.site).ok_or_else(|| {
+        Error::configuration(format!("verifying {what}: this node follows no site `{}`", head.site))
+    })?;
+    let disk = session.io.disk.layer(&layer.site);
+    let trust = InUse::load(&layer.trust, &layer.site, &disk)?;
+    let told = match head.kind.as_str() {
+        "trust" => {
+            let own = verify::own_trust_document(&bytes, &layer.site).map_err(refused)?;
+            if own.trusted_keys() == trust.keys {
+                own.comment()
+            } else {
+                verify::next_trust(&bytes, &trust.keys, &layer.site).map_err(refused)?.comment()
+            }
+        }
+        _ => {
+            let environment = session.environment(layer);
+            verify::manifest(&bytes, &trust.keys, &layer.site, environment).map_err(refused)?.comment()
+        }
+    };
+    print(&format!("{what} is good: {told}\n"))
+}

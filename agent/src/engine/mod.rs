@@ -1,0 +1,107 @@
+//! Engines: what applies a release. The node's side of `stringless_core::manifest::Engine`.
+
+pub mod job;
+pub mod modulepath;
+
+mod environment_conf;
+pub mod orphan;
+mod process;
+mod puppet;
+mod redact;
+mod script;
+
+use std::io::Write;
+use std::process::Command;
+use std::time::Duration;
+
+use stringless_core::manifest::{Apply, Engine};
+use stringless_core::name::Name;
+
+use crate::error::Error;
+use crate::log;
+use job::{Applied, Failed, Job};
+use process::{End, Finished};
+use redact::Mask;
+
+/// Runs the engine of a release.
+///
+/// # Errors
+/// The failure, with the exit status and what the engine said last.
+pub fn apply(apply: &Apply, job: &Job<'_>) -> Result<Applied, Failed> {
+    let unable = |error| Failed { error, status: None, output: String::new() };
+    let (name, command) = match &apply.engine {
+        Engine::Script(script) if job.noop && !script.noop => {
+            let serial = job.release.serial;
+            log::info(format_args!("noop: would run `{}` of release {serial}; {NO_NOOP}", script.run));
+            return Ok(Applied { changed: true, status: None, output: String::new() });
+        }
+        Engine::Script(script) => ("script", script::command(script, job)),
+        Engine::Puppet(_) => ("puppet", puppet::command(job)),
+    };
+    let mut command = command.map_err(unable)?;
+    surroundings(&mut command, job);
+    let output: Box<dyn Write + Send> =
+        if job.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
+    let limit = Duration::from_secs(apply.timeout);
+    let finished =
+        process::run(&mut command, limit, output, Mask::new(job.secrets), &job.record).map_err(|error| {
+            let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+            let failed = Error::engine(format!("starting the {name} engine: {error}"));
+            unable(match denied {
+                true => failed.hint("is the file system of `state_dir` mounted noexec?"),
+                false => failed.hint("does its first line, `#!…`, name an interpreter that is here?"),
+            })
+        })?;
+    let changed = match (&apply.engine, &finished.end) {
+        (Engine::Script(_), End::Exit(0)) => Some(!script::says_unchanged(&finished.output)),
+        (Engine::Puppet(_), End::Exit(status)) => puppet::changed(*status),
+        _ => None,
+    };
+    conclude(name, changed, finished)
+}
+
+fn conclude(name: &str, changed: Option<bool>, finished: Finished) -> Result<Applied, Failed> {
+    let Finished { end, output } = finished;
+    let status = if let End::Exit(status) = end { Some(status) } else { None };
+    match changed {
+        Some(changed) => Ok(Applied { changed, status, output }),
+        None => {
+            let error = Error::engine(format!("the {name} engine {end}"))
+                .hint("its output stands above, and the end of it in last-run.json");
+            Err(Failed { error, status, output })
+        }
+    }
+}
+
+/// The environment of every engine: the agent's own, without credentials.
+fn surroundings(command: &mut Command, job: &Job<'_>) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    if std::env::var_os("PATH").is_none() {
+        command.env("PATH", PATH);
+    }
+    if std::env::var_os("HOME").is_none() {
+        command.env("HOME", "/root");
+    }
+    if let Some((proxy, direct)) = job.proxy {
+        for (name, value) in [("http_proxy", proxy), ("https_proxy", proxy), ("no_proxy", direct)] {
+            command.env(name, value).env(name.to_ascii_uppercase(), value);
+        }
+    }
+    command
+        .env("STRINGLESS_SITE", job.site.as_str())
+        .env("STRINGLESS_ENVIRONMENT", job.release.environment.as_str())
+        .env("STRINGLESS_SERIAL", job.release.serial.to_string())
+        .env("STRINGLESS_RELEASE", job.path)
+        .env("STRINGLESS_NODE", &job.node.id)
+        .env("STRINGLESS_REGION", job.node.region.as_ref().map_or("", Name::as_str))
+        // Set in every run: one of a shell's trials must not make a real run a trial.
+        .env("STRINGLESS_NOOP", if job.noop { "1" } else { "" })
+        .current_dir(job.path);
+}
+
+const NO_NOOP: &str = "it is not run, as the site file does not say that it supports `noop`";
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

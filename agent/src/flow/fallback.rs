@@ -1,0 +1,143 @@
+//! After a failed release: the last good one runs again where the site asks for it, and the bad one is
+//! left alone for a while.
+
+use stringless_core::manifest::Manifest;
+use stringless_core::plan;
+use stringless_core::report::LayerReport;
+use stringless_core::state::{Applied, Release, State};
+use stringless_core::time::Timestamp;
+use stringless_core::verify::{self, Verified};
+
+use crate::checkpoint::{Checkpoint, reach};
+use crate::error::{Error, Result};
+use crate::flow::check::Head;
+use crate::flow::run::{Run, job, label, modules};
+use crate::release::{self, Live, Staged};
+use crate::{engine, log, signals};
+
+/// What follows a failed run of `bad`, and what to say of it: which release is live.
+///
+/// # Errors
+/// Temporary: the disk.
+pub fn fall_back(
+    run: &Run<'_>,
+    head: &Head,
+    bad: &Release,
+    state: State,
+    report: &mut LayerReport,
+) -> Result<String> {
+    let stays = format!("release {} is live", bad.serial);
+    if !head.manifest.apply.failure.fall_back {
+        return Ok(stays);
+    }
+    match last_good(run, head, bad, &state) {
+        Ok((staged, manifest)) => again(run, staged, &manifest, state, report),
+        Err(why) => Ok(format!("{stays}, as {why}")),
+    }
+}
+
+/// What is done while the release that the node should follow is in quarantine; and the error that says
+/// so.
+///
+/// # Errors
+/// Temporary: the disk.
+pub fn quarantined(
+    run: &Run<'_>,
+    head: &Head,
+    state: State,
+    until: Option<Timestamp>,
+    report: &mut LayerReport,
+) -> Result<Error> {
+    let bad = Release::of(&head.manifest);
+    let times = state.failed.get(run.environment).map_or(0, |failed| failed.times);
+    let end = until.map_or_else(|| "a newer one comes".to_owned(), |until| until.to_string());
+    let mut text = format!("release {} failed {times} times and is left alone until {end}", bad.serial);
+    let asked = head.manifest.apply.failure.fall_back && !run.args.noop;
+    let (good, lack) = match last_good(run, head, &bad, &state) {
+        Ok(good) => (Some(good).filter(|_| asked), String::new()),
+        Err(why) => (None, if asked { format!(", as {why}") } else { String::new() }),
+    };
+    let live = run.disk.live();
+    let due = good.and_then(|(staged, manifest)| {
+        let now = run.io.clock.now();
+        let reason = plan::due_meanwhile(&state, live.as_ref(), &staged.release, &manifest.apply, now)?;
+        Some((staged, manifest, reason))
+    });
+    let after = match due {
+        Some((staged, manifest, reason)) => {
+            report.reason = Some(reason.as_str().to_owned());
+            again(run, staged, &manifest, state, report)?
+        }
+        None => {
+            let live = live.map_or("none is".to_owned(), |live| format!("release {} is", live.serial));
+            format!("{live} live{lack}")
+        }
+    };
+    text = format!("{text}; {after}");
+    Ok(Error::engine(text).hint(
+        "publish a newer release; or mend the node, and try this one with `stringless-agent --once --force`",
+    ))
+}
+
+/// Makes a release live that was good before, and applies it.
+fn again(
+    run: &Run<'_>,
+    staged: Staged,
+    manifest: &Manifest,
+    mut state: State,
+    report: &mut LayerReport,
+) -> Result<String> {
+    let serial = staged.release.serial;
+    reach(Checkpoint::FallingBack);
+    log::info(format_args!("{}: release {serial}, the last good one, is applied again", label(run)));
+    let Live(staged) = release::switch(staged, &run.disk)?;
+    let at = run.io.clock.now();
+    let modules = modules(run, manifest);
+    report.over.clone_from(&modules.over);
+    let applied = engine::apply(&manifest.apply, &job(run, &staged, &modules));
+    reach(Checkpoint::Applied);
+    // Written when it has ended: one that is cut off is no failed one, and is done again at once.
+    if applied.is_ok() || !signals::asked() {
+        state.applied =
+            Some(Applied { release: staged.release.clone(), at, ok: applied.is_ok(), over: modules.id });
+        run.disk.keep_state(&state)?;
+        reach(Checkpoint::Recorded);
+    }
+    match applied {
+        Ok(_) => Ok(format!("release {serial} is live again")),
+        Err(failed) => {
+            if report.output.is_empty() {
+                report.output = failed.output;
+            }
+            Ok(format!("release {serial} is live again, and it failed, too: {}", failed.error))
+        }
+    }
+}
+
+/// The last good release, if it may still run: its manifest must hold under the trust as it is now. A
+/// release that a stolen key signed does not come back after the rotation that removed the key.
+fn last_good(
+    run: &Run<'_>,
+    head: &Head,
+    bad: &Release,
+    state: &State,
+) -> std::result::Result<(Staged, Verified<Manifest>), String> {
+    let good = state.last_good.get(run.environment).filter(|good| *good != bad);
+    let good = good.ok_or("no other release was ever good here")?;
+    let gone = || format!("release {}, the last good one, is not on disk any more", good.serial);
+    let (staged, document) = release::standing(good, &run.disk).ok_or_else(gone)?;
+    let manifest = verify::manifest(&document, &head.trust.keys, &run.layer.site, run.environment);
+    let manifest = manifest
+        .map_err(|why| format!("release {}, the last good one, is not trusted now: {why}", good.serial))?;
+    let lowest = head.trust.min_serial(run.environment);
+    if manifest.serial < lowest {
+        return Err(format!(
+            "release {}, the last good one, is below {lowest}, the lowest that counts",
+            good.serial
+        ));
+    }
+    if Release::of(&manifest) != *good {
+        return Err(format!("the manifest of release {} is another one", good.serial));
+    }
+    Ok((staged, manifest))
+}

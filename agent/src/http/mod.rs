@@ -1,0 +1,197 @@
+//! HTTP: time limits, no redirects, a proxy where one is set.
+
+pub mod tls;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stringless_core::config::Config;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
+use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
+
+use crate::clock::Clock;
+use crate::error::{At, Error, Result};
+use crate::http::tls::Tls;
+
+/// The clients of a run: one for stores, one for the cloud's own addresses.
+#[derive(Debug)]
+pub struct Http {
+    stores: Agent,
+    local: Agent,
+}
+
+/// A request.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// `GET` or `PUT`; never with a body.
+    pub method: &'a str,
+    /// Absolute.
+    pub url: &'a str,
+    /// Beside those that HTTP itself needs.
+    pub headers: &'a [(&'a str, String)],
+    /// For the whole exchange, the body included.
+    pub limit: Duration,
+}
+
+/// What came back: headers read, the body still to be read.
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    reply: ureq::http::Response<Body>,
+}
+
+/// Why no reply came. Worth another try, all of them.
+pub type Failure = String;
+
+impl Http {
+    /// The clients for a configuration.
+    ///
+    /// # Errors
+    /// Configuration errors: the proxy, or the file of authorities.
+    pub fn new(config: &Config, root: &std::path::Path, clock: &Arc<Clock>) -> Result<Self> {
+        let extra = match &config.ca_file {
+            Some(file) => {
+                let file = root.join(file.trim_start_matches('/'));
+                let pem = std::fs::read(&file).at("reading ca_file", &file);
+                Some(pem.map_err(|error| Error::configuration(error.to_string()))?)
+            }
+            None => None,
+        };
+        let tls = |extra: Option<&[u8]>| {
+            Tls::new(extra, clock).map_err(|why| Error::configuration(format!("ca_file: {why}")))
+        };
+        let proxy = proxy(config)?;
+        Ok(Self { stores: agent(proxy, tls(extra.as_deref())?), local: agent(None, tls(None)?) })
+    }
+
+    /// Asks a store, through the proxy if there is one.
+    ///
+    /// # Errors
+    /// When no reply came in time.
+    pub fn send(&self, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
+        send(&self.stores, request)
+    }
+
+    /// Asks an address of the cloud's own, never through a proxy.
+    ///
+    /// # Errors
+    /// When no reply came in time.
+    pub fn send_local(&self, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
+        send(&self.local, request)
+    }
+}
+
+impl Reply {
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.reply.headers().get(name)?.to_str().ok()
+    }
+
+    /// The body; what reads it sets the cap.
+    pub fn into_body(self) -> impl Read + Send + 'static {
+        self.reply.into_body().into_reader()
+    }
+
+    /// At most `cap` bytes of the body as text, whatever went wrong on the way.
+    pub fn text(self, cap: u64) -> String {
+        let mut bytes = Vec::new();
+        let _ = self.into_body().take(cap).read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+fn send(agent: &Agent, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
+    let mut builder = ureq::http::Request::builder().method(request.method).uri(request.url);
+    for (name, value) in request.headers {
+        builder = builder.header(*name, value);
+    }
+    let reply = if request.method == "PUT" {
+        // An empty body of a known length: without it the request would come in chunks.
+        run(agent, builder.body(&[][..]), request.limit)
+    } else {
+        run(agent, builder.body(()), request.limit)
+    }?;
+    Ok(Reply { status: reply.status().as_u16(), reply })
+}
+
+fn run<S: AsSendBody>(
+    agent: &Agent,
+    request: ureq::http::Result<ureq::http::Request<S>>,
+    limit: Duration,
+) -> std::result::Result<ureq::http::Response<Body>, Failure> {
+    let request = request.map_err(|error| error.to_string())?;
+    let limited = agent.configure_request(request).timeout_global(Some(limit)).build();
+    agent.run(limited).map_err(|error| explain(&error))
+}
+
+/// An error with its causes, each told once.
+fn explain(error: &ureq::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn agent(proxy: Option<Proxy>, tls: Tls) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(proxy)
+        .user_agent(concat!("stringless-agent/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(CONNECT))
+        .timeout_connect(Some(CONNECT))
+        .timeout_recv_response(Some(RESPONSE))
+        .timeout_per_read(Some(STALLED))
+        .timeout_per_write(Some(STALLED))
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
+        .max_idle_connections(4)
+        .build();
+    let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default()).chain(tls);
+    Agent::with_parts(config, connector, DefaultResolver::default())
+}
+
+/// The proxy of the configuration, else of the environment.
+fn proxy(config: &Config) -> Result<Option<Proxy>> {
+    let wrong = || Error::configuration("proxy: expected `http://[user:password@]host:port`");
+    let given = match &config.proxy {
+        Some(url) => Proxy::new(url).map_err(|_| wrong())?,
+        None => match Proxy::try_from_env() {
+            Some(proxy) => proxy,
+            None => return Ok(None),
+        },
+    };
+    // Others would be passed by in silence.
+    if given.protocol() != ProxyProtocol::Http {
+        return Err(wrong().hint("no other kind of proxy is understood, in the environment neither"));
+    }
+    if given.is_from_env() && config.no_proxy.is_none() {
+        return Ok(Some(given));
+    }
+    let mut builder = Proxy::builder(given.protocol()).host(given.host()).port(given.port());
+    if let Some(user) = given.username() {
+        builder = builder.username(user);
+    }
+    if let Some(password) = given.password() {
+        builder = builder.password(password);
+    }
+    for host in config.no_proxy.iter().flat_map(|list| list.split(',')).map(str::trim) {
+        builder = builder.no_proxy(host);
+    }
+    builder.build().map(Some).map_err(|_| wrong())
+}
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// For the head of a reply, however it trickles in.
+const RESPONSE: Duration = Duration::from_secs(30);
+const STALLED: Duration = Duration::from_secs(15);
+const BUFFER: usize = 16 * 1024;

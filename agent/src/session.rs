@@ -1,0 +1,218 @@
+//! A configuration with the outside world: what every command works upon.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use stringless_core::config::{CONFIG, Config, Layer};
+use stringless_core::json;
+use stringless_core::name::Name;
+use stringless_core::report::{Ending, LayerReport, Report};
+
+use crate::args::Args;
+use crate::clock::Clock;
+use crate::disk::{Disk, read_capped, write};
+use crate::engine::modulepath::{self, Earlier};
+use crate::engine::orphan;
+use crate::error::{Error, Result};
+use crate::flow::run::Run;
+use crate::http::Http;
+use crate::io::Io;
+use crate::node::{self, Node};
+use crate::output::print;
+use crate::{flow, log};
+
+/// A configuration with the outside world.
+pub struct Session<'a> {
+    /// The command line.
+    pub args: &'a Args,
+    /// The node's configuration.
+    pub config: Config,
+    /// The folder that stands for `/`.
+    pub root: PathBuf,
+    /// Network, clock and disk.
+    pub io: Arc<Io>,
+    secrets: Vec<String>,
+}
+
+impl<'a> Session<'a> {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// Configuration errors.
+    pub fn open(args: &'a Args) -> Result<Self> {
+        // Engines run in their release's folder: what leads there must not depend on ours.
+        let root = std::path::absolute(args.root.as_deref().unwrap_or(Path::new("/")))
+            .map_err(|error| Error::usage(format!("--root: {error}")))?;
+        let path = args.config.clone().unwrap_or_else(|| root.join(CONFIG.trim_start_matches('/')));
+        let config = read(&path)?;
+        check_environments(args, &config)?;
+        let disk = Disk::new(root.join(config.state_dir.trim_start_matches('/')));
+        let checked = config.layers.iter().filter_map(|layer| disk.layer(&layer.site).checked());
+        let floor = checked.map(|checked| checked.floor).max().unwrap_or_default().max(config.rendered);
+        let clock = Arc::new(Clock::new(floor));
+        let http = Http::new(&config, &root, &clock)?;
+        let io = Arc::new(Io { http, clock, disk, traffic: Default::default() });
+        let secrets = config.secrets().map(str::to_owned).collect();
+        Ok(Self { args, config, root, io, secrets })
+    }
+
+    /// One run of every layer, or with `--due` of those whose time has come, under the lock.
+    ///
+    /// # Errors
+    /// Temporary: the lock or the disk. What happens to a layer stands in the report, and the worst of
+    /// it is the ending.
+    pub fn once(&self) -> Result<Ending> {
+        let (tick, now) = (self.config.shortest_interval(), self.io.clock.now());
+        let is_due = |layer: &&Layer| {
+            let checked = self.io.disk.layer(&layer.site).checked().map(|checked| checked.at);
+            !self.args.due || layer.is_due(checked, tick, now)
+        };
+        self.run(&self.config.layers.iter().filter(is_due).collect::<Vec<_>>())
+    }
+
+    /// One run of these layers, and of those that an earlier one has brought other modules, under the lock.
+    ///
+    /// # Errors
+    /// As [`Session::once`].
+    pub fn run(&self, asked: &[&Layer]) -> Result<Ending> {
+        let _lock = self.io.disk.lock()?;
+        orphan::none_left(&self.io.disk.file(orphan::FILE))?;
+        let (started, clock) = (self.io.clock.now(), Instant::now());
+        let node = node::find(&self.config, &self.root, &self.io);
+        let mut reports: Vec<LayerReport> = Vec::new();
+        for (n, layer) in self.config.layers.iter().enumerate() {
+            // Found out after they have run: what they have just brought counts.
+            let earlier = self.earlier(n);
+            let disk = self.io.disk.layer(&layer.site);
+            let is_asked = asked.iter().any(|asked| asked.site == layer.site);
+            if is_asked || !self.args.noop && modulepath::outdated(&earlier, &disk, &self.io.disk) {
+                reports.push(flow::run(&self.layer(layer, &earlier, &node)));
+            }
+        }
+        let ending = reports.iter().map(|report| report.ending).max().unwrap_or(Ending::Converged);
+        let report = Report {
+            format: 1,
+            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            node: node.id,
+            region: node.region,
+            started,
+            milliseconds: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ending,
+            exit_code: ending.exit_code(self.args.detailed),
+            layers: reports,
+        };
+        self.report(report);
+        Ok(ending)
+    }
+
+    /// The environment of a layer: its own, or that of the command line.
+    pub fn environment<'s>(&'s self, layer: &'s Layer) -> &'s Name {
+        let named = |site: &Option<Name>| site.as_ref().is_none_or(|site| *site == layer.site);
+        let asked = self.args.environments.iter().rev().find(|(site, _)| named(site));
+        asked.map_or(&layer.environment, |(_, environment)| environment)
+    }
+
+    /// What counts of the layers before number `n`.
+    fn earlier(&self, n: usize) -> Vec<Earlier> {
+        let layers = self.config.layers[..n].iter();
+        let found = layers.filter_map(|layer| {
+            let disk = self.io.disk.layer(&layer.site);
+            Earlier::find(layer, self.environment(layer), &disk, self.args.noop)
+        });
+        found.collect()
+    }
+
+    fn layer<'s>(&'s self, layer: &'s Layer, earlier: &'s [Earlier], node: &'s Node) -> Run<'s> {
+        let proxy = self.config.proxy.as_deref();
+        Run {
+            layer,
+            environment: self.environment(layer),
+            disk: self.io.disk.layer(&layer.site),
+            earlier,
+            node,
+            args: self.args,
+            proxy: proxy.map(|proxy| (proxy, self.config.no_proxy.as_deref().unwrap_or_default())),
+            secrets: &self.secrets,
+            budget: self.config.disk_budget,
+            io: &self.io,
+        }
+    }
+
+    /// Keeps the report, unless nothing happened and nothing was wrong before; prints it with
+    /// `--json`. A report that fails never changes the outcome.
+    fn report(&self, mut report: Report) {
+        if self.args.json {
+            let _ = print(&String::from_utf8_lossy(&json::write(&report)));
+        }
+        let path = self.io.disk.file("last-run.json");
+        let last = read_capped(&path).ok().flatten().and_then(|bytes| json::parse::<Report>(&bytes).ok());
+        let idle = |layer: &LayerReport| {
+            layer.ending == Ending::Converged && layer.reason.is_none() && layer.warnings.is_empty()
+        };
+        let well = |report: &Report| {
+            let quiet = report.layers.iter().all(|layer| layer.warnings.is_empty());
+            report.ending <= Ending::Changed && quiet
+        };
+        if report.layers.iter().all(idle) && last.as_ref().is_some_and(well) {
+            return;
+        }
+        // What a layer said that was not due in this run is still its last word, while it is followed.
+        let ran: Vec<_> = report.layers.iter().map(|layer| layer.site.clone()).collect();
+        let followed = |site: &Name| self.config.layers.iter().any(|layer| layer.site == *site);
+        let others = last.into_iter().flat_map(|last| last.layers);
+        report.layers.extend(others.filter(|layer| !ran.contains(&layer.site) && followed(&layer.site)));
+        report.ending = report.layers.iter().map(|layer| layer.ending).max().unwrap_or(report.ending);
+        report.exit_code = report.ending.exit_code(self.args.detailed);
+        if let Err(error) = write::replace(&path, &json::write(&report)) {
+            log::warn(format_args!("keeping the report: {error}"));
+        }
+    }
+}
+
+/// Each `--environment` is of one layer, and it is clear of which.
+fn check_environments(args: &Args, config: &Config) -> Result<()> {
+    let sites: Vec<&Name> = config.layers.iter().map(|layer| &layer.site).collect();
+    for (site, environment) in &args.environments {
+        let why = match site {
+            Some(site) if sites.contains(&site) => continue,
+            Some(site) => format!("--environment {site}/{environment}: this node follows no site `{site}`"),
+            None if sites.len() == 1 => continue,
+            None => format!(
+                "--environment {environment}: this node follows several sites, and it is not said which"
+            ),
+        };
+        let known: Vec<String> = sites.iter().map(|site| format!("`{site}/{environment}`")).collect();
+        return Err(Error::usage(why).hint(format!("`--environment` takes {}", known.join(" or "))));
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Config> {
+    let wrong = |why: String| Error::configuration(format!("reading `{}`: {why}", path.display()));
+    let bytes = read_capped(path).map_err(|error| Error::configuration(error.to_string()))?;
+    let bytes = bytes.ok_or_else(|| {
+        wrong("there is no such file".into())
+            .hint("the bootstrap writes it; `--config FILE` or `--root DIR` names another")
+    })?;
+    let config = Config::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
+    secret(path, &config)?;
+    Ok(config)
+}
+
+/// A file with static keys, or a proxy's password, that others can read is refused.
+fn secret(path: &Path, config: &Config) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    use stringless_core::config::CredentialSource::Static;
+    let mut sources =
+        config.layers.iter().flat_map(|layer| &layer.stores).flat_map(|store| &store.credentials);
+    let secret = sources.any(|source| matches!(source, Static(_)))
+        || config.proxy.as_ref().is_some_and(|proxy| proxy.contains('@'));
+    let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
+    if secret && mode & 0o077 != 0 {
+        let message =
+            format!("reading `{}`: it holds secrets, and others than its owner can read it", path.display());
+        return Err(Error::configuration(message).hint(format!("chmod 600 {}", path.display())));
+    }
+    Ok(())
+}

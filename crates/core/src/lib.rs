@@ -1,0 +1,36 @@
+//! Formats, checks and plans of Stringless, shared by the generator and the agent.
+//!
+//! Nothing here does IO: bytes, time and random numbers come in; values, plans and refusals go out.
+//! `#![no_std]` lets the compiler keep it so. Every format has its one definition here.
+#![no_std]
+
+extern crate alloc;
+
+#[cfg(test)]
+extern crate std;
+
+pub mod backoff;
+pub mod config;
+pub mod document;
+pub mod entry;
+pub mod fault;
+pub mod flags;
+pub mod hash;
+pub mod json;
+pub mod key;
+pub mod layout;
+pub mod manifest;
+pub mod metadata;
+pub mod name;
+pub mod pack;
+pub mod plan;
+pub mod refusal;
+pub mod report;
+pub mod sigv4;
+pub mod state;
+pub mod store;
+pub mod suggest;
+pub mod time;
+pub mod trust;
+pub mod verify;
+pub mod version;

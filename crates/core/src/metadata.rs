@@ -1,0 +1,281 @@
+//! How a node asks its cloud who and where it is: data of the cloud, a part of `agent.json` where no
+//! first-boot agent leaves the answers on disk.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::name::Name;
+
+/// The metadata service of a cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// What the firmware of its machines says: names of [`DMI`], and how their texts begin, small and
+    /// capital letters alike. One of these sets must hold, else nobody is asked; none: always.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dmi: Vec<BTreeMap<String, String>>,
+    /// `http://host`, before each path.
+    pub address: String,
+    /// Sent with every question.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// What is asked first, where a question needs its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
+    /// The id of the instance.
+    pub instance_id: Question,
+    /// The region, or what is nearest to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Question>,
+}
+
+/// A token for the questions to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// Asked with PUT.
+    pub path: String,
+    /// Sent with that.
+    pub headers: BTreeMap<String, String>,
+    /// The header that the token goes into.
+    pub header: String,
+}
+
+/// One question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Asked with GET.
+    pub path: String,
+    /// Where in the JSON of the answer, as a pointer of RFC 6901; none: the answer is the text itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<String>,
+    /// Only what follows the last one of this character counts, as in `projects/1/zones/z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<char>,
+    /// And of that, only what stands before the last one of this character, as in `europe-west3-b`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<char>,
+}
+
+impl Metadata {
+    /// Checks the rules that the types do not express.
+    ///
+    /// # Errors
+    /// A sentence that names the key at fault.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, text) in self.dmi.iter().flatten() {
+            if !DMI.iter().any(|(known, _)| known == name) {
+                let known: Vec<&str> = DMI.iter().map(|(name, _)| *name).collect();
+                return Err(format!("dmi: `{name}` is none of {}", known.join(", ")));
+            }
+            if text.is_empty() {
+                return Err(format!("dmi: the text of `{name}` is empty, every machine has that"));
+            }
+        }
+        if self.dmi.iter().any(BTreeMap::is_empty) {
+            return Err("dmi: a set is empty, it holds on every machine".into());
+        }
+        if !is_address(&self.address) {
+            return Err(format!("address `{}`: expected `http://host`, and no path", self.address));
+        }
+        headers("headers", &self.headers)?;
+        if let Some(token) = &self.token {
+            path("token", &token.path)?;
+            headers("token: headers", &token.headers)?;
+            if !is_header(&token.header) {
+                return Err(format!("token: header: `{}` is no name of a header", token.header));
+            }
+        }
+        self.instance_id.check("instance_id")?;
+        self.region.as_ref().map_or(Ok(()), |region| region.check("region"))
+    }
+}
+
+impl Question {
+    fn check(&self, key: &str) -> Result<(), String> {
+        path(key, &self.path)?;
+        match &self.json {
+            Some(pointer) if !is_pointer(pointer) => {
+                Err(format!("{key}: json `{pointer}`: expected a pointer, as in `/instance/id`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the service answered to this.
+    ///
+    /// # Errors
+    /// A sentence that quotes nothing of the answer: it may be another one than was asked for.
+    pub fn read(&self, answer: &str) -> Result<Name, &'static str> {
+        let text = match &self.json {
+            None => answer.to_string(),
+            Some(pointer) => {
+                let document: Value = serde_json::from_str(answer).map_err(|_| "the answer is no JSON")?;
+                match document.pointer(pointer) {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(Value::Number(number)) => number.to_string(),
+                    _ => return Err("the answer has no text and no number there"),
+                }
+            }
+        };
+        let mut text = text.trim();
+        if let Some(mark) = self.after {
+            text = text.rsplit(mark).next().unwrap_or(text);
+        }
+        if let Some((before, _)) = self.before.and_then(|mark| text.rsplit_once(mark)) {
+            text = before;
+        }
+        Name::of_instance(text).ok_or("the answer is no name")
+    }
+}
+
+/// Texts of a machine's firmware: the file of `/sys/class/dmi/id/` on Linux, and the variable of kenv(1)
+/// on FreeBSD.
+pub const DMI: [(&str, &str); 14] = [
+    ("bios_vendor", "smbios.bios.vendor"),
+    ("bios_version", "smbios.bios.version"),
+    ("board_asset_tag", "smbios.planar.tag"),
+    ("board_name", "smbios.planar.product"),
+    ("board_vendor", "smbios.planar.maker"),
+    ("chassis_asset_tag", "smbios.chassis.tag"),
+    ("chassis_vendor", "smbios.chassis.maker"),
+    ("chassis_version", "smbios.chassis.version"),
+    ("product_family", "smbios.system.family"),
+    ("product_name", "smbios.system.product"),
+    ("product_serial", "smbios.system.serial"),
+    ("product_uuid", "smbios.system.uuid"),
+    ("product_version", "smbios.system.version"),
+    ("sys_vendor", "smbios.system.maker"),
+];
+
+/// `http://`, a name or a literal address, a port at most.
+fn is_address(text: &str) -> bool {
+    let Some(host) = text.strip_prefix("http://") else { return false };
+    let (host, rest) = match host.strip_prefix('[') {
+        Some(six) => match six.split_once(']') {
+            Some((six, rest)) if six.parse::<core::net::Ipv6Addr>().is_ok() => ("six", rest),
+            _ => return false,
+        },
+        None => host.find(':').map_or((host, ""), |at| host.split_at(at)),
+    };
+    let port = rest.strip_prefix(':').map(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    let inside = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    !host.is_empty() && host.bytes().all(inside) && port.unwrap_or(rest.is_empty())
+}
+
+fn path(key: &str, path: &str) -> Result<(), String> {
+    if path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
+        return Ok(());
+    }
+    Err(format!("{key}: path `{}`: expected one that begins with `/`, of ASCII", path.escape_debug()))
+}
+
+fn headers(key: &str, headers: &BTreeMap<String, String>) -> Result<(), String> {
+    for (name, value) in headers {
+        if !is_header(name) || !value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+            return Err(format!("{key}: `{}` cannot be sent", name.escape_debug()));
+        }
+    }
+    Ok(())
+}
+
+/// A `token` of RFC 9110, 5.6.2.
+fn is_header(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// RFC 6901, 3; of something within the document.
+fn is_pointer(text: &str) -> bool {
+    text.starts_with('/') && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"dmi": [{"sys_vendor": "Amazon EC2"}, {"product_uuid": "ec2"}],
+        "address": "http://169.254.169.254", "headers": {"Accept": "text/plain, */*"},
+        "token": {"path": "/latest/api/token", "header": "X-aws-ec2-metadata-token",
+                  "headers": {"X-aws-ec2-metadata-token-ttl-seconds": "60"}},
+        "instance_id": {"path": "/latest/meta-data/instance-id?a=b"},
+        "region": {"path": "/v1.json", "json": "/region/a~1b~0/0", "after": "/", "before": "-"}}"#;
+
+    fn checked(text: &str) -> Result<(), String> {
+        let metadata: Metadata = crate::json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+        metadata.check()
+    }
+
+    #[test]
+    fn takes_what_clouds_need() {
+        assert_eq!(checked(GOOD), Ok(()));
+        for address in ["http://metadata.google.internal", "http://[fd00:ec2::254]:80", "http://a:8080"] {
+            assert_eq!(checked(&GOOD.replace("http://169.254.169.254", address)), Ok(()), "{address}");
+        }
+    }
+
+    #[test]
+    fn refuses_with_the_key() {
+        let cases = [
+            ("sys_vendor", "sys_vendors", "`sys_vendors` is none of bios_vendor"),
+            ("\"Amazon EC2\"", "\"\"", "`sys_vendor` is empty"),
+            ("{\"product_uuid\": \"ec2\"}", "{}", "a set is empty"),
+            ("http://169.254.169.254", "https://169.254.169.254", "address `https:"),
+            ("http://169.254.169.254", "http://", "address"),
+            ("http://169.254.169.254", "http://a/", "address"),
+            ("http://169.254.169.254", "http://a:0", "address"),
+            ("http://169.254.169.254", "http://a:80b", "address"),
+            ("http://169.254.169.254", "http://user@a", "address"),
+            ("http://169.254.169.254", "http://[fd00::1", "address"),
+            ("http://169.254.169.254", "http://[fe80::1%eth0]", "address"),
+            ("http://169.254.169.254", "http://a\\r\\nb", "address"),
+            ("/latest/api/token", "latest", "token: path"),
+            ("/latest/api/token", "/a b", "token: path"),
+            ("\"/v1.json\"", "\"/v1#x\"", "region: path"),
+            ("instance-id?a=b", "\\u0000", "instance_id: path"),
+            ("text/plain", "a\\r\\nHost: b", "headers: `Accept` cannot be sent"),
+            ("\"Accept\"", "\"A b\"", "headers: `A b`"),
+            ("-ttl-seconds", "\\n", "token: headers"),
+            ("\"X-aws-ec2-metadata-token\"", "\"\"", "token: header"),
+            ("/region/a~1b~0/0", "region", "json `region`"),
+            ("/region/a~1b~0/0", "", "json ``"),
+            ("/region/a~1b~0/0", "/a~2", "json `/a~2`"),
+            ("\"after\": \"/\"", "\"after\": \"//\"", "expected a character"),
+            ("\"path\": \"/v1.json\"", "\"paths\": \"/v1.json\"", "did you mean `path`"),
+        ];
+        for (from, to, expected) in cases {
+            let text = GOOD.replacen(from, to, 1);
+            assert_ne!(text, GOOD, "{from}");
+            let why = checked(&text).unwrap_err();
+            assert!(why.contains(expected), "{to}: {why}");
+        }
+    }
+
+    #[test]
+    fn reads_answers_of_each_kind() {
+        let question = |json: Option<&str>, after, before| Question {
+            path: "/".into(),
+            json: json.map(Into::into),
+            after,
+            before,
+        };
+        let read = |question: &Question, answer| question.read(answer).map(|name| name.to_string());
+        let plain = question(None, None, None);
+        assert_eq!(read(&plain, "i-0abc\n").as_deref(), Ok("i-0abc"));
+        let zone = question(None, Some('/'), Some('-'));
+        assert_eq!(read(&zone, "projects/1/zones/europe-west3-b").as_deref(), Ok("europe-west3"));
+        let number = question(Some("/a/0"), None, None);
+        assert_eq!(read(&number, r#"{"a": [17, "x"]}"#).as_deref(), Ok("17"));
+        for answer in ["", "<html>", "a b", "i-1\ni-2", "../x", "\u{e9}"] {
+            assert!(plain.read(answer).is_err(), "{answer:?}");
+        }
+        for answer in ["", "17", "{}", r#"{"a": [null]}"#, r#"{"a": [{}]}"#, r#"{"a": ["../x"]}"#] {
+            assert!(number.read(answer).is_err(), "{answer:?}");
+        }
+    }
+}

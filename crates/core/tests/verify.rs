@@ -1,0 +1,195 @@
+//! The verifier against documents that the reference implementation of minisign has signed.
+
+mod support;
+
+use stringless_core::document::Document;
+use stringless_core::key::PublicKey;
+use stringless_core::refusal::Refusal;
+use stringless_core::trust::TrustedKeys;
+use stringless_core::verify;
+use support::*;
+
+fn check(bytes: &[u8], trusted: &TrustedKeys) -> Result<u64, Refusal> {
+    verify::manifest(bytes, trusted, &name("example"), &name("production")).map(|manifest| manifest.serial)
+}
+
+#[test]
+fn accepts_what_the_threshold_signed() {
+    let (a, b, c) = (key_pair(), key_pair(), key_pair());
+    let payload = manifest(7, "null");
+    let by = |pairs: &[&_]| signed(pairs, payload.as_bytes(), &manifest_comment(7));
+    assert_eq!(check(&by(&[&a]), &trusted(1, 1, &[&a])), Ok(7));
+    assert_eq!(check(&by(&[&c, &a]), &trusted(1, 2, &[&a, &b, &c])), Ok(7));
+    // A signature by a stranger is neither counted nor held against the document.
+    assert_eq!(check(&by(&[&b, &a]), &trusted(1, 1, &[&a])), Ok(7));
+}
+
+#[test]
+fn refuses_an_unknown_key() {
+    let (a, b) = (key_pair(), key_pair());
+    let bytes = signed(&[&b], manifest(7, "null").as_bytes(), &manifest_comment(7));
+    let refusal = check(&bytes, &trusted(1, 1, &[&a])).unwrap_err();
+    assert_eq!(refusal, Refusal::Signatures { valid: 0, threshold: 1, version: 1 });
+}
+
+#[test]
+fn counts_one_key_twice_once() {
+    let (a, b) = (key_pair(), key_pair());
+    let bytes = signed(&[&a, &a], manifest(7, "null").as_bytes(), &manifest_comment(7));
+    let refusal = check(&bytes, &trusted(1, 2, &[&a, &b])).unwrap_err();
+    assert_eq!(refusal, Refusal::Signatures { valid: 1, threshold: 2, version: 1 });
+}
+
+#[test]
+fn refuses_one_key_under_two_ids() {
+    let a = key_pair();
+    let mut raw = a.pk.to_bytes();
+    raw[2] ^= 1;
+    let other = {
+        use base64ct::Base64;
+        use base64ct::Encoding;
+        PublicKey::parse(&Base64::encode_string(&raw)).unwrap()
+    };
+    let twice = TrustedKeys { version: 1, threshold: 2, keys: vec![public(&a), other] };
+    assert!(twice.check().unwrap_err().contains("stands twice"));
+}
+
+#[test]
+fn refuses_every_flipped_byte() {
+    let a = key_pair();
+    let trusted = trusted(1, 1, &[&a]);
+    let bytes = signed(&[&a], manifest(7, "null").as_bytes(), &manifest_comment(7));
+    let untrusted = bytes.iter().position(|&b| b == b'\n').unwrap();
+    for at in untrusted..bytes.len() {
+        let mut bad = bytes.clone();
+        bad[at] ^= 1;
+        assert!(check(&bad, &trusted).is_err(), "byte {at} of {}", bytes.len());
+    }
+    for cut in 0..bytes.len() {
+        assert!(check(&bytes[..cut], &trusted).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn refuses_a_comment_of_another_document() {
+    let a = key_pair();
+    let bytes = signed(&[&a], manifest(7, "null").as_bytes(), &manifest_comment(8));
+    assert!(matches!(check(&bytes, &trusted(1, 1, &[&a])), Err(Refusal::Comment { .. })));
+}
+
+#[test]
+fn refuses_another_site_or_environment() {
+    let a = key_pair();
+    let trusted = trusted(1, 1, &[&a]);
+    let bytes = signed(&[&a], manifest(7, "null").as_bytes(), &manifest_comment(7));
+    for (site, environment) in [("example", "staging"), ("other", "production")] {
+        let refusal = verify::manifest(&bytes, &trusted, &name(site), &name(environment)).unwrap_err();
+        assert!(matches!(refusal, Refusal::Foreign { .. }), "{refusal}");
+    }
+}
+
+#[test]
+fn refuses_a_trust_document_as_a_manifest_and_the_reverse() {
+    let a = key_pair();
+    let keys = trusted(1, 1, &[&a]);
+    let trust = signed(&[&a], trust(2, 1, &[&a], "null").as_bytes(), &trust_comment(2));
+    assert!(matches!(check(&trust, &keys), Err(Refusal::Payload(_))));
+    let manifest = signed(&[&a], manifest(7, "null").as_bytes(), &manifest_comment(7));
+    assert!(matches!(verify::next_trust(&manifest, &keys, &name("example")), Err(Refusal::Payload(_))));
+}
+
+#[test]
+fn refuses_signed_nonsense() {
+    let a = key_pair();
+    let trusted = trusted(1, 1, &[&a]);
+    let good = manifest(7, "null");
+    for (from, to) in [
+        ("\"format\": 1", "\"format\": 2"),
+        ("\"trust_version\": 1", "\"trust_version\": 0"),
+        ("\"serial\": 7", "\"serial\": 7.5"),
+        ("\"timeout\": 60", "\"timeout\": 0"),
+        ("\"timeout\": 60", "\"timeout\": 60, \"extra\": 1"),
+        ("\"reapply\": null", "\"reapply\": 0"),
+        ("\"run\": \"apply\"", "\"run\": \"../apply\""),
+        ("\"run\": \"apply\"", "\"run\": \"/bin/sh\""),
+        ("\"minimum\": \"0.1.0\"", "\"minimum\": \"newest\""),
+        ("\"created\": \"2026-11-20T18:00:00Z\"", "\"created\": \"yesterday\""),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let payload = good.replace(from, to);
+        let bytes = signed(&[&a], payload.as_bytes(), &manifest_comment(7));
+        let refusal = check(&bytes, &trusted).unwrap_err();
+        assert!(matches!(refusal, Refusal::Payload(_) | Refusal::Invalid(_)), "{to}: {refusal}");
+    }
+}
+
+#[test]
+fn refuses_a_legacy_signature() {
+    // Of the message itself and not of its hash: minisign's form before 0.10, valid in every other way.
+    use base64ct::Base64;
+    use base64ct::Encoding;
+    use ring::signature::Ed25519KeyPair;
+    use ring::signature::KeyPair;
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    let payload = manifest(7, "null");
+    let comment = manifest_comment(7);
+    let encode = |parts: &[&[u8]]| Base64::encode_string(&parts.concat());
+    let signature = pair.sign(payload.as_bytes());
+    let global = pair.sign(&[signature.as_ref(), comment.as_bytes()].concat());
+    let line = encode(&[b"Ed", &[1; 8], signature.as_ref()]);
+    let block =
+        format!("untrusted comment: x\n{line}\ntrusted comment: {comment}\n{}\n", encode(&[global.as_ref()]));
+    let key = encode(&[b"Ed", &[1; 8], pair.public_key().as_ref()]);
+    let stock = minisign_verify::PublicKey::from_base64(&key).unwrap();
+    let decoded = minisign_verify::Signature::decode(&block).unwrap();
+    assert!(stock.verify(payload.as_bytes(), &decoded, true).is_ok());
+    let trusted = TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(&key).unwrap()] };
+    let bytes = Document::assemble(&[block], payload.as_bytes());
+    assert!(matches!(check(&bytes, &trusted), Err(Refusal::Signatures { valid: 0, .. })));
+}
+
+#[test]
+fn follows_a_rotation_signed_by_old_and_new() {
+    let (a, b) = (key_pair(), key_pair());
+    let next = |signers: &[&_], version, holders: &[&_], expires: &str| {
+        let bytes = signed(signers, trust(version, 1, holders, expires).as_bytes(), &trust_comment(version));
+        verify::next_trust(&bytes, &trusted(1, 1, &[&a]), &name("example")).map(|trust| trust.version)
+    };
+    assert_eq!(next(&[&a, &b], 2, &[&b], "null"), Ok(2));
+    let refusal = next(&[&b], 2, &[&b], "null").unwrap_err();
+    assert_eq!(refusal, Refusal::Signatures { valid: 0, threshold: 1, version: 1 });
+    let refusal = next(&[&a], 2, &[&b], "null").unwrap_err();
+    assert_eq!(refusal, Refusal::Signatures { valid: 0, threshold: 1, version: 2 });
+    assert_eq!(next(&[&a], 3, &[&a], "null"), Err(Refusal::TrustOrder { found: 3, current: 1 }));
+    assert_eq!(next(&[&a], 1, &[&a], "null"), Err(Refusal::TrustOrder { found: 1, current: 1 }));
+    // A step in the middle of the chain may be long past its date.
+    assert_eq!(next(&[&a], 2, &[&a], "\"2020-01-01T00:00:00Z\""), Ok(2));
+}
+
+/// A script that supports `--noop` says so in the signed manifest; for one that does not, nothing is written.
+#[test]
+fn reads_whether_a_script_supports_noop() {
+    use stringless_core::manifest::{Engine, Manifest};
+    let noop = |engine: &str| {
+        let text = manifest(7, "null").replace(r#"{"run": "apply"}"#, engine);
+        assert!(text.contains(engine), "{text}");
+        let read = stringless_core::json::parse::<Manifest>(text.as_bytes()).ok()?;
+        let Engine::Script(script) = &read.apply.engine else { return None };
+        let written = String::from_utf8(stringless_core::json::write(&read)).unwrap();
+        assert_eq!(written.contains("noop"), script.noop, "{written}");
+        Some(script.noop)
+    };
+    assert_eq!(noop(r#"{"run": "apply"}"#), Some(false));
+    assert_eq!(noop(r#"{"run": "apply", "noop": false}"#), Some(false));
+    assert_eq!(noop(r#"{"run": "apply", "noop": true}"#), Some(true));
+    for other in [
+        r#"{"noop": true}"#,
+        r#"{"run": "apply", "noop": null}"#,
+        r#"{"run": "apply", "noop": 1}"#,
+        r#"{"run": "apply", "noop": "true"}"#,
+        r#"{"run": "apply", "noop": true, "noop": true}"#,
+        r#"{"run": "apply", "nop": true}"#,
+    ] {
+        assert_eq!(noop(other), None, "{other}");
+    }
+}

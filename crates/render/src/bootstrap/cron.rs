@@ -1,0 +1,92 @@
+//! Intervals, as far as cron can say them: by minutes of the hour and hours of the day. No IO.
+
+/// `seconds` as the nearest interval that cron knows, at a minute `$m` of the node's own.
+pub(crate) fn fields(seconds: u64) -> String {
+    let minutes = minutes(seconds);
+    match minutes {
+        1 => "* * * * *".into(),
+        2..60 => format!("$((m % {minutes}))-59/{minutes} * * * *"),
+        60..1440 => format!("$((m % 60)) */{} * * *", minutes / 60),
+        _ => "$((m % 60)) $((m % 24)) * * *".into(),
+    }
+}
+
+/// What becomes of `seconds` where those fields do not say just that; `None` where they do.
+pub(crate) fn kept(seconds: u64) -> Option<String> {
+    let minutes = minutes(seconds);
+    let whole = seconds == minutes * 60;
+    match (minutes, minutes / 60) {
+        (1, _) if !whole => Some("it starts the agent every minute".into()),
+        (1..60, _) if !60_u64.is_multiple_of(minutes) => {
+            Some(format!("each hour it begins anew to count {minutes} minutes, and the last gap differs"))
+        }
+        (1..60, _) if !whole => Some(format!("it starts the agent every {minutes} minutes")),
+        (60..1440, hours) if !24_u64.is_multiple_of(hours) => {
+            Some(format!("each day it begins anew to count {hours} hours, and the last gap differs"))
+        }
+        (60..1440, hours) if !whole || !minutes.is_multiple_of(60) => Some(match hours {
+            1 => "it starts the agent every hour".into(),
+            _ => format!("it starts the agent every {hours} hours"),
+        }),
+        (1440.., _) if seconds != 86_400 => Some("it starts the agent once a day".into()),
+        _ => None,
+    }
+}
+
+fn minutes(seconds: u64) -> u64 {
+    seconds.div_ceil(60).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The minutes of three days at which cron would run those fields, on a node that drew `m`.
+    fn runs(fields: &str, m: u64) -> Vec<u64> {
+        let mut fields = fields.to_owned();
+        while let Some((head, rest)) = fields.split_once("$((m % ") {
+            let (by, tail) = rest.split_once("))").unwrap();
+            fields = format!("{head}{}{tail}", m % by.parse::<u64>().unwrap());
+        }
+        let fields: Vec<&str> = fields.split(' ').collect();
+        let matches = |field: &str, value: u64| {
+            let (range, step) = field.split_once('/').unwrap_or((field, "1"));
+            let from = range.split('-').next().unwrap();
+            let step: u64 = step.parse().unwrap();
+            match (from.parse::<u64>(), range.contains('-')) {
+                (Ok(from), true) => value >= from && (value - from).is_multiple_of(step),
+                (Ok(from), false) => value == from,
+                (Err(_), _) => value.is_multiple_of(step),
+            }
+        };
+        (0..3 * 1440).filter(|at| matches(fields[0], at % 60) && matches(fields[1], at / 60 % 24)).collect()
+    }
+
+    #[test]
+    fn what_is_not_said_to_differ_is_kept() {
+        let (mut kept_ones, mut others) = (0, 0);
+        for seconds in (30..6 * 3600).step_by(30).chain((3600..4 * 86_400).step_by(1800)) {
+            let steady = [0, 7, 59, 65_535].into_iter().all(|m| {
+                let runs = runs(&fields(seconds), m);
+                runs.windows(2).all(|pair| (pair[1] - pair[0]) * 60 == seconds)
+            });
+            assert_eq!(kept(seconds).is_none(), steady, "{seconds}: {}", fields(seconds));
+            if steady { kept_ones += 1 } else { others += 1 }
+        }
+        assert!(kept_ones > 15 && others > kept_ones, "{kept_ones} {others}");
+    }
+
+    #[test]
+    fn what_becomes_of_the_others_is_told() {
+        for (seconds, told) in [
+            (45 * 60, "each hour it begins anew to count 45 minutes, and the last gap differs"),
+            (90 * 60, "it starts the agent every hour"),
+            (5 * 3600, "each day it begins anew to count 5 hours, and the last gap differs"),
+            (3 * 86_400, "it starts the agent once a day"),
+            (30, "it starts the agent every minute"),
+            (90, "it starts the agent every 2 minutes"),
+        ] {
+            assert_eq!(kept(seconds).as_deref(), Some(told));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Request → the forms that are no script: a document that the boot agent carries out itself.
+
+use stringless_core::fault::Fault;
+use stringless_core::layout;
+use stringless_core::name::Name;
+use stringless_core::store::Store;
+
+use super::pin::Pin;
+use super::script::{self, check_text};
+use crate::explain::{Explained, explained};
+use crate::platform::Form;
+use crate::request::Request;
+use crate::site::{CredentialKind, FirstFetch, Schedule};
+use crate::templates::fill;
+use crate::{node_config, quote};
+
+/// The document of the request's form.
+///
+/// Where the boot agent can fetch the agent by itself, it does so by the pinned hash. Where only the script
+/// can sign the first fetch, the document carries the script.
+pub(crate) fn document(request: &Request<'_>) -> Result<Explained, Fault> {
+    check_secrets(request)?;
+    let (page, mut context) = script::context(request)?;
+    let form = request.form;
+    if request.site.node.schedule == Schedule::Cron {
+        return Err(Fault::new(format!("rendering for {}: there is no cron on it", request.distro.name))
+            .hint("set `node.schedule` to timer, daemon or boot"));
+    }
+    let address = address(request, page.pin(request)?, &page.fetch)?;
+    context.insert("carried", &address.is_none());
+    context.insert("imports", &request.boot.imports);
+    if address.is_none() {
+        context.insert("script", &script::script(request)?.text);
+    }
+    let pin = page.pin(request)?;
+    context.insert("agent_url", &address.unwrap_or_default());
+    context.insert("agent_sha256", &pin.sha256);
+    context.insert("agent_json_file", &format!("{}\n", page.agent_json));
+    context.insert("ca_file", &format!("{}\n", page.ca));
+    let direct: Vec<&str> = page.no_proxy.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
+    context.insert("no_proxy_list", &quote::json(&direct).map_err(|error| Fault::new(error.to_string()))?);
+    for (name, template) in [
+        ("service_unit", "init/systemd/service"),
+        ("timer_unit", "init/systemd/timer"),
+        ("first_unit", "forms/first"),
+    ] {
+        context.insert(name, &fill(&format!("{template}.tera"), &context)?);
+    }
+    let document = explained(&fill(&format!("forms/{}.tera", form.as_str()), &context)?);
+    check_text(&document.text)?;
+    Ok(document)
+}
+
+/// Where the boot agent finds the agent by itself; `None` where it cannot sign for that.
+fn address(request: &Request<'_>, pin: &Pin, fetch: &super::fetch::Fetch) -> Result<Option<String>, Fault> {
+    if fetch.folder {
+        return Err(Fault::new(format!(
+            "rendering the first fetch: {} brings no files of the node itself, and the site's first store is a folder",
+            request.boot.name
+        ))
+        .hint("put an `s3://` or `https://` store first in `stores`"));
+    }
+    if request.site.first_fetch() != FirstFetch::Signed {
+        return Ok(Some(fetch.url(pin)));
+    }
+    let store = request.site.stores[0].parse().map_err(|error| Fault::new(format!("reading {error}")))?;
+    let role = node_config::kinds(request)?.contains(&CredentialKind::InstanceRole);
+    // Ignition signs for the store of the cloud itself, and for no other.
+    match store {
+        Store::S3(_)
+            if role && request.form == Form::Ignition && request.site.stores[0].endpoint.is_none() =>
+        {
+            let key = layout::agent(&request.agent.version, &name(&pin.target)?);
+            Ok(Some(format!("{}/{key}", request.site.stores[0].url.trim_end_matches('/'))))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What becomes a part of the system's own store can be read by every process.
+fn check_secrets(request: &Request<'_>) -> Result<(), Fault> {
+    if request.form != Form::Nix {
+        return Ok(());
+    }
+    let fault = |what: &str| {
+        Fault::new(format!(
+            "rendering for {}: {what} would stand in its store, where every process can read it",
+            request.distro.name
+        ))
+    };
+    let proxy = request.site.node.proxy.as_deref().unwrap_or_default();
+    // No address has this sign elsewhere.
+    if proxy.contains('@') {
+        return Err(fault("the password of `node.proxy`")
+            .hint("give the machine a proxy that asks for none, as one that knows it by its address"));
+    }
+    let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
+    if private && node_config::kinds(request)?.contains(&CredentialKind::Static) {
+        return Err(fault("a key").hint(
+            "use a role; or set `node.credentials: [environment]` and `node.first_fetch: public`, and put the \
+             keys into `/etc/stringless/environment` of the node, as for systemd's `EnvironmentFile=`",
+        ));
+    }
+    Ok(())
+}
+
+fn name(target: &str) -> Result<Name, Fault> {
+    Name::new(target).map_err(|error| Fault::new(error.to_string()))
+}

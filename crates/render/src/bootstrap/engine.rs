@@ -1,0 +1,78 @@
+//! Request → the package of the engine, where the engine needs one.
+
+use serde::Serialize;
+use stringless_core::fault::Fault;
+use stringless_core::manifest::Engine;
+
+use crate::request::Request;
+use crate::site::PuppetPackage;
+
+/// The package of the Puppet engine.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct EnginePackage {
+    /// Its name.
+    pub name: String,
+    /// The pinned version; empty: what the distribution's signed archive has.
+    pub version: String,
+    /// The package that adds its repository; empty for the distribution's own.
+    pub release: String,
+    /// That package's SHA-256.
+    pub release_sha256: String,
+}
+
+impl EnginePackage {
+    /// It comes from a repository of its own, not from the distribution's.
+    pub(crate) const fn is_foreign(&self) -> bool {
+        !self.release.is_empty()
+    }
+}
+
+/// The package to install; `None` where the engine needs none.
+pub(crate) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fault> {
+    if matches!(request.site.apply(request.environment)?.engine, Engine::Script(_)) {
+        return Ok(None);
+    }
+    let (settings, distro) = (&request.site.puppet, request.distro);
+    let version = settings.version.clone().unwrap_or_default();
+    if !version.bytes().all(|b| b.is_ascii_alphanumeric() || b".+~:-".contains(&b)) {
+        return Err(Fault::new(format!(
+            "reading puppet.version: `{version}` is not the version of a package"
+        )));
+    }
+    if let Some(reason) = &distro.puppet.none {
+        return Err(Fault::new(format!("rendering the Puppet engine for {}: {reason}", distro.name))
+            .hint("set `apply.engine` to `script`, or take another distro"));
+    }
+    let missing = |whose| {
+        Fault::new(format!("rendering the Puppet engine for {}: there is no {whose} package", distro.name))
+            .hint("set `puppet.package` to the other one of `openvox` and `distro`")
+    };
+    match settings.package {
+        PuppetPackage::Distro => {
+            let name = distro.puppet.distro.clone().ok_or_else(|| missing("distribution's"))?;
+            Ok(Some(EnginePackage { name, version, release: String::new(), release_sha256: String::new() }))
+        }
+        PuppetPackage::Openvox => {
+            let release = distro.puppet.openvox.clone().ok_or_else(|| missing("OpenVox"))?;
+            if version.is_empty() {
+                return Err(Fault::new(
+                    "rendering the Puppet engine: the version of openvox-agent is not pinned",
+                )
+                .hint("set `puppet.version`, as in `8.28.1`"));
+            }
+            let pin = settings.release_sha256.get(&distro.id).ok_or_else(|| {
+                Fault::new(format!("rendering the Puppet engine: `{release}` is not pinned")).hint(format!(
+                    "download it, check whose it is, and set `puppet.release_sha256` to `{{{}: <its sha256sum>}}`; \
+                     or set `puppet.package: distro`",
+                    distro.id
+                ))
+            })?;
+            Ok(Some(EnginePackage {
+                name: "openvox-agent".into(),
+                version,
+                release,
+                release_sha256: pin.to_string(),
+            }))
+        }
+    }
+}

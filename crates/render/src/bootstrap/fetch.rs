@@ -1,0 +1,168 @@
+//! Request → how the script first fetches the agent.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use stringless_core::fault::Fault;
+use stringless_core::layout;
+use stringless_core::name::Name;
+use stringless_core::store::Store;
+
+use super::pin::Pin;
+use crate::node_config::{kinds, static_keys};
+use crate::quote;
+use crate::request::Request;
+use crate::site::{CredentialKind, FirstFetch};
+
+/// How the script first fetches the agent. One of the four flags is set.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Fetch {
+    /// Copied from a folder.
+    pub folder: bool,
+    /// From a plain URL.
+    public: bool,
+    /// From a URL that the generator signed.
+    presigned: bool,
+    /// From a URL that the script signs.
+    signed: bool,
+    /// Path or URL of the agent, up to the target.
+    before: String,
+    /// The rest of it, after the target.
+    after: String,
+    /// With `presigned`: what follows for each target.
+    #[serde(skip)]
+    signatures: BTreeMap<Name, String>,
+    /// The host that the script talks to.
+    host: String,
+    /// What `signed` needs.
+    sign: Sign,
+}
+
+/// What the script signs with.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Sign {
+    /// `https`.
+    scheme: String,
+    /// Of the store.
+    region: String,
+    /// With the instance's role, by IMDSv2; else with the keys below.
+    role: bool,
+    /// Static keys: id.
+    access_key_id: String,
+    /// Static keys: secret.
+    secret_access_key: String,
+    /// Static keys: session token, as a query value.
+    session_token: String,
+}
+
+impl Fetch {
+    /// How to fetch from the site's first store.
+    pub(crate) fn of(request: &Request<'_>) -> Result<Self, Fault> {
+        let store = request.site.stores[0].parse().map_err(|error| Fault::new(format!("reading {error}")))?;
+        let key = layout::agent(&request.agent.version, &marker()?);
+        let host = match &store {
+            Store::File { .. } => String::new(),
+            Store::Web { base } => base.split('/').nth(2).unwrap_or_default().into(),
+            Store::S3(bucket) => bucket.host.clone(),
+        };
+        let mut fetch = Self { host, ..Self::default() };
+        let mut address = store.object(&key);
+        match (&store, request.site.first_fetch()) {
+            (Store::File { .. }, _) => fetch.folder = true,
+            (_, FirstFetch::Public) => fetch.public = true,
+            (_, FirstFetch::Presigned) => {
+                fetch.presigned = true;
+                (address, fetch.signatures) = links(request)?;
+            }
+            (Store::S3(bucket), FirstFetch::Signed) => {
+                fetch.signed = true;
+                fetch.sign = sign(request)?;
+                fetch.sign.scheme.clone_from(&bucket.scheme);
+                fetch.sign.region.clone_from(&bucket.region);
+                address = bucket.path(&key);
+            }
+            (Store::Web { .. }, FirstFetch::Signed) => {
+                return Err(Fault::new(
+                    "rendering the first fetch: only `s3://` stores take signed requests",
+                )
+                .hint("set `node.first_fetch: public`"));
+            }
+        }
+        if !fetch.folder && !address.bytes().all(in_url) {
+            return Err(Fault::new(
+                "rendering the first fetch: its URL holds a character that URLs do not have",
+            )
+            .hint("write it percent-encoded in `stores`"));
+        }
+        let (before, after) = address.rsplit_once(MARKER).unwrap_or((&address, ""));
+        (fetch.before, fetch.after) = (before.into(), after.into());
+        Ok(fetch)
+    }
+
+    /// The whole URL of a pinned agent.
+    pub(crate) fn url(&self, pin: &Pin) -> String {
+        format!("{}{}{}{}", self.before, pin.target, self.after, pin.signature)
+    }
+
+    /// What ends the URL for `target`; `None` where the request has no link for it.
+    pub(crate) fn signature(&self, target: &Name) -> Option<String> {
+        if self.presigned { self.signatures.get(target).cloned() } else { Some(String::new()) }
+    }
+}
+
+/// The signed links as what they have in common and what each has of its own: they are long.
+fn links(request: &Request<'_>) -> Result<(String, BTreeMap<Name, String>), Fault> {
+    let mut marked = BTreeMap::new();
+    for (target, url) in
+        request.presigned.iter().filter(|(target, _)| request.distro.targets.contains(target))
+    {
+        if !url.bytes().all(in_url) {
+            return Err(Fault::new(
+                "rendering the first fetch: the signed URL holds a character that URLs do not have",
+            ));
+        }
+        marked.insert(target.clone(), url.replacen(target.as_str(), MARKER, 1));
+    }
+    let mut common = marked.values().next().cloned().unwrap_or_default();
+    for url in marked.values() {
+        let same = common.bytes().zip(url.bytes()).take_while(|(a, b)| a == b).count();
+        common.truncate(same);
+    }
+    let own = |(target, url): (Name, String)| {
+        let own = url[common.len()..].replacen(MARKER, target.as_str(), 1);
+        (target, own)
+    };
+    Ok((common.clone(), marked.into_iter().map(own).collect()))
+}
+
+fn sign(request: &Request<'_>) -> Result<Sign, Fault> {
+    let used = kinds(request)?;
+    if used.contains(&CredentialKind::InstanceRole) {
+        return Ok(Sign { role: true, ..Sign::default() });
+    }
+    if !used.contains(&CredentialKind::Static) {
+        return Err(Fault::new("rendering the first fetch: the script has no role and no keys to sign with")
+            .hint(
+                "set `node.first_fetch` to `presigned` or `public`, or add `static` to `node.credentials`",
+            ));
+    }
+    let keys = static_keys(request)?;
+    Ok(Sign {
+        access_key_id: keys.access_key_id.clone(),
+        secret_access_key: keys.secret_access_key.clone(),
+        session_token: quote::uri(keys.session_token.as_deref().unwrap_or_default()),
+        ..Sign::default()
+    })
+}
+
+/// What RFC 3986 allows in a URL: nothing that curl's configuration or a header takes for more.
+fn in_url(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b)
+}
+
+fn marker() -> Result<Name, Fault> {
+    Name::new(MARKER).map_err(|error| Fault::new(error.to_string()))
+}
+
+/// Stands for the target, which the node finds out; no store's address holds it.
+const MARKER: &str = "TARGET-OF-THE-NODE";

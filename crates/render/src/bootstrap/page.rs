@@ -1,0 +1,224 @@
+//! Request → what the templates see. Every value is set: templates ask `if` of booleans only.
+
+use serde::Serialize;
+use stringless_core::fault::Fault;
+use stringless_core::name::Name;
+
+use super::engine::{self, EnginePackage};
+use super::fetch::Fetch;
+use super::pin::Pin;
+use super::{cron, metadata_lock};
+use crate::platform::Paths;
+use crate::request::{Lock, Request};
+use crate::site::Schedule;
+use crate::{node_config, quote};
+
+/// The values of the templates.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Page {
+    version: &'static str,
+    site: String,
+    environment: String,
+    min_serial: u64,
+    rendered: String,
+    distro_name: String,
+    cloud_name: String,
+    log: String,
+    /// `ID VERSION_ID`, `ID VARIANT_ID`, or `ID ` where any version will do.
+    os: String,
+    os_version: bool,
+    os_variant: bool,
+    paths: Paths,
+    /// The boot agent runs the script at every boot.
+    every_boot: bool,
+    proxy: String,
+    pub no_proxy: String,
+    pins: Vec<Pin>,
+    agent_version: String,
+    pub agent_json: String,
+    pub ca: String,
+    puppet: bool,
+    package: EnginePackage,
+    /// Something is downloaded.
+    downloads: bool,
+    pub fetch: Fetch,
+    daemon: bool,
+    periodic: bool,
+    interval: u64,
+    /// The layers' intervals differ, and each is kept by the agent.
+    due: bool,
+    splay: u64,
+    /// The five fields of a line of crontab; `$m` is a random number.
+    cron: String,
+    /// Cron is what the site asks for, not what is left.
+    cron_chosen: bool,
+    /// The metadata service is kept for root.
+    lock: bool,
+    /// Without that there is nothing.
+    lock_required: bool,
+    /// What it does where there is no firewall.
+    lock_failed: &'static str,
+    /// Its addresses.
+    lock4: Vec<String>,
+    /// Its addresses of IPv6.
+    lock6: Vec<String>,
+}
+
+impl Page {
+    pub(crate) fn of(request: &Request<'_>) -> Result<Self, Fault> {
+        let (site, distro) = (request.site, request.distro);
+        let node = &site.node;
+        let fetch = Fetch::of(request)?;
+        let package = engine::package(request)?;
+        let config = node_config::config(request)?;
+        let interval = config.shortest_interval();
+        let agent_json = quote::json(&config).map_err(|error| Fault::new(error.to_string()))?;
+        let release = &distro.os_release;
+        // Where both tell systems apart, it is the variant that does.
+        let version = release.variant.as_ref().or(release.version.as_ref()).map_or("", Name::as_str);
+        let (lock6, lock4) =
+            metadata_lock::addresses(request)?.into_iter().partition(|address| address.contains(':'));
+        let repository = package.as_ref().is_some_and(EnginePackage::is_foreign);
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION"),
+            site: site.site.to_string(),
+            environment: request.environment.to_string(),
+            min_serial: request.min_serial,
+            rendered: request.now.to_string(),
+            distro_name: distro.name.clone(),
+            cloud_name: request.cloud.name.clone(),
+            log: request.boot_agents().map(|agent| &*agent.log).collect::<Vec<_>>().join(" or "),
+            os: format!("{} {}", distro.os_release.id, version),
+            os_version: !version.is_empty(),
+            os_variant: distro.os_release.variant.is_some(),
+            paths: distro.paths.clone(),
+            every_boot: request.boot_agents().any(|agent| agent.every_boot),
+            proxy: node.proxy.clone().unwrap_or_default(),
+            no_proxy: node.no_proxy.clone().unwrap_or_default(),
+            pins: pins(request, &fetch)?,
+            agent_version: request.agent.version.to_string(),
+            agent_json,
+            ca: ca(request)?,
+            puppet: package.is_some(),
+            package: package.unwrap_or(EnginePackage {
+                name: String::new(),
+                version: String::new(),
+                release: String::new(),
+                release_sha256: String::new(),
+            }),
+            downloads: !fetch.folder || repository,
+            fetch,
+            daemon: node.schedule == Schedule::Daemon,
+            periodic: node.schedule != Schedule::Boot,
+            interval,
+            due: config.layers.iter().any(|layer| layer.interval != interval),
+            splay: node.splay.seconds(),
+            cron: cron::fields(interval),
+            cron_chosen: node.schedule == Schedule::Cron,
+            lock: request.lock.is_some(),
+            lock_required: request.lock == Some(Lock::Required),
+            lock_failed: request.lock.map_or("", Lock::without_firewall),
+            lock4,
+            lock6,
+        })
+    }
+
+    /// The agent for the one CPU of a document: the wanted one, or the distro's usual one.
+    pub(crate) fn pin(&self, request: &Request<'_>) -> Result<&Pin, Fault> {
+        let Some(cpu) = request.cpu else { return Ok(&self.pins[0]) };
+        self.pins.iter().find(|pin| pin.cpu.split('|').any(|name| name == cpu)).ok_or_else(|| {
+            let known: Vec<&str> = self.pins.iter().filter_map(|pin| pin.cpu.split('|').next()).collect();
+            Fault::new(format!(
+                "rendering for {}: no agent is pinned for the CPU `{cpu}`",
+                request.distro.name
+            ))
+            .hint(format!("`--cpu` takes {}", known.join(" or ")))
+        })
+    }
+
+    /// The template of what runs the agent; `None` where nothing does.
+    pub(crate) fn schedule_template(&self, request: &Request<'_>) -> Option<String> {
+        let init = &request.distro.init;
+        match request.site.node.schedule {
+            Schedule::Timer | Schedule::Daemon => Some(format!("init/{init}/on.tera")),
+            Schedule::Cron => Some(format!("init/{init}/cron.tera")),
+            Schedule::Boot => None,
+        }
+    }
+}
+
+fn pins(request: &Request<'_>, fetch: &Fetch) -> Result<Vec<Pin>, Fault> {
+    let mut pins = Vec::new();
+    for target in &request.distro.targets {
+        let Some(file) = request.agent.targets.get(target) else { continue };
+        let Some(signature) = fetch.signature(target) else { continue };
+        let cpu = target.as_str().split('-').next().unwrap_or_default();
+        pins.push(Pin {
+            cpu: pattern(cpu),
+            target: target.to_string(),
+            sha256: file.sha256.to_string(),
+            signature,
+        });
+    }
+    if pins.is_empty() {
+        let targets: Vec<&str> = request.distro.targets.iter().map(Name::as_str).collect();
+        return Err(Fault::new(format!(
+            "rendering for {}: no agent {} is pinned for it",
+            request.distro.name, request.agent.version
+        ))
+        .hint(format!("run `stringless agent push` with one for {}", targets.join(" or "))));
+    }
+    Ok(pins)
+}
+
+/// What `uname -m` says on such a CPU.
+fn pattern(cpu: &str) -> String {
+    match cpu {
+        "x86_64" => "x86_64|amd64".into(),
+        "aarch64" => "aarch64|arm64".into(),
+        other => other.into(),
+    }
+}
+
+/// The site's authorities, without whatever stands around the certificates.
+fn ca(request: &Request<'_>) -> Result<String, Fault> {
+    let Some(file) = &request.site.node.ca_file else { return Ok(String::new()) };
+    let fault = |why: &str| Fault::new(format!("reading node.ca_file `{file}`: {why}"));
+    let pem = request.ca_pem.as_deref().ok_or_else(|| fault("its text is missing"))?;
+    let mut kept = Vec::new();
+    // The base64 of the certificate that is being read.
+    let mut body: Option<String> = None;
+    for line in pem.lines().map(str::trim_end) {
+        if line.starts_with("-----BEGIN ") && line != BEGIN {
+            return Err(
+                fault("it holds something else than certificates").hint("never give nodes a private key")
+            );
+        }
+        body = match (body.take(), line) {
+            (None, BEGIN) => Some(String::new()),
+            (None, END) => return Err(fault("a certificate in it ends before it begins")),
+            // Names and comments between certificates are common, and not for the node.
+            (None, _) => continue,
+            (Some(text), END) if is_base64(&text) => None,
+            (Some(text), _) if line != BEGIN && line != END => Some(text + line),
+            _ => return Err(fault("a certificate in it is not base64")),
+        };
+        kept.push(line);
+    }
+    if kept.is_empty() || body.is_some() {
+        return Err(fault("it holds no complete certificate in PEM form"));
+    }
+    Ok(kept.join("\n"))
+}
+
+/// Whether `text` is base64 of at least one byte, padded (RFC 4648, section 4).
+fn is_base64(text: &str) -> bool {
+    let data = text.trim_end_matches('=');
+    !data.is_empty()
+        && text.len() - data.len() <= 2
+        && text.len().is_multiple_of(4)
+        && data.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
+}
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";

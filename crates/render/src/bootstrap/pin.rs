@@ -1,0 +1,14 @@
+//! The pinned agent for one CPU.
+
+use serde::Serialize;
+
+/// The agent for one CPU.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Pin {
+    /// A pattern for `uname -m`.
+    pub cpu: String,
+    pub target: String,
+    pub sha256: String,
+    /// What the end of this target's signed link has of its own.
+    pub signature: String,
+}

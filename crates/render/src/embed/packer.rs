@@ -1,0 +1,31 @@
+//! An image: the bootstrap runs in it, then what is the builder's own goes.
+
+use stringless_core::fault::Fault;
+
+use super::templates::{context, curl};
+use crate::request::{Request, UserData};
+use crate::site::{CredentialKind, Schedule};
+use crate::templates::fill;
+use crate::{quote, uses};
+
+pub(crate) fn packer(request: &Request<'_>, data: &UserData) -> Result<String, Fault> {
+    if request.site.node.schedule == Schedule::Boot {
+        return Err(Fault::new(
+            "rendering as packer: `node.schedule` is `boot`, so nothing would run on a copy",
+        )
+        .hint("set `node.schedule` to `timer`"));
+    }
+    let mut context = context(request);
+    context.insert("secret", &uses(request, CredentialKind::Static));
+    context.insert("state", &quote::sh(&request.distro.paths.state));
+    let clean = fill("as/packer-clean.tera", &context)?;
+    context.insert("execute", EXECUTE);
+    // Packer takes each string for a template of Go, more than once.
+    let script = if data.text.contains("{{") { curl(request, data, None)? } else { data.text.clone() };
+    context.insert("bootstrap", &quote::hcl_text(&script));
+    context.insert("clean", &quote::hcl_text(&clean));
+    fill("as/packer.tera", &context)
+}
+
+/// As root; and by `sh`, so that it does not matter where the file may not be executed.
+const EXECUTE: &str = r#"if [ "$(id -u)" = 0 ]; then {{ .Vars }} sh '{{ .Path }}'; else sudo -n {{ .Vars }} sh '{{ .Path }}'; fi"#;

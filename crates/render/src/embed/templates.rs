@@ -1,0 +1,85 @@
+//! The tools whose text is one template.
+
+use base64ct::{Base64, Encoding as _};
+use stringless_core::fault::Fault;
+use stringless_core::hash::Sha256;
+use tera::Context;
+
+use crate::encode::{encode, gzip};
+use crate::encoding::arguments;
+use crate::platform::Encoding;
+use crate::request::{Request, UserData};
+use crate::site::CredentialKind;
+use crate::templates::fill;
+use crate::{quote, uses};
+
+pub(crate) fn terraform(request: &Request<'_>, data: &UserData) -> Result<String, Fault> {
+    let mut context = context(request);
+    let missing = || Fault::new(format!("rendering for {} as terraform: no resource", request.cloud.name));
+    let terraform = request.cloud.terraform.as_ref().ok_or_else(missing)?;
+    let argument = arguments(request.cloud, request.boot).and_then(|all| all.get(&request.encoding));
+    context.insert("resource", &terraform.resource);
+    let comment =
+        terraform.comment.as_deref().unwrap_or("What else the machine needs: image, size, network.");
+    let comment = comment.lines().map(|line| format!("# {line}"));
+    let argument = argument.ok_or_else(missing)?.lines().map(str::to_owned);
+    context.insert("lines", &comment.chain(argument).collect::<Vec<_>>());
+    context.insert(
+        "user_data",
+        &match request.encoding {
+            Encoding::Plain => quote::hcl_text(&data.text),
+            _ => quote::hcl(&text_of(data)),
+        },
+    );
+    fill("as/terraform.tera", &context)
+}
+
+pub(crate) fn cloudformation(request: &Request<'_>, data: &UserData) -> Result<String, Fault> {
+    let mut context = context(request);
+    let known = request.cloud.cloudformation.as_ref();
+    let known = known.ok_or_else(|| Fault::new("rendering as cloudformation: no resource"))?;
+    context.insert("resource", &known.resource);
+    context.insert("property", &known.property);
+    context.insert(
+        "user_data",
+        &match request.encoding {
+            Encoding::Plain => format!("\n        Fn::Base64: {}", quote::yaml_text(&data.text, 10)),
+            _ => format!(" {}", text_of(data)),
+        },
+    );
+    fill("as/cloudformation.tera", &context)
+}
+
+pub(crate) fn curl(request: &Request<'_>, data: &UserData, url: Option<&str>) -> Result<String, Fault> {
+    let mut context = context(request);
+    if let Some(url) = url
+        && !(url.starts_with("https://") && url.bytes().all(|b| b.is_ascii_graphic()))
+    {
+        return Err(Fault::new(format!("reading --url `{}`: expected `https://...`", url.escape_default()))
+            .hint("the script may hold keys, so it is fetched with TLS only"));
+    }
+    context.insert("url", url.unwrap_or_default());
+    context.insert("sha256", &Sha256::of(data.text.as_bytes()).to_string());
+    context.insert("packed", &lines(&Base64::encode_string(&gzip(data.text.as_bytes()))));
+    fill("as/curl.tera", &context)
+}
+
+/// What all of them say.
+pub(crate) fn context(request: &Request<'_>) -> Context {
+    let mut context = Context::new();
+    context.insert("distro_name", &request.distro.name);
+    context.insert("cloud_name", &request.cloud.name);
+    context.insert("rendered", &request.now.to_string());
+    context.insert("role", &uses(request, CredentialKind::InstanceRole));
+    context
+}
+
+/// The encoded text, which is base64.
+fn text_of(data: &UserData) -> String {
+    String::from_utf8(encode(data.text.as_bytes(), data.encoding)).unwrap_or_default()
+}
+
+fn lines(text: &str) -> String {
+    let lines = text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line));
+    lines.collect::<Vec<_>>().join("\n")
+}

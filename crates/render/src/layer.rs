@@ -1,0 +1,186 @@
+//! A layer: what a node's `agent.json` holds of one site, as a file that one site's people give to another's.
+//! It is public: keys for a store never stand in it. No IO.
+
+use stringless_core::config::{CredentialSource, Layer, NodeStore};
+use stringless_core::fault::Fault;
+use stringless_core::json::{self, MAX_BYTES};
+use stringless_core::name::Name;
+use stringless_core::trust::TrustedKeys;
+
+use crate::site::{CredentialKind, Site};
+
+/// The layers of other sites that a node follows beside its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layers {
+    /// Before its own.
+    pub before: Vec<Layer>,
+    /// After it.
+    pub after: Vec<Layer>,
+}
+
+impl Layers {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Layer> {
+        self.before.iter().chain(&self.after)
+    }
+}
+
+/// The layer of a site, for nodes of whatever cloud.
+///
+/// # Errors
+/// When only keys could read its stores.
+pub fn of(site: &Site, environment: &Name, trust: TrustedKeys, min_serial: u64) -> Result<Layer, Fault> {
+    let stores = site.stores.iter().map(|store| {
+        let private = store.url.starts_with("s3://");
+        Ok(NodeStore {
+            url: store.url.clone(),
+            region: store.region.clone(),
+            endpoint: store.endpoint.clone(),
+            style: store.style,
+            credentials: if private { sources(&site.node.credentials)? } else { Vec::new() },
+        })
+    });
+    Ok(Layer {
+        site: site.site.clone(),
+        environment: environment.clone(),
+        min_serial,
+        interval: site.node.interval.seconds(),
+        splay: site.node.splay.seconds(),
+        trust,
+        stores: stores.collect::<Result<_, Fault>>()?,
+    })
+}
+
+/// The ways to a store that need no key in the file.
+fn sources(kinds: &[CredentialKind]) -> Result<Vec<CredentialSource>, Fault> {
+    if kinds.is_empty() {
+        return Ok(vec![CredentialSource::InstanceRole]);
+    }
+    let sources = kinds.iter().filter_map(|kind| match kind {
+        CredentialKind::InstanceRole => Some(CredentialSource::InstanceRole),
+        CredentialKind::Environment => Some(CredentialSource::Environment),
+        CredentialKind::Container => Some(CredentialSource::Container),
+        CredentialKind::None => Some(CredentialSource::None),
+        CredentialKind::Static => None,
+    });
+    let sources: Vec<_> = sources.collect();
+    match sources.is_empty() {
+        false => Ok(sources),
+        true => Err(Fault::new("making the layer: nodes read its store with keys, and it holds none").hint(
+            "give others an `https://` store in front of the bucket, or name `instance_role` or `environment` in \
+             `node.credentials`, too",
+        )),
+    }
+}
+
+/// Reads the layer that came from the file `origin`.
+///
+/// # Errors
+/// When it is none, is not understood by nodes, or holds a key.
+pub fn parse(bytes: &[u8], origin: &str) -> Result<Layer, Fault> {
+    let fault = |why: String| Fault::new(format!("reading the layer `{origin}`: {why}"));
+    if bytes.len() > MAX_BYTES {
+        return Err(fault(format!("more than {MAX_BYTES} bytes")).hint(MADE));
+    }
+    let layer: Layer = json::parse(bytes).map_err(|error| fault(error.to_string()).hint(MADE))?;
+    layer.check().map_err(|why| fault(why).hint(MADE))?;
+    let sources = layer.stores.iter().flat_map(|store| &store.credentials);
+    if sources.into_iter().any(|source| matches!(source, CredentialSource::Static(_))) {
+        return Err(fault("a key stands in it".into()).hint(
+            "a layer is handed on: let its store be read by a role, by `environment`, or over `https://`",
+        ));
+    }
+    Ok(layer)
+}
+
+/// The layer as it is on a cloud: without the role where the cloud offers none.
+///
+/// # Errors
+/// When nothing is left to read its stores with.
+pub fn on_cloud(layer: &Layer, cloud: &str, has_role: bool) -> Result<Layer, Fault> {
+    let mut layer = layer.clone();
+    for store in layer.stores.iter_mut().filter(|store| !store.credentials.is_empty()) {
+        store.credentials.retain(|source| has_role || *source != CredentialSource::InstanceRole);
+        if store.credentials.is_empty() {
+            let (site, url) = (&layer.site, &store.url);
+            return Err(Fault::new(format!(
+                "rendering the layer `{site}` for {cloud}: it offers no role to read `{url}` with"
+            ))
+            .hint(
+                "name `environment` in its `credentials`, with the keys in the node's \
+                 `/etc/stringless/environment`; or ask for a layer with an `https://` store",
+            ));
+        }
+    }
+    Ok(layer)
+}
+
+const MADE: &str = "`stringless layer` prints one";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SITE: &str = "site: base\nenvironments: {production: {}}\napply: {engine: {puppet: {}}}\n";
+    const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+
+    fn layer(more: &str) -> Result<Layer, Fault> {
+        let site = Site::parse(&format!("{SITE}{more}"), "stringless.yaml").unwrap();
+        let key = stringless_core::key::PublicKey::parse(KEY).unwrap();
+        let trust = TrustedKeys { version: 1, threshold: 1, keys: vec![key] };
+        of(&site, &Name::new("production").unwrap(), trust, 7)
+    }
+
+    const S3: &str = "stores: [{url: 's3://configs/p', region: r}]\n";
+
+    #[test]
+    fn it_is_read_as_it_was_written_and_holds_no_key() {
+        for (more, ways) in [
+            (S3.to_owned(), vec![CredentialSource::InstanceRole]),
+            ("stores: [{url: 'https://h.example'}]\n".to_owned(), vec![]),
+            (
+                format!("{S3}node: {{credentials: [static, environment], interval: 1h}}\n"),
+                vec![CredentialSource::Environment],
+            ),
+        ] {
+            let layer = layer(&more).unwrap();
+            assert_eq!(layer.stores[0].credentials, ways, "{more}");
+            assert_eq!(parse(&json::write(&layer), "x").unwrap(), layer);
+        }
+        let fault = layer(&format!("{S3}node: {{credentials: [static]}}\n")).unwrap_err();
+        assert!(fault.message.contains("with keys") && fault.hint.unwrap().contains("https://"));
+    }
+
+    #[test]
+    fn what_is_no_layer_is_refused_with_its_file() {
+        let good = String::from_utf8(json::write(&layer(S3).unwrap())).unwrap();
+        let key = r#"{"static": {"access_key_id": "A", "secret_access_key": "hidden"}}"#;
+        for (text, why) in [
+            (String::new(), "EOF"),
+            (good.replace("\"site\"", "\"sites\""), "did you mean `site`"),
+            (good.replace("\"base\"", "\"../x\""), "name `../x`"),
+            (good.replace("\"interval\": 300", "\"interval\": 1"), "interval must be"),
+            (good.replace("s3://configs/p", "ftp://b/p"), "ftp://b/p"),
+            (good.replace("\"threshold\": 1", "\"threshold\": 2"), "threshold 2"),
+            (good.replace("\"instance_role\"", key), "a key stands in it"),
+            (format!("{good}{}", " ".repeat(MAX_BYTES)), "more than"),
+        ] {
+            let fault = parse(text.as_bytes(), "base.json").unwrap_err();
+            assert!(fault.message.starts_with("reading the layer `base.json`: "), "{fault}");
+            assert!(fault.message.contains(why), "{why}: {fault}");
+            assert!(fault.hint.is_some() && !fault.message.contains("hidden"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_cloud_without_a_role_leaves_the_other_ways() {
+        let both = layer(&format!("{S3}node: {{credentials: [instance_role, environment]}}\n")).unwrap();
+        assert_eq!(on_cloud(&both, "C", true).unwrap(), both);
+        let left = on_cloud(&both, "C", false).unwrap();
+        assert_eq!(left.stores[0].credentials, [CredentialSource::Environment]);
+        let fault = on_cloud(&layer(S3).unwrap(), "C", false).unwrap_err();
+        assert!(fault.message.contains("layer `base` for C"), "{fault}");
+        let open = layer("stores: [{url: 'https://h.example'}]\n").unwrap();
+        assert_eq!(on_cloud(&open, "C", false).unwrap(), open);
+    }
+}

@@ -1,0 +1,66 @@
+//! The site file, the platforms, and (distro, cloud, site) → user-data.
+//!
+//! No IO: bytes, keys and the time come in. It is built for `wasm32-unknown-unknown`, too.
+
+pub mod bootstrap;
+pub mod embed;
+pub mod encode;
+pub mod encoding;
+pub mod envelope;
+pub mod explain;
+pub mod layer;
+pub mod node_config;
+pub mod notes;
+pub mod platform;
+pub mod policy;
+pub mod quote;
+pub mod request;
+pub mod rerender;
+pub mod site;
+pub mod templates;
+pub mod yaml;
+
+use stringless_core::fault::Fault;
+
+use crate::bootstrap::{document, script};
+use crate::explain::Explained;
+use crate::platform::Form;
+pub use crate::request::{Part, Request, UserData};
+use crate::site::CredentialKind;
+
+/// The environment variables of `stringless render` that hold keys for nodes: id, secret, session token.
+pub const STATIC_KEYS: [&str; 3] =
+    ["STRINGLESS_NODE_ACCESS_KEY_ID", "STRINGLESS_NODE_SECRET_ACCESS_KEY", "STRINGLESS_NODE_SESSION_TOKEN"];
+
+/// The node's configuration that is rendered for `request`.
+///
+/// # Errors
+/// As of [`render`].
+pub fn node_config(request: &Request<'_>) -> Result<stringless_core::config::Config, Fault> {
+    node_config::config(request)
+}
+
+/// Renders user-data.
+///
+/// # Errors
+/// When the request asks for what the distro or the cloud cannot do, when a pin or a key is missing,
+/// and when the result is larger than the cloud takes; the hint names the setting.
+pub fn render(request: &Request<'_>) -> Result<UserData, Fault> {
+    let Explained { text: body, parts } = match request.form {
+        Form::Script | Form::CloudConfig | Form::Mime => script::script(request)?,
+        Form::Ignition | Form::Nix => document::document(request)?,
+    };
+    let text = envelope::wrap(request, &body)?;
+    let (form, encoding) = (request.form, request.encoding);
+    let notes = notes::notes(request, &body);
+    Ok(UserData { text, form, encoding, body, parts, notes })
+}
+
+/// Whether the node reads its stores with credentials of that kind.
+pub(crate) fn uses(request: &Request<'_>, kind: CredentialKind) -> bool {
+    let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
+    private && node_config::kinds(request).is_ok_and(|kinds| kinds.contains(&kind))
+}
+
+#[cfg(test)]
+mod tests;

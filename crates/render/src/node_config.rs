@@ -1,0 +1,132 @@
+//! Request → the node's `agent.json`.
+
+use stringless_core::config::{Config, CredentialSource, Layer, NodeStore};
+use stringless_core::fault::Fault;
+use stringless_core::sigv4::Credentials;
+
+use super::STATIC_KEYS;
+use super::request::Request;
+use crate::layer;
+use crate::platform::Form;
+use crate::site::{CredentialKind, Size};
+
+/// The node's configuration, checked by the node's own code.
+pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
+    let (site, node) = (request.site, &request.site.node);
+    let mut stores = Vec::new();
+    for store in &site.stores {
+        let private = store.url.starts_with("s3://");
+        stores.push(NodeStore {
+            url: store.url.clone(),
+            region: store.region.clone(),
+            endpoint: store.endpoint.clone(),
+            style: store.style,
+            credentials: if private { sources(request)? } else { Vec::new() },
+        });
+    }
+    let told = request.boot_agents().all(|agent| agent.keeps_identity);
+    let mut config = Config {
+        format: 1,
+        rendered: request.now,
+        node: node.name.clone(),
+        state_dir: request.distro.paths.state.clone(),
+        disk_budget: node.disk_budget.map(Size::bytes),
+        proxy: node.proxy.clone(),
+        no_proxy: node.no_proxy.clone(),
+        ca_file: node.ca_file.as_ref().map(|_| format!("{}/ca.pem", request.distro.paths.etc)),
+        metadata: request.cloud.metadata.clone().filter(|_| !told),
+        layers: Vec::new(),
+    };
+    let role = request.cloud.credentials.contains(&CredentialKind::InstanceRole);
+    let on_cloud = |layer: &Layer| layer::on_cloud(layer, &request.cloud.name, role);
+    let before = request.layers.before.iter().map(on_cloud).collect::<Result<Vec<_>, _>>()?;
+    let after = request.layers.after.iter().map(on_cloud).collect::<Result<Vec<_>, _>>()?;
+    let own = Layer {
+        site: site.site.clone(),
+        environment: request.environment.clone(),
+        min_serial: request.min_serial,
+        interval: node.interval.seconds(),
+        splay: node.splay.seconds(),
+        trust: request.trust.clone(),
+        stores,
+    };
+    config.layers = before.into_iter().chain([own]).chain(after).collect();
+    config.check().map_err(|why| Fault::new(format!("rendering the node's configuration: {why}")))?;
+    Ok(config)
+}
+
+/// What this node uses of the ways that the site names; of the cloud's own, the best first, where it
+/// names none. Where the cloud offers a role, no key is embedded.
+pub(crate) fn kinds(request: &Request<'_>) -> Result<Vec<CredentialKind>, Fault> {
+    let (cloud, listed) = (request.cloud, &request.site.node.credentials);
+    let role = cloud.credentials.contains(&CredentialKind::InstanceRole)
+        && (listed.is_empty() || listed.contains(&CredentialKind::InstanceRole));
+    if listed.is_empty() && role {
+        return Ok(vec![CredentialKind::InstanceRole]);
+    }
+    if listed.is_empty() && request.static_keys.is_some() {
+        return Ok(vec![CredentialKind::Static]);
+    }
+    let usable = |kind: &CredentialKind| match kind {
+        CredentialKind::InstanceRole => role,
+        CredentialKind::Static => !role,
+        _ => true,
+    };
+    let kinds: Vec<_> = listed.iter().copied().filter(usable).collect();
+    if !kinds.is_empty() {
+        return Ok(kinds);
+    }
+    let [id, secret, _] = STATIC_KEYS;
+    let add = if listed.is_empty() { "" } else { "add `static` to `node.credentials` and " };
+    Err(Fault::new(format!("rendering for {}: it offers no role to read the store with", cloud.name))
+        .hint(format!("{add}set {id} and {secret} to a read-only key")))
+}
+
+/// The static keys of the request, fit for a script.
+pub(crate) fn static_keys<'a>(request: &'a Request<'_>) -> Result<&'a Credentials, Fault> {
+    let [id, secret, token] = STATIC_KEYS;
+    let keys = request.static_keys.as_ref().ok_or_else(|| {
+        Fault::new("rendering static credentials: there are no keys for nodes")
+            .hint(format!("set {id} and {secret} to a read-only key"))
+    })?;
+    let named = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let session = keys.session_token.as_deref().unwrap_or("-");
+    for (name, text, ok) in [
+        (id, &*keys.access_key_id, keys.access_key_id.bytes().all(named)),
+        (secret, &*keys.secret_access_key, keys.secret_access_key.bytes().all(|b| b.is_ascii_graphic())),
+        (token, session, session.bytes().all(|b| b.is_ascii_graphic())),
+    ] {
+        if text.is_empty() || !ok {
+            return Err(Fault::new(format!(
+                "reading {name}: it is empty or holds characters that keys do not have"
+            )));
+        }
+    }
+    Ok(keys)
+}
+
+/// Only the units of that form read a file of variables. Elsewhere the agent would find none, at each run.
+fn nothing_sets_variables(request: &Request<'_>) -> Fault {
+    Fault::new(format!(
+        "rendering for {}: `node.credentials` names `environment`, and nothing hands the agent variables there",
+        request.distro.name
+    ))
+    .hint(format!(
+        "leave it out; it is for the form `{}`, and for an `agent.json` of your own (`stringless layer`)",
+        Form::Nix.as_str()
+    ))
+}
+
+fn sources(request: &Request<'_>) -> Result<Vec<CredentialSource>, Fault> {
+    let source = |kind| {
+        Ok(match kind {
+            CredentialKind::InstanceRole => CredentialSource::InstanceRole,
+            CredentialKind::Environment if request.form == Form::Nix => CredentialSource::Environment,
+            CredentialKind::Environment => return Err(nothing_sets_variables(request)),
+            CredentialKind::Container => CredentialSource::Container,
+            CredentialKind::None => CredentialSource::None,
+            CredentialKind::Static => CredentialSource::Static(static_keys(request)?.clone()),
+        })
+    };
+    kinds(request)?.into_iter().map(source).collect()
+}

@@ -1,0 +1,131 @@
+//! What to know before pasting.
+
+use stringless_core::config::Layer;
+
+use super::bootstrap::{cron, engine};
+use super::node_config;
+use super::request::Request;
+use crate::site::{CredentialKind, FirstFetch, Schedule};
+
+/// What to know before pasting: the cloud's notes, which are about private stores, and what holds for
+/// this rendering, with `body`, alone.
+pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
+    let (distro, cloud) = (request.distro, request.cloud);
+    let stores = &request.site.stores;
+    let others = request.layers.all().flat_map(|layer| &layer.stores).map(|store| &*store.url);
+    let urls: Vec<&str> = stores.iter().map(|store| &*store.url).chain(others).collect();
+    let private = urls.iter().any(|url| url.starts_with("s3://"));
+    let own = stores.iter().any(|store| store.url.starts_with("s3://"));
+    let mut notes = if private { cloud.notes.clone() } else { Vec::new() };
+    for agent in request.boot_agents().filter(|_| private) {
+        notes.extend(cloud.notes_for.get(&agent.id).into_iter().flatten().cloned());
+    }
+    for agent in request.boot_agents() {
+        let prefix = if request.also.is_empty() { String::new() } else { format!("{}: ", agent.id) };
+        notes.extend(agent.notes.iter().map(|note| format!("{prefix}{note}")));
+    }
+    notes.extend(cron_note(request, body));
+    if let Some(eol) = distro.ended(request.now) {
+        notes.push(format!("the support of {} ended on {eol}", distro.name));
+    } else if let Some(eol) = distro.ended(request.now.plus(SOON)) {
+        notes.push(format!("the support of {} ends on {eol}", distro.name));
+    }
+    if own && node_config::kinds(request).is_ok_and(|kinds| kinds.contains(&CredentialKind::Static)) {
+        notes.insert(0, secret(request, "a key stands in it"));
+        if !cloud.lock.is_empty() {
+            notes.insert(1, instead(request));
+        }
+    }
+    notes.extend(layers_note(request));
+    let mut folders: Vec<&str> = urls.iter().filter_map(|url| url.strip_prefix("file://")).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    for folder in folders {
+        notes.push(format!("`{folder}` is a folder of the node itself: it must be there at first boot"));
+    }
+    if request.site.node.proxy.as_deref().is_some_and(names_a_user) {
+        notes.insert(0, secret(request, "the password of `node.proxy` stands in it"));
+    }
+    if request.site.first_fetch() == FirstFetch::Presigned {
+        let session = request.presigned.values().any(|link| link.contains("X-Amz-Security-Token="));
+        notes.push(if session {
+            "its link to the agent ends with the session of the key that signed it, after seven days at the \
+             latest"
+                .into()
+        } else {
+            "its link to the agent ends: start machines with it within seven days".into()
+        });
+    }
+    if engine::package(request).is_ok_and(|package| package.is_some_and(|package| package.is_foreign())) {
+        notes.push("installing openvox-agent from its own repository was not run in a test".into());
+    }
+    notes
+}
+
+/// What cron makes of an interval that it cannot keep, where it starts the agent or stands in.
+fn cron_note(request: &Request<'_>, body: &str) -> Option<String> {
+    let own = request.site.node.interval;
+    let seconds = request.layers.all().map(|layer| layer.interval).fold(own.seconds(), u64::min);
+    let kept = cron::kept(seconds)?;
+    let what = match seconds == own.seconds() {
+        true => format!("`node.interval` is {own}"),
+        false => format!("the smallest interval of a layer is {seconds}s"),
+    };
+    match request.site.node.schedule {
+        Schedule::Cron => Some(format!("{what}, which cron cannot keep: {kept}")),
+        _ if body.contains(&cron::fields(seconds)) => {
+            Some(format!("{what}, which cron cannot keep where it has to stand in: {kept}"))
+        }
+        _ => None,
+    }
+}
+
+/// Which sites the node follows, where it is not one alone.
+fn layers_note(request: &Request<'_>) -> Option<String> {
+    let names = |layers: &[Layer]| -> Vec<String> {
+        layers.iter().map(|layer| format!("`{}/{}`", layer.site, layer.environment)).collect()
+    };
+    let own = format!("`{}/{}`", request.site.site, request.environment);
+    let all = [names(&request.layers.before), vec![own], names(&request.layers.after)].concat();
+    (all.len() > 1).then(|| format!("it follows {}; modules of the first come first", all.join(", ")))
+}
+
+/// What stands in user-data, and who can read it: where that is every process, it is a warning.
+fn secret(request: &Request<'_>, what: &str) -> String {
+    let (cloud, lock) = (request.cloud, request.lock);
+    match (cloud.lock.is_empty(), lock) {
+        (true, _) => format!("{what}, readable by {}", cloud.readable_by),
+        (false, None) => format!("WARNING: {what}, readable by {}", cloud.readable_by),
+        (false, Some(_)) => format!(
+            "{what}, readable by {}, until the script has locked that for all but root",
+            cloud.readable_by
+        ),
+    }
+}
+
+/// What needs no key, and what makes one matter less.
+fn instead(request: &Request<'_>) -> String {
+    let cloud = request.cloud;
+    let role = cloud.credentials.contains(&CredentialKind::InstanceRole);
+    let without = if role {
+        "an instance role needs no key: leave `node.credentials` out, and attach one"
+    } else {
+        "nodes need no key for an `https://` store in front of the bucket"
+    };
+    let least = if cloud.object_store.is_some() {
+        format!("; else let it be one that may only read (`stringless policy {} --for nodes`)", cloud.id)
+    } else {
+        "; else let it be one that may only read (`stringless policy`)".into()
+    };
+    let lock = if request.lock.is_none() { ", and keep it for root with `--lock-metadata`" } else { "" };
+    format!("{without}{least}{lock}")
+}
+
+/// Whether the URL carries a user, and so most likely a password.
+fn names_a_user(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
+}
+
+/// Ninety days: time enough to plan a change of the system.
+const SOON: u64 = 90 * 86_400;

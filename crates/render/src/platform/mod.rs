@@ -1,0 +1,222 @@
+//! The catalog: what can be rendered for, as data; and what each pair was tested with.
+
+mod boot;
+mod cloud;
+mod distro;
+mod level;
+
+use std::sync::OnceLock;
+
+use serde::de::DeserializeOwned;
+use serde_yaml::{Mapping, Value};
+use stringless_core::fault::Fault;
+
+pub use self::boot::{BootAgent, Encoding, Form};
+pub use self::cloud::{Cloud, CloudFormation, Counts, ObjectStore, Terraform};
+pub use self::distro::{Distro, OsRelease, Paths, PuppetPackages};
+pub use self::level::{Level, Levels};
+use crate::yaml::from_yaml;
+
+/// Everything that can be rendered for.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// Sorted by id.
+    pub distros: Vec<Distro>,
+    /// Sorted by id.
+    pub clouds: Vec<Cloud>,
+    /// Sorted by id.
+    pub boot_agents: Vec<BootAgent>,
+    /// What the tests saw of each pair.
+    pub levels: Levels,
+}
+
+impl Catalog {
+    /// The catalog that is built into this program.
+    ///
+    /// # Errors
+    /// When one of its files is wrong: a test keeps that from being released.
+    pub fn embedded() -> Result<Self, Fault> {
+        static CATALOG: OnceLock<Result<Catalog, Fault>> = OnceLock::new();
+        CATALOG.get_or_init(Self::read).clone()
+    }
+
+    fn read() -> Result<Self, Fault> {
+        let clouds = each("templates/clouds/", |id, text, path| {
+            from_yaml(text, path).map(|cloud: Cloud| Cloud { id, ..cloud })
+        })?;
+        let boot_agents = each("templates/boot/", |id, text, path| {
+            from_yaml(text, path).map(|agent: BootAgent| BootAgent { id, ..agent })
+        })?;
+        let levels = from_yaml(file(LEVELS), LEVELS)?;
+        Ok(Self { distros: each("distros/", distro)?, clouds, boot_agents, levels })
+    }
+
+    /// The distro of that id or alias.
+    ///
+    /// # Errors
+    /// With the nearest id when there is none.
+    pub fn distro(&self, id: &str) -> Result<&Distro, Fault> {
+        find(&self.distros, |distro| (&distro.id, &distro.aliases), id, "distro")
+    }
+
+    /// The cloud of that id or alias.
+    ///
+    /// # Errors
+    /// With the nearest id when there is none.
+    pub fn cloud(&self, id: &str) -> Result<&Cloud, Fault> {
+        find(&self.clouds, |cloud| (&cloud.id, &cloud.aliases), id, "cloud")
+    }
+
+    /// What runs user-data of `form` (`None`: of any) for `distro` on `cloud`: the best that both know.
+    #[must_use]
+    pub fn boot_agent(&self, distro: &Distro, cloud: &Cloud, form: Option<Form>) -> Option<&BootAgent> {
+        self.boot_agents(distro, cloud, form).next()
+    }
+
+    /// The same: every one, as it may depend on the image; the best first.
+    pub fn boot_agents(
+        &self,
+        distro: &Distro,
+        cloud: &Cloud,
+        form: Option<Form>,
+    ) -> impl Iterator<Item = &BootAgent> {
+        let both = cloud.boot_agents.iter().filter(|id| distro.boot_agents.contains(id));
+        let agents = both.filter_map(|id| self.boot_agents.iter().find(|agent| agent.id == id.as_str()));
+        let through = |form| cloud.forms.is_empty() || cloud.forms.contains(&form);
+        agents.filter(move |agent| form.is_none_or(|form| agent.forms.contains(&form) && through(form)))
+    }
+
+    /// The forms that the boot agents of the pair take, the default first; empty where user-data does not
+    /// reach the distro on that cloud.
+    #[must_use]
+    pub fn forms(&self, distro: &Distro, cloud: &Cloud) -> Vec<Form> {
+        let mut forms: Vec<Form> =
+            self.boot_agent(distro, cloud, None).map_or(Vec::new(), |a| a.forms.clone());
+        forms.retain(|form| self.boot_agent(distro, cloud, Some(*form)).is_some());
+        let others =
+            Form::ALL.into_iter().filter(|form| self.boot_agent(distro, cloud, Some(*form)).is_some());
+        for form in others {
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+        forms
+    }
+
+    /// Every pair that user-data reaches.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Distro, &Cloud)> {
+        let all = self.distros.iter().flat_map(|distro| self.clouds.iter().map(move |cloud| (distro, cloud)));
+        all.filter(|(distro, cloud)| self.boot_agent(distro, cloud, None).is_some())
+    }
+
+    /// How far a pair was tested. Every pair is linted by the tests.
+    #[must_use]
+    pub fn level(&self, distro: &Distro, cloud: &Cloud) -> Level {
+        self.levels.of(&distro.id, &cloud.id)
+    }
+}
+
+/// The embedded templates: names below `templates/`, and texts.
+pub(crate) fn templates() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().filter_map(|(path, text)| {
+        let name = path.strip_prefix("templates/")?;
+        name.ends_with(".tera").then_some((name, *text))
+    })
+}
+
+/// A distro is laid over its family.
+fn distro(id: String, text: &str, path: &str) -> Result<Distro, Fault> {
+    let own: Mapping = from_yaml(text, path)?;
+    let mut all = match own.get("family").and_then(Value::as_str) {
+        Some(family) => defaults(family, path)?,
+        None => Mapping::new(),
+    };
+    all.extend(own);
+    Ok(Distro { id, ..typed(all, path)? })
+}
+
+/// What a family says for each of its distros; `path` is the file that names it.
+fn defaults(family: &str, path: &str) -> Result<Mapping, Fault> {
+    let families = || {
+        FILES.iter().filter_map(|(at, text)| {
+            let id = at.strip_prefix("templates/families/")?.strip_suffix(".yaml")?;
+            Some((id, *at, *text))
+        })
+    };
+    if let Some((_, at, text)) = families().find(|(id, ..)| *id == family) {
+        return from_yaml(text, at);
+    }
+    let ids: Vec<String> = families().map(|(id, ..)| format!("`{id}`")).collect();
+    let what = format!("family: unknown variant `{family}`, expected one of {}", ids.join(", "));
+    Err(Fault::new(format!("reading {path}: {what}")).nearest())
+}
+
+fn typed<T: DeserializeOwned>(map: Mapping, path: &str) -> Result<T, Fault> {
+    serde_yaml::from_value(Value::Mapping(map))
+        .map_err(|error| Fault::new(format!("reading {path}: {error}")).nearest())
+}
+
+/// Every embedded `folder<id>.yaml`, in the order of ids.
+fn each<T>(
+    folder: &str,
+    read: impl Fn(String, &'static str, &'static str) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let files = FILES.iter().filter_map(|(path, text)| {
+        let id = path.strip_prefix(folder)?.strip_suffix(".yaml")?;
+        Some(read(id.to_owned(), text, path))
+    });
+    files.collect()
+}
+
+fn file(path: &str) -> &'static str {
+    FILES.iter().find(|(at, _)| *at == path).map_or("", |(_, text)| text)
+}
+
+fn find<'a, T>(
+    all: &'a [T],
+    names_of: impl Fn(&T) -> (&String, &Vec<String>),
+    name: &str,
+    kind: &str,
+) -> Result<&'a T, Fault> {
+    let is = |one: &&T| {
+        let (id, aliases) = names_of(one);
+        id == name || aliases.iter().any(|alias| alias == name)
+    };
+    all.iter().find(is).ok_or_else(|| {
+        let ids = all.iter().flat_map(|one| {
+            let (id, aliases) = names_of(one);
+            std::iter::once(id).chain(aliases).map(|id| format!("`{id}`")).collect::<Vec<_>>()
+        });
+        let known = format!("unknown field `{name}`, expected one of {}", ids.collect::<Vec<_>>().join(", "));
+        let fault = Fault::new(format!("looking up the {kind} `{name}`: there is none of that name"));
+        match stringless_core::suggest::nearest(&known) {
+            Some(near) => fault.hint(format!("did you mean `{near}`? `stringless list` names all")),
+            None => fault.hint("`stringless list` names all"),
+        }
+    })
+}
+
+const LEVELS: &str = "crates/render/levels.yaml";
+const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/platforms.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_distro_is_told_what_is_wrong() {
+        let (path, text) = FILES.iter().find(|(at, _)| at.starts_with("distros/")).unwrap();
+        let read = |text: &str| distro("id".into(), text, path);
+        let family = read(text).unwrap().family;
+        let fault = read(&text.replace("family: ", "family: x")).unwrap_err();
+        assert!(
+            fault.message.starts_with(&format!("reading {path}: family: unknown variant `x{family}`")),
+            "{fault}"
+        );
+        assert_eq!(fault.hint, Some(format!("did you mean `{family}`?")));
+        let fault = read(&text.replace("first_boot", "firstboot")).unwrap_err();
+        assert_eq!(fault.hint.as_deref(), Some("did you mean `first_boot`?"));
+        let fault = read(&text.replace("family: ", "# ")).unwrap_err();
+        assert_eq!(fault.message, format!("reading {path}: missing field `family`"));
+    }
+}

@@ -1,0 +1,71 @@
+//! An older rendering, against the same rendered now. No IO.
+
+use serde_json::Value;
+use stringless_core::config::Config;
+use stringless_core::fault::Fault;
+use stringless_core::name::Name;
+
+use super::{Finding, Rendering};
+use crate::platform::{Encoding, Form};
+use crate::request::{Request, Tool};
+use crate::site::FirstFetch;
+use crate::{node_config, render};
+
+impl Rendering {
+    /// What differs when `request` is rendered now, from the serial and at the time that this one has, with
+    /// its lock and its keys.
+    ///
+    /// # Errors
+    /// When it cannot be rendered any more.
+    pub fn compared(&self, request: &Request<'_>) -> Result<Vec<Finding>, Fault> {
+        let Some(layer) = self.layer(&request.site.site) else { return Ok(Vec::new()) };
+        let request = Request {
+            encoding: Encoding::Plain,
+            with: &[],
+            // As if it did not pass through the cloud: its size was looked at when it was rendered.
+            tool: Some(Tool::Curl),
+            environment: &layer.environment,
+            min_serial: layer.min_serial,
+            presigned: std::collections::BTreeMap::new(),
+            static_keys: self.static_keys(),
+            lock: self.lock(),
+            now: self.config.rendered,
+            ..request.clone()
+        };
+        let mut findings = settings(&self.config, &node_config(&request)?, &layer.site);
+        // Where the keys differ the text does too, and that was said.
+        let comparable = layer.trust == request.trust && findings.is_empty() && !is_presigned(&request);
+        if comparable && !self.holds(&render(&request)?.body) {
+            let why = "this version of stringless, or of its settings, renders another text".to_owned();
+            findings.push(Finding { what: "script", why });
+        }
+        Ok(findings)
+    }
+}
+
+fn is_presigned(request: &Request<'_>) -> bool {
+    request.site.first_fetch() == FirstFetch::Presigned && request.form != Form::Nix
+}
+
+/// The keys of the two configurations that differ, trust aside; of other sites' layers only that they do.
+fn settings(old: &Config, new: &Config, site: &Name) -> Vec<Finding> {
+    let flat = |config: &Config| {
+        let mut value = serde_json::to_value(config).unwrap_or_default();
+        let own = config.layers.iter().position(|layer| layer.site == *site).unwrap_or_default();
+        let layer = value["layers"][own].take();
+        (value, layer)
+    };
+    let ((old, old_layer), (new, new_layer)) = (flat(old), flat(new));
+    let mut findings = Vec::new();
+    for (old, new) in [(&old, &new), (&old_layer, &new_layer)] {
+        let (Value::Object(old), Value::Object(new)) = (old, new) else { continue };
+        let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        for key in keys.into_iter().filter(|key| *key != "trust" && old.get(*key) != new.get(*key)) {
+            let why = format!("`{key}` of the node's configuration would be another one now");
+            findings.push(Finding { what: "settings", why });
+        }
+    }
+    findings
+}

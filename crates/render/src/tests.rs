@@ -1,0 +1,298 @@
+use std::collections::BTreeMap;
+
+use stringless_core::hash::Sha256;
+use stringless_core::key::PublicKey;
+use stringless_core::manifest::AgentFile;
+use stringless_core::name::Name;
+use stringless_core::sigv4::Credentials;
+use stringless_core::time::Timestamp;
+use stringless_core::trust::TrustedKeys;
+use stringless_core::version::Version;
+
+use super::*;
+use crate::layer::Layers;
+use crate::platform::{BootAgent, Catalog, Cloud, Distro, Encoding};
+use crate::request::{AgentPins, Lock, Way, way};
+use crate::site::{CredentialKind, Site};
+
+const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+const SITE: &str = "\
+site: example
+stores: [{url: 's3://example/nodes', region: eu-central-1}]
+environments: {production: {}}
+apply: {engine: {script: {run: apply}}}
+";
+
+struct Case {
+    catalog: Catalog,
+    site: Site,
+    environment: Name,
+    layers: Layers,
+    targets: BTreeMap<Name, AgentFile>,
+}
+
+impl Case {
+    fn new(site: &str) -> Self {
+        let target = |name: &&str| (Name::new(name).unwrap(), AgentFile { size: 1, sha256: Sha256::of(b"") });
+        Self {
+            catalog: Catalog::embedded().unwrap(),
+            site: Site::parse(site, "stringless.yaml").unwrap(),
+            environment: Name::new("production").unwrap(),
+            layers: Layers::default(),
+            targets: ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"].iter().map(target).collect(),
+        }
+    }
+
+    /// One that has all kinds of packages.
+    fn distro(&self) -> &Distro {
+        let all = |distro: &&Distro| distro.puppet.openvox.is_some() && distro.puppet.distro.is_some();
+        self.catalog.distros.iter().find(all).unwrap()
+    }
+
+    /// For the first pair whose cloud does, or does not, offer a role.
+    fn request(&self, role: bool) -> Request<'_> {
+        let offers = |cloud: &&Cloud| cloud.credentials.contains(&CredentialKind::InstanceRole);
+        let distro = self.distro();
+        let cloud = self.catalog.clouds.iter().find(|cloud| offers(cloud) == role).unwrap();
+        let Way { boot, also, form } = way(&self.catalog, distro, cloud, None, None).unwrap();
+        Request {
+            distro,
+            cloud,
+            boot,
+            also,
+            form,
+            encoding: Encoding::Plain,
+            with: &[],
+            tool: None,
+            cpu: None,
+            site: &self.site,
+            environment: &self.environment,
+            layers: &self.layers,
+            trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
+            min_serial: 7,
+            agent: AgentPins { version: Version::parse("0.1.0").unwrap(), targets: &self.targets },
+            presigned: BTreeMap::new(),
+            static_keys: Some(Credentials {
+                access_key_id: "ID".into(),
+                secret_access_key: "secret+key/1".into(),
+                session_token: None,
+            }),
+            ca_pem: None,
+            lock: None,
+            now: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
+        }
+    }
+}
+
+#[test]
+fn no_key_is_embedded_where_the_cloud_offers_a_role() {
+    let case = Case::new(&format!("{SITE}node: {{credentials: [static, instance_role]}}\n"));
+    let with_role = render(&case.request(true)).unwrap().text;
+    assert!(with_role.contains("instance_role") && !with_role.contains("secret+key/1"));
+    let without = render(&case.request(false)).unwrap().text;
+    assert!(!without.contains("instance_role") && without.contains("sk=secret+key/1"));
+}
+
+#[test]
+fn keys_are_embedded_only_when_they_are_given() {
+    let case = Case::new(SITE);
+    assert!(render(&case.request(false)).unwrap().text.contains("sk=secret+key/1"));
+    let none = |role| Request { static_keys: None, ..case.request(role) };
+    assert!(render(&none(true)).is_ok());
+    let fault = render(&none(false)).unwrap_err();
+    assert!(fault.message.ends_with("offers no role to read the store with"), "{fault}");
+    assert!(fault.hint.unwrap().starts_with(&format!("set {}", STATIC_KEYS[0])));
+
+    let case = Case::new(&format!("{SITE}node: {{credentials: [instance_role]}}\n"));
+    let fault = render(&case.request(false)).unwrap_err();
+    assert!(fault.hint.unwrap().starts_with("add `static` to `node.credentials`"));
+    let case = Case::new(&format!("{SITE}node: {{credentials: [static]}}\n"));
+    let fault = render(&Request { static_keys: None, ..case.request(true) }).unwrap_err();
+    assert!(fault.hint.unwrap().contains(STATIC_KEYS[1]));
+}
+
+#[test]
+fn keys_with_odd_characters_are_refused() {
+    let case = Case::new(&format!("{SITE}node: {{credentials: [static]}}\n"));
+    for (id, secret) in [("a b", "s"), ("a'b", "s"), ("a", "s\nt"), ("a", "é"), ("", "s"), ("a", "")] {
+        let keys =
+            Credentials { access_key_id: id.into(), secret_access_key: secret.into(), session_token: None };
+        let fault = render(&Request { static_keys: Some(keys), ..case.request(true) }).unwrap_err();
+        assert!(fault.message.starts_with("reading STRINGLESS_NODE_"), "{id:?} {secret:?} {fault}");
+        assert!(secret.len() < 2 || !fault.message.contains(secret), "{fault}");
+    }
+}
+
+#[test]
+fn the_first_fetch_needs_a_way_to_sign() {
+    let case = Case::new(&format!("{SITE}node: {{credentials: [environment]}}\n"));
+    let fault = render(&case.request(true)).unwrap_err();
+    assert!(fault.message.contains("no role and no keys to sign with"), "{fault}");
+    let case = Case::new(&format!("{SITE}node: {{first_fetch: presigned}}\n"));
+    let fault = render(&case.request(true)).unwrap_err();
+    assert!(fault.message.contains("no agent 0.1.0 is pinned"), "{fault}");
+    let target = case.targets.keys().next().unwrap().clone();
+    let link = |url: &str| BTreeMap::from([(target.clone(), url.to_string())]);
+    let request = |url| Request { presigned: link(url), ..case.request(true) };
+    let script = render(&request("https://h/a?X-Amz-Signature=1&b=%2F")).unwrap().text;
+    assert!(script.contains("get 'https://h/a?X-Amz-Signature=1&b=%2F'"), "{script}");
+    let both: BTreeMap<_, _> = case
+        .targets
+        .keys()
+        .map(|target| (target.clone(), format!("https://h/{target}?s={}", target.as_str().len())))
+        .collect();
+    let script = render(&Request { presigned: both, ..case.request(true) }).unwrap().text;
+    assert!(script.contains("get https://h/\"$t\"'?s=2'\"${g-}\"") && script.contains(" g=6 ;;"), "{script}");
+    assert!(render(&request("https://h/a b")).is_err());
+    assert!(render(&request("https://h/\"b")).is_err());
+}
+
+#[test]
+fn the_engine_is_pinned_or_comes_from_a_signed_archive() {
+    let site = SITE.replace("{script: {run: apply}}", "{puppet: {}}");
+    let case = Case::new(&site);
+    let fault = render(&case.request(true)).unwrap_err();
+    assert!(fault.message.contains("version of openvox-agent is not pinned"), "{fault}");
+    let case = Case::new(&format!("{site}puppet: {{version: 8.28.1}}\n"));
+    let fault = render(&case.request(true)).unwrap_err();
+    let id = &case.distro().id;
+    assert!(fault.hint.unwrap().contains(&format!("`puppet.release_sha256` to `{{{id}:")));
+    let case = Case::new(&format!("{site}puppet: {{package: distro}}\n"));
+    assert!(render(&case.request(true)).unwrap().text.contains("apt-get"));
+    let case = Case::new(&format!("{site}puppet: {{package: distro, version: \"1;rm\"}}\n"));
+    assert!(render(&case.request(true)).unwrap_err().message.contains("puppet.version"));
+}
+
+#[test]
+fn only_agents_that_are_pinned_are_rendered() {
+    let mut case = Case::new(SITE);
+    case.targets.retain(|target, _| target.as_str().starts_with("aarch64"));
+    let script = render(&case.request(true)).unwrap().text;
+    assert!(script.contains("aarch64|arm64) ") && !script.contains("x86_64|amd64"), "{script}");
+    case.targets.clear();
+    let fault = render(&case.request(true)).unwrap_err();
+    assert!(fault.hint.unwrap().contains("stringless agent push"));
+}
+
+#[test]
+fn what_is_too_large_is_refused_with_what_to_drop() {
+    let case = Case::new(&format!("{SITE}node: {{ca_file: ca.pem}}\n"));
+    let line = "A".repeat(64) + "\n";
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", line.repeat(300));
+    let request = Request { ca_pem: Some(pem), form: Form::CloudConfig, ..case.request(true) };
+    let fault = render(&request).unwrap_err();
+    assert!(fault.message.contains("it takes 16384 (raw bytes"), "{fault}");
+    let hint = fault.hint.unwrap();
+    assert!(hint.contains("the form `script`") && hint.contains("fewer certificates"), "{hint}");
+}
+
+#[test]
+fn a_ca_file_brings_certificates_and_nothing_else() {
+    let case = Case::new(&format!("{SITE}node: {{ca_file: ca.pem}}\n"));
+    let with = |pem: Option<&str>| render(&Request { ca_pem: pem.map(Into::into), ..case.request(true) });
+    let good = "subject=/CN=é\n-----BEGIN CERTIFICATE-----\r\nAAAA\n-----END CERTIFICATE-----\n";
+    let script = with(Some(good)).unwrap().text;
+    assert!(script.contains("<<'END_PEM'") && script.contains("\n-----BEGIN CERTIFICATE-----\nAAAA\n"));
+    assert!(!script.contains("subject"));
+    // Words are base64, too: no line of it may be the end of the text.
+    let words = "-----BEGIN CERTIFICATE-----\nPEM\nreboot\nAA=\n-----END CERTIFICATE-----\n";
+    let script = with(Some(words)).unwrap().text;
+    assert!(script.contains("\nreboot\nAA=\n-----END CERTIFICATE-----\nEND_PEM\n"), "{script}");
+    let ends = script.lines().filter(|line| line.contains('_') && line.ends_with("PEM")).count();
+    assert_eq!(ends, 1, "{script}");
+    for bad in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n",
+        "-----BEGIN CERTIFICATE-----\nPEM\nrm -rf /\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nPEM\nreboot\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nEND_PEM\nA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nA===\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nAA=A\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    ] {
+        assert!(with(Some(bad)).is_err(), "{bad}");
+    }
+    assert!(with(None).is_err());
+}
+
+#[test]
+fn the_same_request_gives_the_same_bytes() {
+    let case = Case::new(SITE);
+    assert_eq!(render(&case.request(true)).unwrap(), render(&case.request(true)).unwrap());
+}
+
+#[test]
+fn says_what_to_know_about_this_rendering() {
+    let case = Case::new(SITE);
+    let notes = |request: Request<'_>| render(&request).unwrap().explain(&request, "user-data").notes;
+    let cloud = &case.request(true).cloud.notes;
+    assert_eq!(&notes(case.request(true)), cloud);
+    // A key that every process can read comes first, with what would do without it.
+    let mut keyed = case.request(false);
+    let told = notes(keyed.clone());
+    assert!(told[0].starts_with("WARNING: a key stands in it, readable by "), "{told:?}");
+    assert!(told[1].contains("need no key") && told[1].contains("may only read"), "{told:?}");
+    assert!(told[1].contains("`--lock-metadata`") && told[2..].starts_with(&keyed.cloud.notes), "{told:?}");
+    keyed.lock = Some(Lock::Wanted);
+    let told = notes(keyed);
+    assert!(told[0].starts_with("a key stands in it") && told[0].contains("until the script has locked"));
+    assert!(!told[1].contains("--lock-metadata"), "{told:?}");
+    let at = |text: &str| Request { now: Timestamp::parse(text).unwrap(), ..case.request(true) };
+    let eol = case.distro().eol.clone().unwrap();
+    assert!(notes(at(&format!("{eol}T23:59:59Z"))).last().unwrap().ends_with(&format!(" ends on {eol}")));
+    assert!(notes(at("9999-01-01T00:00:00Z")).last().unwrap().starts_with("the support of "));
+}
+
+#[test]
+fn says_what_cron_makes_of_an_interval() {
+    let told = |node: &str| {
+        let case = Case::new(&format!("{SITE}node: {{{node}}}\n"));
+        let notes = render(&case.request(true)).unwrap().notes;
+        notes.into_iter().find(|note| note.contains("cron"))
+    };
+    let note = told("schedule: cron, interval: 45m").unwrap();
+    assert!(note.contains("`node.interval` is 45m, which cron cannot keep: "), "{note}");
+    // Where there is no systemd after all.
+    let note = told("schedule: timer, interval: 90m").unwrap();
+    assert!(note.contains("has to stand in: it starts the agent every hour"), "{note}");
+    for kept in ["schedule: cron, interval: 2h", "schedule: timer", "schedule: boot, interval: 45m"] {
+        assert_eq!(told(kept), None, "{kept}");
+    }
+}
+
+#[test]
+fn says_what_stands_in_it_and_what_ends() {
+    let notes = |case: &Case, role| render(&case.request(role)).unwrap().notes;
+    let stores = SITE.replace("{url: 's3://example/nodes', region: eu-central-1}", "{url: 'file:///srv/a'}");
+    let folder = Case::new(&stores);
+    for role in [true, false] {
+        let expected = "`/srv/a` is a folder of the node itself: it must be there at first boot";
+        assert_eq!(notes(&folder, role), [expected], "nothing about credentials");
+    }
+    for (proxy, told) in [("http://proxy:3128/@", false), ("http://me:secret@proxy:3128", true)] {
+        let case = Case::new(&format!("{SITE}node: {{proxy: '{proxy}'}}\n"));
+        let first = notes(&case, true).remove(0);
+        assert_eq!(first.starts_with("WARNING: the password of `node.proxy` stands in it"), told, "{first}");
+        assert!(!first.contains("secret"), "{first}");
+    }
+    let case = Case::new(&format!("{SITE}node: {{first_fetch: presigned}}\n"));
+    let target = case.targets.keys().next().unwrap();
+    for (query, told) in [("X-Amz-Signature=1", "within seven days"), ("X-Amz-Security-Token=1", "session")] {
+        let presigned = BTreeMap::from([(target.clone(), format!("https://h/a?{query}"))]);
+        let last = render(&Request { presigned, ..case.request(true) }).unwrap().notes.pop().unwrap();
+        assert!(last.starts_with("its link to the agent ends") && last.contains(told), "{last}");
+    }
+    let puppet = SITE.replace("{script: {run: apply}}", "{puppet: {}}");
+    let id = &case.distro().id;
+    let pin = Sha256::of(b"");
+    for (settings, told) in [
+        ("package: distro".to_owned(), false),
+        (format!("version: 8.28.1, release_sha256: {{{id}: {pin}}}"), true),
+    ] {
+        let case = Case::new(&format!("{puppet}puppet: {{{settings}}}\n"));
+        assert_eq!(notes(&case, true).pop().unwrap().contains("was not run in a test"), told, "{settings}");
+    }
+}

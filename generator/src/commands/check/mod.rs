@@ -1,0 +1,248 @@
+//! `stringless check`.
+
+mod findings;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde::Serialize;
+use stringless_core::manifest::Engine;
+use stringless_core::name::Name;
+use stringless_core::trust::Trust;
+use stringless_render::platform::Catalog;
+
+use self::findings::{Finding, Findings};
+use super::{checks, layer};
+use crate::cli::CheckArgs;
+use crate::clock::now;
+use crate::error::{Error, Result};
+use crate::http::Http;
+use crate::output::{format, print};
+use crate::pack::{self, Build};
+use crate::progress::Progress;
+use crate::remote::last_seen;
+use crate::site::SiteFolder;
+use crate::site::stores::ca_pem;
+use crate::source;
+use crate::trust::secret_key::public_path;
+use crate::trust::{expiry, pending};
+
+#[derive(Serialize)]
+struct Report {
+    format: u32,
+    site: Name,
+    ok: bool,
+    findings: Vec<Finding>,
+}
+
+/// Validates everything that needs no store.
+///
+/// # Errors
+/// When there is no site; what is wrong with it is told, and ends with the worst finding's exit code.
+pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
+    let (site, notes) = SiteFolder::open_to_build(site, args.environment.as_ref(), args.offline)?;
+    let names = match &args.environment {
+        Some(name) => vec![site.environment(Some(name))?],
+        None => site.environments()?,
+    };
+    let mut list = Findings::default();
+    list.ok("site file", format!("`{}`, site `{}`", site.file.display(), site.site.site));
+    list.take("catalog", catalog());
+    if let Some(trust) = list.take("trust", trust(&site)) {
+        check_keys(&site, &trust, &mut list);
+    }
+    check_waiting(&site, &mut list);
+    list.take("authorities", authorities(&site));
+    list.take("layers", layers(&site));
+    check_agent(&site, &mut list);
+    for note in notes {
+        list.warn("sources", note, "`invalid` and `ignore` of the source say what becomes of such branches");
+    }
+    for name in &names {
+        check_published(&site, name, &mut list);
+        if let Some(build) = list.take(&format!("environment {name}"), environment(&site, name)) {
+            check_puppet(&site, name, &build, &mut list);
+            check_code(&site, name, &build, &mut list);
+        }
+    }
+    if args.json {
+        let (ok, findings) = (list.worst == 0, list.all);
+        print::json(&Report { format: print::JSON_FORMAT, site: site.site.site.clone(), ok, findings })?;
+    } else {
+        print::out(&list.told())?;
+    }
+    Ok(list.worst)
+}
+
+fn catalog() -> Result<((), String)> {
+    let catalog = Catalog::embedded()?;
+    Ok(((), format!("{} distros, {} clouds", catalog.distros.len(), catalog.clouds.len())))
+}
+
+fn trust(site: &SiteFolder) -> Result<(Trust, String)> {
+    let chain = site.trust()?;
+    let Some(last) = chain.last() else { return Err(Error::configuration("reading `trust/`: it is empty")) };
+    let trust: &Trust = &last.trust;
+    if let Some(expires) = trust.expires.filter(|expires| now() >= *expires) {
+        return Err(Error::refused(format!("version {} expired at {expires}", trust.version))
+            .hint("`stringless refresh` gives it another year"));
+    }
+    let told =
+        format!("version {}, {} of {} keys must sign", trust.version, trust.threshold, trust.keys.len());
+    Ok((trust.clone(), told))
+}
+
+fn check_keys(site: &SiteFolder, trust: &Trust, list: &mut Findings) {
+    if let Some(warning) = expiry::trust_warning(trust, now()) {
+        list.warn("trust", warning, "`stringless refresh` gives it another year");
+    }
+    let mut trusted = 0;
+    for path in site.secret_keys() {
+        let shown = path.display();
+        let public = fs::read_to_string(public_path(&path)).unwrap_or_default();
+        let key = trust.keys.iter().find(|key| public.lines().any(|line| line == key.key.as_str()));
+        let mode = fs::metadata(&path).map_or(0, |metadata| metadata.mode() & 0o777);
+        if mode & 0o077 != 0 {
+            let message = format!("others than its owner can read `{shown}` (mode {mode:04o})");
+            let error = Error::refused(message).hint(format!("chmod 600 {shown}"));
+            list.take::<()>("keys", Err(error));
+        }
+        match key {
+            Some(key) => {
+                trusted += 1;
+                list.ok("keys", format!("`{shown}` is `{}`, {}", key.name, key.id));
+            }
+            None => {
+                list.warn("keys", format!("`{shown}` is not of the newest trust"), "nodes do not accept it");
+            }
+        }
+    }
+    if trusted < trust.threshold {
+        let message = format!("{trusted} of {} needed are in `{}`", trust.threshold, crate::site::KEYS);
+        list.warn(
+            "keys",
+            message,
+            "publishing from here needs `--key FILE`, or signatures from elsewhere: `stringless submit`",
+        );
+    }
+}
+
+/// What somebody has begun and nobody has ended.
+fn check_waiting(site: &SiteFolder, list: &mut Findings) {
+    let waiting = pending::all(site).map(|all| (all, String::new()));
+    for pending in list.take("signatures", waiting).unwrap_or_default() {
+        let message = format!("`{}` waits for signatures", pending.file.display());
+        list.warn("signatures", message, "`stringless submit` says which, and publishes it");
+    }
+}
+
+/// What was published when it was last looked at: the date is known without the store.
+fn check_published(site: &SiteFolder, name: &Name, list: &mut Findings) {
+    let Ok(chain) = site.trust() else { return };
+    let Some(known) = last_seen::read(site, name, &chain) else { return };
+    if let Some(warning) = expiry::release_warning(&known.manifest, now()) {
+        list.warn(&format!("environment {name}"), warning, "`stringless refresh` signs it again");
+    }
+}
+
+fn authorities(site: &SiteFolder) -> Result<((), String)> {
+    let Some(pem) = ca_pem(site)? else { return Ok(((), String::new())) };
+    Http::new(Some(pem.as_bytes()))?;
+    Ok(((), format!("`{}`", site.site.node.ca_file.clone().unwrap_or_default())))
+}
+
+fn layers(site: &SiteFolder) -> Result<((), String)> {
+    let layers = layer::layers(site, &[], &[])?;
+    let names: Vec<String> =
+        layers.all().map(|layer| format!("`{}/{}`", layer.site, layer.environment)).collect();
+    Ok(((), names.join(", ")))
+}
+
+fn check_agent(site: &SiteFolder, list: &mut Findings) {
+    let lock = site.lock().map(|lock| (lock.pin(site.site.agent.version), String::new()));
+    let Some(pin) = list.take("agent", lock) else { return };
+    if pin.targets.is_empty() {
+        list.warn(
+            "agent",
+            format!("{} was not pushed", pin.version),
+            "`stringless agent push`, before rendering",
+        );
+    } else {
+        let targets: Vec<&str> = pin.targets.keys().map(Name::as_str).collect();
+        list.ok("agent", format!("{} for {}", pin.version, targets.join(", ")));
+    }
+}
+
+fn environment(site: &SiteFolder, name: &Name) -> Result<(Build, String)> {
+    let build = pack::build(site, name, &Progress::new())?;
+    let bytes = build.packs.iter().map(|pack| pack.size).sum();
+    let told = format!("{} packs, {}", build.packs.len(), format::size(bytes));
+    Ok((build, told))
+}
+
+/// The checks of the site file.
+fn check_code(site: &SiteFolder, name: &Name, build: &Build, list: &mut Findings) {
+    let what = format!("environment {name}");
+    let checked = checks::check(site, build).map(|checked| (checked, String::new()));
+    let Some(checked) = list.take(&what, checked) else { return };
+    let off = |check| format!("mend it, or `checks: {{{check}: off}}` in the site file leaves it out");
+    for finding in &checked.findings {
+        let message = finding.to_string();
+        match finding.required {
+            true => drop(list.take::<()>(&what, Err(Error::refused(message).hint("mend it")))),
+            false => list.warn(&what, message, &off(finding.check)),
+        }
+    }
+    for unable in &checked.unable {
+        let hint = "install it, or `checks` in the site file does not require it";
+        match unable.required {
+            true => drop(list.take::<()>(&what, Err(Error::configuration(unable.to_string()).hint(hint)))),
+            false => list.warn(&what, unable.to_string(), &off(unable.check)),
+        }
+    }
+    let files: Vec<String> = checked.files.iter().map(|(check, files)| format!("{check} {files}")).collect();
+    if !files.is_empty() {
+        list.ok(&what, format!("checked: {}", files.join(", ")));
+    }
+}
+
+/// What Puppet would only find out on a node.
+fn check_puppet(site: &SiteFolder, name: &Name, build: &Build, list: &mut Findings) {
+    let what = format!("environment {name}");
+    if !matches!(site.site.apply(name).map(|apply| apply.engine), Ok(Engine::Puppet(_))) {
+        return;
+    }
+    let conf = build.tree.text(source::CONF).ok().flatten().unwrap_or_default();
+    let outside = |entry: &&str| {
+        let entry = entry.trim();
+        entry.starts_with('/') || entry.split('/').any(|part| part == "..")
+    };
+    let setting = |key: &str| {
+        let pairs = conf.lines().filter_map(|line| line.split_once('='));
+        pairs.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned()).next_back()
+    };
+    if let Some(path) = setting("modulepath")
+        && let Some(entry) = path.split(':').find(outside)
+    {
+        list.warn(
+            &what,
+            format!("`modulepath` holds `{entry}`"),
+            "a release carries what lies in the source folder only",
+        );
+    }
+    for entry in source::parse_modulepath(&conf) {
+        if setting("modulepath").is_some() && !build.holds(&entry) {
+            list.warn(
+                &what,
+                format!("`modulepath` names `{entry}`, which is not there"),
+                "is it made by a step before?",
+            );
+        }
+    }
+    let manifest = setting("manifest").unwrap_or_else(|| "manifests".to_owned());
+    let relative = manifest.trim_start_matches("./").trim_end_matches('/');
+    if !manifest.contains('$') && !manifest.starts_with('/') && !build.holds(relative) {
+        list.warn(&what, format!("there is no `{manifest}`"), "`manifest` in environment.conf names it");
+    }
+}

@@ -1,0 +1,261 @@
+//! `stringless render`.
+
+mod check;
+mod deliver;
+mod explain;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use stringless_core::layout;
+use stringless_core::manifest::AgentPin;
+use stringless_core::name::Name;
+use stringless_core::sigv4::Credentials;
+use stringless_core::time::Timestamp;
+use stringless_core::trust::Trust;
+use stringless_render::envelope::summary::Explain;
+use stringless_render::platform::{Catalog, Distro, Encoding, Form};
+use stringless_render::request::{AgentPins, Part, Request, Tool, Way, way};
+use stringless_render::site::FirstFetch;
+use stringless_render::{STATIC_KEYS, encoding, render};
+
+use self::deliver::Product;
+use super::layer::layers;
+use crate::cli::RenderArgs;
+use crate::clock::now;
+use crate::error::{Error, Result};
+use crate::output::{format, print};
+use crate::remote;
+use crate::site::SiteFolder;
+use crate::site::stores::{ca_pem, open_store};
+use crate::site::trust_chain::{self, TrustFile};
+use crate::store::Store;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: u32,
+    distro: &'a str,
+    cloud: &'a str,
+    environment: &'a Name,
+    form: &'a str,
+    encoding: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#as: Option<&'a str>,
+    tested: &'a str,
+    bytes: usize,
+    max_bytes: Option<usize>,
+    paste_into: &'a str,
+    readable_by: &'a str,
+    notes: &'a [String],
+    min_serial: u64,
+    /// What would be printed; as base64 where the encoding is `gzip`.
+    user_data: &'a str,
+    /// What each line of the script, or of the document, will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<&'a [Part]>,
+}
+
+/// Renders user-data.
+///
+/// # Errors
+/// When a name is unknown, a pin is missing, the store cannot be asked, or the result is too large.
+pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
+    if let Some(file) = &args.check {
+        return check::run(&SiteFolder::open(site)?, args, file);
+    }
+    let catalog = Catalog::embedded()?;
+    let (Some(distro), Some(cloud)) = (&args.distro, &args.cloud) else {
+        return Err(
+            Error::usage("rendering: DISTRO and CLOUD are missing").hint("`stringless list` names all")
+        );
+    };
+    let (distro, cloud) = (catalog.distro(distro)?, catalog.cloud(cloud)?);
+    if let Some(eol) = distro.ended(time()).filter(|_| !args.eol_ok) {
+        return Err(ended(&catalog, distro, eol));
+    }
+    deliver::check(args)?;
+    let with = deliver::attachments(args)?;
+    let form = args.form.as_deref().map(parse_form).transpose()?;
+    let form = form.or((!with.is_empty()).then_some(Form::Mime));
+    let Way { boot, also, form } = way(&catalog, distro, cloud, form, args.boot_agent.as_deref())?;
+    let encoding = encoding::encoding(args.tool, cloud, boot, form, args.encoding)?;
+    let site = SiteFolder::open(site)?;
+    let environment = site.environment(args.environment.as_ref())?;
+    let layers = layers(&site, &args.layer_before, &args.layer_after)?;
+    let chain = site.trust()?;
+    let pin = pin(&site)?;
+    let min_serial = match args.min_serial {
+        Some(serial) => serial,
+        None => published_serial(&site, &environment, &chain)?,
+    };
+    let request = Request {
+        distro,
+        cloud,
+        boot,
+        also,
+        form,
+        encoding,
+        with: &with,
+        tool: args.tool,
+        cpu: args.cpu.as_deref(),
+        site: &site.site,
+        environment: &environment,
+        layers: &layers,
+        trust: newest(&chain)?.trusted_keys(),
+        min_serial: min_serial.max(1),
+        agent: AgentPins { version: pin.version, targets: &pin.targets },
+        presigned: presigned(&site, distro, &pin)?,
+        static_keys: static_keys(),
+        ca_pem: ca_pem(&site)?,
+        lock: args.lock_metadata,
+        now: time(),
+    };
+    let data = render(&request)?;
+    let product = Product::of(args, &request, &data)?;
+    let file = args.out.as_ref().and_then(|out| out.file_name()).map(|name| name.to_string_lossy());
+    let explain = data.explain(&request, file.as_deref().unwrap_or("user-data"));
+    let level = catalog.level(distro, cloud).as_str();
+    product.deliver(args, &data, !args.explain && !args.json)?;
+    if args.explain && !args.json {
+        print::out(&explain::text(&data))?;
+        return Ok(0);
+    }
+    if args.json {
+        print::json(&Report {
+            format: print::JSON_FORMAT,
+            distro: &distro.id,
+            cloud: &cloud.id,
+            environment: &environment,
+            form: explain.form.as_str(),
+            encoding: explain.encoding.as_str(),
+            r#as: args.tool.map(Tool::as_str),
+            tested: level,
+            bytes: explain.bytes,
+            max_bytes: explain.max_bytes,
+            paste_into: &explain.paste_into,
+            readable_by: &cloud.readable_by,
+            notes: &explain.notes,
+            min_serial,
+            user_data: &product.text(&data),
+            parts: args.explain.then_some(&data.parts),
+        })?;
+        return Ok(0);
+    }
+    print::note(&told(&request, &explain, level, product.instance_id()));
+    Ok(0)
+}
+
+/// The trust that counts.
+pub(super) fn newest(chain: &[TrustFile]) -> Result<&Trust> {
+    match chain.last() {
+        Some(newest) => Ok(&newest.trust),
+        None => Err(Error::configuration("reading `trust/`: it is empty")),
+    }
+}
+
+fn ended(catalog: &Catalog, distro: &Distro, eol: &str) -> Error {
+    let next = distro.successor.as_deref().and_then(|id| catalog.distro(id).ok());
+    let next = next.map(|next| format!("render for its successor `{}`, or ", next.id)).unwrap_or_default();
+    Error::configuration(format!("rendering for {}: its support ended on {eol}", distro.name))
+        .hint(format!("{next}go on with `--eol-ok`"))
+}
+
+fn told(request: &Request<'_>, explain: &Explain, level: &str, instance_id: Option<&str>) -> String {
+    let past = request.tool.is_some_and(Tool::goes_past_the_cloud);
+    let limit = match explain.max_bytes.filter(|_| !past) {
+        Some(max) => format!("{} of {max} bytes ({})", explain.bytes, explain.counted),
+        None if past => format!("{} bytes", explain.bytes),
+        None => format!("{} bytes, no limit stated", explain.bytes),
+    };
+    let (distro, cloud) = (&request.distro.name, &request.cloud.name);
+    let mut form = explain.form.as_str().to_owned();
+    if explain.encoding != Encoding::Plain {
+        form = format!("{form}, {}", explain.encoding.as_str());
+    }
+    let mut rows = vec![["for".to_owned(), format!("{distro} on {cloud}, as {form}")]];
+    match request.tool {
+        Some(tool) => rows.push(["made for".into(), tool.as_str().into()]),
+        None => {
+            rows.push(["paste into".into(), explain.paste_into.clone()]);
+            rows.extend(explain.paste.lines().map(|line| ["paste".into(), line.to_owned()]));
+            rows.extend(explain.elsewhere.iter().map(|place| ["or into".into(), place.clone()]));
+        }
+    }
+    rows.extend(instance_id.map(|id| ["instance-id".into(), id.to_owned()]));
+    rows.push(["size".into(), limit]);
+    rows.push(["tested".into(), level.to_owned()]);
+    rows.push(["readable by".into(), request.cloud.readable_by.clone()]);
+    rows.extend(explain.notes.iter().map(|note| ["note".to_owned(), note.clone()]));
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.to_vec()).collect();
+    format::table(&rows).trim_end().to_owned()
+}
+
+fn pin(site: &SiteFolder) -> Result<AgentPin> {
+    let pin = site.lock()?.pin(site.site.agent.version);
+    if pin.targets.is_empty() {
+        return Err(Error::configuration(format!(
+            "rendering: no agent {} was pushed for this site",
+            pin.version
+        ))
+        .hint("`stringless agent push` uploads it and pins its hash"));
+    }
+    Ok(pin)
+}
+
+/// The published serial, asked of the store; 1 where there is none.
+pub(super) fn published_serial(site: &SiteFolder, environment: &Name, chain: &[TrustFile]) -> Result<u64> {
+    let ask = || {
+        let store = open_store(site)?;
+        remote::read(&store, &site.site.site, environment, &trust_chain::keys(chain))
+    };
+    let found = ask().map_err(|error| {
+        if error.hint_text().is_some() {
+            return error;
+        }
+        error.hint("`--min-serial N` renders without asking the store")
+    })?;
+    if found.is_none() {
+        print::note(&format!(
+            "warning: nothing is published for `{environment}` yet; nodes will wait for it"
+        ));
+    }
+    Ok(found.map_or(1, |published| published.manifest.serial))
+}
+
+/// The signed links to the agent, where the site wants them.
+fn presigned(site: &SiteFolder, distro: &Distro, pin: &AgentPin) -> Result<BTreeMap<Name, String>> {
+    let mut links = BTreeMap::new();
+    if site.site.first_fetch() != FirstFetch::Presigned {
+        return Ok(links);
+    }
+    let Store::S3(store) = open_store(site)? else { return Ok(links) };
+    // The clock that the store compares with, whatever `SOURCE_DATE_EPOCH` says.
+    let at = SystemTime::now();
+    for target in distro.targets.iter().filter(|target| pin.targets.contains_key(*target)) {
+        links.insert(target.clone(), store.presign(&layout::agent(&pin.version, target), WEEK, at)?);
+    }
+    Ok(links)
+}
+
+fn static_keys() -> Option<Credentials> {
+    let [id, secret, token] = STATIC_KEYS.map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    Some(Credentials { access_key_id: id?, secret_access_key: secret?, session_token: token })
+}
+
+fn parse_form(text: &str) -> Result<Form> {
+    Form::ALL.into_iter().find(|form| form.as_str() == text).ok_or_else(|| {
+        let names = Form::ALL.map(Form::as_str);
+        Error::usage(format!("rendering: there is no form `{text}`"))
+            .hint(format!("`--form` {}", names.join(" or ")))
+    })
+}
+
+fn time() -> Timestamp {
+    let fixed = env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    fixed.map_or_else(now, Timestamp::from_seconds)
+}
+
+const WEEK: Duration = Duration::from_secs(7 * 86_400);

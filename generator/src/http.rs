@@ -1,0 +1,195 @@
+//! HTTP for stores: limits on every wait, a cap on every body, retries with back-off.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use stringless_core::backoff;
+use ureq::http::{Method, Request, Response};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body};
+
+use crate::error::{Error, Result};
+
+/// The variable that names a PEM file of further authorities.
+pub const CA_FILE: &str = "STRINGLESS_CA_FILE";
+
+/// A client. With further authorities it has two ways to a server, and keeps to the one that works.
+#[derive(Debug)]
+pub struct Http {
+    agents: Vec<Agent>,
+    preferred: AtomicUsize,
+}
+
+/// A request's parts; made anew for each try, since a signature holds for minutes.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// The verb.
+    pub method: Method,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What a server answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: ureq::http::HeaderMap,
+    /// The body, up to the cap.
+    pub body: Vec<u8>,
+    /// Whether the body was longer than the cap.
+    pub cut: bool,
+}
+
+impl Http {
+    /// `ca` is PEM text of authorities that count beside the built-in ones, as is `STRINGLESS_CA_FILE`.
+    ///
+    /// # Errors
+    /// When one of them holds no certificate.
+    pub fn new(ca: Option<&[u8]>) -> Result<Self> {
+        let mut extra = match ca {
+            Some(pem) => certificates(pem, "node.ca_file")?,
+            None => Vec::new(),
+        };
+        if let Some(path) = env::var_os(CA_FILE).filter(|path| !path.is_empty()) {
+            let path = Path::new(&path);
+            let pem = fs::read(path).map_err(|e| {
+                Error::configuration(format!("reading `{}`: {e}", path.display()))
+                    .hint(format!("`{CA_FILE}` names it"))
+            })?;
+            extra.extend(certificates(&pem, CA_FILE)?);
+        }
+        let mut agents = vec![agent(RootCerts::WebPki)];
+        if !extra.is_empty() {
+            agents.insert(0, agent(RootCerts::new_with_certs(&extra)));
+        }
+        Ok(Self { agents, preferred: AtomicUsize::new(0) })
+    }
+
+    /// Sends until there is an answer that is not a temporary failure, or no try is left.
+    ///
+    /// # Errors
+    /// When no server answers.
+    pub fn send<'a>(&self, url: &str, cap: u64, call: impl Fn() -> Result<Call<'a>>) -> Result<Answer> {
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let result = self.attempt(url, cap, &call()?);
+            let again = match &result {
+                Ok(answer) => matches!(answer.status, 409 | 429 | 500 | 502 | 503 | 504),
+                Err(error) => transient(error),
+            };
+            match again.then(|| backoff::wait(tried, RandomState::new().hash_one(tried))).flatten() {
+                Some(wait) => thread::sleep(Duration::from_millis(wait)),
+                None => return result.map_err(|error| unreachable_server(url, &error)),
+            }
+        }
+    }
+
+    fn attempt(&self, url: &str, cap: u64, call: &Call<'_>) -> std::result::Result<Answer, ureq::Error> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut failure = None;
+        for n in 0..self.agents.len() {
+            let n = (first + n) % self.agents.len();
+            match once(&self.agents[n], url, cap, call) {
+                Ok(answer) => {
+                    self.preferred.store(n, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                // What the first way says is what counts: it knows the site's own authority.
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        Err(failure.unwrap_or(ureq::Error::ConnectionFailed))
+    }
+}
+
+fn once(agent: &Agent, url: &str, cap: u64, call: &Call<'_>) -> std::result::Result<Answer, ureq::Error> {
+    let mut request = Request::builder().method(call.method.clone()).uri(url);
+    for (name, value) in &call.headers {
+        request = request.header(name, value);
+    }
+    let response: Response<Body> = if call.method == Method::PUT {
+        agent.run(request.body(call.body)?)?
+    } else {
+        agent.run(request.body(())?)?
+    };
+    let (parts, body) = response.into_parts();
+    let mut bytes = Vec::new();
+    if call.method != Method::HEAD {
+        let mut reader = std::io::Read::take(body.into_reader(), cap + 1);
+        std::io::Read::read_to_end(&mut reader, &mut bytes).map_err(ureq::Error::Io)?;
+    }
+    let cut = bytes.len() as u64 > cap;
+    bytes.truncate(usize::try_from(cap).unwrap_or(usize::MAX));
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes, cut })
+}
+
+impl Answer {
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+fn agent(roots: RootCerts) -> Agent {
+    let tls = TlsConfig::builder().root_certs(roots).build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("stringless/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(Duration::from_secs(20)))
+        .timeout_connect(Some(Duration::from_secs(20)))
+        .timeout_recv_response(Some(Duration::from_secs(120)))
+        .timeout_per_call(Some(Duration::from_secs(3600)))
+        .build();
+    config.new_agent()
+}
+
+fn certificates(pem: &[u8], origin: &str) -> Result<Vec<Certificate<'static>>> {
+    let found: Vec<_> = parse_pem(pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if found.is_empty() {
+        return Err(Error::configuration(format!("reading the certificates of `{origin}`: there are none"))
+            .hint("it must be a PEM file with `-----BEGIN CERTIFICATE-----`"));
+    }
+    Ok(found)
+}
+
+fn transient(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Io(e) => e.kind() != std::io::ErrorKind::InvalidData,
+        ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => true,
+        _ => false,
+    }
+}
+
+fn unreachable_server(url: &str, error: &ureq::Error) -> Error {
+    let plain = url.split('?').next().unwrap_or_default();
+    let told = Error::temporary(format!("asking {plain}: {error}"));
+    let text = error.to_string();
+    if text.contains("certificate") {
+        return told.hint(format!("if the server has an authority of its own, name its PEM file: `{CA_FILE}`, or `node.ca_file` in the site file"));
+    }
+    if text.contains("lookup") || matches!(error, ureq::Error::HostNotFound) {
+        return told.hint(
+            "is there such a host? Check `url`, `region`, `endpoint` and `style` of the store in the site file",
+        );
+    }
+    told.hint(
+        "run it again; if it stays so, check `url` and `endpoint` of the store, and the proxy variables",
+    )
+}

@@ -1,0 +1,31 @@
+//! Numbers, sizes and tables as people read them.
+
+/// Bytes as people read them.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    if bytes < 10_000 { format!("{bytes} bytes") } else { indicatif::HumanBytes(bytes).to_string() }
+}
+
+/// `1 pack`, `2 packs`.
+#[must_use]
+pub fn packs(number: u64) -> String {
+    if number == 1 { "1 pack".to_owned() } else { format!("{number} packs") }
+}
+
+/// Rows in columns, two blanks between them, no blanks at the end of a line.
+#[must_use]
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let wide = |n: usize| {
+        rows.iter().filter_map(|row| row.get(n)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(wide).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,112 @@
+//! A review as Markdown: for a comment on a pull or merge request.
+//!
+//! Content of files and names of anybody's choice go into it: nothing of them may end a fence, close a
+//! `<details>`, or break out of a table.
+
+use super::review_text::{Shown, counted, lines, versions, way, word};
+use crate::output::escape::printable;
+use crate::release::diff::Change;
+use crate::release::review::Review;
+
+/// The review as GitHub and GitLab render it, of at most `most` bytes but for its last line;
+/// what does not fit is counted.
+#[must_use]
+pub fn markdown(review: &Review, shown: Shown, most: usize) -> String {
+    let (environment, way) = (code(review.environment.as_str()), way(review));
+    let title = if review.changed {
+        format!("{environment}, {way}")
+    } else {
+        format!("{environment}: no change {way}")
+    };
+    let mut page = Page { text: format!("### {title}\n"), most, left: 0 };
+    if !review.modules.is_empty() {
+        page.text.push_str("\n| module | | version |\n|---|---|---|\n");
+        for module in &review.modules {
+            let row = format!(
+                "| {} | {} | {} |\n",
+                code(&format!("{} ({})", module.path, module.name)),
+                word(module.kind),
+                code(&versions(module))
+            );
+            page.add(&row, "");
+        }
+    }
+    if !review.settings.is_empty() {
+        page.text.push('\n');
+    }
+    for line in &review.settings {
+        page.add(&format!("- {}\n", code(line)), "");
+    }
+    let own: Vec<&Change> = review.own().collect();
+    if !own.is_empty() {
+        page.section("Own code", &own, shown.own);
+    }
+    for (module, files) in review.third_party() {
+        page.section(&format!("Third-party code in {}", code(module)), &files, shown.third_party);
+    }
+    if page.left > 0 {
+        page.text.push_str(&format!("\n{} not shown: run `stringless diff`.\n", counted(page.left, "part")));
+    }
+    page.text
+}
+
+struct Page {
+    text: String,
+    most: usize,
+    /// Parts that did not fit.
+    left: usize,
+}
+
+impl Page {
+    /// Adds `part` if it fits, with `end` after it; else counts it.
+    fn add(&mut self, part: &str, end: &str) -> bool {
+        let fits = self.text.len() + part.len() + end.len() <= self.most;
+        if fits {
+            self.text.push_str(part);
+        } else {
+            self.left += 1;
+        }
+        fits
+    }
+
+    fn section(&mut self, title: &str, files: &[&Change], whole: bool) {
+        let (added, removed) = lines(files.iter().copied());
+        let title = format!("{title}: {}, +{added} −{removed}", counted(files.len(), "file"));
+        if !whole {
+            self.add(&format!("\n{title}\n"), "");
+            return;
+        }
+        let end = "\n</details>\n";
+        if !self.add(&format!("\n<details><summary>{title}</summary>\n\n"), end) {
+            return;
+        }
+        for file in files {
+            let text = printable(&file.text);
+            let fence = "`".repeat((longest_run(&text) + 1).max(3));
+            let end_of_text = if text.ends_with('\n') { "" } else { "\n" };
+            self.add(&format!("{fence}diff\n{text}{end_of_text}{fence}\n"), end);
+        }
+        self.text.push_str(end);
+    }
+}
+
+/// `text` as HTML code: the one form that holds in a heading, a list, a table and a `<summary>`, and in
+/// which no name or mention is followed.
+fn code(text: &str) -> String {
+    let mut html = String::from("<code>");
+    for c in printable(text).replace('\n', " ").chars() {
+        if c.is_ascii_punctuation() && !matches!(c, '/' | '.' | ',') {
+            html.push_str(&format!("&#{};", u32::from(c)));
+        } else {
+            html.push(c);
+        }
+    }
+    html + "</code>"
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// GitHub takes 65,536 characters in a comment, GitLab more.
+pub const MAX_BYTES: usize = 60_000;

@@ -1,0 +1,159 @@
+//! A review as text: for a terminal, a pager, a log.
+
+use std::fmt::Write;
+
+use crate::output::format;
+use crate::release::diff::{Change, ChangeKind};
+use crate::release::review::{ModuleChange, Point, Review};
+
+/// What is shown of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The lines of one's own code, not only how many.
+    pub own: bool,
+    /// The lines of modules of somebody else's.
+    pub third_party: bool,
+}
+
+/// The review: modules, settings, own code, third-party code, and a line that sums it up.
+#[must_use]
+pub fn text(review: &Review, shown: Shown) -> String {
+    let mut text = String::new();
+    if !review.modules.is_empty() {
+        let rows: Vec<Vec<String>> = review.modules.iter().map(module_row).collect();
+        text.push_str(&format!("modules:\n{}\n", indented(&format::table(&rows))));
+    }
+    if !review.changed {
+        return text + &format!("{}: no change {}\n", review.environment, way(review));
+    }
+    if !review.settings.is_empty() {
+        text.push_str(&format!("settings:\n{}\n", indented(&review.settings.join("\n"))));
+    }
+    let third_party = review.third_party();
+    if !third_party.is_empty() && review.own().next().is_some() {
+        text.push_str("own code:\n");
+    }
+    text.push_str(&files(review.own(), shown.own));
+    if !third_party.is_empty() {
+        text.push_str("third-party code:\n");
+        if shown.third_party {
+            text.extend(third_party.values().flatten().map(|file| file.text.as_str()));
+        } else {
+            let rows: Vec<Vec<String>> = third_party
+                .iter()
+                .map(|(module, files)| {
+                    let (added, removed) = lines(files.iter().copied());
+                    vec![(*module).to_owned(), counted(files.len(), "file"), format!("+{added} -{removed}")]
+                })
+                .collect();
+            text.push_str(&format::table(&rows));
+        }
+    }
+    text.push_str(&sum(review));
+    text
+}
+
+fn files<'a>(files: impl Iterator<Item = &'a Change>, whole: bool) -> String {
+    if whole {
+        return files.map(|file| file.text.as_str()).collect();
+    }
+    let row = |file: &Change| {
+        vec![word(file.kind).to_owned(), file.path.clone(), format!("+{} -{}", file.added, file.removed)]
+    };
+    format::table(&files.map(row).collect::<Vec<_>>())
+}
+
+fn sum(review: &Review) -> String {
+    let (added, removed) = lines(review.files.iter());
+    let mut text = format!(
+        "{}, {}: {}, +{added} -{removed} lines; packs: {}",
+        review.environment,
+        way(review),
+        counted(review.files.len(), "file"),
+        kinds(review.packs.iter().map(|pack| pack.kind))
+    );
+    if !review.modules.is_empty() {
+        write!(text, "; modules: {}", kinds(review.modules.iter().map(|module| module.kind))).ok();
+    }
+    text + "\n"
+}
+
+/// `since serial 3`, or `from serial 3 to serial 4`.
+pub(super) fn way(review: &Review) -> String {
+    let named = |point: &Point| {
+        let serial =
+            point.serial.map_or_else(|| "this build".to_owned(), |serial| format!("serial {serial}"));
+        if point.environment == review.environment {
+            serial
+        } else {
+            format!("{} {serial}", point.environment)
+        }
+    };
+    let from = review.from.as_ref().map_or_else(|| "nothing published".to_owned(), named);
+    match review.to.serial {
+        None if review.to.environment == review.environment => format!("since {from}"),
+        _ => format!("from {from} to {}", named(&review.to)),
+    }
+}
+
+fn module_row(module: &ModuleChange) -> Vec<String> {
+    vec![word(module.kind).to_owned(), module.path.clone(), module.name.clone(), versions(module)]
+}
+
+/// From which version to which, and what is remarkable about that.
+pub(super) fn versions(module: &ModuleChange) -> String {
+    let text = match (&module.old, &module.new) {
+        (Some(old), Some(new)) if old.version != new.version => {
+            format!("{} to {}", short(&old.version), short(&new.version))
+        }
+        (Some(one), _) | (None, Some(one)) => short(&one.version).to_owned(),
+        (None, None) => String::new(),
+    };
+    let moved = match (&module.old, &module.new) {
+        (Some(old), Some(new)) if old.from != new.from => {
+            format!(", from {}, before from {}", new.from, old.from)
+        }
+        _ => String::new(),
+    };
+    let remark = match (module.replaced, module.own, module.kind) {
+        (true, ..) => ", other content under the same version",
+        (_, true, ChangeKind::Added) => ", in place of own code",
+        (_, true, _) => ", own code in its place",
+        _ => "",
+    };
+    text + &moved + remark
+}
+
+/// Hashes by their first digits.
+fn short(version: &str) -> &str {
+    let hash = version.len() >= 40 && version.bytes().all(|b| b.is_ascii_hexdigit());
+    if hash { &version[..12] } else { version }
+}
+
+pub(super) fn word(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Added => "added",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Changed => "changed",
+    }
+}
+
+/// Lines that come, and lines that go.
+pub(super) fn lines<'a>(files: impl Iterator<Item = &'a Change>) -> (usize, usize) {
+    files.fold((0, 0), |(added, removed), file| (added + file.added, removed + file.removed))
+}
+
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn kinds(kinds: impl Iterator<Item = ChangeKind>) -> String {
+    let kinds: Vec<ChangeKind> = kinds.collect();
+    let count = |kind| kinds.iter().filter(|one| **one == kind).count();
+    let (changed, added) = (count(ChangeKind::Changed), count(ChangeKind::Added));
+    format!("{changed} changed, {added} added, {} removed", count(ChangeKind::Removed))
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}

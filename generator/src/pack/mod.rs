@@ -1,0 +1,127 @@
+//! Environment → packs in the site's cache. What was packed before is not read again.
+
+pub mod cache;
+mod index;
+pub mod last_release;
+mod modules;
+mod write;
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use stringless_core::manifest::{Engine, Source};
+use stringless_core::name::Name;
+use stringless_core::pack::{Pack, check_index};
+
+use self::index::Index;
+use crate::error::{Error, Result};
+use crate::modules::Fetched;
+use crate::parallel;
+use crate::progress::Progress;
+use crate::site::SiteFolder;
+use crate::source::{Found, FoundKind, Tree, environment};
+use crate::trust::pending;
+use cache::{forget_old, pack_file};
+
+/// The content of a release, before it is signed.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// Sorted by path.
+    pub packs: Vec<Pack>,
+    /// What it was built from.
+    pub source: Source,
+    /// The folder that holds the packs.
+    pub folder: PathBuf,
+    /// The environment's own files, without what its `Puppetfile` brings.
+    pub tree: Tree,
+}
+
+/// What becomes a pack.
+enum Part<'a> {
+    /// A folder of the environment itself.
+    Own(&'a str, &'a [Found]),
+    /// A module of its `Puppetfile`.
+    Module(&'a Fetched),
+}
+
+/// Builds an environment into the site's cache.
+///
+/// # Errors
+/// For what a release may not hold, with path and reason.
+pub fn build(site: &SiteFolder, environment: &Name, progress: &Progress) -> Result<Build> {
+    let folder = site.cache("packs")?;
+    let index = Index::open(site.cache("index")?.join(INDEX), &folder);
+    let input = environment::read(site, environment)?;
+    let engine = site.site.apply(environment)?.engine;
+    check_engine(&engine, &input.tree, environment)?;
+    let fetched = modules::fetch(site, environment, &input, &index, progress)?;
+    let own = input.tree.packs.iter().map(|(path, found)| Part::Own(path, found));
+    let parts: Vec<Part<'_>> = own.chain(fetched.iter().map(Part::Module)).collect();
+    let bar = progress.bar("building", parts.len() as u64);
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut packs = parallel::map(&parts, cpus, |part| {
+        let pack = match part {
+            Part::Own(path, found) => build_pack(path, found, &folder, &index),
+            Part::Module(module) => modules::build(module, &folder, &index),
+        };
+        bar.inc(1);
+        pack
+    })?;
+    packs.sort_by(|a, b| a.path.cmp(&b.path));
+    bar.finish_and_clear();
+    index.save();
+    // What waits for signatures is published from here, however long that takes.
+    if let Ok(waiting) = pending::packs(site) {
+        forget_old(&folder, packs.iter().chain(&waiting));
+    }
+    check_index(&packs).map_err(|why| Error::refused(format!("building `{environment}`: {why}")))?;
+    let modules = fetched.iter().map(Fetched::module).collect();
+    let source = Source { modules, ..input.source };
+    Ok(Build { packs, source, folder, tree: input.tree })
+}
+
+impl Build {
+    /// Whether the release has something at `path`.
+    #[must_use]
+    pub fn holds(&self, path: &str) -> bool {
+        let below = |pack: &Pack| pack.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        self.tree.holds(path) || self.packs.iter().any(|pack| pack.path == path || below(pack))
+    }
+
+    /// The file of a pack.
+    #[must_use]
+    pub fn file(&self, pack: &Pack) -> PathBuf {
+        pack_file(&self.folder, pack)
+    }
+}
+
+fn build_pack(path: &str, found: &[Found], folder: &Path, index: &Index) -> Result<Pack> {
+    let key = index::key(path, found);
+    if let Some(known) = key.and_then(|key| index.find(&key, path)) {
+        return Ok(known);
+    }
+    let pack = write::write(path, write::read(path, found)?, None, folder)?;
+    if let Some(key) = key {
+        index.note(&key, &pack);
+    }
+    Ok(pack)
+}
+
+/// A `script` engine needs its script, and may execute it.
+fn check_engine(engine: &Engine, tree: &Tree, environment: &Name) -> Result<()> {
+    let Engine::Script(script) = engine else { return Ok(()) };
+    let run = &script.run;
+    match tree.find(run) {
+        Some(FoundKind::File { executable: true, .. } | FoundKind::Link { .. }) => Ok(()),
+        Some(FoundKind::File { .. }) => Err(Error::configuration(format!(
+            "building `{environment}`: the script `{run}` is not executable"
+        ))
+        .hint(format!("chmod +x {run}"))),
+        _ => Err(Error::configuration(format!("building `{environment}`: there is no script `{run}`"))
+            .hint("`apply: {engine: {script: {run: FILE}}}` in the site file names it")),
+    }
+}
+
+/// In the folder of indexes; no environment is called so.
+const INDEX: &str = ".packs.json";

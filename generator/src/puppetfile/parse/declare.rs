@@ -1,0 +1,280 @@
+//! A statement `mod` → a module: its kind by its keys, each value checked.
+
+use stringless_core::pack::check_path;
+use stringless_core::suggest::nearest;
+
+use super::check::{check_title, is_version, place, shown, text, yes_or_no};
+use super::problem::Problem;
+use super::revision::{branch, git_url, want};
+use super::statement::Statement;
+use super::value::{Given, Value};
+use crate::puppetfile::model::{Declared, Origin, Want};
+
+/// What a `mod` declares, of which the module's own folder goes into `parent` if it says no other.
+pub(crate) fn module(statement: Statement, parent: &str, line: usize) -> Result<Declared, Problem> {
+    let Statement { at, mut plain, options, .. } = statement;
+    if plain.is_empty() {
+        return Err(Problem::new(at, "`mod` without a name", "write `mod 'owner/name'`"));
+    }
+    let (title, title_at) = plain.remove(0);
+    let title = text(title, title_at, "the name of a module")?;
+    let owned = check_title(&title, title_at)?;
+    let mut options = Options { options };
+    let kind = options.kind(&plain, at)?;
+    let exclude_spec = options.take("exclude_spec").map(|given| yes_or_no(&given)).transpose()?;
+    let own_place = options.take("install_path").map(|given| place(&given)).transpose()?;
+    let origin = match kind {
+        Kind::Forge if !owned => {
+            let hint =
+                format!("write `mod 'owner/{title}'`, or say where it is from, as in `git: 'https://…'`");
+            return Err(Problem::new(
+                title_at,
+                format!("module `{title}` has no owner, by which a forge knows it"),
+                hint,
+            ));
+        }
+        Kind::Forge => Origin::Forge { version: options.version(plain)? },
+        Kind::Git => options.git(at)?,
+        Kind::Tarball => options.tarball(at)?,
+        Kind::Local => {
+            let given = options.take("local");
+            match given.map(|given| (yes_or_no(&given), given.at)) {
+                None | Some((Ok(true), _)) => Origin::Local,
+                Some((Err(problem), _)) => return Err(problem),
+                Some((Ok(false), at)) => {
+                    let hint = "write `local: true`, or say where the module is from";
+                    return Err(Problem::new(
+                        at,
+                        "`local: false` says nothing of where the module is from",
+                        hint,
+                    ));
+                }
+            }
+        }
+    };
+    options.nothing_else(kind)?;
+    let declared = Declared {
+        title,
+        line,
+        // As r10k has it: only what lies in the module folder loses its `spec`.
+        exclude_spec: exclude_spec.unwrap_or(false) && own_place.is_none(),
+        parent: own_place.unwrap_or_else(|| parent.to_owned()),
+        origin,
+    };
+    check_path(&declared.path()).map_err(|why| {
+        let what = format!("the folder `{}` of module `{}`: {why}", declared.path(), declared.title);
+        Problem::new(title_at, what, "choose another `install_path` or `moduledir`")
+    })?;
+    Ok(declared)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Forge,
+    Git,
+    Tarball,
+    Local,
+}
+
+/// The keys of a `mod` that nobody has asked for yet.
+struct Options {
+    options: Vec<Given>,
+}
+
+impl Options {
+    fn take(&mut self, key: &str) -> Option<Given> {
+        let at = self.options.iter().position(|given| given.key == key)?;
+        Some(self.options.remove(at))
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.options.iter().any(|given| given.key == key)
+    }
+
+    fn kind(&mut self, plain: &[(Value, usize)], at: usize) -> Result<Kind, Problem> {
+        if let Some((_, second)) = plain.get(1) {
+            return Err(Problem::new(
+                *second,
+                "a third value without a key",
+                "write the name and the version only",
+            ));
+        }
+        if let (Some((_, version_at)), false) = (plain.first(), self.options.is_empty()) {
+            let hint = "write `type: 'forge', version: '1.2.3'` beside the other keys";
+            return Err(Problem::new(*version_at, "a version without a key beside values with one", hint));
+        }
+        if let Some(given) = self.options.iter().find(|given| matches!(given.key.as_str(), "svn" | "hg")) {
+            return Err(other_kind(&given.key, given.key_at));
+        }
+        let Some(given) = self.take("type") else {
+            return match (self.has("git"), self.has("local"), self.options.is_empty()) {
+                (true, true, _) => {
+                    Err(Problem::new(at, "both `git` and `local`", "keep the one that is meant"))
+                }
+                (true, false, _) => Ok(Kind::Git),
+                (false, true, _) => Ok(Kind::Local),
+                (false, false, true) => Ok(Kind::Forge),
+                (false, false, false) => {
+                    let hint = "add `git: 'https://…'`, `type: 'forge'`, `type: 'tarball'` or `local: true`";
+                    Err(Problem::new(at, "the module says not where it is from", hint))
+                }
+            };
+        };
+        let (Value::Text(word) | Value::Symbol(word)) = given.value else {
+            return Err(Problem::new(given.at, "`type` is no word", TYPES));
+        };
+        match word.as_str() {
+            "forge" => Ok(Kind::Forge),
+            "git" => Ok(Kind::Git),
+            "tarball" => Ok(Kind::Tarball),
+            "local" => Ok(Kind::Local),
+            "svn" | "hg" => Err(other_kind(&word, given.at)),
+            _ => Err(Problem::new(given.at, format!("there is no type {}", shown(&word)), TYPES)),
+        }
+    }
+
+    /// The version of a forge module, from its place or its key.
+    fn version(&mut self, plain: Vec<(Value, usize)>) -> Result<Option<String>, Problem> {
+        let given =
+            plain.into_iter().next().or_else(|| self.take("version").map(|given| (given.value, given.at)));
+        let Some((value, at)) = given else { return Ok(None) };
+        match value {
+            Value::Nil => Ok(None),
+            Value::Symbol(word) if word == "latest" => Ok(None),
+            Value::Text(version) if is_version(&version) => Ok(Some(version)),
+            Value::Text(version) if version == "latest" => {
+                Err(Problem::new(at, "the version 'latest' in quotes", "write `:latest`"))
+            }
+            Value::Text(range) => {
+                let what = format!("{} is not one exact version", shown(&range));
+                let hint =
+                    "write one version, as in '1.2.3', or `:latest`; the lock file holds what was chosen";
+                Err(Problem::new(at, what, hint))
+            }
+            Value::Number(number) => {
+                let hint = format!("write the whole version in quotes, as in '{number}.0'");
+                Err(Problem::new(at, format!("the version `{number}` is a number"), hint))
+            }
+            Value::Symbol(word) => {
+                let what = format!("the symbol {} is no version", shown(&word));
+                Err(Problem::new(at, what, "write one version, as in '1.2.3', or `:latest`"))
+            }
+            Value::Bool(_) => {
+                Err(Problem::new(at, "the version is no text", "write one version, as in '1.2.3'"))
+            }
+        }
+    }
+
+    fn git(&mut self, at: usize) -> Result<Origin, Problem> {
+        let url = match (self.take("git"), self.take("source")) {
+            (Some(_), Some(source)) => return Err(both("git", "source", source.key_at)),
+            (None, None) => {
+                return Err(Problem::new(
+                    at,
+                    "the module says not which repository",
+                    "add `git: 'https://…'`",
+                ));
+            }
+            (Some(given), None) | (None, Some(given)) => git_url(given)?,
+        };
+        let mut wants = REVISIONS.iter().filter_map(|key| self.take(key)).collect::<Vec<_>>();
+        wants.sort_by_key(|given| given.key_at);
+        let mut wants = wants.into_iter();
+        let first = wants.next();
+        if let (Some(first), Some(second)) = (&first, wants.next()) {
+            return Err(both(&first.key, &second.key, second.key_at));
+        }
+        Ok(Origin::Git {
+            url,
+            want: first.map_or(Ok(Want::Head), want)?,
+            or: self.take("default_branch").map(branch).transpose()?,
+            or_first: self.take("default_branch_override").map(branch).transpose()?,
+        })
+    }
+
+    fn tarball(&mut self, at: usize) -> Result<Origin, Problem> {
+        let Some(source) = self.take("source") else {
+            return Err(Problem::new(at, "the module says not which archive", "add `source: 'https://…'`"));
+        };
+        let url = text(source.value, source.at, "`source`")?;
+        if !["https://", "http://", "file:///", "/"].iter().any(|start| url.starts_with(start)) {
+            let hint = "write an address that begins with `https://`, `http://` or `file:///`, or a path that begins with `/`";
+            return Err(Problem::new(source.at, "`source` is neither an address nor a whole path", hint));
+        }
+        let given = match (self.take("version"), self.take("checksum")) {
+            (Some(_), Some(checksum)) => return Err(both("version", "checksum", checksum.key_at)),
+            (given, None) | (None, given) => given,
+        };
+        let Some(given) = given else { return Ok(Origin::Tarball { url, sha256: None }) };
+        let (key, at) = (given.key, given.at);
+        let sha256 = text(given.value, at, &format!("`{key}`"))?;
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if sha256.len() != 64 || !sha256.bytes().all(hex) {
+            let what = format!("`{key}` is no SHA-256 of an archive");
+            return Err(Problem::new(at, what, "write the 64 hex digits that `sha256sum` prints"));
+        }
+        Ok(Origin::Tarball { url, sha256: Some(sha256) })
+    }
+
+    /// Each key that is left is refused: one that is mistyped must not be passed over.
+    fn nothing_else(self, kind: Kind) -> Result<(), Problem> {
+        let Some(left) = self.options.into_iter().next() else { return Ok(()) };
+        let (name, keys): (_, &[&str]) = match kind {
+            Kind::Forge => ("a forge module", &["type", "version", "install_path", "exclude_spec"]),
+            Kind::Git => ("a git module", &GIT_KEYS),
+            Kind::Tarball => {
+                ("a tarball", &["source", "version", "checksum", "install_path", "exclude_spec"])
+            }
+            Kind::Local => ("a local module", &["local", "install_path", "exclude_spec"]),
+        };
+        let key = left.key;
+        let hint = match (key.as_str(), kind) {
+            ("source", Kind::Forge) => "take it out: all modules come from one `forge`".to_owned(),
+            ("fallback", Kind::Git) => "write `default_branch: '…'`, with one branch".to_owned(),
+            ("link", Kind::Git) => "write `branch: :control_branch`".to_owned(),
+            ("sha256sum", _) => "take it out: the lock file holds the hash of every module".to_owned(),
+            ("ignore_unreachable" | "ignore-unreachable", _) => {
+                "take it out: what is cached is built without its remote by `--offline`".to_owned()
+            }
+            ("github_tarball" | "path", _) => {
+                "write `type: 'tarball', source: 'https://…'`, or `git: 'https://…'`".to_owned()
+            }
+            _ => {
+                let list = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+                match nearest(&format!("unknown field `{key}`, expected one of {list}")) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("{name} has {list}"),
+                }
+            }
+        };
+        Err(Problem::new(left.key_at, format!("{name} has no key {}", shown(&key)), hint))
+    }
+}
+
+fn both(one: &str, other: &str, at: usize) -> Problem {
+    Problem::new(at, format!("both `{one}` and `{other}`"), "keep the one that is meant")
+}
+
+fn other_kind(kind: &str, at: usize) -> Problem {
+    let what = format!("modules are not fetched by `{kind}`");
+    Problem::new(
+        at,
+        what,
+        "move the module into a git repository, or write `type: 'tarball', source: 'https://…'`",
+    )
+}
+
+const REVISIONS: [&str; 5] = ["tag", "branch", "commit", "ref", "version"];
+const GIT_KEYS: [&str; 10] = [
+    "git",
+    "tag",
+    "branch",
+    "commit",
+    "ref",
+    "version",
+    "default_branch",
+    "default_branch_override",
+    "install_path",
+    "exclude_spec",
+];
+const TYPES: &str = "write `type: 'forge'`, `type: 'git'`, `type: 'tarball'` or `type: 'local'`";

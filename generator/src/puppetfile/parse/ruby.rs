@@ -1,0 +1,146 @@
+//! What is Ruby, and no Puppetfile that can be read: what to write in its place.
+
+use stringless_core::suggest::nearest;
+
+use super::problem::Problem;
+use super::token::{Kind, Token, Tokens};
+
+/// Where a statement belongs.
+pub(crate) fn as_statement(token: &Token) -> Problem {
+    let hint = match &token.kind {
+        Kind::Other(signs) if signs.starts_with(['@', '$']) => VALUES,
+        Kind::Other(signs) if signs.starts_with('`') => "take it out: a Puppetfile runs nothing",
+        _ => COMMANDS,
+    };
+    Problem::new(token.at, format!("{} where a statement begins", shown(&token.kind)), hint)
+}
+
+/// A word that is no command.
+pub(crate) fn unknown(tokens: &mut Tokens<'_>, word: &str, at: usize) -> Result<Problem, Problem> {
+    if let Some(hint) = keyword(word) {
+        return Ok(Problem::new(at, not_run(word), hint));
+    }
+    let next = tokens.peek()?;
+    let assigned = matches!(&next.kind, Kind::Other(signs) if signs.contains('='));
+    if assigned {
+        return Ok(Problem::new(at, format!("`{word}` is given a value, which needs Ruby"), VALUES));
+    }
+    let message = format!("unknown field `{word}`, expected one of `forge`, `moduledir`, `mod`");
+    let hint = match nearest(&message) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => COMMANDS.to_owned(),
+    };
+    Ok(Problem::new(at, format!("`{word}` is nothing that a Puppetfile says"), hint))
+}
+
+/// Where a value belongs.
+pub(crate) fn as_value(token: &Token) -> Problem {
+    match &token.kind {
+        Kind::Word(word) => {
+            let what = format!("`{word}` is a value that Ruby would have to work out");
+            Problem::new(token.at, what, keyword(word).unwrap_or(VALUES))
+        }
+        Kind::Line | Kind::End => {
+            Problem::new(token.at, "no value where one belongs", "write the value behind its key or comma")
+        }
+        Kind::Other(signs) if signs.starts_with("<<") => {
+            Problem::new(token.at, "a text that goes over several lines", "write it in quotes, in one line")
+        }
+        Kind::Other(signs) if signs.starts_with('[') => {
+            Problem::new(token.at, "a list where one value belongs", "write the one value, in quotes")
+        }
+        Kind::Other(signs) if signs.starts_with('`') => {
+            Problem::new(token.at, "a command where a value belongs", "write what it would print, in quotes")
+        }
+        Kind::Other(_) => {
+            let what = format!("{} where a value belongs", shown(&token.kind));
+            Problem::new(token.at, what, VALUES)
+        }
+        kind => {
+            let what = format!("{} where a value belongs", shown(kind));
+            Problem::new(token.at, what, "write the value in quotes")
+        }
+    }
+}
+
+/// Behind a value, where only a comma or the end of the line may stand.
+pub(crate) fn after_value(token: &Token) -> Problem {
+    match &token.kind {
+        Kind::Word(word) => match keyword(word) {
+            Some(hint) => Problem::new(token.at, not_run(word), hint),
+            None => missing_comma(token),
+        },
+        Kind::Other(signs) if signs.starts_with(['+', '%', '*', '.', '[', '?', '&', '|']) => {
+            let what = format!("{} makes another value of this one, which needs Ruby", shown(&token.kind));
+            Problem::new(token.at, what, VALUES)
+        }
+        Kind::Arrow => Problem::new(token.at, "`=>` without a key before it", "write `key: value`"),
+        Kind::Close | Kind::BraceClose => {
+            let what = format!("{} closes nothing", shown(&token.kind));
+            Problem::new(token.at, what, "take it out")
+        }
+        Kind::BraceOpen => Problem::new(token.at, "a block, which Ruby would have to run", COMMANDS),
+        _ => missing_comma(token),
+    }
+}
+
+/// The end of the file within parentheses or braces.
+pub(crate) fn not_closed(at: usize, close: Option<&Kind>) -> Problem {
+    let close = close.map_or_else(|| "a quote".to_owned(), shown);
+    Problem::new(
+        at,
+        format!("the file ends where {close} is awaited"),
+        format!("write {close} where it belongs"),
+    )
+}
+
+fn missing_comma(token: &Token) -> Problem {
+    let what = format!("{} without a comma before it", shown(&token.kind));
+    Problem::new(token.at, what, "put a comma between values, and each statement in a line of its own")
+}
+
+fn not_run(word: &str) -> String {
+    format!("`{word}` is Ruby, which would have to run")
+}
+
+/// What to write instead of what Ruby's own words would do.
+fn keyword(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "if" | "unless" | "else" | "elsif" | "case" | "when" | "then" | "and" | "or" | "not" => {
+            "write out what holds here: a branch is an environment, and has a Puppetfile of its own"
+        }
+        "while" | "until" | "for" | "loop" | "do" | "each" => "write a `mod` for each module",
+        "require" | "require_relative" | "load" | "autoload" => {
+            "take it out: `forge`, `moduledir` and `mod` are there without it; what it reads belongs into this file"
+        }
+        "eval" | "instance_eval" | "send" | "system" | "exec" | "puts" | "print" | "p" | "raise" | "warn" => {
+            "take it out: a Puppetfile runs nothing"
+        }
+        "def" | "class" | "module" | "begin" | "end" | "lambda" | "proc" | "rescue" | "ensure" | "return"
+        | "yield" | "alias" | "undef" | "BEGIN" | "END" => COMMANDS,
+        "ENV" | "File" | "Dir" | "YAML" | "JSON" | "IO" | "Kernel" => VALUES,
+        _ => return None,
+    })
+}
+
+fn shown(kind: &Kind) -> String {
+    match kind {
+        Kind::Word(word) => format!("`{word}`"),
+        Kind::Label(_) => "a key".into(),
+        Kind::Symbol(_) => "a symbol".into(),
+        // Not what it says: a URL may hold a password.
+        Kind::Text(_) => "a text in quotes".into(),
+        Kind::Arrow => "`=>`".into(),
+        Kind::Comma => "`,`".into(),
+        Kind::Open => "`(`".into(),
+        Kind::Close => "`)`".into(),
+        Kind::BraceOpen => "`{`".into(),
+        Kind::BraceClose => "`}`".into(),
+        Kind::Line => "the end of the line".into(),
+        Kind::Number(number) | Kind::Other(number) => format!("`{}`", number.escape_default()),
+        Kind::End => "the end of the file".into(),
+    }
+}
+
+const COMMANDS: &str = "write only `forge`, `moduledir` and `mod`, each with its values";
+const VALUES: &str = "write the value itself, in quotes";

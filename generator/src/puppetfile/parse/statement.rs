@@ -1,0 +1,201 @@
+//! Tokens → statements: a command with its values, as a Puppetfile may have them.
+
+use super::check::shown;
+use super::problem::Problem;
+use super::ruby;
+use super::token::{Kind, Token, Tokens};
+use super::value::{Given, Value};
+
+/// `mod 'ntp', git: '…'`: one command.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) command: Command,
+    /// Where it begins, in bytes.
+    pub(crate) at: usize,
+    /// The values without keys.
+    pub(crate) plain: Vec<(Value, usize)>,
+    /// The values with keys.
+    pub(crate) options: Vec<Given>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Forge,
+    Moduledir,
+    Mod,
+}
+
+impl Command {
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "forge" => Some(Self::Forge),
+            "moduledir" => Some(Self::Moduledir),
+            "mod" => Some(Self::Mod),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Forge => "forge",
+            Self::Moduledir => "moduledir",
+            Self::Mod => "mod",
+        }
+    }
+}
+
+/// The next statement, or the end.
+pub(crate) fn statement(tokens: &mut Tokens<'_>) -> Result<Option<Statement>, Problem> {
+    tokens.skip_lines()?;
+    let token = tokens.next()?;
+    let word = match &token.kind {
+        Kind::End => return Ok(None),
+        Kind::Word(word) => word,
+        _ => return Err(ruby::as_statement(&token)),
+    };
+    let Some(command) = Command::of(word) else { return Err(ruby::unknown(tokens, word, token.at)?) };
+    let mut statement = Statement { command, at: token.at, plain: Vec::new(), options: Vec::new() };
+    arguments(tokens, &mut statement)?;
+    Ok(Some(statement))
+}
+
+fn arguments(tokens: &mut Tokens<'_>, statement: &mut Statement) -> Result<(), Problem> {
+    let first = tokens.peek()?.clone();
+    match first.kind {
+        Kind::Line | Kind::End => return Ok(()),
+        Kind::Open if first.spaced => {
+            let hint = format!("write `{}('…')` or leave the parentheses out", statement.command.word());
+            return Err(Problem::new(first.at, "a space before the parenthesis", hint));
+        }
+        Kind::Open => {
+            tokens.next()?;
+            values(tokens, statement, Some(&Kind::Close))?;
+        }
+        _ => return values(tokens, statement, None),
+    }
+    let after = tokens.next()?;
+    match after.kind {
+        Kind::Line | Kind::End => Ok(()),
+        _ => Err(ruby::after_value(&after)),
+    }
+}
+
+/// Values up to `close`, which is eaten, or to the end of the line.
+fn values(tokens: &mut Tokens<'_>, statement: &mut Statement, close: Option<&Kind>) -> Result<(), Problem> {
+    loop {
+        tokens_after_comma(tokens, statement, close)?;
+        if close.is_some() && Some(&tokens.peek()?.kind) == close {
+            tokens.next()?;
+            return Ok(());
+        }
+        argument(tokens, statement, close == Some(&Kind::BraceClose))?;
+        let line = tokens.peek()?.kind == Kind::Line;
+        if close.is_some() {
+            tokens.skip_lines()?;
+        }
+        let next = tokens.next()?;
+        match next.kind {
+            Kind::Comma if line && close.is_some() => {
+                return Err(Problem::new(
+                    next.at,
+                    "a comma at the start of a line",
+                    "put it at the end of the line before",
+                ));
+            }
+            Kind::Comma => {}
+            Kind::Line | Kind::End if close.is_none() => return Ok(()),
+            kind if Some(&kind) == close => return Ok(()),
+            Kind::End => return Err(ruby::not_closed(next.at, close)),
+            _ => return Err(ruby::after_value(&next)),
+        }
+    }
+}
+
+/// Behind a comma or a parenthesis Ruby goes on in the next line.
+fn tokens_after_comma(
+    tokens: &mut Tokens<'_>,
+    statement: &Statement,
+    close: Option<&Kind>,
+) -> Result<(), Problem> {
+    let begun = close.is_some() || !statement.plain.is_empty() || !statement.options.is_empty();
+    if begun {
+        tokens.skip_lines()?;
+    }
+    let next = tokens.peek()?;
+    match &next.kind {
+        Kind::End if close.is_some() => Err(ruby::not_closed(next.at, close)),
+        Kind::Word(word) if begun && Command::of(word).is_some() => Err(Problem::new(
+            next.at,
+            format!("`{word}` where a value was begun: the line before ends with a comma"),
+            "take the comma from the end of the line before, or write what is missing behind it",
+        )),
+        Kind::End if begun => Err(Problem::new(
+            next.at,
+            "the file ends behind a comma",
+            "take the comma away, or write what is missing behind it",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `'value'`, `key: value`, `:key => value`, or `{…}` with keys.
+fn argument(tokens: &mut Tokens<'_>, statement: &mut Statement, braces: bool) -> Result<(), Problem> {
+    let token = tokens.next()?;
+    let at = token.at;
+    let key = match token.kind {
+        Kind::BraceOpen if !braces && !statement.plain.is_empty() && statement.options.is_empty() => {
+            return values(tokens, statement, Some(&Kind::BraceClose));
+        }
+        Kind::Label(key) => key,
+        _ => {
+            let value = value(tokens, token)?;
+            if tokens.peek()?.kind != Kind::Arrow {
+                if braces || !statement.options.is_empty() {
+                    let hint = "write `key: value`, and values without a key before those with one";
+                    return Err(Problem::new(at, "a value without a key", hint));
+                }
+                statement.plain.push((value, at));
+                return Ok(());
+            }
+            tokens.next()?;
+            match value {
+                Value::Symbol(key) => key,
+                Value::Text(key) => {
+                    let hint = "write the key without quotes, as in `git:` or `:git =>`";
+                    return Err(Problem::new(at, format!("the key {} in quotes", shown(&key)), hint));
+                }
+                _ => return Err(Problem::new(at, "a value where a key belongs", "write `key: value`")),
+            }
+        }
+    };
+    tokens.skip_lines()?;
+    let token = tokens.next()?;
+    let value_at = token.at;
+    let value = value(tokens, token)?;
+    if statement.options.iter().any(|other| other.key == key) {
+        let what = format!("the key {} stands twice", shown(&key));
+        return Err(Problem::new(at, what, "keep the one that is meant"));
+    }
+    statement.options.push(Given { key, key_at: at, value, at: value_at });
+    Ok(())
+}
+
+fn value(tokens: &mut Tokens<'_>, token: Token) -> Result<Value, Problem> {
+    Ok(match token.kind {
+        Kind::Text(mut text) => {
+            // Ruby joins quotes that stand side by side.
+            while let Kind::Text(_) = tokens.peek()?.kind {
+                if let Kind::Text(more) = tokens.next()?.kind {
+                    text.push_str(&more);
+                }
+            }
+            Value::Text(text)
+        }
+        Kind::Symbol(name) => Value::Symbol(name),
+        Kind::Number(number) => Value::Number(number),
+        Kind::Word(word) if word == "true" => Value::Bool(true),
+        Kind::Word(word) if word == "false" => Value::Bool(false),
+        Kind::Word(word) if word == "nil" => Value::Nil,
+        _ => return Err(ruby::as_value(&token)),
+    })
+}

@@ -1,0 +1,293 @@
+//! Text → tokens: the few of Ruby's that a Puppetfile needs. What else Ruby has is found here as well, so that it
+//! is refused at its place.
+
+use super::problem::Problem;
+
+/// A token, and where it begins, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) at: usize,
+    /// Whether there is a space before it.
+    pub(crate) spaced: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `mod`, `true`, `Foo`.
+    Word(String),
+    /// `git:`
+    Label(String),
+    /// `:git`
+    Symbol(String),
+    /// `'text'`, in any quotes.
+    Text(String),
+    /// `=>`
+    Arrow,
+    Comma,
+    /// `(`
+    Open,
+    /// `)`
+    Close,
+    /// `{`
+    BraceOpen,
+    /// `}`
+    BraceClose,
+    /// The end of a line, or `;`.
+    Line,
+    Number(String),
+    /// Anything else of Ruby's, as it stands there.
+    Other(String),
+    End,
+}
+
+pub(crate) struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+    ahead: Option<Token>,
+}
+
+impl<'a> Tokens<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        Self { text, at, ahead: None }
+    }
+
+    /// The next token; at the end `End`, as often as it is asked.
+    pub(crate) fn next(&mut self) -> Result<Token, Problem> {
+        match self.ahead.take() {
+            Some(token) => Ok(token),
+            None => self.read(),
+        }
+    }
+
+    /// The next token, which stays.
+    pub(crate) fn peek(&mut self) -> Result<&Token, Problem> {
+        let token = self.next()?;
+        Ok(self.ahead.insert(token))
+    }
+
+    /// Leaves out the ends of lines: where Ruby goes on with what it has begun.
+    pub(crate) fn skip_lines(&mut self) -> Result<(), Problem> {
+        while self.peek()?.kind == Kind::Line {
+            self.next()?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<Token, Problem> {
+        let before = self.at;
+        self.skip_blanks()?;
+        let (at, spaced) = (self.at, self.at > before);
+        let rest = &self.text[at..];
+        let Some(first) = rest.chars().next() else {
+            return Ok(Token { kind: Kind::End, at, spaced });
+        };
+        let kind = match first {
+            '\n' | ';' => self.one(Kind::Line),
+            ',' => self.one(Kind::Comma),
+            '(' => self.one(Kind::Open),
+            ')' => self.one(Kind::Close),
+            '{' => self.one(Kind::BraceOpen),
+            '}' => self.one(Kind::BraceClose),
+            '=' if rest.starts_with("=>") => {
+                self.at += 2;
+                Kind::Arrow
+            }
+            '\'' | '"' => {
+                self.at += 1;
+                let text = self.quoted(at, None, first, first == '"')?;
+                if self.label_follows() { self.one(Kind::Label(text)) } else { Kind::Text(text) }
+            }
+            '%' => self.percent(at)?,
+            ':' => self.symbol(at)?,
+            _ if first.is_ascii_alphabetic() || first == '_' => self.word(),
+            _ if first.is_ascii_digit() => Kind::Number(self.run(|c| c.is_ascii_alphanumeric() || c == '.')),
+            _ => Kind::Other(self.other(rest)),
+        };
+        Ok(Token { kind, at, spaced })
+    }
+
+    fn one(&mut self, kind: Kind) -> Kind {
+        self.at += 1;
+        kind
+    }
+
+    /// Over blanks, comments, joined lines, and what stands behind the end that Ruby knows.
+    fn skip_blanks(&mut self) -> Result<(), Problem> {
+        loop {
+            let rest = &self.text[self.at..];
+            let line_begins =
+                self.text[..self.at].chars().next_back().is_none_or(|c| "\n\u{feff}".contains(c));
+            if line_begins && directive(rest, "__END__") && rest.lines().next() == Some("__END__") {
+                self.at = self.text.len();
+            } else if line_begins && directive(rest, "=begin") {
+                self.skip_block()?;
+            } else if rest.starts_with([' ', '\t', '\r', '\x0c', '\x0b']) {
+                self.at += 1;
+            } else if rest.starts_with("\\\n") || rest.starts_with("\\\r\n") {
+                self.at += rest.find('\n').map_or(1, |end| end + 1);
+            } else if rest.starts_with('#') {
+                self.at += rest.find('\n').unwrap_or(rest.len());
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Over `=begin` to the line of its `=end`.
+    fn skip_block(&mut self) -> Result<(), Problem> {
+        let begin = self.at;
+        while self.at < self.text.len() {
+            let rest = &self.text[self.at..];
+            self.at += rest.find('\n').map_or(rest.len(), |end| end + 1);
+            if directive(rest, "=end") {
+                return Ok(());
+            }
+        }
+        Err(Problem::new(begin, "the comment that begins here has no end", "end it with a line `=end`"))
+    }
+
+    /// What a quote has after it: `open` nests, where it is another sign than `close`.
+    fn quoted(
+        &mut self,
+        at: usize,
+        open: Option<char>,
+        close: char,
+        double: bool,
+    ) -> Result<String, Problem> {
+        let mut text = String::new();
+        let mut depth = 0;
+        let mut rest = self.text[self.at..].char_indices();
+        while let Some((offset, c)) = rest.next() {
+            let here = self.at + offset;
+            if c == close && depth == 0 {
+                self.at = here + c.len_utf8();
+                return Ok(text);
+            }
+            match c {
+                '\n' => break,
+                '\\' => text.push_str(&escape(rest.next().map(|(_, c)| c), here, open, close, double)?),
+                '#' if double && self.text[here + 1..].starts_with(['{', '@', '$']) => {
+                    return Err(Problem::new(
+                        here,
+                        "`#` begins a value that Ruby would have to work out",
+                        "write the text out; a real `#` before `{`, `@` or `$` needs single quotes",
+                    ));
+                }
+                _ if c.is_control() => {
+                    let what = format!("the control character {} within quotes", c.escape_default());
+                    return Err(Problem::new(here, what, "take it out: no name or URL has one"));
+                }
+                _ => {
+                    depth += usize::from(open == Some(c));
+                    depth -= usize::from(c == close);
+                    text.push(c);
+                }
+            }
+        }
+        Err(Problem::new(
+            at,
+            "the quote that begins here is not closed on its line",
+            format!("close it with `{close}`"),
+        ))
+    }
+
+    /// `%q(text)`, `%Q(text)`, `%(text)`; the others of Ruby's make no text.
+    fn percent(&mut self, at: usize) -> Result<Kind, Problem> {
+        let mut signs = self.text[at + 1..].chars();
+        let first = signs.next();
+        let (kind, open) = match first {
+            Some(kind @ ('q' | 'Q')) => (kind, signs.next()),
+            other => ('Q', other),
+        };
+        let plain = |c: &char| c.is_ascii_punctuation();
+        let Some(open) = open.filter(plain) else { return Ok(Kind::Other(self.other(&self.text[at..]))) };
+        self.at = at + 1 + usize::from(first == Some(kind)) + 1;
+        let (nests, close) = match open {
+            '(' => (Some('('), ')'),
+            '[' => (Some('['), ']'),
+            '{' => (Some('{'), '}'),
+            '<' => (Some('<'), '>'),
+            other => (None, other),
+        };
+        Ok(Kind::Text(self.quoted(at, nests, close, kind == 'Q')?))
+    }
+
+    fn symbol(&mut self, at: usize) -> Result<Kind, Problem> {
+        let next = self.text[at + 1..].chars().next();
+        match next {
+            Some(quote @ ('\'' | '"')) => {
+                self.at = at + 2;
+                Ok(Kind::Symbol(self.quoted(at, None, quote, quote == '"')?))
+            }
+            Some(c) if c.is_ascii_alphabetic() || c == '_' => {
+                self.at = at + 1;
+                Ok(Kind::Symbol(self.run(|c| c.is_ascii_alphanumeric() || c == '_')))
+            }
+            _ => Ok(Kind::Other(self.other(&self.text[at..]))),
+        }
+    }
+
+    fn word(&mut self) -> Kind {
+        let mut word = self.run(|c| c.is_ascii_alphanumeric() || c == '_');
+        if self.label_follows() {
+            return self.one(Kind::Label(word));
+        }
+        let rest = &self.text[self.at..];
+        if let Some(mark @ ('?' | '!')) = rest.chars().next()
+            && !rest[1..].starts_with('=')
+        {
+            word.push(mark);
+            self.at += 1;
+        }
+        Kind::Word(word)
+    }
+
+    fn label_follows(&self) -> bool {
+        let rest = &self.text[self.at..];
+        rest.starts_with(':') && !rest.starts_with("::")
+    }
+
+    fn run(&mut self, of: impl Fn(char) -> bool) -> String {
+        let rest = &self.text[self.at..];
+        let end = rest.find(|c| !of(c)).unwrap_or(rest.len());
+        self.at += end;
+        rest[..end].to_owned()
+    }
+
+    /// As much of what is not understood as makes it plain: the signs up to a blank, a letter or a quote.
+    fn other(&mut self, rest: &str) -> String {
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let more = rest[first..].find(|c: char| !c.is_ascii_punctuation() || "'\"(){},;:#".contains(c));
+        let end = first + more.unwrap_or(rest.len() - first);
+        self.at += end;
+        rest[..end].to_owned()
+    }
+}
+
+/// What a backslash and the character behind it stand for.
+fn escape(
+    next: Option<char>,
+    at: usize,
+    open: Option<char>,
+    close: char,
+    double: bool,
+) -> Result<String, Problem> {
+    match next {
+        Some(c) if c == '\\' || c == close || Some(c) == open => Ok(c.into()),
+        Some(c) if double && !c.is_ascii_alphanumeric() && !c.is_control() => Ok(c.into()),
+        Some(c) if !double && !c.is_control() => Ok(format!("\\{c}")),
+        Some(c) if double && c != '\n' => {
+            let what = format!("the escape `\\{}`", c.escape_default());
+            Err(Problem::new(at, what, "write the character itself, in single quotes"))
+        }
+        _ => Err(Problem::new(at, "a quote that goes on in the next line", "write the text in one line")),
+    }
+}
+
+/// Whether a line begins with this word, and with no more of a word behind it.
+fn directive(rest: &str, word: &str) -> bool {
+    rest.strip_prefix(word)
+        .is_some_and(|after| after.is_empty() || after.starts_with([' ', '\t', '\r', '\n']))
+}

@@ -1,0 +1,187 @@
+//! (Published items, built items) → what changes, file by file. No IO.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+use similar::{ChangeTag, TextDiff};
+use stringless_archive::writer::ItemKind;
+
+/// The items of a release, by their path in it.
+pub type Items = BTreeMap<String, ItemKind>;
+
+/// One changed file, link or folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its path in the release.
+    pub path: String,
+    /// The module of somebody else's that it is part of; null: one's own code.
+    pub module: Option<String>,
+    /// What happens to it.
+    pub kind: ChangeKind,
+    /// Lines that come; 0 for what is not text.
+    pub added: usize,
+    /// Lines that go; 0 for what is not text.
+    pub removed: usize,
+    /// What a reviewer reads, in the form of `diff -u`.
+    #[serde(skip)]
+    pub text: String,
+}
+
+/// What happens to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// It comes.
+    Added,
+    /// It goes.
+    Removed,
+    /// Its content, mode or kind changes.
+    Changed,
+}
+
+/// Every change from `old` to `new`, by path, as one's own. Folders that come or go with their content are not told.
+#[must_use]
+pub fn between(old: &Items, new: &Items) -> Vec<Change> {
+    let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let holds_more = |items: &Items, path: &str| {
+        let below = format!("{path}/");
+        items.range(below.clone()..).next().is_some_and(|(next, _)| next.starts_with(&below))
+    };
+    let mut changes = Vec::new();
+    for path in paths {
+        let (before, after) = (old.get(path), new.get(path));
+        let told = match (before, after) {
+            (Some(before), Some(after)) => before != after,
+            (Some(ItemKind::Folder), None) => !holds_more(old, path),
+            (None, Some(ItemKind::Folder)) => !holds_more(new, path),
+            _ => true,
+        };
+        if told {
+            changes.push(change(path, before, after));
+        }
+    }
+    changes
+}
+
+fn change(path: &str, before: Option<&ItemKind>, after: Option<&ItemKind>) -> Change {
+    let kind = match (before, after) {
+        (None, _) => ChangeKind::Added,
+        (_, None) => ChangeKind::Removed,
+        _ => ChangeKind::Changed,
+    };
+    let mut text = format!("diff {path}\n");
+    let (old_mode, new_mode) = (before.map(mode), after.map(mode));
+    match (old_mode, new_mode) {
+        (Some(old), Some(new)) if old != new => text.push_str(&format!("old {old}\nnew {new}\n")),
+        (None, Some(new)) => text.push_str(&format!("new {new}\n")),
+        (Some(old), None) => text.push_str(&format!("removed {old}\n")),
+        _ => {}
+    }
+    let (mut added, mut removed) = (0, 0);
+    let (old_bytes, new_bytes) = (bytes(before), bytes(after));
+    if old_bytes != new_bytes {
+        match (plain(old_bytes), plain(new_bytes)) {
+            (Some(old), Some(new)) => {
+                let diff = TextDiff::configure().timeout(LIMIT).diff_lines(old, new);
+                for line in diff.iter_all_changes() {
+                    added += usize::from(line.tag() == ChangeTag::Insert);
+                    removed += usize::from(line.tag() == ChangeTag::Delete);
+                }
+                let side = |there: Option<&ItemKind>, side| match there {
+                    Some(_) => format!("{side}/{path}"),
+                    None => "/dev/null".to_owned(),
+                };
+                let header = (side(before, "a"), side(after, "b"));
+                text.push_str(
+                    &diff.unified_diff().context_radius(3).header(&header.0, &header.1).to_string(),
+                );
+            }
+            _ => text.push_str(&format!("not text: {} to {} bytes\n", old_bytes.len(), new_bytes.len())),
+        }
+    }
+    Change { path: path.to_owned(), module: None, kind, added, removed, text }
+}
+
+fn mode(kind: &ItemKind) -> &'static str {
+    match kind {
+        ItemKind::Folder => "folder",
+        ItemKind::File { executable: true, .. } => "file, mode 0755",
+        ItemKind::File { .. } => "file, mode 0644",
+        ItemKind::Link { .. } => "symbolic link",
+    }
+}
+
+fn bytes(kind: Option<&ItemKind>) -> &[u8] {
+    match kind {
+        Some(ItemKind::File { content, .. }) => content,
+        Some(ItemKind::Link { target }) => target.as_bytes(),
+        Some(ItemKind::Folder) | None => &[],
+    }
+}
+
+/// As text that can be compared line by line.
+fn plain(bytes: &[u8]) -> Option<&str> {
+    if bytes.len() > MAX_TEXT || bytes.contains(&0) {
+        return None;
+    }
+    str::from_utf8(bytes).ok()
+}
+
+const MAX_TEXT: usize = 1 << 20;
+const LIMIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(content: &[u8], executable: bool) -> ItemKind {
+        ItemKind::File { executable, content: content.to_vec() }
+    }
+
+    fn items(all: &[(&str, ItemKind)]) -> Items {
+        all.iter().map(|(path, kind)| ((*path).to_owned(), kind.clone())).collect()
+    }
+
+    #[test]
+    fn tells_what_a_reviewer_wants_to_know() {
+        let old = items(&[
+            ("a", file(b"one\ntwo\n", false)),
+            ("gone", file(b"x\n", false)),
+            ("run", file(b"x\n", false)),
+            ("same", file(b"x\n", false)),
+            ("bin", file(b"\0", false)),
+        ]);
+        let new = items(&[
+            ("a", file(b"one\n2\n", false)),
+            ("d", ItemKind::Folder),
+            ("d/new", file(b"y\n", true)),
+            ("empty", ItemKind::Folder),
+            ("run", file(b"x\n", true)),
+            ("same", file(b"x\n", false)),
+            ("bin", file(b"\0\0", false)),
+            ("l", ItemKind::Link { target: "a".into() }),
+        ]);
+        let changes = between(&old, &new);
+        let texts: Vec<&str> = changes.iter().map(|change| change.text.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                "diff a\n--- a/a\n+++ b/a\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n",
+                "diff bin\nnot text: 1 to 2 bytes\n",
+                "diff d/new\nnew file, mode 0755\n--- /dev/null\n+++ b/d/new\n@@ -0,0 +1 @@\n+y\n",
+                "diff empty\nnew folder\n",
+                "diff gone\nremoved file, mode 0644\n--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n",
+                "diff l\nnew symbolic link\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+a\n\\ No newline at end of file\n",
+                "diff run\nold file, mode 0644\nnew file, mode 0755\n",
+            ]
+        );
+        assert_eq!((changes[0].added, changes[0].removed), (1, 1));
+    }
+
+    #[test]
+    fn nothing_changes_between_equals() {
+        let one = items(&[("a", file(b"x", false)), ("d", ItemKind::Folder)]);
+        assert_eq!(between(&one, &one), []);
+    }
+}

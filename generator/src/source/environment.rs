@@ -1,0 +1,148 @@
+//! An environment → the tree that it is built from, and what is told of where it came from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stringless_core::manifest;
+use stringless_core::name::Name;
+use stringless_render::site::Source;
+
+use crate::error::{Error, Result};
+use crate::git::{self, Commit, Mirror};
+use crate::site::SiteFolder;
+use crate::source::{FoundKind, Tree, commit, disk};
+
+/// What an environment is built from.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Its files, cut into packs.
+    pub tree: Tree,
+    /// What the manifest says of them; its modules are still to be named.
+    pub source: manifest::Source,
+    /// What comes before the path of a file of it in messages.
+    pub origin: String,
+}
+
+/// Reads what `environment` is built from: a folder, or a commit. Contents are not read yet.
+///
+/// # Errors
+/// When there is no such environment, branch or folder, or for what a release may not hold.
+pub fn read(site: &SiteFolder, environment: &Name) -> Result<Input> {
+    let source = &site.site.environment(environment)?.source;
+    match &source.git {
+        Some(url) => of_repository(site, environment, source, url),
+        None => of_folder(site, source),
+    }
+}
+
+fn of_folder(site: &SiteFolder, source: &Source) -> Result<Input> {
+    let root = site.root.join(&source.path);
+    let tree = disk::scan(&root, &site.own_files())?;
+    refuse_submodules(&root, &tree)?;
+    let told = git(&root, &["status", "--porcelain=v2", "--branch", "-z", "--", "."]).unwrap_or_default();
+    let told = String::from_utf8_lossy(&told).into_owned();
+    let mut lines = told.split('\0').filter(|line| !line.is_empty()).peekable();
+    let mut headers = BTreeMap::new();
+    while let Some((key, value)) = lines.peek().and_then(|line| line.strip_prefix("# ")?.split_once(' ')) {
+        headers.insert(key, value);
+        lines.next();
+    }
+    let header = |key: &str| headers.get(key).filter(|value| !value.starts_with('(')).map(|&v| v.to_owned());
+    let commit = header("branch.oid");
+    let dirty = commit.is_some() && lines.next().is_some();
+    let origin = root.join("").display().to_string();
+    let origin = origin.strip_prefix("./").unwrap_or(&origin).to_owned();
+    Ok(Input { tree, source: manifest_source(commit, dirty, header("branch.head")), origin })
+}
+
+fn of_repository(site: &SiteFolder, environment: &Name, source: &Source, url: &str) -> Result<Input> {
+    let mirror = Arc::new(site.mirror(url)?);
+    let (revision, what) = match (&source.commit, &source.tag, &source.branch) {
+        (Some(commit), ..) => (commit.clone(), format!("commit `{commit}`")),
+        (_, Some(tag), _) => (format!("refs/tags/{tag}"), format!("tag `{tag}`")),
+        (.., branch) => {
+            let branch = branch.as_deref().unwrap_or(environment.as_str());
+            (format!("refs/heads/{branch}"), format!("branch `{branch}`"))
+        }
+    };
+    let commit = resolve(site, &mirror, &revision, source.commit.is_some())?.ok_or_else(|| {
+        let fetched = if site.offline { " in the cache" } else { "" };
+        let key = format!("`environments.{environment}.source` in the site file names it");
+        Error::configuration(format!("building `{environment}`: `{}` has no {what}{fetched}", mirror.url()))
+            .hint(branches(&mirror).map_or(key.clone(), |all| format!("{key}; there are the branches {all}")))
+    })?;
+    let tree = commit::commit(&mirror, &commit, source.folder(), &site.own_names())?;
+    let branch = revision.strip_prefix("refs/heads/").map(str::to_owned);
+    // As `git show` understands it.
+    let origin = match source.folder() {
+        "" => format!("{}:", shown(&revision)),
+        folder => format!("{}:{folder}/", shown(&revision)),
+    };
+    Ok(Input { tree, source: manifest_source(Some(commit.to_string()), false, branch), origin })
+}
+
+/// A branch or a tag by its short name.
+fn shown(revision: &str) -> &str {
+    revision.strip_prefix("refs/heads/").or_else(|| revision.strip_prefix("refs/tags/")).unwrap_or(revision)
+}
+
+/// The commit of `revision`. What is pinned to a commit that is here needs no fetch.
+fn resolve(site: &SiteFolder, mirror: &Mirror, revision: &str, pinned: bool) -> Result<Option<Commit>> {
+    if pinned
+        && mirror.is_cached()
+        && let Some(commit) = mirror.resolve(revision)?
+    {
+        return Ok(Some(commit));
+    }
+    if !site.offline {
+        mirror.fetch()?;
+    }
+    mirror.resolve(revision)
+}
+
+/// A folder of a submodule that was not checked out is empty, and git alone knows that it should not be.
+fn refuse_submodules(root: &Path, tree: &Tree) -> Result<()> {
+    let full = |pack: &str, path: &str| PathBuf::from(pack).join(path);
+    let empty = tree.packs.iter().flat_map(|(pack, found)| {
+        let itself = found.is_empty().then(|| PathBuf::from(pack));
+        let holds = |n: usize| {
+            found.get(n + 1).is_some_and(|next| next.path.starts_with(&format!("{}/", found[n].path)))
+        };
+        let inner =
+            (0..found.len()).filter(move |&n| matches!(found[n].kind, FoundKind::Folder) && !holds(n));
+        itself.into_iter().chain(inner.map(move |n| full(pack, &found[n].path))).collect::<Vec<_>>()
+    });
+    let empty: Vec<PathBuf> = empty.collect();
+    if empty.is_empty() {
+        return Ok(());
+    }
+    let Some(told) = git(root, &["ls-files", "--stage", "-z"]) else { return Ok(()) };
+    let told = String::from_utf8_lossy(&told).into_owned();
+    let mut submodules = told
+        .split('\0')
+        .filter_map(|line| line.split_once('\t').filter(|(head, _)| head.starts_with("160000 ")));
+    match submodules.find(|(_, path)| empty.iter().any(|folder| folder == Path::new(path))) {
+        Some((_, path)) => Err(commit::submodule(path)),
+        None => Ok(()),
+    }
+}
+
+/// What git says in a work tree, if it is there and the folder is of one.
+fn git(root: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
+    let mut git = git::command();
+    let output = git.arg("-C").arg(root).args(arguments).stdin(std::process::Stdio::null()).output().ok()?;
+    output.status.success().then_some(output.stdout)
+}
+
+fn branches(mirror: &Mirror) -> Option<String> {
+    let all = mirror.refs().ok()?;
+    let names: Vec<&str> =
+        all.iter().filter_map(|one| one.name.strip_prefix("refs/heads/")).take(12).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn manifest_source(commit: Option<String>, dirty: bool, branch: Option<String>) -> manifest::Source {
+    let tool = concat!("stringless ", env!("CARGO_PKG_VERSION")).to_owned();
+    manifest::Source { tool, commit, dirty, branch, ..manifest::Source::default() }
+}

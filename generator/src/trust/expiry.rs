@@ -1,0 +1,80 @@
+//! When a date is near enough to say so, or to sign again.
+
+use stringless_core::manifest::Manifest;
+use stringless_core::time::Timestamp;
+use stringless_core::trust::Trust;
+
+/// Whether a release is to be signed again: a third of its life is left, or less.
+///
+/// `lifetime` is what the site gives a release today, in seconds.
+#[must_use]
+pub fn release_is_due(expires: Option<Timestamp>, lifetime: Option<u64>, now: Timestamp) -> bool {
+    match (expires, lifetime) {
+        (Some(expires), Some(lifetime)) => now.plus(lifetime / 3) >= expires,
+        (None, None) => false,
+        _ => true,
+    }
+}
+
+/// What is to be said of a release's date: from when a third of its life is left.
+#[must_use]
+pub fn release_warning(manifest: &Manifest, now: Timestamp) -> Option<String> {
+    let life = manifest.expires?.seconds().saturating_sub(manifest.created.seconds());
+    if !release_is_due(manifest.expires, Some(life), now) {
+        return None;
+    }
+    Some(format!(
+        "release {} of `{}` {}",
+        manifest.serial,
+        manifest.environment,
+        when(manifest.expires?, now)
+    ))
+}
+
+/// What is to be said of the trust's date: from thirty days before it.
+#[must_use]
+pub fn trust_warning(trust: &Trust, now: Timestamp) -> Option<String> {
+    let expires = trust.expires.filter(|_| trust_is_due(trust, now))?;
+    Some(format!("trust version {} {}", trust.version, when(expires, now)))
+}
+
+/// Whether the trust is to be signed again.
+#[must_use]
+pub fn trust_is_due(trust: &Trust, now: Timestamp) -> bool {
+    trust.expires.is_some_and(|expires| now.plus(SOON) >= expires)
+}
+
+fn when(expires: Timestamp, now: Timestamp) -> String {
+    if now >= expires { format!("expired at {expires}") } else { format!("expires at {expires}") }
+}
+
+/// Thirty days, in seconds: a rotation may need several people.
+pub const SOON: u64 = 30 * 86_400;
+/// What `refresh` gives a trust that has a date: a year, in seconds.
+pub const TRUST_LIFE: u64 = 365 * 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::rotation::tests::{key, trust};
+
+    #[test]
+    fn dates_are_announced_before_they_come() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let after = |seconds| Timestamp::from_seconds(now.seconds() + seconds);
+        for (left, due) in [(1001, false), (1000, true), (0, true)] {
+            assert_eq!(release_is_due(Some(after(left)), Some(3000), now), due, "{left}");
+        }
+        assert!(!release_is_due(None, None, now) && release_is_due(None, Some(1), now));
+        assert!(release_is_due(Some(after(9)), None, now), "its setting changed");
+        let mut dated = trust(3, 1, &[&key("a")]);
+        assert_eq!(trust_warning(&dated, now), None);
+        dated.expires = Some(after(SOON + 1));
+        assert_eq!(trust_warning(&dated, now), None);
+        dated.expires = Some(after(SOON));
+        assert!(
+            trust_warning(&dated, now).is_some_and(|told| told.starts_with("trust version 3 expires at "))
+        );
+        assert!(trust_warning(&dated, after(SOON)).is_some_and(|told| told.contains("expired at ")));
+    }
+}

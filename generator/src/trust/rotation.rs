@@ -1,0 +1,193 @@
+//! (Trust N, a change) → trust N+1, or why not. No IO.
+
+use stringless_core::key::PublicKey;
+use stringless_core::name::Name;
+use stringless_core::trust::{MAX_KEYS, Trust, TrustKey};
+
+use crate::error::{Error, Result};
+use crate::trust::quorum::title;
+
+/// What an administrator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// One key more.
+    Add(Name, PublicKey),
+    /// One key less.
+    Remove(Name),
+    /// Another key in the place of the named one: nobody signs with the old one from then on.
+    Replace(Name, PublicKey),
+    /// So many keys must sign.
+    Threshold(usize),
+    /// The same keys: a new date, or other serials.
+    Renew,
+}
+
+/// The trust that follows `trust` with this change; expiry and serials are as before.
+///
+/// # Errors
+/// For what would lock everybody out, or says nothing.
+pub fn next(trust: &Trust, change: &Change) -> Result<Trust> {
+    let version = trust.version.checked_add(1).ok_or_else(|| refused("no trust version is left"))?;
+    let mut next = Trust { version, ..trust.clone() };
+    match change {
+        Change::Add(name, key) => {
+            check_new(trust, name, key)?;
+            if trust.keys.iter().any(|one| one.name == *name) {
+                return Err(refused(format!("there is a key `{name}` already")).hint(format!(
+                    "`stringless keys rotate {name} --public FILE` puts another in its place"
+                )));
+            }
+            next.keys.push(named(name, key));
+        }
+        Change::Remove(name) => {
+            let at = position(trust, name)?;
+            next.keys.remove(at);
+        }
+        Change::Replace(name, key) => {
+            let at = position(trust, name)?;
+            check_new(trust, name, key)?;
+            next.keys[at] = named(name, key);
+        }
+        Change::Threshold(threshold) => next.threshold = *threshold,
+        Change::Renew => {}
+    }
+    check(&next)?;
+    Ok(next)
+}
+
+/// Whether `trust` is already as the change asks.
+#[must_use]
+pub fn holds(trust: &Trust, change: &Change) -> bool {
+    let named = |name: &Name| trust.keys.iter().find(|key| key.name == *name);
+    match change {
+        Change::Add(name, key) | Change::Replace(name, key) => {
+            named(name).is_some_and(|one| one.key.same_key(key))
+        }
+        Change::Remove(name) => named(name).is_none(),
+        Change::Threshold(threshold) => trust.threshold == *threshold,
+        Change::Renew => false,
+    }
+}
+
+/// A key that stands twice would let one person sign for two.
+fn check_new(trust: &Trust, name: &Name, key: &PublicKey) -> Result<()> {
+    match trust.keys.iter().find(|one| one.key.same_key(key)) {
+        Some(one) => Err(refused(format!("the key for `{name}` is that of {} already", title(one)))
+            .hint("each person makes a key of their own: `stringless keygen FILE`, or `minisign -G`")),
+        // Signatures are told apart by the id.
+        None if trust.keys.iter().any(|one| one.name != *name && one.id == key.id()) => {
+            Err(refused(format!("the key for `{name}` has the id {} of another key", key.id()))
+                .hint("make another one: `stringless keygen FILE`"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check(next: &Trust) -> Result<()> {
+    let (keys, threshold) = (next.keys.len(), next.threshold);
+    if keys == 0 {
+        return Err(refused("it is the last key, and nobody could sign without it")
+            .hint("`stringless keys rotate NAME --public FILE` puts another in its place"));
+    }
+    if keys > MAX_KEYS {
+        return Err(refused(format!("{keys} keys, and {MAX_KEYS} are the most"))
+            .hint("`stringless keys remove NAME` makes room"));
+    }
+    if threshold == 0 {
+        return Err(
+            refused("a threshold of 0 would let everybody sign").hint("`stringless keys threshold 1`")
+        );
+    }
+    if threshold > keys {
+        return Err(refused(format!("{threshold} keys would have to sign, and there would be {keys}")).hint(
+            format!("`stringless keys threshold {keys}` first, or `stringless keys add NAME --public FILE`"),
+        ));
+    }
+    next.check().map_err(refused)
+}
+
+fn position(trust: &Trust, name: &Name) -> Result<usize> {
+    let all: Vec<&str> = trust.keys.iter().map(|key| key.name.as_str()).collect();
+    trust.keys.iter().position(|key| key.name == *name).ok_or_else(|| {
+        refused(format!("there is no key `{name}`")).hint(format!("there are {}", all.join(", ")))
+    })
+}
+
+fn named(name: &Name, key: &PublicKey) -> TrustKey {
+    TrustKey { name: name.clone(), id: key.id(), key: key.clone() }
+}
+
+fn refused(why: impl std::fmt::Display) -> Error {
+    Error::refused(format!("changing the trust: {why}"))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use stringless_core::trust::TrustType;
+
+    pub fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    pub fn key(text: &str) -> TrustKey {
+        let pair = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+        named(&name(text), &PublicKey::parse(&pair.pk.to_base64()).unwrap())
+    }
+
+    pub fn trust(version: u64, threshold: usize, keys: &[&TrustKey]) -> Trust {
+        Trust {
+            kind: TrustType::Trust,
+            site: name("s"),
+            version,
+            threshold,
+            keys: keys.iter().map(|key| (*key).clone()).collect(),
+            expires: None,
+            min_serial: Default::default(),
+        }
+    }
+
+    #[test]
+    fn each_change_makes_the_next_version() {
+        let [a, b, c] = ["a", "b", "c"].map(key);
+        let two = trust(1, 1, &[&a, &b]);
+        let done = |change| next(&two, &change).unwrap();
+        let names = |trust: &Trust| trust.keys.iter().map(|key| key.name.to_string()).collect::<String>();
+        let added = done(Change::Add(name("c"), c.key.clone()));
+        assert_eq!((added.version, names(&added)), (2, "abc".to_owned()));
+        assert_eq!(names(&done(Change::Remove(name("a")))), "b");
+        let replaced = done(Change::Replace(name("a"), c.key.clone()));
+        assert_eq!((names(&replaced), &replaced.keys[0].key), ("ab".to_owned(), &c.key));
+        assert_eq!(done(Change::Threshold(2)).threshold, 2);
+        assert_eq!(done(Change::Renew), Trust { version: 2, ..two.clone() });
+        assert!(holds(&replaced, &Change::Replace(name("a"), c.key.clone())));
+        assert!(!holds(&two, &Change::Remove(name("a"))) && holds(&two, &Change::Remove(name("c"))));
+    }
+
+    #[test]
+    fn what_locks_everybody_out_is_refused() {
+        let [a, b] = ["a", "b"].map(key);
+        let one = trust(1, 1, &[&a]);
+        let both = trust(1, 2, &[&a, &b]);
+        for (trust, change, why) in [
+            (&one, Change::Remove(name("a")), "last key"),
+            (&one, Change::Remove(name("x")), "no key `x`"),
+            (&one, Change::Threshold(0), "everybody"),
+            (&one, Change::Threshold(2), "2 keys would have to sign, and there would be 1"),
+            (&both, Change::Remove(name("a")), "2 keys would have to sign"),
+            (&one, Change::Add(name("x"), a.key.clone()), "is that of a ("),
+            (&one, Change::Add(name("a"), b.key.clone()), "there is a key `a` already"),
+            (&both, Change::Replace(name("a"), b.key.clone()), "is that of b ("),
+            (&both, Change::Replace(name("x"), b.key.clone()), "no key `x`"),
+        ] {
+            let error = next(trust, &change).unwrap_err();
+            assert!(error.to_string().contains(why) && error.hint_text().is_some(), "{change:?}: {error}");
+            assert_eq!(error.exit_code(), 3);
+        }
+        let many: Vec<TrustKey> = (0..MAX_KEYS).map(|n| key(&format!("k{n}"))).collect();
+        let full = trust(1, 1, &many.iter().collect::<Vec<_>>());
+        assert!(
+            next(&full, &Change::Add(name("x"), a.key)).unwrap_err().to_string().contains("are the most")
+        );
+    }
+}
