@@ -143,12 +143,17 @@ golden: ## write the expected renderings anew; read the diff before you commit i
 	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test golden
 
 .PHONY: docs
-docs: build agents ## run the commands of README and docs, follow their links
+docs: build agents ## run the commands of README and docs, follow their links, build the book
 	$(CARGO) test --locked --package e2e --test docs
 
 .PHONY: architecture
-architecture: ## draw the rooms and their imports from the code, for ARCHITECTURE.md
-	@.ci/rooms --draw
+architecture: ## draw the rooms and their imports from the code into ARCHITECTURE.md
+	.ci/rooms --write
+
+.PHONY: book
+book: ## docs/ as a site that can be searched: target/book
+	@tests/tools/mdbook.sh
+	$(lastword $(sort $(wildcard $(STRINGLESS_CACHE)/mdbook-*/bin/mdbook))) build --dest-dir $(TARGET_DIR)/book
 
 .PHONY: clean
 clean: ## remove what was built; the cache of peers stays

@@ -38,7 +38,7 @@ fn main() {
         publish("production", &[(CHANGED, &version)]);
     };
     print_row("one module changed", &turns(&contenders, raise, |_| {}));
-    print_row("all anew, from what was fetched", &turns(&contenders, none, Contender::forget));
+    print_row("everything again, from the download cache", &turns(&contenders, none, Contender::forget));
 }
 
 /// The median of each contender's times. One round of all of them before the next: what else the machine does

@@ -1,4 +1,4 @@
-//! The reference, `docs/ref/`: written from the catalog, the command line and the table of exit codes, so
+//! The reference, `docs/reference/`: written from the catalog, the command line and the table of exit codes, so
 //! that it says what the program does. `make golden` writes it, and a test compares it.
 
 use std::fmt::Write as _;
@@ -29,7 +29,7 @@ pub fn pages() -> Result<Vec<(&'static str, String)>, Fault> {
 
 fn distros(catalog: &Platforms) -> String {
     let mut text = String::from(
-        "# Distributions\n\nWhat `stringless render DISTRO ...` takes. The agent is one static file on each of them; \
+        "# Distributions\n\nThe distributions that `stringless render DISTRO CLOUD` knows. The agent is one static file on each of them; \
          the Puppet engine comes as a package.\n\n\
          | id | also | name | supported until | first boot | CPUs | service | OpenVox | its own Puppet |\n\
          |---|---|---|---|---|---|---|---|---|\n",
@@ -47,14 +47,15 @@ fn distros(catalog: &Platforms) -> String {
             distro.id,
             quoted(&distro.aliases),
             distro.name,
-            distro.eol.as_deref().unwrap_or("it rolls on"),
+            distro.eol.as_deref().unwrap_or("rolling"),
             distro.first_boot,
             cpus(distro),
             distro.init,
         );
     }
     text.push_str(
-        "\n# Boot agents\n\nWhat runs user-data on their images. Where the output of the script is tells how a first boot went.\n\n\
+        "\n## Boot agents\n\nThe programs that run user-data on the images of these distributions. The column *output* says where to \
+         read how a first boot went.\n\n\
          | id | forms | unpacks gzip | runs it | output | documentation |\n|---|---|---|---|---|---|\n",
     );
     for agent in &catalog.boot_agents {
@@ -85,7 +86,8 @@ fn cpus(distro: &Distro) -> String {
 
 fn clouds(catalog: &Platforms) -> String {
     let mut text = String::from(
-        "# Clouds\n\nWhere what `stringless render DISTRO CLOUD` prints goes, what it may be, and who can read it there.\n",
+        "# Clouds\n\nFor each cloud: where the output of `stringless render DISTRO CLOUD` goes, which forms and sizes it may \
+         have, and who can read it there.\n",
     );
     for cloud in &catalog.clouds {
         let _ = write!(text, "\n## {}\n\n`{}`", cloud.name, cloud.id);
@@ -148,12 +150,16 @@ fn pairs(catalog: &Platforms) -> String {
     let mut text = String::from("# How far each pair was tested\n\n");
     let _ = write!(
         text,
-        "Written from what the tests saw, in their last run for `crates/render/levels.yaml`.\n\n| | |\n|---|---|\n"
+        "The tests wrote this table from what they saw, in their last run for `crates/render/levels.yaml`.\n\n\
+         | | |\n|---|---|\n"
     );
     for level in Level::ALL {
         let _ = writeln!(text, "| {} | {}: {} |", letter(level), level.as_str(), means(level));
     }
-    let _ = write!(text, "| | user-data does not reach it there |\n\n{BOOTED}.\n\n| |");
+    let _ = write!(
+        text,
+        "| | no boot agent of the distribution gets user-data on this cloud |\n\n{BOOTED}.\n\n| |"
+    );
     for cloud in &catalog.clouds {
         let _ = write!(text, " {} |", cloud.id);
     }
@@ -183,7 +189,7 @@ fn means(level: Level) -> &'static str {
         Level::Booted => "its own first-boot agent ran it, on its own init system",
         Level::RanInRoot => {
             "it ran to its end with the same shell and set of tools, in the builds of the lab's own distribution: \
-             nothing of this one itself ran"
+             nothing of the named distribution itself ran"
         }
         Level::RanWithPackageTool => {
             "the engine was installed with the same package tool, in the build of the lab's own distribution, from a \
@@ -196,7 +202,7 @@ fn means(level: Level) -> &'static str {
 fn cli() -> String {
     let mut command = Cli::command().term_width(100);
     command.build();
-    let mut text = String::from("# The command line\n\nWhat `--help` says.\n");
+    let mut text = String::from("# The command line\n\nThe output of `--help` for every command.\n");
     help(&mut command, "stringless", &mut text);
     text
 }
@@ -213,8 +219,8 @@ fn help(command: &mut Command, name: &str, text: &mut String) {
 
 fn errors() -> String {
     let mut text = String::from(
-        "# Exit codes\n\nOf `stringless-agent`; `stringless` shares the table, and has 2 for differences that \
-         `diff`, `modules outdated` and `render --check` found.\n\n| code | meaning |\n|---|---|\n",
+        "# Exit codes\n\nThe exit codes of `stringless-agent`. `stringless` has the same table, but exits with 2 if `diff`, \
+         `modules outdated` or `render --check` found differences.\n\n| code | meaning |\n|---|---|\n",
     );
     for ending in Outcome::ALL {
         let _ = writeln!(text, "| {} | {} |", ending.exit_code(true), ending.meaning());

@@ -54,16 +54,17 @@ fn the_table_of_the_docs_is_what_they_say() {
     let script = tools::root().join("tests/mutants/run.sh");
     let table = succeed(Command::new(bash).arg(script).arg("--table"), LIMIT);
     assert_eq!(table.lines().count(), mutants().len() + 2);
-    let page = tools::root().join("docs/security.md");
+    let page = tools::root().join("docs/contributing/security-tests.md");
     let text = fs::read_to_string(&page).unwrap();
-    let (before, rest) = text.split_once("| attack or fault |").expect("the table of docs/security.md");
+    let (before, rest) =
+        text.split_once("| attack or fault |").expect("the table of docs/contributing/security-tests.md");
     let after = rest.split_once("\n\n").map_or("", |(_, after)| after);
     let next = format!("{before}{table}{}{after}", if after.is_empty() { "" } else { "\n" });
     if std::env::var_os("STRINGLESS_BLESS").is_some() {
         fs::write(page, next).unwrap();
         return;
     }
-    assert!(text == next, "docs/security.md: STRINGLESS_BLESS=1 writes its table anew");
+    assert!(text == next, "docs/contributing/security-tests.md: STRINGLESS_BLESS=1 writes its table anew");
 }
 
 fn mutants() -> Vec<PathBuf> {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: run.sh [NAME…]     takes each protection out of a copy of the tree, and demands that its test fails
-#        run.sh --table     prints the table of docs/security.md
+#        run.sh --table     prints the table of docs/contributing/security-tests.md
 #
 # A mutant is a file NAME.patch: a few lines `key: value`, then a unified diff that removes one protection.
 #

@@ -1,4 +1,4 @@
-//! The workflows of docs/ci: they parse, and what their steps say runs, but for the download of the program
+//! The workflows of docs/guides/ci: they parse, and what their steps say runs, but for the download of the program
 //! and the comment at the end, which need a host that tests have not.
 
 use std::fs;
@@ -13,7 +13,7 @@ use serde_json::Value;
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn workflow(file: &str) -> Value {
-    let text = fs::read_to_string(tools::root().join("docs/ci").join(file)).unwrap();
+    let text = fs::read_to_string(tools::root().join("docs/guides/ci").join(file)).unwrap();
     serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 

@@ -19,6 +19,7 @@ machines=$!
 zig=$!
 "$tools/pip.sh"
 "$tools/cargo-tool.sh" cargo-deny 0.20.2
+"$tools/mdbook.sh"
 "$tools/cargo-tool.sh" cargo-fuzz 0.13.1
 "$tools/cargo-tool.sh" garage 2.5.0 --no-default-features --features sqlite,bundled-libs
 wait "$zig"

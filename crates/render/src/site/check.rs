@@ -56,7 +56,7 @@ impl Site {
             }
         }
         self.modules.check().map_err(|(key, why)| {
-            fault(&format!("modules.{key}"), &why).hint("`docs/modules.md` has the keys of `modules`")
+            fault(&format!("modules.{key}"), &why).hint("`docs/reference/site.md` has the keys of `modules`")
         })?;
         self.node.check().map_err(|(key, why)| fault(&format!("node.{key}"), &why))
     }
