@@ -27,7 +27,6 @@ main() {
     target=${CARGO_TARGET_DIR:-$root/target}
     export CARGO_TARGET_DIR=$target/mutants CI=1
     export STRINGLESS_CACHE=${STRINGLESS_CACHE:-$root/.cache}
-    export STRINGLESS_VECTORS=${STRINGLESS_VECTORS:-$root/../shared/vectors}
     cpu=$(uname -m)-unknown-linux-musl
     bin=$CARGO_TARGET_DIR/bin
     export AGENT_BIN=$bin/$cpu/stringless-agent AGENT_CHECKPOINTS_BIN=$bin/checkpoints GENERATOR_BIN=$bin/stringless
