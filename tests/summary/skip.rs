@@ -4,6 +4,7 @@
 //! started the test: all tests of one run have the same. The last test program of the run, `skipped`, counts the
 //! lines and removes the file.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -38,6 +39,27 @@ pub fn list() -> io::Result<(PathBuf, PathBuf)> {
     Ok((folder, file))
 }
 
+/// What to print for a list: lines of test, tab and reason. A test counts once, with its first reason.
+#[must_use]
+pub fn text(lines: &str) -> String {
+    let mut tests = BTreeSet::new();
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for (test, why) in lines.lines().filter_map(|line| line.split_once('\t')) {
+        if tests.insert(test) {
+            *reasons.entry(why).or_default() += 1;
+        }
+    }
+    let were = match tests.len() {
+        0 => return "\nno test was skipped\n".into(),
+        1 => "1 test was skipped".into(),
+        n => format!("{n} tests were skipped"),
+    };
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|&(why, count)| (usize::MAX - count, why));
+    let rows: String = reasons.iter().map(|(why, count)| format!("{count:>5}  {why}\n")).collect();
+    format!("\n{were}; `make test` brings what they need and runs them:\n{rows}\n")
+}
+
 fn record(why: &str) -> io::Result<()> {
     let (folder, file) = list()?;
     fs::create_dir_all(folder)?;
@@ -46,4 +68,19 @@ fn record(why: &str) -> io::Result<()> {
     let test = thread::current();
     let line = format!("{program} {}\t{why}\n", test.name().unwrap_or("?"));
     OpenOptions::new().create(true).append(true).open(file)?.write_all(line.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_test_counts_once_and_the_usual_reasons_are_first() {
+        assert_eq!(text(""), "\nno test was skipped\n");
+        assert!(text("a x\tno tar\n").starts_with("\n1 test was skipped; "));
+        let text = text("a x\tno git\na y\tno tar\nb x\tno tar\na y\tno git\n");
+        let (first, rows) = text.trim_start().split_once('\n').unwrap_or_default();
+        assert!(first.starts_with("3 tests were skipped; "), "{first}");
+        assert_eq!(rows, "    2  no tar\n    1  no git\n\n");
+    }
 }

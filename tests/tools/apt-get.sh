@@ -12,7 +12,7 @@ trap 'rm -f "$log"' EXIT
 waiting=
 while :; do
     code=0
-    LC_ALL=C apt-get -o DPkg::Lock::Timeout="$limit" "$@" >"$log" 2>&1 || code=$?
+    LC_ALL=C apt-get -o DPkg::Lock::Timeout=5 "$@" >"$log" 2>&1 || code=$?
     [ "$code" != 0 ] || exit 0
     if ! grep -qE 'Could not get lock|Unable to (lock|acquire)' "$log" || [ "$(date +%s)" -ge "$end" ]; then
         cat "$log" >&2

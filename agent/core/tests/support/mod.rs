@@ -16,7 +16,11 @@ pub fn vectors(name: &str) -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cache = std::env::var_os("STRINGLESS_CACHE").map_or_else(|| root.join(".cache"), PathBuf::from);
     let folder = cache.join("vectors").join(name);
-    if folder.is_dir() { Some(folder) } else { test_summary::skip("no published vectors in the cache (make setup)") }
+    if folder.is_dir() {
+        Some(folder)
+    } else {
+        test_summary::skip("no published vectors in the cache (make setup)")
+    }
 }
 
 pub fn key_pair() -> KeyPair {
