@@ -44,7 +44,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_FREEBSD_RUSTFLAGS ?= $(FREEBSD_LINK)
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target text; do \
-		printf '  %-8s %s\n' "$$target" "$$text"; done
+		printf '  %-11s %s\n' "$$target" "$$text"; done
 
 .PHONY: demo
 demo: export GENERATOR_BIN = $(TARGET_DIR)/$(CPU)-unknown-linux-musl/demo/stringless
