@@ -25,7 +25,7 @@ export AGENT_CHECKPOINTS_BIN := $(TARGET_DIR)/checkpoints/stringless-agent
 ZIG := $(STRINGLESS_CACHE)/zig/bin
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 # The C compiler and linker of each node target. The one of this machine's CPU needs only `cc`: what musl adds
-# comes with the Rust target.
+# comes with the Rust target. The C library's own checks of buffers (Ubuntu's default) are not in musl.
 define compiler
 ifeq ($(1),$(CPU))
 export CC_$(1)_unknown_linux_musl ?= cc
@@ -33,6 +33,7 @@ else
 export CC_$(1)_unknown_linux_musl ?= $(1)-linux-gnu-gcc
 export CARGO_TARGET_$(2)_UNKNOWN_LINUX_MUSL_LINKER ?= $(1)-linux-gnu-gcc
 endif
+export CFLAGS_$(1)_unknown_linux_musl ?= -U_FORTIFY_SOURCE
 endef
 $(eval $(call compiler,x86_64,X86_64))
 $(eval $(call compiler,aarch64,AARCH64))
