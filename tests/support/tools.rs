@@ -48,8 +48,24 @@ pub fn agent_freebsd() -> Option<PathBuf> {
 /// # Panics
 /// When it is missing and `CI` is set.
 pub fn program(name: &str) -> Option<PathBuf> {
+    if SLOW.contains(&name) {
+        peers()?;
+    }
     find(name).or_else(|| skip(&format!("no {name} on this machine")))
 }
+
+/// Peers that a test starts so often, or that take so long, that plain `cargo test` does without them.
+const SLOW: [&str; 9] = [
+    "g10k",
+    "ignition-validate",
+    "nix-instantiate",
+    "packer",
+    "puppet",
+    "qemu-aarch64-static",
+    "r10k",
+    "shellcheck",
+    "systemd-analyze",
+];
 
 /// Whether peers run that take long to start or to serve; `None` after saying so where plain `cargo test`, which
 /// shall be quick, has started the test.
