@@ -19,6 +19,8 @@ mod folders;
 mod freshness;
 #[path = "attacks/keys.rs"]
 mod keys;
+#[path = "attacks/made.rs"]
+mod made;
 #[path = "attacks/mixtures.rs"]
 mod mixtures;
 #[path = "attacks/mutants.rs"]

@@ -85,7 +85,7 @@ fn a_relative_root_is_as_good_as_an_absolute_one() {
     let Some(pair) = Pair::new() else { return };
     pair.forge.release(7, "seven");
     let (parent, name) = (pair.node.root().parent().unwrap(), pair.node.root().file_name().unwrap());
-    let mut command = std::process::Command::new(std::env::var_os("AGENT_BIN").unwrap());
+    let mut command = std::process::Command::new(e2e::tools::agent().unwrap());
     command.current_dir(parent).arg("--once").arg("--root").arg(name).env("OUT", pair.node.root());
     Run::of(&mut command).expect(0);
     assert_eq!(pair.applied().as_deref(), Some("seven\n"));

@@ -28,7 +28,7 @@ struct Runner {
 
 impl Runner {
     fn new() -> Option<Self> {
-        let generator = tools::generator()?;
+        let (generator, _) = (tools::generator()?, tools::program("bash")?);
         let folder = tempfile::tempdir().unwrap();
         let runner = Self { folder };
         for name in ["bin", "home", "work"] {
