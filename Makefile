@@ -116,7 +116,7 @@ checkpoints: ## the agent that a test can kill at a named point
 .PHONY: levels
 levels: setup build agents checkpoints ## write anew what each pair of distro and cloud was tested with
 	record=$$(mktemp -d) && STRINGLESS_RECORD=$$record $(CARGO) test --locked --package e2e \
-		--test boot --test datasources --test ignition --test roots --test shells && .ci/levels $$record --write && rm -r $$record
+		--test boot --test datasources --test render --test roots && .ci/levels $$record --write && rm -r $$record
 
 .PHONY: setup
 setup: ## bring the compilers and the tests' peers (root; cached)
@@ -141,7 +141,7 @@ lint: targets ## format, clippy, licences and bans, shellcheck, file length
 	$(CARGO_DENY) --log-level error --manifest-path agent/Cargo.toml --config .ci/deny-agent.toml check bans
 
 .PHONY: e2e
-e2e: setup build agents checkpoints ## the end-to-end tests alone; one of them: make e2e T=s3
+e2e: setup build agents checkpoints ## the end-to-end tests alone; one of them: make e2e T=node
 	$(CARGO) test --locked --package e2e $(if $(T),--test $(T)) -- --nocapture
 
 # The sanitizer and the coverage that fuzzers go by are there in the stable compiler, if it is asked so.
@@ -171,7 +171,7 @@ bench: build ## how long it takes to render the whole product, and to assemble a
 
 .PHONY: golden
 golden: ## write the expected renderings anew; read the diff before you commit it
-	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test golden
+	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test render golden::
 
 .PHONY: docs
 docs: build agents ## run the commands of README and docs, follow their links, build the book

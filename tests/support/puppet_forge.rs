@@ -1,6 +1,6 @@
 //! A Puppet Forge on this machine: the part of its v3 API that r10k, g10k and we ask, with its faults.
 //!
-//! What it must answer is what r10k and g10k accept: they are its judges (`tests/r10k.rs`).
+//! What it must answer is what r10k and g10k accept: they are its judges (`tests/modules/r10k.rs`).
 
 mod shelf;
 
