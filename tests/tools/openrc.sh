@@ -30,7 +30,7 @@ apt update
 apt install --download-only --yes --no-install-recommends openrc sysvinit-core initscripts systemd-sysv-
 
 disk=$scratch/root
-cp -a "$rootfs/." "$disk"
+cp -ax "$rootfs/." "$disk"
 mkdir "$disk/debs"
 cp "$scratch"/cache/archives/*.deb "$disk/debs"
 # Nothing is started while it is installed.

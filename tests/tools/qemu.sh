@@ -62,7 +62,7 @@ chmod 755 "$initrd/init"
 
 # The disk.
 disk=$scratch/disk
-cp -a "$rootfs/." "$disk"
+cp -ax "$rootfs/." "$disk"
 : >"$disk/etc/fstab"
 echo 5713697467656c65737331616c616232 >"$disk/etc/machine-id"
 printf '127.0.0.1 localhost\n10.0.2.2 s3.test configs.s3.test files.test\n' >"$disk/etc/hosts"
