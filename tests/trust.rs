@@ -8,6 +8,8 @@ mod bucket;
 mod dates;
 #[path = "trust/offline.rs"]
 mod offline;
+#[path = "trust/packs.rs"]
+mod packs;
 #[path = "trust/poison.rs"]
 mod poison;
 #[path = "trust/rotation.rs"]
