@@ -5,6 +5,7 @@
 mod bucket;
 mod dates;
 mod offline;
+mod packs;
 mod poison;
 mod rotation;
 mod signatures;

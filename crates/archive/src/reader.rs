@@ -1,75 +1,269 @@
-//! Pack bytes → its items, through the allow-list of the node. No IO.
+//! Compressed pack → its entries, in order: the one reading loop, of the node and of the generator.
+//!
+//! The reader checks all that a pack must obey: the allow-list, the counts and the hash of the manifest, the
+//! end of the archive. It streams: whatever the archive claims, memory holds two buffers and one long name.
 
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use stringless_core::entry::{AllowList, Kind, Long, LongNames};
-use stringless_core::hash::Sha256;
-use stringless_core::pack::Pack;
+use stringless_core::hash::{Hasher, Sha256};
+use stringless_core::pack::{Pack, title};
 use stringless_core::refusal::Refusal;
-use tar::{Archive, EntryType};
+use tar::{Archive, Entry, EntryType};
 
 use crate::writer::{Item, ItemKind};
 
-/// Checks a pack against its line of the manifest as a node does, and hands out its items in order.
+/// Receives the entries of a pack in their order. Each entry was admitted by the allow-list before.
+///
+/// The hash and the end of the archive are checked last: what a sink received counts only after
+/// [`read`] returned `Ok`.
+pub trait Sink {
+    /// What can go wrong at the receiver.
+    type Error;
+
+    /// Receives a folder.
+    ///
+    /// # Errors
+    /// The receiver's own.
+    fn folder(&mut self, path: &str) -> Result<(), Self::Error>;
+
+    /// Receives a file. Content that is left unread is skipped.
+    ///
+    /// # Errors
+    /// The receiver's own. Where reading `content` failed, [`read`] returns that cause instead.
+    fn file(&mut self, path: &str, executable: bool, content: &mut dyn Read) -> Result<(), Self::Error>;
+
+    /// Receives a symbolic link.
+    ///
+    /// # Errors
+    /// The receiver's own.
+    fn link(&mut self, path: &str, target: &str) -> Result<(), Self::Error>;
+}
+
+/// Why a pack was not read to its end.
+#[derive(Debug)]
+pub enum ReadError<E> {
+    /// The pack breaks a rule.
+    Refused(Refusal),
+    /// The operating system could not read the compressed bytes: another time it may work.
+    Io(io::Error),
+    /// The sink failed.
+    Sink(E),
+}
+
+impl<E> From<Refusal> for ReadError<E> {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Reads the compressed bytes of a pack, and hands its entries to `sink`.
+///
+/// # Errors
+/// The first rule that is broken, what the operating system said, or the sink's own error.
+pub fn read<S: Sink>(pack: &Pack, packed: impl Read, sink: &mut S) -> Result<(), ReadError<S::Error>> {
+    // Headers, padding and long names, beside the content: a bomb ends here.
+    let cap = pack.unpacked.saturating_add(pack.files.saturating_add(4).saturating_mul(4096));
+    let hashed = BufReader::with_capacity(BUFFER, Hashed::new(packed));
+    let mut archive = Archive::new(GzDecoder::new(hashed).take(cap));
+    let mut list = AllowList::new(pack);
+    let mut long = LongNames::default();
+    let broken = |error: io::Error| unreadable(pack, error);
+    // Raw: the library would read what stands before an entry into memory, however long it is, and know
+    // more kinds of it than a pack may have.
+    for entry in archive.entries().map_err(broken)?.raw(true) {
+        let mut entry = entry.map_err(broken)?;
+        let which = match entry.header().entry_type() {
+            EntryType::GNULongName => Long::Name,
+            EntryType::GNULongLink => Long::Target,
+            _ => {
+                hand_over(&mut entry, &mut long, &mut list, pack, sink)?;
+                continue;
+            }
+        };
+        let mut record = Vec::new();
+        entry.take(LongNames::MAX as u64 + 1).read_to_end(&mut record).map_err(broken)?;
+        long.take(which, &record).map_err(|why| invalid(pack, why))?;
+    }
+    long.finish().map_err(|why| invalid(pack, why))?;
+    let read = to_the_end(archive.into_inner()).map_err(broken)?;
+    let (size, found) = (read.size, read.hasher.finish());
+    let path = || pack.path.clone();
+    if found != pack.sha256 {
+        return Err(Refusal::Hash { path: path(), found, expected: pack.sha256 }.into());
+    }
+    if size != pack.size {
+        return Err(Refusal::Size { path: path(), what: "bytes", expected: pack.size }.into());
+    }
+    list.finish().map_err(|what| {
+        let expected = if what == "files" { pack.files } else { pack.unpacked };
+        Refusal::Size { path: path(), what, expected }.into()
+    })
+}
+
+/// Hands out the items of a pack whose compressed bytes are in memory, each with its whole content.
 ///
 /// # Errors
 /// The [`Refusal`] of the first rule that is broken.
-pub fn each(pack: &Pack, bytes: &[u8], mut visit: impl FnMut(Item)) -> Result<(), Refusal> {
-    let path = || pack.path.clone();
-    if bytes.len() as u64 != pack.size {
-        return Err(Refusal::Size { path: path(), what: "bytes", expected: pack.size });
-    }
-    let found = Sha256::of(bytes);
-    if found != pack.sha256 {
-        return Err(Refusal::Hash { path: path(), found, expected: pack.sha256 });
-    }
-    let broken = |e: std::io::Error| Refusal::Invalid(format!("not a readable archive: {e}"));
-    let mut allowed = AllowList::new(pack);
-    // Headers, padding and long names, beside the content: as far as a node reads.
-    let cap = pack.unpacked + (pack.files + 4) * 4096;
-    let mut archive = Archive::new(GzDecoder::new(bytes).take(cap));
-    let mut long = LongNames::default();
-    let invalid = |why: &str| Refusal::Invalid(why.to_owned());
-    for entry in archive.entries().map_err(broken)?.raw(true) {
-        let mut entry = entry.map_err(broken)?;
-        let mode = entry.header().mode().map_err(broken)?;
-        let kind = entry.header().entry_type();
-        if let EntryType::GNULongName | EntryType::GNULongLink = kind {
-            let which = if kind == EntryType::GNULongName { Long::Name } else { Long::Target };
-            let mut record = Vec::new();
-            entry.take(LongNames::MAX as u64 + 1).read_to_end(&mut record).map_err(broken)?;
-            long.take(which, &record).map_err(invalid)?;
-            continue;
-        }
-        let (mut name, target) = long
-            .of_entry(&entry.path_bytes(), &entry.link_name_bytes().unwrap_or_default())
-            .map_err(invalid)?;
-        if kind == EntryType::Directory && name.ends_with('/') {
-            name.pop();
-        }
-        let claim = match kind {
-            EntryType::Regular => Kind::File { size: entry.size() },
-            EntryType::Directory => Kind::Directory,
-            EntryType::Symlink => Kind::Symlink { target: &target },
-            _ => Kind::Other,
-        };
-        let admitted = allowed.admit(&name, &claim, mode);
-        admitted.map_err(|entry| Refusal::Archive { path: path(), entry })?;
-        let kind = match kind {
-            EntryType::Directory => ItemKind::Folder,
-            EntryType::Symlink => ItemKind::Link { target },
-            _ => {
-                let mut content = Vec::new();
-                entry.read_to_end(&mut content).map_err(broken)?;
-                ItemKind::File { executable: mode & 0o100 != 0, content }
-            }
-        };
-        visit(Item { path: name, kind });
-    }
-    long.finish().map_err(invalid)?;
-    allowed.finish().map_err(|what| {
-        let expected = if what == "files" { pack.files } else { pack.unpacked };
-        Refusal::Size { path: path(), what, expected }
+pub fn each(pack: &Pack, packed: &[u8], visit: impl FnMut(Item)) -> Result<(), Refusal> {
+    read(pack, packed, &mut Items(visit)).map_err(|error| match error {
+        ReadError::Refused(refusal) => refusal,
+        // Memory does not fail.
+        ReadError::Io(error) | ReadError::Sink(error) => unreadable_archive(pack, &error),
     })
 }
+
+/// Checks the compressed bytes of a pack against the size and the hash of the manifest, and nothing else.
+///
+/// # Errors
+/// [`Refusal::Size`] or [`Refusal::Hash`].
+pub fn check_bytes(pack: &Pack, packed: &[u8]) -> Result<(), Refusal> {
+    let path = || pack.path.clone();
+    if packed.len() as u64 != pack.size {
+        return Err(Refusal::Size { path: path(), what: "bytes", expected: pack.size });
+    }
+    let found = Sha256::of(packed);
+    if found == pack.sha256 {
+        return Ok(());
+    }
+    Err(Refusal::Hash { path: path(), found, expected: pack.sha256 })
+}
+
+/// Admits one entry, and hands it to the sink.
+fn hand_over<R: Read, S: Sink>(
+    entry: &mut Entry<'_, R>,
+    long: &mut LongNames,
+    list: &mut AllowList,
+    pack: &Pack,
+    sink: &mut S,
+) -> Result<(), ReadError<S::Error>> {
+    let (name, target) = long
+        .of_entry(&entry.path_bytes(), &entry.link_name_bytes().unwrap_or_default())
+        .map_err(|why| invalid(pack, why))?;
+    let kind = match entry.header().entry_type() {
+        EntryType::Regular => Kind::File { size: entry.size() },
+        EntryType::Directory => Kind::Directory,
+        EntryType::Symlink => Kind::Symlink { target: &target },
+        _ => Kind::Other,
+    };
+    let path = if kind == Kind::Directory { name.strip_suffix('/').unwrap_or(&name) } else { &name };
+    let mode = entry.header().mode().unwrap_or(u32::MAX);
+    list.admit(path, &kind, mode).map_err(|entry| Refusal::Archive { path: pack.path.clone(), entry })?;
+    match kind {
+        Kind::Directory => sink.folder(path).map_err(ReadError::Sink),
+        Kind::Symlink { target } => sink.link(path, target).map_err(ReadError::Sink),
+        _ => {
+            let mut content = Content { entry, failed: None };
+            let taken = sink.file(path, mode & 0o100 != 0, &mut content);
+            // What failed first is the cause: the sink's error only follows from it.
+            match content.failed {
+                Some(error) => Err(unreadable(pack, error)),
+                None => taken.map_err(ReadError::Sink),
+            }
+        }
+    }
+}
+
+/// Reads what follows the last entry, which is nothing but zeros, up to the end of the compressed bytes.
+fn to_the_end<R: Read>(mut rest: io::Take<GzDecoder<BufReader<Hashed<R>>>>) -> io::Result<Hashed<R>> {
+    let mut buffer = [0; 4096];
+    loop {
+        match rest.read(&mut buffer)? {
+            0 => break,
+            got if buffer[..got].iter().all(|byte| *byte == 0) => {}
+            _ => return Err(io::Error::other("something follows the end of the archive")),
+        }
+    }
+    let mut raw = rest.into_inner().into_inner();
+    if !raw.fill_buf()?.is_empty() {
+        return Err(io::Error::other("something follows the end of the compressed archive"));
+    }
+    Ok(raw.into_inner())
+}
+
+/// Compressed bytes that are hashed and counted as they are read.
+struct Hashed<R> {
+    inner: R,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<R> Hashed<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, hasher: Hasher::default(), size: 0 }
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..got]);
+        self.size += got as u64;
+        Ok(got)
+    }
+}
+
+/// The content of a file, which remembers why it could not be read: a sink's own error may hide that.
+struct Content<'e, R> {
+    entry: &'e mut R,
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Read for Content<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.entry.read(buffer).map_err(|error| {
+            let kind = error.kind();
+            // Readers try again after an interruption.
+            if kind != ErrorKind::Interrupted {
+                self.failed = Some(error);
+            }
+            kind.into()
+        })
+    }
+}
+
+/// Collects each entry as an [`Item`].
+struct Items<F>(F);
+
+impl<F: FnMut(Item)> Sink for Items<F> {
+    type Error = io::Error;
+
+    fn folder(&mut self, path: &str) -> io::Result<()> {
+        (self.0)(Item { path: path.to_owned(), kind: ItemKind::Folder });
+        Ok(())
+    }
+
+    fn file(&mut self, path: &str, executable: bool, reader: &mut dyn Read) -> io::Result<()> {
+        let mut content = Vec::new();
+        reader.read_to_end(&mut content)?;
+        (self.0)(Item { path: path.to_owned(), kind: ItemKind::File { executable, content } });
+        Ok(())
+    }
+
+    fn link(&mut self, path: &str, target: &str) -> io::Result<()> {
+        (self.0)(Item { path: path.to_owned(), kind: ItemKind::Link { target: target.to_owned() } });
+        Ok(())
+    }
+}
+
+/// The disk's fault, if the operating system says so; else the archive's.
+fn unreadable<E>(pack: &Pack, error: io::Error) -> ReadError<E> {
+    match error.raw_os_error() {
+        Some(_) => ReadError::Io(error),
+        None => ReadError::Refused(unreadable_archive(pack, &error)),
+    }
+}
+
+fn unreadable_archive(pack: &Pack, error: &io::Error) -> Refusal {
+    invalid(pack, &format!("not a readable archive: {error}"))
+}
+
+fn invalid(pack: &Pack, why: &str) -> Refusal {
+    Refusal::Invalid(format!("{}: {why}", title(&pack.path)))
+}
+
+const BUFFER: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,9 @@
 //! `stringless diff`.
 
-use std::fs;
 use std::io::{IsTerminal, stdout};
 use std::path::Path;
 
 use serde::Serialize;
-use stringless_archive::reader;
 use stringless_archive::writer::ItemKind;
 use stringless_core::name::Name;
 use stringless_core::pack::Pack;
@@ -13,7 +11,6 @@ use stringless_core::trust::TrustedKeys;
 
 use crate::cli::{DiffArgs, Revision};
 use crate::error::{Error, Result};
-use crate::fs::write_whole;
 use crate::output::escape::printable;
 use crate::output::review_text::{self, Shown};
 use crate::output::{pager, print, review_markdown};
@@ -21,6 +18,7 @@ use crate::pack::{self, Build, cache};
 use crate::progress::Progress;
 use crate::release::diff::Items;
 use crate::release::review::{self, Review, Side};
+use crate::remote::verified::VerifiedPack;
 use crate::site::stores::open_store;
 use crate::site::{SiteDir, trust_chain};
 use crate::store::Store;
@@ -134,22 +132,21 @@ impl Publisher<'_> {
     fn items_of(&self, pack: &Pack) -> Result<Vec<(String, ItemKind)>> {
         let full = |path: String| if pack.path.is_empty() { path } else { format!("{}/{path}", pack.path) };
         let mut items = Vec::new();
-        reader::each(pack, &self.bytes(pack)?, |item| items.push((full(item.path), item.kind)))
+        self.verified(pack)?
+            .each(|item| items.push((full(item.path), item.kind)))
             .map_err(|refusal| Error::refusal("reading", "what is published", &refusal))?;
         Ok(items)
     }
 
-    /// The bytes of a pack: from the cache, where what was built lies, too.
-    fn bytes(&self, pack: &Pack) -> Result<Vec<u8>> {
-        let path = cache::pack_file(&self.site.cache("packs")?, pack);
-        if let Ok(bytes) = fs::read(&path)
-            && stringless_core::hash::Sha256::of(&bytes) == pack.sha256
-        {
-            return Ok(bytes);
+    /// A pack: from the cache, which also holds what was just built, else from the store.
+    fn verified<'p>(&self, pack: &'p Pack) -> Result<VerifiedPack<'p>> {
+        let folder = self.site.cache("packs")?;
+        if let Some(verified) = cache::find(&folder, pack) {
+            return Ok(verified);
         }
-        let bytes = remote::pack(&self.store, pack)?;
-        write_whole(&path, &bytes)?;
-        Ok(bytes)
+        let verified = VerifiedPack::fetch(&self.store, pack)?;
+        cache::save(&folder, &verified)?;
+        Ok(verified)
     }
 }
 

@@ -6,10 +6,28 @@ use std::time::Duration;
 
 use stringless_core::pack::Pack;
 
+use crate::error::Result;
+use crate::fs::write_whole;
+use crate::remote::verified::VerifiedPack;
+
 /// Where the bytes of `pack` lie in a folder of packs.
 #[must_use]
 pub fn pack_file(folder: &Path, pack: &Pack) -> PathBuf {
     folder.join(format!("{}.tar.gz", pack.sha256))
+}
+
+/// The pack from the cache, if the cache has it undamaged.
+#[must_use]
+pub fn find<'p>(folder: &Path, pack: &'p Pack) -> Option<VerifiedPack<'p>> {
+    VerifiedPack::new(pack, fs::read(pack_file(folder, pack)).ok()?).ok()
+}
+
+/// Writes a pack into the cache.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save(folder: &Path, verified: &VerifiedPack<'_>) -> Result<()> {
+    write_whole(&pack_file(folder, verified.pack()), verified.bytes())
 }
 
 /// Removes packs from the cache that are none of these, and a month old.

@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use stringless_archive::reader;
 use stringless_archive::writer::Item;
 use stringless_core::name::Name;
 
@@ -10,6 +9,7 @@ use crate::error::Result;
 use crate::modules::fallback::Fallback;
 use crate::modules::tree::Tree;
 use crate::puppetfile::name::slug;
+use crate::remote::verified::VerifiedPack;
 use crate::remote::{self, Published};
 use crate::site::stores::open_store;
 use crate::site::{SiteDir, trust_chain};
@@ -50,10 +50,10 @@ impl Fallback for LastRelease<'_> {
             modules.iter().find(|module| slug(&module.name) == slug(name) && module.version == release);
         let pack = same.and_then(|module| found.manifest.packs.iter().find(|pack| pack.path == module.path));
         let Some(pack) = pack else { return Ok(None) };
-        let bytes = remote::pack(store, pack)?;
         let mut items: Vec<Item> = Vec::new();
-        // What is not as it was published is not what was locked either.
-        if reader::each(pack, &bytes, |item| items.push(item)).is_err() {
+        // A pack that is not as it was published is not what was locked either.
+        let read = VerifiedPack::fetch(store, pack)?.each(|item| items.push(item));
+        if read.is_err() {
             return Ok(None);
         }
         Ok(Tree::new(items).ok())

@@ -1,21 +1,18 @@
 //! A release that is there → the same content under the next serial: rolled back, or promoted.
 
-use std::fs;
-
-use stringless_core::hash::Sha256;
 use stringless_core::layout;
 use stringless_core::manifest::{AgentPin, Apply, Manifest, Origin, Source};
 use stringless_core::name::Name;
 use stringless_core::pack::{Pack, title};
 
 use crate::error::{Error, Result};
-use crate::fs::write_whole;
-use crate::pack::cache::pack_file;
+use crate::pack::cache;
+use crate::parallel;
 use crate::release::plan::Wanted;
 use crate::remote::history::Release;
+use crate::remote::verified::VerifiedPack;
 use crate::site::SiteDir;
 use crate::store::Store;
-use crate::{parallel, remote};
 
 /// What an earlier release of the environment of `current` is once more. Which agent there is has nothing
 /// to do with the content, and stays; which one the content needs comes with it.
@@ -79,18 +76,12 @@ pub fn vouched(doing: &str, release: &Release, trust_version: u64) -> Result<()>
 pub fn gather(site: &SiteDir, store: &Store, others: &[Result<Store>], manifest: &Manifest) -> Result<()> {
     let folder = site.cache("packs")?;
     parallel::map(&manifest.packs, AT_ONCE, |pack| {
-        let file = pack_file(&folder, pack);
-        if store.holds(&layout::pack(&pack.sha256), pack.size)?
-            || is(&fs::read(&file).unwrap_or_default(), pack)
-        {
+        if store.holds(&layout::pack(&pack.sha256), pack.size)? || cache::find(&folder, pack).is_some() {
             return Ok(());
         }
-        let elsewhere = others.iter().flatten().find_map(|other| {
-            let object = other.get(&layout::pack(&pack.sha256), pack.size).ok()??;
-            is(&object.bytes, pack).then_some(object.bytes)
-        });
+        let elsewhere = others.iter().flatten().find_map(|other| VerifiedPack::fetch(other, pack).ok());
         match elsewhere {
-            Some(bytes) => write_whole(&file, &bytes),
+            Some(verified) => cache::save(&folder, &verified),
             None => Err(gone(store, manifest, pack)),
         }
     })?;
@@ -104,19 +95,11 @@ pub fn gather(site: &SiteDir, store: &Store, others: &[Result<Store>], manifest:
 /// When a pack is not there, or another one is in its place.
 pub fn keep(site: &SiteDir, store: &Store, manifest: &Manifest) -> Result<()> {
     let folder = site.cache("packs")?;
-    parallel::map(&manifest.packs, AT_ONCE, |pack| {
-        let file = pack_file(&folder, pack);
-        if is(&fs::read(&file).unwrap_or_default(), pack) {
-            return Ok(());
-        }
-        let bytes = remote::pack(store, pack)?;
-        if is(&bytes, pack) { write_whole(&file, &bytes) } else { Err(remote::other_pack(store, pack)) }
+    parallel::map(&manifest.packs, AT_ONCE, |pack| match cache::find(&folder, pack) {
+        Some(_) => Ok(()),
+        None => cache::save(&folder, &VerifiedPack::fetch(store, pack)?),
     })?;
     Ok(())
-}
-
-fn is(bytes: &[u8], pack: &Pack) -> bool {
-    bytes.len() as u64 == pack.size && Sha256::of(bytes) == pack.sha256
 }
 
 fn source(release: &Manifest) -> Source {

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
-use stringless_core::hash::Sha256;
 use stringless_core::json::MAX_BYTES;
 use stringless_core::layout;
 use stringless_core::manifest::Manifest;
@@ -12,14 +11,15 @@ use stringless_core::pack::Pack;
 
 use crate::error::{Error, Result};
 use crate::pack::cache::pack_file;
+use crate::parallel;
 use crate::progress::Progress;
 use crate::release::claim::Claim;
 use crate::release::gc::mark;
 use crate::release::plan::Step;
+use crate::remote::verified::VerifiedPack;
 use crate::site::trust_chain::TrustFile;
 use crate::store::{Condition, Put, Store, put_same, taken};
 use crate::trust::sync;
-use crate::{parallel, remote};
 
 /// A publication that is ready to be carried out.
 #[derive(Debug)]
@@ -122,8 +122,8 @@ fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
     if upload.store.holds(&key, pack.size)? {
         return Ok(None);
     }
-    let bytes = upload.packs.read(pack)?;
-    match upload.store.put(&key, &bytes, Condition::Absent)? {
+    let verified = upload.packs.read(pack)?;
+    match upload.store.put(&key, verified.bytes(), Condition::Absent)? {
         Put::Written => Ok(Some(pack.size)),
         // Somebody else wrote the same in the meantime.
         Put::NotHeld if upload.store.holds(&key, pack.size)? => Ok(None),
@@ -132,30 +132,22 @@ fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
 }
 
 impl Packs<'_> {
-    /// The bytes of a pack. What is in a store under a hash stays there: it is looked at before.
-    fn read(&self, pack: &Pack) -> Result<Vec<u8>> {
+    /// Reads a pack, and checks it: the store keeps forever what is written under a hash.
+    fn read<'p>(&self, pack: &'p Pack) -> Result<VerifiedPack<'p>> {
         let folder = match self {
             Self::Folder(folder) => folder,
-            Self::Store(store) => {
-                let bytes = remote::pack(store, pack)?;
-                let right = Sha256::of(&bytes) == pack.sha256;
-                return if right { Ok(bytes) } else { Err(remote::other_pack(store, pack)) };
-            }
+            Self::Store(store) => return VerifiedPack::fetch(store, pack),
         };
         let path = pack_file(folder, pack);
         let bytes = fs::read(&path).map_err(|e| {
             Error::io("reading", &path, e)
                 .hint("the store lacks this pack; `stringless publish` builds it anew")
         })?;
-        if Sha256::of(&bytes) != pack.sha256 {
+        VerifiedPack::new(pack, bytes).map_err(|_| {
             fs::remove_file(&path).ok();
-            return Err(Error::temporary(format!(
-                "reading `{}`: the cached pack is damaged",
-                path.display()
-            ))
-            .hint("it was removed; run it again"));
-        }
-        Ok(bytes)
+            Error::temporary(format!("reading `{}`: the cached pack is damaged", path.display()))
+                .hint("it was removed; run it again")
+        })
     }
 }
 

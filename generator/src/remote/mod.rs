@@ -2,10 +2,10 @@
 
 pub mod history;
 pub mod last_seen;
+pub mod verified;
 
 use std::collections::BTreeMap;
 
-use stringless_archive::reader;
 use stringless_archive::writer::ItemKind;
 use stringless_core::document::Document;
 use stringless_core::hash::Sha256;
@@ -13,7 +13,6 @@ use stringless_core::json::MAX_BYTES;
 use stringless_core::layout;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
-use stringless_core::pack::Pack;
 use stringless_core::plan::{Floor, admit};
 use stringless_core::refusal::Refusal;
 use stringless_core::time::Timestamp;
@@ -21,6 +20,7 @@ use stringless_core::trust::{Trust, TrustedKeys};
 use stringless_core::verify::{self, Verified};
 use stringless_core::version::Version;
 
+use self::verified::{REPLACE, VerifiedPack};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::Store;
@@ -131,30 +131,6 @@ pub fn admit_new(
     admit(manifest, &floor)
 }
 
-/// The bytes of a pack, at most as many as its line of the manifest says.
-///
-/// # Errors
-/// When the store does not have it, or has more under its name.
-pub fn pack(store: &Store, pack: &Pack) -> Result<Vec<u8>> {
-    let key = layout::pack(&pack.sha256);
-    let there = store.get(&key, pack.size);
-    match there.map_err(|error| if error.is_refusal() { error.hint(REPLACE) } else { error })? {
-        Some(object) => Ok(object.bytes),
-        None => Err(Error::refused(format!(
-            "reading {}: the manifest names it, and it is not there",
-            store.url(&key)
-        ))
-        .hint("`stringless publish --force` brings back what is missing")),
-    }
-}
-
-/// What is said of a pack whose bytes are not those of its name.
-#[must_use]
-pub fn other_pack(store: &Store, pack: &Pack) -> Error {
-    Error::refused(format!("reading {}: its hash is not its name", store.url(&layout::pack(&pack.sha256))))
-        .hint(REPLACE)
-}
-
 /// Checks that the agent of a manifest is there, as a node's bootstrap pins it.
 ///
 /// # Errors
@@ -185,13 +161,13 @@ pub fn check_packs(store: &Store, manifest: &Manifest, progress: &Progress) -> R
     // Path, and whether it is a folder: folders may meet.
     let mut seen: BTreeMap<String, bool> = BTreeMap::new();
     for line in &manifest.packs {
-        let bytes = pack(store, line)?;
+        let pack = VerifiedPack::fetch(store, line)?;
         let url = || store.url(&layout::pack(&line.sha256));
         for (at, _) in line.path.match_indices('/').chain([(line.path.len(), "")]).filter(|(at, _)| *at > 0) {
             seen.entry(line.path[..at].to_owned()).or_insert(true);
         }
         let mut meets = None;
-        reader::each(line, &bytes, |item| {
+        pack.each(|item| {
             let path = if line.path.is_empty() { item.path } else { format!("{}/{}", line.path, item.path) };
             let folder = item.kind == ItemKind::Folder;
             if seen.insert(path.clone(), folder).is_some_and(|before| !(before && folder)) {
@@ -226,6 +202,3 @@ fn claimed_site(bytes: &[u8]) -> Option<Name> {
     let payload: serde_json::Value = serde_json::from_slice(Document::parse(bytes).ok()?.payload).ok()?;
     Name::new(payload.get("site")?.as_str()?).ok()
 }
-
-/// What is there stays there: `publish` writes over no pack.
-const REPLACE: &str = "remove this object, then `stringless publish --force` brings back the right one";
