@@ -3,6 +3,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
+CPU := $(shell uname -m)
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO ?= cargo
 # The version of each tool stands in tests/tools/setup.sh alone.
@@ -16,17 +17,28 @@ FREEBSD_TARGETS := x86_64-unknown-freebsd
 PAGE_TARGET := wasm32-unknown-unknown
 
 export STRINGLESS_CACHE := $(abspath $(or $(STRINGLESS_CACHE),.cache))
-export STRINGLESS_VECTORS := $(abspath $(or $(STRINGLESS_VECTORS),../shared/vectors))
+# Tests that need slow peers run: plain `cargo test` skips them.
+export STRINGLESS_PEERS ?= 1
 export GENERATOR_BIN := $(TARGET_DIR)/release/stringless
-export AGENT_BIN := $(TARGET_DIR)/agents/x86_64-unknown-linux-musl/stringless-agent
+export AGENT_BIN := $(TARGET_DIR)/agents/$(CPU)-unknown-linux-musl/stringless-agent
 export AGENT_BIN_AARCH64 := $(TARGET_DIR)/agents/aarch64-unknown-linux-musl/stringless-agent
 export AGENT_BIN_FREEBSD := $(TARGET_DIR)/agents/x86_64-unknown-freebsd/stringless-agent
 export AGENT_CHECKPOINTS_BIN := $(TARGET_DIR)/checkpoints/stringless-agent
 ZIG := $(STRINGLESS_CACHE)/zig/bin
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
-# The C compiler and linker of the one target that is foreign to this machine.
-export CC_aarch64_unknown_linux_musl ?= aarch64-linux-gnu-gcc
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER ?= aarch64-linux-gnu-gcc
+# The C compiler and linker of each node target. The one of this machine's CPU needs only `cc`: what musl adds
+# comes with the Rust target. The C library's own checks of buffers (Ubuntu's default) are not in musl.
+define compiler
+ifeq ($(1),$(CPU))
+export CC_$(1)_unknown_linux_musl ?= cc
+else
+export CC_$(1)_unknown_linux_musl ?= $(1)-linux-gnu-gcc
+export CARGO_TARGET_$(2)_UNKNOWN_LINUX_MUSL_LINKER ?= $(1)-linux-gnu-gcc
+endif
+export CFLAGS_$(1)_unknown_linux_musl ?= -U_FORTIFY_SOURCE
+endef
+$(eval $(call compiler,x86_64,X86_64))
+$(eval $(call compiler,aarch64,AARCH64))
 # The kernel of FreeBSD knows its programs by a note, which a linker that tidies up throws away.
 FREEBSD_LINK := -Clink-arg=-Wl,--no-gc-sections
 export CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_RUSTFLAGS ?= $(FREEBSD_LINK)
@@ -35,13 +47,15 @@ export CARGO_TARGET_AARCH64_UNKNOWN_FREEBSD_RUSTFLAGS ?= $(FREEBSD_LINK)
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target text; do \
-		printf '  %-8s %s\n' "$$target" "$$text"; done
+		printf '  %-11s %s\n' "$$target" "$$text"; done
 
 .PHONY: demo
+demo: export GENERATOR_BIN = $(TARGET_DIR)/demo/stringless
+demo: export AGENT_BIN = $(TARGET_DIR)/demo/stringless-agent
 demo: ## one site, one node, one change: the whole way on this machine
 	@tests/demo/need.sh
-	@$(MAKE) --no-print-directory build
-	@$(MAKE) --no-print-directory agents NODE_TARGETS=$$(uname -m)-unknown-linux-musl FREEBSD_TARGETS=
+	@$(MAKE) --no-print-directory targets NODE_TARGETS=$(CPU)-unknown-linux-musl FREEBSD_TARGETS= PAGE_TARGET=
+	@tests/demo/build.sh $(TARGET_DIR)
 	@tests/demo/demo.sh
 
 .PHONY: test
@@ -49,6 +63,20 @@ test: export CI = 1
 test: setup lint build agents checkpoints fuzz-targets ## everything: set-up, lint, builds, tests, a minute of each fuzz target
 	.ci/agent $(TARGET_DIR) $(NODE_TARGETS) $(FREEBSD_TARGETS)
 	.ci/tests
+
+# Debug builds, and no peers: what a change breaks at once.
+.PHONY: quick
+quick: export STRINGLESS_PEERS =
+quick: export GENERATOR_BIN = $(TARGET_DIR)/debug/stringless
+quick: export AGENT_BIN = $(TARGET_DIR)/$(CPU)-unknown-linux-musl/debug/stringless-agent
+quick: ## format, clippy, the tests that need no peers: no root, no download, two minutes
+	$(CARGO) fmt --all --check
+	.ci/lines
+	.ci/rooms
+	$(CARGO) clippy --offline --workspace --all-targets --locked -- -D warnings
+	$(CARGO) build --offline --locked --package stringless
+	$(CARGO) build --offline --locked --package stringless-agent --target $(CPU)-unknown-linux-musl
+	$(CARGO) test --offline --workspace --locked --quiet
 
 .PHONY: check
 check: ## what CI runs: test, then a clean tree
@@ -62,12 +90,15 @@ build: ## the generator: target/release/stringless
 .PHONY: targets
 targets:
 	@sysroot=$$(rustc --print sysroot); for target in $(NODE_TARGETS) $(filter x86_64-%,$(FREEBSD_TARGETS)) $(PAGE_TARGET); do \
-		[ -d "$$sysroot/lib/rustlib/$$target/lib" ] || rustup --quiet target add "$$target" || exit 1; \
+		[ -d "$$sysroot/lib/rustlib/$$target/lib" ] || rustup --quiet target add "$$target" || { \
+			printf 'error: adding the Rust target %s\n\nhint: install Rust as https://rustup.rs says\n' "$$target" >&2; exit 1; }; \
 	done
 
 .PHONY: agents
 agents: targets ## the agent, one file per node target: target/agents/*/stringless-agent
-	$(CARGO) build --locked --profile agent --package stringless-agent $(NODE_TARGETS:%=--target %)
+	@targets=$$(.ci/node-targets $(NODE_TARGETS)) && set -- && \
+		for target in $$targets; do set -- "$$@" --target "$$target"; done && \
+		$(CARGO) build --locked --profile agent --package stringless-agent "$$@"
 	@[ ! -x $(ZIG)/cargo-zigbuild ] || for target in $(FREEBSD_TARGETS); do \
 		case $$target in x86_64-*) std= ;; *) std=-Zbuild-std=std,panic_abort; export RUSTC_BOOTSTRAP=1 ;; esac; \
 		PATH=$(ZIG):$$PATH cargo-zigbuild zigbuild --locked --profile agent --package stringless-agent --target $$target $$std || exit 1; \
@@ -85,7 +116,7 @@ checkpoints: ## the agent that a test can kill at a named point
 .PHONY: levels
 levels: setup build agents checkpoints ## write anew what each pair of distro and cloud was tested with
 	record=$$(mktemp -d) && STRINGLESS_RECORD=$$record $(CARGO) test --locked --package e2e \
-		--test boot --test datasources --test ignition --test roots --test shells && .ci/levels $$record --write && rm -r $$record
+		--test boot --test datasources --test render --test roots && .ci/levels $$record --write && rm -r $$record
 
 .PHONY: setup
 setup: ## bring the compilers and the tests' peers (root; cached)
@@ -110,7 +141,7 @@ lint: targets ## format, clippy, licences and bans, shellcheck, file length
 	$(CARGO_DENY) --log-level error --manifest-path agent/Cargo.toml --config .ci/deny-agent.toml check bans
 
 .PHONY: e2e
-e2e: setup build agents checkpoints ## the end-to-end tests alone; one of them: make e2e T=s3
+e2e: setup build agents checkpoints ## the end-to-end tests alone; one of them: make e2e T=node
 	$(CARGO) test --locked --package e2e $(if $(T),--test $(T)) -- --nocapture
 
 # The sanitizer and the coverage that fuzzers go by are there in the stable compiler, if it is asked so.
@@ -140,7 +171,7 @@ bench: build ## how long it takes to render the whole product, and to assemble a
 
 .PHONY: golden
 golden: ## write the expected renderings anew; read the diff before you commit it
-	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test golden
+	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test render golden::
 
 .PHONY: docs
 docs: build agents ## run the commands of README and docs, follow their links, build the book

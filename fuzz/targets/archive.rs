@@ -19,6 +19,9 @@ use fuzz::archives::{Entry, gzip, tar};
 use fuzz::{damage, seed, start};
 use libfuzzer_sys::fuzz_target;
 
+#[path = "../../tests/attacks/made.rs"]
+mod made;
+
 fuzz_target!(init: start(seeds), |input: &[u8]| {
     let Some((way, rest)) = input.split_first() else { return };
     match way {
@@ -177,14 +180,12 @@ fn seeds() -> Vec<Vec<u8>> {
         let archive = tar(&Entry::all(recipe));
         seeds.extend([seed(0, gzip(&archive)), seed(1, archive), seed(2, recipe), seed(3, recipe)]);
     }
-    // The archives that other programs are tested with, where they are at hand.
-    let vectors = std::env::var_os("STRINGLESS_VECTORS").map(|folder| Path::new(&folder).join("tar"));
-    for file in vectors.into_iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
-        let bytes = fs::read(file.path()).unwrap();
-        if bytes.len() <= 64 * 1024 {
-            seeds.push(seed(1, bytes));
-        }
-    }
+    // The archives that other programs are tested with, where `make setup` has brought them.
+    let published = std::env::var_os("STRINGLESS_CACHE").map(|cache| Path::new(&cache).join("vectors/tar"));
+    let files = published.into_iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    let published = files.map(|file| fs::read(file.unwrap().path()).unwrap());
+    let made = made::archives().into_iter().map(|(_, bytes)| bytes);
+    seeds.extend(published.chain(made).filter(|bytes| bytes.len() <= 64 * 1024).map(|bytes| seed(1, bytes)));
     seeds
 }
 

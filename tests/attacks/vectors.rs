@@ -1,4 +1,4 @@
-//! The published odd archives of tar-rs, each as a pack: what is taken equals what GNU tar unpacks.
+//! The published odd archives of tar libraries, each as a pack: what is taken equals what GNU tar unpacks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,8 +9,12 @@ use std::time::Duration;
 
 use e2e::forge::gzip;
 use e2e::pair::Pair;
-use e2e::process::succeed;
+use e2e::process::{run, succeed};
 use e2e::tools;
+use stringless_core::hash::Sha256;
+use tempfile::TempDir;
+
+use crate::made;
 
 /// Each archive, and the words of its refusal; `None` for what is taken.
 const EXPECTED: &[(&str, Option<&str>)] = &[
@@ -18,15 +22,24 @@ const EXPECTED: &[(&str, Option<&str>)] = &[
     ("7z_long_path.tar", Some("setuid")),
     ("biguid_gnu.tar", Some("`./test.txt` holds `.` or `..`")),
     ("biguid_pax.tar", Some("holds `.` or `..`")),
+    ("diff-014-unterminated-pax.tar", Some("has no folder before it")),
+    ("diff-024-pending-pax-boundary.tar", Some("has no folder before it")),
+    ("diff-039-truncated-entry-body.tar", Some("not a readable archive")),
     ("directory.tar", None),
     ("duplicate_dirs.tar", Some("`some_dir` stands twice")),
     ("empty_filename.tar", Some("is empty")),
     ("file_times.tar", None),
     ("link.tar", None),
+    ("pax-header-precedence.tar", Some("has no folder before it")),
+    ("pax-hidden-entry.tar", Some("has no folder before it")),
+    ("pax-overrides-extension-header.tar", Some("setuid")),
+    ("pax-phantom-entry.tar", Some("has no folder before it")),
     // Extended headers of POSIX, of which a pack needs none: what holds beside GNU's, and of two sizes,
     // is read in different ways (CVE-2025-62518).
     ("pax.tar", Some("holds `.` or `..`")),
     ("pax2.tar", Some("has no folder before it")),
+    ("pax2_links.tar", Some("has no folder before it")),
+    ("paxlongname.tar", Some("holds `.` or `..`")),
     ("pax_size.tar", Some("holds `.` or `..`")),
     ("reading_files.tar", None),
     ("simple.tar", None),
@@ -41,14 +54,27 @@ const EXPECTED: &[(&str, Option<&str>)] = &[
 
 const KIND: &str = "is neither file, folder nor symbolic link";
 
+/// What they are in the tar crate's tests.
+#[test]
+fn the_made_archives_are_the_published_ones() {
+    let hashes = made::archives().map(|(name, bytes)| (name, Sha256::of(&bytes).to_string()));
+    let published = [
+        ("biguid_gnu.tar", "ac9aab362d706ee006a081c05e2135d18338b9698890d6bff2cb6efee64ff1fb"),
+        ("biguid_pax.tar", "e7776573ff8d82b263b444d40dfcdf894d3c3804e4226c5cd2e96f5c96208d81"),
+        ("pax2_links.tar", "bbd054e96aa2ecee67943aea2d41921214951b03021ec183af7e5a8caceb8a60"),
+        ("pax_size.tar", "d14a823c48acb84dfa36ddbaed11cfd0fc16449da4e2003801db0b4f74f4f585"),
+    ];
+    assert_eq!(hashes.each_ref().map(|(name, hash)| (*name, hash.as_str())), published);
+}
+
 #[test]
 fn archive_vectors() {
     let Some(folder) = vectors() else { return };
     let Some(pair) = Pair::converged() else { return };
     let known: BTreeSet<_> = EXPECTED.iter().map(|(name, _)| PathBuf::from(name)).collect();
-    assert_eq!(known, archives(&folder), "each archive has its line in the table");
+    assert_eq!(known, archives(folder.path()), "each archive has its line in the table");
     for (serial, (name, refused)) in (8..).zip(EXPECTED) {
-        let file = folder.join(name);
+        let file = folder.path().join(name);
         let (unpacked, files) = counts(&file);
         let pack = pair.forge.raw_pack("v", &gzip(&fs::read(&file).unwrap()), unpacked, files);
         pair.forge.publish(&pair.forge.manifest(serial, vec![pair.forge.script("true"), pack]));
@@ -75,11 +101,19 @@ fn archive_vectors() {
     }
 }
 
-fn vectors() -> Option<PathBuf> {
-    let named = std::env::var_os("STRINGLESS_VECTORS").map(PathBuf::from);
-    let folder = named.unwrap_or_else(|| tools::root().join("../shared/vectors")).join("tar");
-    let missing = || format!("no archives at {} (STRINGLESS_VECTORS)", folder.display());
-    if folder.is_dir() { Some(folder) } else { tools::skip(&missing()) }
+/// The published archives and those that no package ships, in one folder.
+fn vectors() -> Option<TempDir> {
+    let published = tools::vectors("tar")?;
+    let folder = tempfile::tempdir().unwrap();
+    for name in archives(&published) {
+        fs::copy(published.join(&name), folder.path().join(&name)).unwrap();
+    }
+    for (name, bytes) in made::archives() {
+        let file = folder.path().join(name);
+        assert!(!file.exists(), "{name} is published: it need not be made");
+        fs::write(file, bytes).unwrap();
+    }
+    Some(folder)
 }
 
 fn archives(folder: &Path) -> BTreeSet<PathBuf> {
@@ -87,9 +121,10 @@ fn archives(folder: &Path) -> BTreeSet<PathBuf> {
     files.filter(|name| name.extension().is_some_and(|end| end == "tar")).collect()
 }
 
-/// Unpacked bytes and entries, as GNU tar lists them: a manifest that tells the truth.
+/// Unpacked bytes and entries, as GNU tar lists them before it finds the archive damaged: a true manifest.
 fn counts(archive: &Path) -> (u64, u64) {
-    let text = succeed(Command::new("tar").arg("-tvf").arg(archive), Duration::from_secs(20));
+    let output = run(Command::new("tar").arg("-tvf").arg(archive), Duration::from_secs(20));
+    let text = String::from_utf8(output.stdout).unwrap();
     let sizes = text.lines().map(|line| {
         let size = line.split_whitespace().nth(2).unwrap().parse::<u64>().unwrap();
         if line.starts_with('-') { size } else { 0 }

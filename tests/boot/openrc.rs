@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use e2e::nspawn::Machine;
 use e2e::process::until;
+use e2e::rendering::Case;
 use e2e::site::Site;
 use e2e::tools;
 use e2e::web::Web;
@@ -17,7 +18,6 @@ use stringless_render::render;
 use stringless_render::request::AgentPins;
 
 use super::pairs::status;
-use super::rendering::Case;
 use super::{boot, fill, said};
 
 #[test]

@@ -89,8 +89,7 @@ prepare() {
 
     generator=${GENERATOR_BIN:-$root/target/release/stringless}
     target=$(uname -m)-unknown-linux-musl
-    agents=${AGENT_BIN:-$root/target/agents/x/stringless-agent}
-    agent=${agents%/*/*}/$target/stringless-agent
+    agent=${AGENT_BIN:-$root/target/agents/$target/stringless-agent}
     for program in "$generator" "$agent"; do
         if [ ! -x "$program" ]; then
             fail "there is no '$program' yet" 'make demo (it builds both programs first)'

@@ -14,10 +14,7 @@ need() { # PROGRAM PACKAGE
 
 need cc gcc
 case $cpu in
-x86_64)
-    command -v x86_64-linux-musl-gcc >/dev/null || need musl-gcc musl-tools
-    ;;
-aarch64) need "${CC_aarch64_unknown_linux_musl:-aarch64-linux-gnu-gcc}" gcc ;;
+x86_64 | aarch64) ;;
 *)
     printf "error: building the agent: there is none for the CPU '%s' yet\n\nhint: use an x86_64 or aarch64 machine\n" \
         "$cpu" >&2

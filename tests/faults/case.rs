@@ -10,7 +10,7 @@ use e2e::tls::Authority;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::shelf::Shelf;
+use crate::objects::Shelf;
 use crate::store::Store;
 
 /// One file of `faults/`.

@@ -14,21 +14,20 @@
 
 mod case;
 mod fault;
+mod objects;
+mod retries;
+mod routes;
 mod several;
-mod shelf;
-mod spoilers;
+mod spoilt_downloads;
 mod store;
-mod tries;
-mod ways;
 
-use std::fs;
-use std::panic;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::thread;
+use std::{fs, panic, thread};
+
+use e2e::tools;
 
 use case::Case;
-use e2e::tools;
 
 #[test]
 fn every_case_ends_as_it_says() {

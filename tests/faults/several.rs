@@ -12,7 +12,7 @@ use e2e::tls::Authority;
 use serde_json::{Value, json};
 use stringless_core::layout;
 
-use crate::shelf::{Holding, Shelf};
+use crate::objects::{Holding, Shelf};
 
 /// Stores behind HTTPS that hold the same site, and a node that follows them all.
 struct Mirrors {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::fault::{Greets, Turns};
-use crate::shelf::{Holding, Shelf};
+use crate::objects::{Holding, Shelf};
 
 /// A store as a case has it.
 #[derive(Debug, Clone, Deserialize)]

@@ -27,8 +27,10 @@ main() {
     target=${CARGO_TARGET_DIR:-$root/target}
     export CARGO_TARGET_DIR=$target/mutants CI=1
     export STRINGLESS_CACHE=${STRINGLESS_CACHE:-$root/.cache}
-    export STRINGLESS_VECTORS=${STRINGLESS_VECTORS:-$root/../shared/vectors}
     cpu=$(uname -m)-unknown-linux-musl
+    # As in the Makefile: no package for musl is needed.
+    local compiler=CC_${cpu//-/_}
+    export "$compiler=${!compiler:-cc}"
     bin=$CARGO_TARGET_DIR/bin
     export AGENT_BIN=$bin/$cpu/stringless-agent AGENT_CHECKPOINTS_BIN=$bin/checkpoints GENERATOR_BIN=$bin/stringless
     tree=$CARGO_TARGET_DIR/tree log=$CARGO_TARGET_DIR/log

@@ -6,12 +6,12 @@ use std::process::Command;
 use base64ct::{Base64, Encoding};
 use e2e::nix::{self, evaluated};
 use e2e::process::{both, run};
+use e2e::rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, site};
 use e2e::tools;
 use serde_json::Value;
 use stringless_render::platform::Form;
 use stringless_render::request::UserData;
 
-use crate::rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, site};
 use crate::{LIMIT, everywhere};
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use base64ct::{Base64, Encoding};
 use e2e::nix::evaluated;
+use e2e::rendering::{BUCKET, Case, SCRIPT, WEB, puppet_site, site};
 use e2e::tools;
 use serde_json::Value;
 use similar::TextDiff;
@@ -13,7 +14,6 @@ use stringless_core::sigv4::encode_path;
 use stringless_render::platform::{Cloud, Distro, Form};
 
 use crate::KEYS;
-use crate::rendering::{BUCKET, Case, SCRIPT, WEB, puppet_site, site};
 
 /// Texts that would run, end a quotation or end a document if one place did not quote.
 const HOSTILE: [&str; 10] = [

@@ -1,12 +1,11 @@
 //! Several sites in one rendering: each form carries all of them, in their order.
 
+use e2e::rendering::{BUCKET, Case, SCRIPT, WEB, site};
 use stringless_render::platform::{Encoding, Form};
 use stringless_render::render;
 use stringless_render::request::Request;
 use stringless_render::rerender::Rendering;
 use stringless_render::site::CredentialKind;
-
-use crate::rendering::{BUCKET, Case, SCRIPT, WEB, site};
 
 #[test]
 fn each_form_carries_all_layers_and_starts_the_agent_at_the_smallest_interval() {

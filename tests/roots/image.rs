@@ -2,13 +2,12 @@
 
 use e2e::netns::Lab;
 use e2e::packer::steps;
+use e2e::rendering::{Case, SCRIPT, WEB, site};
 use stringless_render::embed::source;
 use stringless_render::platform::{Distro, Encoding, Form};
 use stringless_render::render;
-use stringless_render::request::Request;
-use stringless_render::request::Tool;
+use stringless_render::request::{Request, Tool};
 
-use crate::rendering::{Case, SCRIPT, WEB, site};
 use crate::root::Root;
 use crate::small::{alpine, freebsd};
 

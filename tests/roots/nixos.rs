@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 
 use e2e::netns::Lab;
 use e2e::nix::evaluated;
+use e2e::rendering::{BUCKET, Case, SCRIPT, site};
 use e2e::tools;
 use serde_json::Value;
 use stringless_core::hash::Sha256;
@@ -13,7 +14,6 @@ use stringless_render::platform::Form;
 use stringless_render::render;
 use stringless_render::request::Request;
 
-use crate::rendering::{BUCKET, Case, SCRIPT, site};
 use crate::root::Root;
 
 const AGENT: &str = "#!/bin/sh\ncase $1 in version|--once) echo \"agent $1\" ;; *) exit 64 ;; esac\n";

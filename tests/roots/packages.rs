@@ -9,13 +9,11 @@ use std::time::Duration;
 
 use e2e::netns::Net;
 use e2e::process::{both, run, succeed};
-use e2e::record;
+use e2e::rendering::{Case, puppet_site};
 use e2e::server::{Fault, Server};
-use e2e::tools;
+use e2e::{record, tools};
 use stringless_core::hash::Sha256;
 use stringless_render::platform::{Form, Level};
-
-use crate::rendering::{Case, puppet_site};
 
 const AGENT: &str = "#!/bin/sh\ncase $1 in version|--once) ;; *) exit 64 ;; esac\n";
 /// Debian's rpm wants to be asked twice, and keeps its database elsewhere than all others do.

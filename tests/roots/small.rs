@@ -8,13 +8,13 @@ use e2e::http::{Reply, Service};
 use e2e::imds::{Facts, Imds, RoleKeys};
 use e2e::netns::Lab;
 use e2e::random::hex;
+use e2e::rendering::{Case, SCRIPT, site};
 use e2e::tools;
 use stringless_core::hash::Sha256;
 use stringless_core::sigv4::Credentials;
 use stringless_core::time::Timestamp;
 use stringless_render::platform::{Distro, Form};
 
-use crate::rendering::{Case, SCRIPT, site};
 use crate::root::Root;
 
 const AGENT: &str = "#!/bin/sh\ncase $1 in version|--once) echo \"agent $1\" ;; *) exit 64 ;; esac\n";

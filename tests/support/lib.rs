@@ -26,6 +26,7 @@ pub mod puppet_forge;
 pub mod qemu;
 pub mod random;
 pub mod record;
+pub mod rendering;
 pub mod repository;
 pub mod scenario;
 pub mod server;

@@ -263,6 +263,7 @@ mod tests {
 
     #[test]
     fn it_serves_whole_conditional_and_resumed_requests() {
+        let Some(_) = crate::tools::program("curl") else { return };
         let folder = folder();
         let server = Server::start(&Net::host(), folder.path(), None);
         assert_eq!(curl(&[&server.url("a"), &server.url("a")]).1, "01234567890123456789");
@@ -277,6 +278,7 @@ mod tests {
 
     #[test]
     fn it_does_wrong_when_told_to() {
+        let Some(_) = crate::tools::program("curl") else { return };
         let folder = folder();
         let server = Server::start(&Net::host(), folder.path(), None);
         server.fault_times("a", Fault::status(503), 1);
@@ -294,6 +296,7 @@ mod tests {
 
     #[test]
     fn each_delivery_is_wrong_in_its_own_way() {
+        let Some(_) = crate::tools::program("curl") else { return };
         let folder = folder();
         let authority = Authority::new();
         let server = Server::start(&Net::host(), folder.path(), Some(&authority.issue(SERVER_NAMES)));
@@ -344,6 +347,7 @@ mod tests {
 
     #[test]
     fn each_answer_is_wrong_in_its_own_way() {
+        let Some(_) = crate::tools::program("curl") else { return };
         let folder = folder();
         let server = Server::start(&Net::host(), folder.path(), None);
         let url = server.url("a");
@@ -370,6 +374,7 @@ mod tests {
 
     #[test]
     fn chance_is_the_same_each_time() {
+        let Some(_) = crate::tools::program("curl") else { return };
         let folder = folder();
         let server = Server::start(&Net::host(), folder.path(), None);
         let round = || {
@@ -386,6 +391,7 @@ mod tests {
 
     #[test]
     fn it_speaks_tls_to_those_who_know_the_authority() {
+        let Some(_) = crate::tools::program("curl") else { return };
         let folder = folder();
         let authority = Authority::new();
         let server = Server::start(&Net::host(), folder.path(), Some(&authority.issue(SERVER_NAMES)));

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+pub use test_summary::skip;
+
 /// The root of the project's tree.
 pub fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -21,7 +23,7 @@ pub fn generator() -> Option<PathBuf> {
 
 /// The static agent for this machine: `AGENT_BIN`, which `make` sets.
 pub fn agent() -> Option<PathBuf> {
-    built("AGENT_BIN", "agents/x86_64-unknown-linux-musl/stringless-agent")
+    built("AGENT_BIN", &format!("agents/{}-unknown-linux-musl/stringless-agent", env::consts::ARCH))
 }
 
 /// The agent that a test can stop at a checkpoint: `AGENT_CHECKPOINTS_BIN`, which `make` sets.
@@ -46,7 +48,34 @@ pub fn agent_freebsd() -> Option<PathBuf> {
 /// # Panics
 /// When it is missing and `CI` is set.
 pub fn program(name: &str) -> Option<PathBuf> {
+    if SLOW.contains(&name) {
+        peers()?;
+    }
     find(name).or_else(|| skip(&format!("no {name} on this machine")))
+}
+
+/// Peers that a test starts so often, or that take so long, that plain `cargo test` does without them.
+const SLOW: [&str; 9] = [
+    "g10k",
+    "ignition-validate",
+    "nix-instantiate",
+    "packer",
+    "puppet",
+    "qemu-aarch64-static",
+    "r10k",
+    "shellcheck",
+    "systemd-analyze",
+];
+
+/// Whether peers run that take long to start or to serve; `None` after saying so where plain `cargo test`, which
+/// shall be quick, has started the test.
+pub fn peers() -> Option<()> {
+    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    if set("CI") || set("STRINGLESS_PEERS") {
+        Some(())
+    } else {
+        skip("peers are slow (STRINGLESS_PEERS=1 runs them, make e2e T=… sets it)")
+    }
 }
 
 /// A program that `make setup` builds into the cache.
@@ -54,6 +83,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
 /// # Panics
 /// When it is missing and `CI` is set.
 pub fn cached(folder: &str, name: &str) -> Option<PathBuf> {
+    peers()?;
     present(&format!("{folder} in the cache (make setup)"), cache().join(folder).join("bin").join(name))
 }
 
@@ -62,6 +92,7 @@ pub fn cached(folder: &str, name: &str) -> Option<PathBuf> {
 /// # Panics
 /// When it is missing and `CI` is set.
 pub fn rootfs(suite: &str) -> Option<PathBuf> {
+    peers()?;
     let folder = present(
         &format!("rootfs-{suite} in the cache (make setup)"),
         cache().join(format!("rootfs-{suite}")),
@@ -74,6 +105,7 @@ pub fn rootfs(suite: &str) -> Option<PathBuf> {
 /// # Panics
 /// When it is missing and `CI` is set.
 pub fn debs(suite: &str) -> Option<PathBuf> {
+    peers()?;
     let folder =
         present(&format!("debs-{suite} in the cache (make setup)"), cache().join(format!("debs-{suite}")))?;
     folder.canonicalize().ok()
@@ -84,9 +116,18 @@ pub fn debs(suite: &str) -> Option<PathBuf> {
 /// # Panics
 /// When it is missing and `CI` is set.
 pub fn virtual_machine(suite: &str) -> Option<PathBuf> {
+    peers()?;
     let folder =
         present(&format!("qemu-{suite} in the cache (make setup)"), cache().join(format!("qemu-{suite}")))?;
     folder.canonicalize().ok()
+}
+
+/// A folder of the published test vectors, which `make setup` copies into the cache.
+///
+/// # Panics
+/// When it is missing and `CI` is set.
+pub fn vectors(name: &str) -> Option<PathBuf> {
+    present("published vectors in the cache (make setup)", cache().join("vectors").join(name))
 }
 
 /// Where temporary folders are fastest: in memory, where programs may run from there.
@@ -96,22 +137,13 @@ pub fn memory() -> PathBuf {
     if mounts.lines().any(fits) { "/dev/shm".into() } else { env::temp_dir() }
 }
 
-/// Whether this process may make namespaces and mounts; `None` after saying so when not.
+/// Whether this process may make namespaces and mounts, which peers need; `None` after saying so when not.
 ///
 /// # Panics
 /// When it may not and `CI` is set.
 pub fn superuser() -> Option<()> {
+    peers()?;
     if rustix::process::geteuid().is_root() { Some(()) } else { skip("not root") }
-}
-
-/// Ends a test that cannot run here: says why, and fails where `CI` is set.
-///
-/// # Panics
-/// When `CI` is set.
-pub fn skip<T>(why: &str) -> Option<T> {
-    assert!(env::var_os("CI").is_none(), "SKIP: {why}, and CI is set: run `make setup` and `make test`");
-    println!("SKIP: {why}");
-    None
 }
 
 /// The first executable of that name in `PATH` or in a system folder that an ordinary `PATH` may lack.

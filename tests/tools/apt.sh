@@ -4,7 +4,7 @@
 set -eu
 
 # build: C compilers for both Linux agents, a C++ one for the fuzzer, and what brings zig for FreeBSD
-packages='musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static g++ python3-venv'
+packages='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static g++ python3-venv'
 # shells that refuse what is not POSIX, and one that small systems really have
 packages="$packages dash posh yash busybox shellcheck"
 # peers: signatures, TLS, machines, engine
@@ -34,14 +34,15 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 echo "installing:$missing"
-install_missing() {
-    # shellcheck disable=SC2086 # the list is words
-    apt-get install -y -q -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 --no-install-recommends $missing >"$log" 2>&1
-}
+apt_get="$(dirname "$0")/apt-get.sh"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+install_missing() {
+    # shellcheck disable=SC2086 # the list is words
+    "$apt_get" install -y -q -o Dpkg::Use-Pty=0 --no-install-recommends $missing
+}
 # Package lists that are old or absent are the usual reason to fail: refresh them, then try once more.
-if ! install_missing; then
-    apt-get update -q -o DPkg::Lock::Timeout=120 >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-    install_missing || { cat "$log" >&2; exit 1; }
+if ! install_missing 2>"$log"; then
+    "$apt_get" update -q
+    install_missing
 fi

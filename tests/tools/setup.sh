@@ -17,6 +17,7 @@ tools=$(cd "$(dirname "$0")" && pwd)
 machines=$!
 "$tools/zig.sh" &
 zig=$!
+"$tools/vectors.sh"
 "$tools/pip.sh"
 "$tools/cargo-tool.sh" cargo-deny 0.20.2
 "$tools/mdbook.sh"

@@ -20,7 +20,8 @@ use stringless_core::time::Timestamp;
 fn agrees_with_the_published_suite() {
     let Some(folder) = support::vectors("sigv4") else { return };
     let mut cases: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|case| case.is_dir());
+    // Two folders hold cases of the aws-sigv4 crate, not of the published suite: they say no context.
+    cases.retain(|case| case.join("context.json").is_file());
     cases.sort();
     assert!(cases.len() >= 38, "{} cases", cases.len());
     for case in &cases {
@@ -62,6 +63,8 @@ impl Case {
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .map(|(key, value)| (decode(key), decode(value)))
             .collect();
+        // The aws-sigv4 crate writes the space of one path as `%20`, where the published suite has the space.
+        let path = &decode(path);
         let normalize = context["normalize"].as_bool().unwrap();
         let path = sigv4::encode_path(&if normalize { normalized(path) } else { path.to_owned() });
         Self {

@@ -11,7 +11,7 @@ use stringless_core::version::Version;
 
 use super::*;
 use crate::layer::Layers;
-use crate::platform::{BootAgent, Cloud, Distro, Encoding, Platforms};
+use crate::platform::{Cloud, Distro, Encoding, Platforms};
 use crate::request::{AgentPins, Delivery, MetadataLock, delivery};
 use crate::site::{CredentialKind, Site};
 

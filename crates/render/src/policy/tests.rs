@@ -1,6 +1,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::platform::templates;
 
 const SITE: &str = "site: example\nstores: [{url: 's3://configs/site/one', region: eu-central-1}]\n\
     environments: {production: {}, staging: {}}\napply: {engine: {script: {run: apply}}, timeout: 30m}\n";

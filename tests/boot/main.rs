@@ -1,0 +1,109 @@
+//! First boots: Debian's root file systems with real systemd and real cloud-init, which runs exactly what
+//! `stringless render` prints; the bucket is reached over the network of a lab.
+//!
+//! cloud-init is handed the user-data as a NoCloud seed, for every cloud. What differs by cloud is real:
+//! the store, the keys, the metadata service that the script and the agent ask.
+
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+mod failures;
+mod forms;
+mod image;
+mod images;
+mod lock;
+mod openrc;
+mod pairs;
+mod puppet;
+mod schedules;
+mod schema;
+
+mod seed;
+
+use std::time::Duration;
+use std::{fs, thread};
+
+use e2e::netns::Lab;
+use e2e::nspawn::{CloudInit, Machine};
+use e2e::process::{both, until};
+use e2e::site::Site;
+use e2e::tools;
+
+/// An `apply` that tells what it applied, in `/var/lib/applied`.
+const APPLY: &str = "#!/bin/sh
+set -eu
+echo \"$STRINGLESS_SERIAL $(cat text)\" >>/var/lib/applied
+echo \"this is $(cat text)\"
+";
+
+/// A first boot with a failure waits for its retries; a good one takes seconds.
+const BOOT: Duration = Duration::from_secs(240);
+
+/// Runs the cases side by side: machines mostly wait.
+fn at_once<T: Sync>(cases: &[T], one: impl Fn(&T) + Sync) {
+    thread::scope(|scope| {
+        let threads: Vec<_> = cases.iter().map(|case| scope.spawn(|| one(case))).collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// The content of the site: an `apply`, and the text that it tells.
+fn fill(site: &Site, text: &str) {
+    site.write("apply", APPLY, 0o755);
+    site.write("text", format!("{text}\n"), 0o644);
+}
+
+/// A machine for a distro of the catalog, on the node's side of the lab.
+fn machine(lab: &Lab, distro: &str) -> Option<Machine> {
+    let file = tools::root().join("distros").join(format!("{distro}.yaml"));
+    let text = fs::read_to_string(file).unwrap();
+    let suite =
+        text.lines().find_map(|line| line.strip_prefix("name: ")?.split_once('(')?.1.strip_suffix(')'));
+    Machine::new(lab, suite.unwrap_or_else(|| panic!("{distro}: its name holds no suite")))
+}
+
+/// Boots the machine with this user-data for the first time.
+fn boot(machine: &mut Machine, user_data: impl AsRef<[u8]>) -> CloudInit {
+    machine.seed(user_data);
+    machine.boot();
+    machine.cloud_init(BOOT)
+}
+
+/// The boot went well: no error, no warning, no trace of the work.
+fn assert_done(machine: &Machine, boot: &CloudInit) {
+    assert_eq!((boot.status.as_str(), boot.code), ("done", 0), "{}\n{}", boot.text, boot.log);
+    let agent = fs::read(tools::agent().unwrap()).unwrap();
+    assert!(fs::read(machine.path("usr/local/bin/stringless-agent")).unwrap() == agent, "another agent");
+    let modes =
+        said(machine, "stat -c '%a %U %n' /usr/local/bin/* /etc/stringless /etc/stringless/agent.json");
+    let expected = "755 root /usr/local/bin/stringless-agent\n700 root /etc/stringless\n600 root /etc/stringless/agent.json\n";
+    assert_eq!(modes, expected);
+    assert_eq!(
+        said(machine, "systemctl list-units --failed --no-legend 'stringless*' 'puppet*' 'cloud-*'"),
+        ""
+    );
+}
+
+/// Nothing of an installation is there, whole or half.
+fn assert_untouched(machine: &Machine) {
+    let traces = "ls -d /usr/local/bin/* /etc/stringless/agent.json /etc/systemd/system/stringless* /var/lib/stringless/layers /var/lib/applied 2>/dev/null";
+    assert_eq!(both(&machine.sh(traces)), "");
+}
+
+/// What a shell line prints inside, both outputs.
+fn said(machine: &Machine, line: &str) -> String {
+    both(&machine.sh(line))
+}
+
+/// Waits until the machine has applied exactly this.
+fn assert_applies(machine: &Machine, expected: &str, limit: Duration) {
+    let applied = || machine.read("var/lib/applied").unwrap_or_default();
+    let arrived = until(limit, || applied() == expected);
+    let journal = if arrived {
+        String::new()
+    } else {
+        said(machine, "journalctl -n 30 --no-pager; systemctl list-timers")
+    };
+    assert!(arrived, "applied:\n{}expected:\n{expected}\n{journal}", applied());
+}

@@ -1,0 +1,10 @@
+//! The node: runs of the agent, their interruptions, what they cost and what they read.
+
+mod arm;
+mod bucket;
+mod checkpoints;
+mod footprint;
+mod layers;
+mod metadata;
+mod power_cuts;
+mod runs;

@@ -1,0 +1,21 @@
+//! The real agent on a node that is a folder: what it takes, and what it refuses.
+
+#![allow(clippy::unwrap_used, reason = "a test may end at once")]
+
+mod damage;
+mod flow;
+mod https;
+mod reports;
+
+use std::time::{Duration, Instant};
+
+pub use e2e::pair::Pair;
+
+/// Waits a minute at most.
+pub fn wait_for(mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < end, "it did not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,127 @@
+//! What the agent tells: status, reports, exit codes, and what it keeps to itself.
+
+use std::fs;
+
+use e2e::agent::Run;
+use e2e::forge::{public, sign};
+use minisign::KeyPair;
+use serde_json::{Value, json};
+use stringless_core::json as core_json;
+
+use crate::runs::Pair;
+
+#[test]
+fn status_and_verify_tell_what_is_here() {
+    let Some(pair) = Pair::converged() else { return };
+    let text = pair.run(&["status"]).expect(0).out;
+    assert!(text.contains("live      release 7 of production") && text.contains("succeeded"), "{text}");
+    let json: Value = serde_json::from_str(&pair.run(&["status", "--json"]).expect(0).out).unwrap();
+    assert_eq!(json["layers"][0]["live"]["serial"], 7);
+    let document = pair.forge.bucket().join("env/production/manifest");
+    let told = pair.run(&["verify", document.to_str().unwrap()]).expect(0).out;
+    assert!(told.contains("manifest example production 7"), "{told}");
+    let mut bytes = fs::read(&document).unwrap();
+    let end = bytes.len() - 3;
+    bytes[end] ^= 1;
+    let bad = pair.node.root().join("bad");
+    fs::write(&bad, bytes).unwrap();
+    pair.run(&["verify", bad.to_str().unwrap()]).expect(3);
+    // A trust document that only its own stranger has signed.
+    let stranger = KeyPair::generate_unencrypted_keypair().unwrap();
+    let key = public(&stranger);
+    let trust = json!({
+        "type": "trust", "site": "example", "version": 1, "threshold": 1,
+        "keys": [{"name": "x", "id": key.id(), "key": key.as_str()}], "expires": null, "min_serial": {},
+    });
+    fs::write(&bad, sign(&[&stranger], trust.to_string().as_bytes(), "trust example keys 1")).unwrap();
+    pair.run(&["verify", bad.to_str().unwrap()]).expect(3);
+}
+
+#[test]
+fn configuration_and_usage_have_their_own_codes() {
+    let Some(pair) = Pair::new() else { return };
+    pair.run(&["--onse"]).expect(64);
+    pair.run(&[]).expect(64);
+    let mut config = pair.forge.config(&pair.forge.url());
+    config["layers"][0]["sites"] = json!("x");
+    pair.node.configure(&config);
+    let run = pair.run(&["--once"]).expect(78);
+    assert!(run.err.contains("did you mean `site`") && run.err.contains("line 1"), "{}", run.err);
+    fs::remove_file(pair.node.root().join("etc/stringless/agent.json")).unwrap();
+    let run = pair.run(&["--once"]).expect(78);
+    assert!(run.err.contains("no such file"), "{}", run.err);
+}
+
+#[test]
+fn a_state_of_a_newer_agent_is_not_guessed_at() {
+    let Some(pair) = Pair::converged() else { return };
+    let path = pair.state("layers/example/state.json");
+    let newer = fs::read_to_string(&path).unwrap().replace("\"format\": 1", "\"format\": 2");
+    fs::write(&path, newer).unwrap();
+    let run = pair.run(&["--once"]).expect(78);
+    assert!(run.err.contains("format 2"), "{}", run.err);
+    assert!(path.is_file());
+    assert_eq!(pair.applied().as_deref(), Some("seven\n"));
+}
+
+#[test]
+fn a_damaged_state_is_put_aside_and_rollback_is_refused_all_the_same() {
+    for damaged in ["", "{\"for", "\0\0\0\0"] {
+        let Some(pair) = Pair::converged() else { return };
+        let path = pair.state("layers/example/state.json");
+        fs::write(&path, damaged).unwrap();
+        pair.forge.release(6, "six");
+        let run = pair.run(&["--once"]).expect(3);
+        assert!(run.err.contains("put aside") && run.err.contains("[rollback]"), "{}", run.err);
+        assert_eq!(fs::read_to_string(path.with_extension("json.damaged")).unwrap(), damaged);
+        pair.forge.release(8, "eight");
+        pair.run(&["--once"]).expect(0);
+        assert_eq!(pair.applied().as_deref(), Some("eight\n"));
+    }
+}
+
+#[test]
+fn a_relative_root_is_as_good_as_an_absolute_one() {
+    let Some(pair) = Pair::new() else { return };
+    pair.forge.release(7, "seven");
+    let (parent, name) = (pair.node.root().parent().unwrap(), pair.node.root().file_name().unwrap());
+    let mut command = std::process::Command::new(e2e::tools::agent().unwrap());
+    command.current_dir(parent).arg("--once").arg("--root").arg(name).env("OUT", pair.node.root());
+    Run::of(&mut command).expect(0);
+    assert_eq!(pair.applied().as_deref(), Some("seven\n"));
+}
+
+#[test]
+fn secrets_are_kept_from_readers_and_engines() {
+    let Some(pair) = Pair::new() else { return };
+    let mut config = pair.forge.config("s3://bucket/x");
+    let keys = json!({"static": {"access_key_id": "AKID", "secret_access_key": "hidden-value"}});
+    config["layers"][0]["stores"][0] = json!({"url": "s3://bucket/x", "region": "x", "endpoint": "http://127.0.0.1:1", "style": "path", "credentials": [keys]});
+    pair.node.configure(&config);
+    let path = pair.node.root().join("etc/stringless/agent.json");
+    let mode = |mode| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0o644);
+    let run = pair.run(&["--once"]).expect(78);
+    assert!(run.err.contains("chmod 600"), "{}", run.err);
+    mode(0o600);
+    let run = pair.run(&["--once", "--json"]).expect(1);
+    assert!(!run.err.contains("hidden-value") && !run.out.contains("hidden-value"));
+    pair.node.configure(&pair.forge.config(&pair.forge.url()));
+    let packs = vec![pair.forge.script("env >\"$OUT/applied\"")];
+    pair.forge.publish(&pair.forge.manifest(1, packs));
+    let mut command = pair.node.command(&["--once"]);
+    Run::of(command.env("OUT", pair.node.root()).env("AWS_SECRET_ACCESS_KEY", "hidden-value")).expect(0);
+    let seen = pair.applied().unwrap();
+    assert!(!seen.contains("hidden-value") && seen.contains("STRINGLESS_SERIAL=1"), "{seen}");
+}
+
+#[test]
+fn reports_have_their_one_format() {
+    let Some(pair) = Pair::converged() else { return };
+    let bytes = fs::read(pair.state("last-run.json")).unwrap();
+    let report: stringless_core::report::Report = core_json::parse(&bytes).unwrap();
+    assert_eq!(report.layers[0].fetched, 1);
+}

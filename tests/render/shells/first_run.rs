@@ -1,0 +1,68 @@
+//! What the first run of the agent makes of the script's end.
+
+use crate::shells::root::{SH, SHELLS};
+use crate::shells::{INSTALLED, installed, prepare};
+
+/// The agent is there and scheduled, so that the node heals; the machine's boot counts as failed.
+#[test]
+fn a_failed_first_run_is_the_script_s_failure() {
+    for shell in SHELLS {
+        for code in [3, 4, 78] {
+            let Some((_, root, script)) = prepare("") else { return };
+            root.write("var/lib/stringless/bootstrapped", "of another time", 0o600);
+            root.write("ends", format!("{code}\n"), 0o644);
+            let ended = root.run(shell, &script);
+            assert_eq!(ended.code, code, "{shell:?} {}", ended.told);
+            let told = format!(
+                "stringless: the first run failed with exit status {code} (reason above); it will be tried again\n"
+            );
+            assert_eq!(ended.told, told, "{shell:?}");
+            assert_eq!(installed(&root), INSTALLED[..3], "{shell:?}");
+            assert_eq!(root.read("runs").lines().count(), 1);
+        }
+    }
+}
+
+#[test]
+fn another_schedule_ends_the_one_before() {
+    const LINK: &str = "etc/systemd/system/timers.target.wants/stringless.timer";
+    const CRON: &str = "etc/cron.d/stringless";
+    for shell in SHELLS {
+        for (schedule, cron) in [("cron", true), ("boot", false)] {
+            let Some((_, root, script)) = prepare(&format!("node: {{schedule: {schedule}}}\n")) else {
+                return;
+            };
+            root.write(LINK, "", 0o644);
+            root.write(CRON, "of another time", 0o644);
+            assert_eq!(root.run(shell, &script).code, 0, "{shell:?} {schedule}");
+            assert!(!root.exists(LINK), "{shell:?} {schedule}");
+            assert_eq!(root.read(CRON).contains("--once"), cron, "{shell:?} {schedule}");
+            assert_eq!(root.exists(CRON), cron, "{shell:?} {schedule}");
+        }
+    }
+}
+
+#[test]
+fn what_fails_before_the_first_run_leaves_the_last_good_boot_and_its_schedule() {
+    let Some((_, root, script)) = prepare("") else { return };
+    assert_eq!(root.run(SH, &script).code, 0);
+    root.write("usr/local/sbin/mv", "#!/bin/sh\nexit 1\n", 0o755);
+    let ended = root.run(SH, &script);
+    assert_eq!((ended.code, ended.told.as_str()), (1, "stringless: cannot write /etc/stringless\n"));
+    assert_eq!(installed(&root), INSTALLED);
+    assert_eq!(root.read("runs").lines().count(), 1);
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_asked_again_and_then_given_up() {
+    let Some((_, root, script)) = prepare("") else { return };
+    root.write("ends", "1\n1\n", 0o644);
+    let ended = root.run(SH, &script);
+    assert_eq!((ended.code, root.read("slept").as_str()), (0, "5\n10\n"), "{}", ended.told);
+    assert!(ended.told.starts_with("stringless: exit 1 (reason above): again in 5 s\n"), "{}", ended.told);
+    let Some((_, root, script)) = prepare("") else { return };
+    root.write("ends", "1\n".repeat(9), 0o644);
+    let ended = root.run(SH, &script);
+    assert_eq!((ended.code, root.read("slept").as_str()), (1, "5\n10\n20\n"), "{}", ended.told);
+    assert_eq!(installed(&root), INSTALLED[..3]);
+}
