@@ -12,7 +12,7 @@ use serde_json::Value;
 use stringless_render::platform::Form;
 use stringless_render::request::UserData;
 
-use crate::{LIMIT, everywhere};
+use super::every_pair::{LIMIT, everywhere};
 
 #[test]
 fn each_ignition_config_is_valid_and_holds_what_it_should() {

@@ -13,7 +13,7 @@ use stringless_core::name::Name;
 use stringless_core::sigv4::encode_path;
 use stringless_render::platform::{Cloud, Distro, Form};
 
-use crate::KEYS;
+use super::every_pair::KEYS;
 
 /// Texts that would run, end a quotation or end a document if one place did not quote.
 const HOSTILE: [&str; 10] = [

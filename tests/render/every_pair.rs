@@ -1,0 +1,289 @@
+//! Every distro on every cloud in every form, by what must hold for each of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::process::{both, run};
+use e2e::rendering::{BUCKET, Case, SCRIPT, SECRET, WEB, puppet_site, site};
+use e2e::tools;
+use stringless_core::hash::Sha256;
+use stringless_core::manifest::AgentPin;
+use stringless_render::platform::{Cloud, Distro, Form, Platforms};
+use stringless_render::render;
+use stringless_render::request::{MetadataLock, Request, UserData};
+use stringless_render::rerender::{Current, Rendering};
+
+pub const KEYS: &str = "node: {credentials: [instance_role, static]}\n";
+
+/// Sites that differ in what the script does, by name.
+fn variants() -> BTreeMap<&'static str, Case> {
+    let node = |keys: &str| format!("node: {{credentials: [instance_role, static], {keys}}}\n");
+    let mut presigned = Case::new(&puppet_site(BUCKET, true, &node("first_fetch: presigned")));
+    for target in presigned.targets.keys() {
+        // As long as a link signed with static keys is.
+        let link = format!(
+            "https://example-config.s3.eu-central-1.amazonaws.com/nodes/agent/0.1.0/{target}/stringless-agent?\
+             X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20261120%2Feu-central-1%2Fs3%2F\
+             aws4_request&X-Amz-Date=20261120T180000Z&X-Amz-Expires=604800&X-Amz-SignedHeaders=host&X-Amz-Signature={}",
+            "0".repeat(64)
+        );
+        presigned.presigned.insert(target.clone(), link);
+    }
+    let mut authority =
+        Case::new(&site(WEB, SCRIPT, "node: {ca_file: ca.pem, proxy: 'http://proxy:3128'}\n"));
+    authority.ca_pem = Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into());
+    let mut session = Case::new(&site(BUCKET, SCRIPT, "node: {credentials: [static], ca_file: ca.pem}\n"));
+    session.ca_pem.clone_from(&authority.ca_pem);
+    session.keys.session_token = Some("a+b/c==".into());
+    let locked = |lock, site: &str| {
+        let mut case = Case::new(site);
+        case.lock = Some(lock);
+        case
+    };
+    let file = "{url: 'file:///srv/my-bucket'}";
+    BTreeMap::from([
+        ("authority", authority),
+        ("boot", Case::new(&site(file, SCRIPT, "node: {schedule: boot}\n"))),
+        ("cron", Case::new(&site(WEB, SCRIPT, "node: {schedule: cron, interval: 2h}\n"))),
+        ("daemon", Case::new(&site(WEB, SCRIPT, "node: {schedule: daemon}\n"))),
+        ("file", Case::new(&site(file, SCRIPT, ""))),
+        ("file-openvox", Case::new(&puppet_site(file, true, ""))),
+        ("locked", locked(MetadataLock::Wanted, &site(BUCKET, SCRIPT, KEYS))),
+        ("locked-openvox", locked(MetadataLock::Required, &puppet_site(BUCKET, true, KEYS))),
+        ("presigned", presigned),
+        ("public", Case::new(&site(WEB, SCRIPT, ""))),
+        ("public-distro", Case::new(&puppet_site(WEB, false, ""))),
+        ("public-openvox", Case::new(&puppet_site(WEB, true, ""))),
+        ("session", session),
+        ("signed", Case::new(&site(BUCKET, SCRIPT, KEYS))),
+        ("signed-distro", Case::new(&puppet_site(BUCKET, false, KEYS))),
+        ("signed-openvox", Case::new(&puppet_site(BUCKET, true, KEYS))),
+    ])
+}
+
+/// Calls `check` with the name and the rendering for every pair in every form: of the variants in
+/// [`WHOLE`] for each distro, of the others for one of each kind of distro.
+pub fn everywhere(mut check: impl FnMut(&str, &UserData)) {
+    every_request(|name, _, data| check(name, data));
+}
+
+/// As [`everywhere`], with what was asked.
+fn every_request(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
+    for (variant, case) in variants() {
+        let mut kinds = BTreeSet::new();
+        for (distro, cloud) in case.catalog.pairs() {
+            let known = !kinds.insert((&distro.family, &distro.boot_agents, &distro.paths.bin, &cloud.id));
+            if known && !WHOLE.contains(&variant) {
+                continue;
+            }
+            for form in case.catalog.forms(distro, cloud) {
+                let name = format!("{}+{}+{}+{variant}", distro.id, cloud.id, form.as_str());
+                let request = case.request(distro, cloud, Some(form));
+                match request.and_then(|request| Ok((render(&request)?, request))) {
+                    Ok((data, request)) => check(&name, &request, &data),
+                    Err(fault) => {
+                        assert!(cannot_be(variant, distro, form), "{name}: {fault}\n{:?}", fault.hint);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What has a reason to be refused; other tests look at each of the reasons.
+fn cannot_be(variant: &str, distro: &Distro, form: Form) -> bool {
+    let document = matches!(form, Form::Ignition | Form::Nix);
+    let puppet = &distro.puppet;
+    document && (variant.starts_with("file") || matches!(variant, "boot" | "cron"))
+        || form == Form::Nix
+            && (variant == "session" || variant.starts_with("signed") || variant.starts_with("locked"))
+        || variant.ends_with("-distro") && puppet.distro.is_none()
+        || (variant.ends_with("-openvox") || variant == "presigned") && puppet.openvox.is_none()
+}
+
+#[test]
+fn each_is_plain_text_within_its_size() {
+    let mut largest: BTreeMap<String, usize> = BTreeMap::new();
+    everywhere(|name, data| {
+        let plain = data.text.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b));
+        assert!(plain, "{name}: other bytes than printable ASCII and LF");
+        assert!(data.text.ends_with('\n') && !data.text.contains(" \n"), "{name}: ends of lines");
+        assert!(!data.body.contains("\n\n\n") && !data.body.contains("{{"), "{name}");
+        if matches!(data.form, Form::Ignition | Form::Nix) {
+            assert_eq!(data.text, data.body, "{name}");
+            return;
+        }
+        assert!(data.body.starts_with("#!/bin/sh\n"), "{name}");
+        // FreeBSD's `printf %b` ends at the first byte of zero.
+        assert!(!data.body.contains("printf %b"), "{name}");
+        assert!(data.body.ends_with("\n}\nmain \"$@\"\n"), "{name}");
+        if data.form == Form::Script {
+            assert_eq!(data.text, data.body, "{name}");
+            let lock = if data.body.contains("table inet stringless") { LOCK } else { 0 };
+            let limit = lock + if data.body.contains("hmac()") { 8192 } else { 6144 };
+            assert!(data.text.len() <= limit, "{name}: {} bytes, {limit} are allowed", data.text.len());
+            let (_, variant) = name.rsplit_once('+').unwrap();
+            let size = largest.entry(variant.to_owned()).or_default();
+            *size = data.text.len().max(*size);
+        }
+    });
+    println!("largest per variant: {largest:#?}");
+}
+
+#[test]
+fn no_secret_stands_where_a_role_does() {
+    everywhere(|name, data| {
+        let role = data.body.contains("instance_role");
+        assert!(!role || !data.text.contains(SECRET), "{name}");
+        assert!(!data.body.contains("set -x") && !data.body.contains("| logger\n"), "{name}");
+    });
+}
+
+#[test]
+fn each_cloud_config_carries_the_script() {
+    everywhere(|name, data| {
+        if data.form != Form::CloudConfig {
+            return;
+        }
+        assert!(data.text.starts_with("#cloud-config\n# Stringless bootstrap"), "{name}");
+        let yaml: serde_yaml::Value = serde_yaml::from_str(&data.text).unwrap();
+        let file = &yaml["write_files"][0];
+        assert_eq!(file["content"].as_str(), Some(data.body.as_str()), "{name}");
+        assert_eq!(file["permissions"].as_str(), Some("0700"), "{name}");
+        // Its status is the last, and so the status of the whole.
+        assert_eq!(yaml["runcmd"].as_sequence().unwrap().len(), 1, "{name}");
+        assert_eq!(yaml["runcmd"][0][1], file["path"], "{name}");
+    });
+}
+
+#[test]
+fn each_passes_shellcheck_and_the_shells() {
+    let Some(shellcheck) = tools::program("shellcheck") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (mut files, mut seen) = (Vec::new(), BTreeSet::new());
+    let catalog = Platforms::embedded().unwrap();
+    everywhere(|name, data| {
+        // What differs by nothing but names and versions is looked at once.
+        if data.form == Form::Script && seen.insert(without_names(&catalog, name, &data.body)) {
+            let file = folder.path().join(name);
+            fs::write(&file, &data.body).unwrap();
+            files.push(file);
+        }
+    });
+    println!("{} scripts differ", files.len());
+    // SC1091: /etc/os-release is the node's.
+    let mut check = Command::new(shellcheck);
+    check.args(["--shell=sh", "--severity=style", "--exclude=SC1091"]).args(&files);
+    let output = run(&mut check, LIMIT);
+    assert!(output.status.success(), "{}", both(&output));
+    for shell in SHELLS {
+        let Some(program) = tools::program(shell[0]) else { return };
+        for file in &files {
+            let output = run(Command::new(&program).args(&shell[1..]).arg("-n").arg(file), LIMIT);
+            assert!(output.status.success() && both(&output).is_empty(), "{shell:?}: {}", both(&output));
+        }
+    }
+}
+
+/// The script `DISTRO+CLOUD+…`, with other words for what the files of its distro and cloud say in words.
+fn without_names(catalog: &Platforms, name: &str, script: &str) -> String {
+    let mut ids = name.split('+');
+    let (distro, cloud) = (ids.next().unwrap(), ids.next().unwrap());
+    let (distro, cloud) = (catalog.distro(distro).unwrap(), catalog.cloud(cloud).unwrap());
+    let os = &distro.os_release;
+    let version = os.version.as_ref().map_or("", |version| version.as_str());
+    let code: Vec<&str> = script.lines().filter(|line| !line.starts_with("# ")).collect();
+    let mut text = code.join("\n").replace(&distro.name, "NAME").replace(&cloud.name, "CLOUD");
+    text =
+        text.replace(&format!("'{} {version}'", os.id), "OS").replace(&format!("{} {version}", os.id), "OS");
+    for release in distro.puppet.openvox.iter() {
+        text = text.replace(release, "URL").replace(&Sha256::of(distro.id.as_bytes()).to_string(), "SUM");
+    }
+    text
+}
+
+#[test]
+fn each_unit_is_what_systemd_takes() {
+    let Some(analyze) = tools::program("systemd-analyze") else { return };
+    for variant in ["public", "daemon"] {
+        let case = &variants()[variant];
+        for distro in case.catalog.distros.iter().filter(|distro| distro.init.as_str() == "systemd") {
+            let takes = |cloud: &&Cloud| case.catalog.forms(distro, cloud).contains(&Form::Script);
+            let Some(cloud) = case.catalog.clouds.iter().find(takes) else { continue };
+            let script = case.render(&distro.id, &cloud.id, Form::Script).unwrap().body;
+            let folder = tempfile::tempdir().unwrap();
+            let mut units = Vec::new();
+            for part in script.split("cat >$u.").skip(1) {
+                let (name, rest) = part.split_once(" <<UNIT").unwrap();
+                let body = rest.split_once('\n').unwrap().1.split_once("\nUNIT\n").unwrap().0;
+                assert!(
+                    !body.contains("cloud-"),
+                    "a unit that waits for cloud-init waits for itself:\n{body}"
+                );
+                let body = body.replace("/usr/local/bin/stringless-agent", "/bin/true");
+                let unit = folder.path().join(format!("stringless.{name}"));
+                fs::write(&unit, body).unwrap();
+                units.push(unit);
+            }
+            assert_eq!(units.len(), if variant == "daemon" { 1 } else { 2 });
+            let output = run(Command::new(&analyze).arg("verify").arg("--man=no").args(&units), LIMIT);
+            let told = both(&output);
+            let ours: Vec<&str> = told.lines().filter(|line| line.contains("stringless")).collect();
+            assert!(ours.is_empty(), "{}: {told}", distro.id);
+        }
+    }
+}
+
+/// Each line of each rendering is explained, and once.
+#[test]
+fn each_line_is_explained() {
+    everywhere(|name, data| {
+        let mut next = 1;
+        for part in &data.parts {
+            assert_eq!(part.line, next, "{name}: `{}`", part.does);
+            let sentence = part.does.ends_with('.') && part.does.len() > 12 && part.does.is_ascii();
+            assert!(sentence && !part.does.contains("{{"), "{name}: `{}`", part.does);
+            next += part.lines;
+        }
+        assert_eq!(next, data.body.lines().count() + 1, "{name}: the last lines");
+    });
+}
+
+/// What was rendered just now is up to date, whatever it was rendered with.
+#[test]
+fn each_is_up_to_date_when_it_is_new() {
+    let mut locked = BTreeSet::new();
+    every_request(|name, request, data| {
+        let rendering =
+            Rendering::read(data.text.as_bytes()).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        assert_eq!(rendering.lock(), request.lock, "{name}");
+        locked.extend(request.lock.map(|lock| format!("{lock:?}")));
+        let pin = AgentPin {
+            version: request.agent.version,
+            minimum: request.agent.version,
+            targets: request.agent.targets.clone(),
+        };
+        let current = Current {
+            site: &request.site.site,
+            trust: &request.trust,
+            pin: &pin,
+            serial: Some(request.min_serial),
+            now: request.now,
+        };
+        // What `--check` knows before it has looked into the rendering.
+        let asked = Request { static_keys: None, lock: None, min_serial: 1, ..request.clone() };
+        let mut findings = rendering.outdated(&current);
+        findings.extend(rendering.compared(&asked).unwrap_or_else(|fault| panic!("{name}: {fault}")));
+        assert!(findings.is_empty(), "{name}: {findings:?}");
+    });
+    assert_eq!(locked.len(), 2, "{locked:?}");
+}
+
+/// Variants in which distros of one family differ by more than what they are called.
+const WHOLE: [&str; 3] = ["presigned", "public-distro", "signed-openvox"];
+const SHELLS: [&[&str]; 4] = [&["dash"], &["posh"], &["yash", "-o", "posixly-correct"], &["busybox", "ash"]];
+/// What `--lock-metadata` may add.
+const LOCK: usize = 860;
+pub const LIMIT: Duration = Duration::from_secs(120);
