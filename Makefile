@@ -44,8 +44,7 @@ demo: ## one site, one node, one change: the whole way on this machine
 
 .PHONY: test
 test: export CI = 1
-test: setup lint build agents checkpoints fuzz-targets ## everything: set-up, lint, builds, tests, a minute of each fuzz target
-	.ci/agent $(TARGET_DIR) $(NODE_TARGETS) $(FREEBSD_TARGETS)
+test: setup targets ## everything: set-up, lint, builds, tests, a minute of each fuzz target
 	.ci/tests
 
 .PHONY: check
@@ -75,6 +74,10 @@ agents: targets ## the agent, one file per node target: target/agents/*/stringle
 		[ ! -e $$built ] || install -D -m 0755 $$built $(TARGET_DIR)/agents/$$target/stringless-agent || exit 1; \
 	done
 
+.PHONY: check-agents
+check-agents: agents
+	.ci/agent $(TARGET_DIR) $(NODE_TARGETS) $(FREEBSD_TARGETS)
+
 .PHONY: checkpoints
 checkpoints: ## the agent that a test can kill at a named point
 	$(CARGO) build --locked --package stringless-agent --features checkpoints
@@ -89,15 +92,16 @@ levels: setup build agents checkpoints ## write anew what each pair of distro an
 setup: ## bring the compilers and the tests' peers (root; cached)
 	tests/tools/setup.sh
 
+# Clippy has a target folder of its own: it waits for no build, and no build waits for it.
 .PHONY: lint
 lint: targets ## format, clippy, licences and bans, shellcheck, file length
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
 	.ci/lines
 	.ci/shell
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --locked --target-dir $(TARGET_DIR)/lint -- -D warnings
 	[ ! -x $(ZIG)/cargo-zigbuild ] || for target in $(filter x86_64-%,$(FREEBSD_TARGETS)); do \
-		PATH=$(ZIG):$$PATH cargo-zigbuild clippy --package stringless-agent --target $$target --locked -- -D warnings || exit 1; \
+		PATH=$(ZIG):$$PATH cargo-zigbuild clippy --package stringless-agent --target $$target --locked --target-dir $(TARGET_DIR)/lint -- -D warnings || exit 1; \
 	done
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR)/fuzz --locked -- -D warnings
 	$(CARGO) fetch --locked --quiet
