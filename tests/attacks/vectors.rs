@@ -65,7 +65,7 @@ fn archive_vectors() {
                 let other = tempfile::tempdir().unwrap();
                 let mut tar = Command::new("tar");
                 tar.args(["--no-same-owner", "-xf"]).arg(&file).arg("-C").arg(other.path());
-                let _ = succeed(&mut tar, Duration::from_secs(20));
+                let _ = succeed(&mut tar, Duration::from_secs(120));
                 let (ours, theirs) = (listing(&release.join("v")), listing(other.path()));
                 assert!(!theirs.is_empty());
                 assert_eq!(ours, theirs, "{name}");
@@ -89,7 +89,7 @@ fn archives(folder: &Path) -> BTreeSet<PathBuf> {
 
 /// Unpacked bytes and entries, as GNU tar lists them: a manifest that tells the truth.
 fn counts(archive: &Path) -> (u64, u64) {
-    let text = succeed(Command::new("tar").arg("-tvf").arg(archive), Duration::from_secs(20));
+    let text = succeed(Command::new("tar").arg("-tvf").arg(archive), Duration::from_secs(120));
     let sizes = text.lines().map(|line| {
         let size = line.split_whitespace().nth(2).unwrap().parse::<u64>().unwrap();
         if line.starts_with('-') { size } else { 0 }
