@@ -60,8 +60,7 @@ demo: ## one site, one node, one change: the whole way on this machine
 
 .PHONY: test
 test: export CI = 1
-test: setup lint build agents checkpoints fuzz-targets ## everything: set-up, lint, builds, tests, a minute of each fuzz target
-	.ci/agent $(TARGET_DIR) $(NODE_TARGETS) $(FREEBSD_TARGETS)
+test: setup targets ## everything: set-up, lint, builds, tests, a minute of each fuzz target
 	.ci/tests
 
 # Debug builds, and no peers: what a change breaks at once.
@@ -108,6 +107,10 @@ agents: targets ## the agent, one file per node target: target/agents/*/stringle
 		[ ! -e $$built ] || install -D -m 0755 $$built $(TARGET_DIR)/agents/$$target/stringless-agent || exit 1; \
 	done
 
+.PHONY: check-agents
+check-agents: agents
+	.ci/agent $(TARGET_DIR) $(NODE_TARGETS) $(FREEBSD_TARGETS)
+
 .PHONY: checkpoints
 checkpoints: ## the agent that a test can kill at a named point
 	$(CARGO) build --locked --package stringless-agent --features checkpoints
@@ -122,6 +125,7 @@ levels: setup build agents checkpoints ## write anew what each pair of distro an
 setup: ## bring the compilers and the tests' peers (root; cached)
 	tests/tools/setup.sh
 
+# Clippy has a target folder of its own: it waits for no build, and no build waits for it.
 .PHONY: lint
 lint: targets ## format, clippy, licences and bans, shellcheck, file length
 	$(CARGO) fmt --all --check
@@ -129,9 +133,9 @@ lint: targets ## format, clippy, licences and bans, shellcheck, file length
 	.ci/lines
 	.ci/rooms
 	.ci/shell
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --locked --target-dir $(TARGET_DIR)/lint -- -D warnings
 	[ ! -x $(ZIG)/cargo-zigbuild ] || for target in $(filter x86_64-%,$(FREEBSD_TARGETS)); do \
-		PATH=$(ZIG):$$PATH cargo-zigbuild clippy --package stringless-agent --target $$target --locked -- -D warnings || exit 1; \
+		PATH=$(ZIG):$$PATH cargo-zigbuild clippy --package stringless-agent --target $$target --locked --target-dir $(TARGET_DIR)/lint -- -D warnings || exit 1; \
 	done
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR)/fuzz --locked -- -D warnings
 	$(CARGO) build --locked --package stringless-render --no-default-features --target $(PAGE_TARGET)

@@ -39,7 +39,7 @@ fn copies_of_an_image_converge_without_user_data() {
         let copy = boot(&mut machine, NOTHING);
         assert_eq!((copy.status.as_str(), copy.code), ("done", 0), "{}", copy.text);
         assert!(!copy.log.contains("stringless:"), "the script ran again\n{}", copy.log);
-        assert_applies(&machine, "1 first\n2 second\n", Duration::from_secs(40));
+        assert_applies(&machine, "1 first\n2 second\n", super::BOOT);
         let status = said(&machine, "stringless-agent status --json");
         assert!(status.contains("\"node\": \"copy\"") || status.contains("\"node\":\"copy\""), "{status}");
     });

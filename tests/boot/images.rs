@@ -43,7 +43,7 @@ fn copies_of_an_image_converge_by_themselves() {
         fs::write(work.path().join("image.pkr.hcl"), format!("{source}{}\n", lines.join("\n"))).unwrap();
         let mut command = std::process::Command::new(packer);
         command.arg("build").arg("image.pkr.hcl").current_dir(work.path()).env("HOME", work.path());
-        let output = run(&mut command, Duration::from_secs(120));
+        let output = run(&mut command, super::BOOT);
         assert!(output.status.success() && both(&output).contains("stringless: ready"), "{}", both(&output));
         assert_applies(&builder, "1 first\n", Duration::ZERO);
         assert_eq!(
@@ -63,7 +63,7 @@ fn copies_of_an_image_converge_by_themselves() {
             if name == "copy-2" {
                 assert_eq!(said(&copy, "systemctl start stringless.service"), "");
             }
-            assert_applies(&copy, "1 first\n2 second\n", Duration::from_secs(60));
+            assert_applies(&copy, "1 first\n2 second\n", super::BOOT);
             assert_eq!(status(&copy)["node"], name);
         }
     });

@@ -96,6 +96,16 @@ fn said(machine: &Machine, line: &str) -> String {
     both(&machine.sh(line))
 }
 
+/// Waits until a shell line prints exactly this inside: what systemd starts is there a moment later.
+fn assert_becomes(machine: &Machine, line: &str, expected: &str) {
+    let mut last = String::new();
+    let became = until(BOOT, || {
+        last = said(machine, line);
+        last == expected
+    });
+    assert!(became, "{line}:\n{last}expected:\n{expected}");
+}
+
 /// Waits until the machine has applied exactly this.
 fn assert_applies(machine: &Machine, expected: &str, limit: Duration) {
     let applied = || machine.read("var/lib/applied").unwrap_or_default();

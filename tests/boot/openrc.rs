@@ -40,7 +40,7 @@ fn the_service_of_openrc_runs_and_runs_again() {
     assert_follows(&machine, "1 first\n2 second\n");
     // Interrupted before it has written that down, it would do it again.
     let done = || said(&machine, "cat /var/log/stringless.log").contains("release 2 applied");
-    assert!(until(Duration::from_secs(20), done), "{}", said(&machine, "cat /var/log/stringless.log"));
+    assert!(until(super::BOOT, done), "{}", said(&machine, "cat /var/log/stringless.log"));
     // It is started again when it ends, and by hand the script may run once more.
     let process = "cat /run/supervise-stringless.pid";
     let before = said(&machine, process);
@@ -59,7 +59,7 @@ fn the_service_of_openrc_runs_and_runs_again() {
 }
 
 fn assert_started(machine: &Machine) {
-    let started = until(Duration::from_secs(20), || {
+    let started = until(super::BOOT, || {
         said(machine, "rc-service stringless status; pgrep -f 'stringless-agent --daemon'")
             .contains("started")
     });
@@ -69,7 +69,7 @@ fn assert_started(machine: &Machine) {
 /// Its interval is ten seconds.
 fn assert_follows(machine: &Machine, expected: &str) {
     let applied = || machine.read("var/lib/applied").unwrap_or_default();
-    let arrived = until(Duration::from_secs(60), || applied() == expected);
+    let arrived = until(super::BOOT, || applied() == expected);
     assert!(arrived, "{}\n{}", applied(), said(machine, "rc-status; cat /var/log/stringless.log"));
 }
 

@@ -40,7 +40,7 @@ fn a_control_repo_converges_from_the_first_boot_on() {
         let text = std::fs::read_to_string(&data).unwrap();
         web.site.write("data/nodes/web1.yaml", text.replace("workers: 8", "workers: 16"), 0o644);
         web.site.publish();
-        let arrived = e2e::process::until(Duration::from_secs(90), || {
+        let arrived = e2e::process::until(super::BOOT, || {
             machine
                 .read("srv/managed/etc/web/site.conf")
                 .is_some_and(|text| text.contains("worker_processes 16;"))

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use e2e::process::until;
 use e2e::web::Web;
 
-use super::{assert_applies, assert_done, at_once, boot, fill, machine, said};
+use super::{assert_applies, assert_becomes, assert_done, at_once, boot, fill, machine, said};
 
 #[test]
 fn a_resident_agent_takes_a_change() {
@@ -18,31 +19,33 @@ fn a_resident_agent_takes_a_change() {
         let done = boot(&mut machine, web.render(distro, "nocloud", &[]));
         assert_done(&machine, &done);
         let state = "systemctl is-enabled stringless.service; systemctl is-active stringless.service";
-        assert_eq!(said(&machine, state), "enabled\nactive\n");
+        assert_becomes(&machine, state, "enabled\nactive\n");
         fill(&web.site, "second");
         web.site.publish();
-        assert_applies(&machine, "1 first\n2 second\n", Duration::from_secs(40));
+        assert_applies(&machine, "1 first\n2 second\n", super::BOOT);
         // Run again, the script puts another process there, which knows what it wrote.
         let process = "systemctl show --property MainPID --value stringless.service";
         let before = said(&machine, process);
-        said(&machine, "sh /var/lib/cloud/instance/scripts/part-001; sleep 1");
-        assert_eq!(said(&machine, state), "enabled\nactive\n");
-        let after = said(&machine, process);
-        assert!(after != before && after != "0\n", "{before} {after}");
-        assert_eq!(
-            said(&machine, "systemctl stop stringless.service; systemctl is-failed stringless.service"),
-            "inactive\n"
-        );
+        said(&machine, "sh /var/lib/cloud/instance/scripts/part-001");
+        assert_becomes(&machine, state, "enabled\nactive\n");
+        let mut after = before.clone();
+        let another = until(super::BOOT, || {
+            after = said(&machine, process);
+            after != before && after != "0\n"
+        });
+        assert!(another, "{before} {after}");
+        said(&machine, "systemctl stop stringless.service");
+        assert_becomes(&machine, "systemctl is-failed stringless.service", "inactive\n");
         machine.reboot();
         machine.cloud_init(super::BOOT);
-        assert_eq!(said(&machine, state), "enabled\nactive\n");
+        assert_becomes(&machine, state, "enabled\nactive\n");
         // With another schedule, the one before ends.
         let text = std::fs::read_to_string(web.site.path("nodes.yaml")).unwrap();
         web.site.write("nodes.yaml", text.replace("schedule: daemon", "schedule: timer"), 0o644);
         machine.write("root/again", web.render(distro, "nocloud", &[]), 0o700);
-        said(&machine, "sh /root/again; sleep 1");
+        said(&machine, "sh /root/again");
         let timer = "systemctl is-enabled stringless.timer; systemctl is-active stringless.timer";
-        assert_eq!(said(&machine, timer), "enabled\nactive\n");
+        assert_becomes(&machine, timer, "enabled\nactive\n");
         assert_eq!(said(&machine, "systemctl is-enabled stringless.service"), "static\n");
         assert_eq!(
             said(&machine, "ls /etc/systemd/system/multi-user.target.wants | grep -c stringless"),

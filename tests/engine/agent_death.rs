@@ -1,6 +1,7 @@
 //! An engine and its agent: what ends the one ends the other, or is found by the next run; and what an
 //! engine does to its release reaches no other.
 
+use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ fn an_engine_that_outlived_its_agent_is_not_joined_by_a_second_one() {
     let mut command = pair.node.command(&["--once"]);
     let mut agent = command.env("OUT", pair.node.root()).stderr(Stdio::null()).spawn().unwrap();
     // The script is at work a moment before the agent has written down its process.
-    wait_for(|| pair.node.read("runs").is_some() && pair.state("engine").exists());
+    let recorded = || fs::read_to_string(pair.state("engine")).is_ok_and(|text| text.ends_with('\n'));
+    wait_for(|| pair.node.read("runs").is_some() && recorded());
     agent.kill().unwrap();
     agent.wait().unwrap();
     let run = pair.run(&["--once"]).expect(1);

@@ -153,12 +153,12 @@ fn noop_counts_no_failure_and_keeps_to_the_limits() {
     let before = remembered(&pair);
     let mut manifest =
         looking(&pair, 8, "echo run >>\"$OUT/runs\"; test -z \"$STRINGLESS_NOOP\" || sleep 60; exit 3");
-    manifest.apply.timeout = 1;
+    manifest.apply.timeout = 3;
     manifest.apply.failure = Failure { tries: 1, quarantine: None, fall_back: false };
     pair.forge.publish(&manifest);
     for _ in 0..2 {
         let run = pair.run(&LOOK).expect(4);
-        assert!(run.err.contains("was ended after its time limit of 1 second"), "{}", run.err);
+        assert!(run.err.contains("was ended after its time limit of 3 seconds"), "{}", run.err);
         assert_eq!(remembered(&pair), before);
     }
     let run = pair.run(&["--once"]).expect(4);

@@ -38,17 +38,17 @@ fn runs_too_long_and_obeys_while_its_grandchild_does_not() {
 /// Runs the script for longer than a release may: nothing of it is left.
 fn ended_with_all(pair: &Pair, script: &str, expected: usize) {
     let mut manifest = pair.forge.manifest(8, vec![pair.forge.script(script)]);
-    manifest.apply.timeout = 2;
+    manifest.apply.timeout = 4;
     pair.forge.publish(&manifest);
     let run = pair.run(&["--once"]).expect(4);
-    assert!(run.err.contains("was ended after its time limit of 2 seconds"), "{}", run.err);
-    assert!(run.took < Duration::from_secs(60), "{:?}", run.took);
+    assert!(run.err.contains("was ended after its time limit of 4 seconds"), "{}", run.err);
+    assert!(run.took < Duration::from_secs(100), "{:?}", run.took);
     let processes: Vec<u32> =
         pair.node.read("processes").unwrap().lines().map(|line| line.parse().unwrap()).collect();
     let _left = Left(&processes);
     assert_eq!(processes.len(), expected, "the test's own script is at fault: {processes:?}");
     for process in &processes {
-        assert!(until(Duration::from_secs(5), || !runs(*process)), "process {process} is left");
+        assert!(until(Duration::from_secs(60), || !runs(*process)), "process {process} is left");
     }
     assert_eq!(report(pair)["layers"][0]["engine_status"], serde_json::Value::Null);
 }
@@ -73,7 +73,7 @@ fn runs(process: u32) -> bool {
 #[test]
 fn leaves_a_daemon_behind_that_keeps_the_pipe_open() {
     let Some(pair) = Pair::new() else { return };
-    let daemon = "setsid sh -c 'echo $$ >\"$OUT/daemon\"; exec sleep 120' & \
+    let daemon = "setsid sh -c 'echo $$ >\"$OUT/daemon\"; exec sleep 600' & \
                   while test ! -s \"$OUT/daemon\"; do sleep 0.05; done; echo last words; exit 0";
     pair.forge.publish(&pair.forge.manifest(1, vec![pair.forge.script(daemon)]));
     let start = Instant::now();
@@ -82,7 +82,7 @@ fn leaves_a_daemon_behind_that_keeps_the_pipe_open() {
     let mut command = pair.node.command(&["--once"]);
     command.env("OUT", pair.node.root()).stdout(log.try_clone().unwrap()).stderr(log);
     assert!(command.status().unwrap().success(), "{:?}", pair.node.read("log"));
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(300), "{:?}", start.elapsed());
     assert!(kept_output(&pair).contains("last words"));
     let daemon: u32 = pair.node.read("daemon").unwrap().trim().parse().unwrap();
     assert!(runs(daemon), "what an engine starts as a daemon stays");

@@ -189,7 +189,7 @@ fn a_release_over_the_budget_is_not_begun() {
         large(&pair, serial, 150 << 10);
         pair.run(&["--once"]).expect(0);
     }
-    let used = succeed(Command::new("du").arg("-sk").arg(pair.state("")), Duration::from_secs(20));
+    let used = succeed(Command::new("du").arg("-sk").arg(pair.state("")), Duration::from_secs(120));
     let used: u64 = used.split_whitespace().next().unwrap().parse().unwrap();
     assert!(used <= 1024, "{used} KiB are used, with a budget of 1024");
     // A larger budget, and the first one would have been taken.
@@ -212,10 +212,10 @@ fn a_release_larger_than_the_free_space_is_not_begun() {
     let mut mount = Command::new("mount");
     succeed(
         mount.args(["-t", "tmpfs", "-o", "size=2m,mode=700", "none"]).arg(&state),
-        Duration::from_secs(20),
+        Duration::from_secs(120),
     );
     let _unmount = Unmount(&state);
-    succeed(Command::new("cp").arg("-a").arg(aside.join(".")).arg(&state), Duration::from_secs(20));
+    succeed(Command::new("cp").arg("-a").arg(aside.join(".")).arg(&state), Duration::from_secs(120));
     large(&pair, 8, 4 << 20);
     let run = pair.run(&["--once"]).expect(1);
     refused(&pair, &run, "the file system of the state folder has");

@@ -145,10 +145,10 @@ fn patience_has_an_end_and_a_signal_ends_it_at_once() {
     // Its own wait would be over by now.
     thread::sleep(Duration::from_secs(3));
     assert!(agent.ended().is_none() && web.server.take().is_empty(), "{}", agent.log());
-    let start = Instant::now();
-    let status = agent.stop(LIMIT);
+    // Less than the longest wait that a store can ask for.
+    let status = agent.stop(Duration::from_secs(40));
     assert_eq!(status.and_then(|status| status.code()), Some(1), "{}", agent.log());
-    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(agent.log().contains("told to stop by a signal"), "{}", agent.log());
 }
 
 fn manifest() -> String {
@@ -156,4 +156,4 @@ fn manifest() -> String {
 }
 
 /// Against hanging.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);

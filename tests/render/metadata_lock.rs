@@ -43,7 +43,7 @@ impl Node {
     fn run(&self, program: &str, args: &[&str]) -> Output {
         let mut command = self.lab.node.command("env");
         command.arg(format!("PATH={}", self.tools.path().display())).arg(self.tools.path().join(program));
-        run(command.args(args), Duration::from_secs(20))
+        run(command.args(args), Duration::from_secs(120))
     }
 
     fn lock(&self) -> Output {
@@ -53,7 +53,7 @@ impl Node {
     /// Whether this user gets an answer.
     fn reaches(&self, user: &str, address: &str) -> bool {
         let (curl, url) = (self.tools.path().join("curl"), format!("http://{address}/"));
-        let curl = [&*curl.to_string_lossy(), "-sS", "-o", "/dev/null", "-m", "5", &url];
+        let curl = [&*curl.to_string_lossy(), "-sS", "-o", "/dev/null", "-m", "100", &url];
         let output = self.run("setpriv", &[&["--reuid", user, "--clear-groups"][..], &curl].concat());
         let told = both(&output);
         assert!(output.status.success() || told.contains("(7)"), "neither an answer nor a refusal: {told}");

@@ -44,7 +44,7 @@ impl Garage {
     /// Starts a server on `net` (plain HTTP; [`Terminator`](crate::tls::Terminator) adds TLS).
     ///
     /// # Panics
-    /// When it does not answer within 20 seconds.
+    /// When it does not answer within two minutes.
     pub fn start(net: &Net) -> Option<Self> {
         let program = tools::cached(&format!("garage-{VERSION}"), "garage")?;
         let folder = tempfile::tempdir().unwrap();
@@ -108,7 +108,7 @@ impl Garage {
             "--silent",
             "--show-error",
             "--max-time",
-            "20",
+            "100",
             "--write-out",
             "%{http_code}",
             "--output",
@@ -158,7 +158,7 @@ impl Garage {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(120);
 
 #[cfg(test)]
 mod tests {

@@ -56,7 +56,7 @@ impl Iam {
         command.arg("-B").arg(script).arg(port.to_string()).arg(&file);
         let running = Running::start(&mut command, &folder.path().join("log"));
         let mut iam = Self { users: BTreeMap::new(), net: net.clone(), port, running, folder };
-        let up = until(Duration::from_mins(1), || {
+        let up = until(Duration::from_mins(2), || {
             iam.running.ended().is_some() || net.connect(&format!("127.0.0.1:{port}")).is_ok()
         });
         let log = iam.running.log();
@@ -77,7 +77,7 @@ impl Iam {
     /// When there is no answer.
     pub fn status(&self, key: &Key, bucket: &str, path: &str, options: &[&str]) -> u16 {
         let mut curl = self.net.command("curl");
-        curl.args(["--silent", "--max-time", "20", "--write-out", "%{http_code}", "--output"]);
+        curl.args(["--silent", "--max-time", "100", "--write-out", "%{http_code}", "--output"]);
         curl.arg(self.folder.path().join("body"));
         curl.args(["--aws-sigv4", &format!("aws:amz:{REGION}:s3"), "--header"]);
         curl.args([
@@ -86,7 +86,7 @@ impl Iam {
             &format!("{}:{}", key.id, key.secret),
         ]);
         curl.args(options).arg(format!("{}/{bucket}/{path}", self.endpoint()));
-        let output = run(&mut curl, Duration::from_secs(30));
+        let output = run(&mut curl, Duration::from_secs(120));
         String::from_utf8_lossy(&output.stdout).parse().unwrap_or_else(|e| panic!("{e}: {path}"))
     }
 

@@ -185,8 +185,8 @@ mod tests {
     fn curl(net: &Net, args: &[&str]) -> String {
         let mut curl = net.command("curl");
         let output = run(
-            curl.args(["--silent", "--max-time", "5", "-w", " %{http_code}"]).args(args),
-            Duration::from_secs(10),
+            curl.args(["--silent", "--max-time", "100", "-w", " %{http_code}"]).args(args),
+            Duration::from_secs(120),
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

@@ -13,12 +13,11 @@ use std::process::{self, Command};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use rustix::net::{self, AddressFamily, SocketType};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::process::{run, succeed};
+use crate::process::{PATIENCE, run, succeed, until};
 use crate::tools;
 
 /// The servers' address as the node sees it.
@@ -94,12 +93,22 @@ impl Net {
         }
     }
 
-    /// Listens on this host at `address`, which is `IP:PORT`.
+    /// Listens on this host at `address`, which is `IP:PORT`; waits for the address if it is still in use.
+    ///
+    /// A test may have closed its own socket there a moment ago. A program that another thread is starting has
+    /// a copy of that socket until the program runs, and the copy listens.
     ///
     /// # Panics
     /// When it cannot.
     pub fn listen_at(&self, address: &str) -> TcpListener {
-        self.inside(|| TcpListener::bind(address)).unwrap_or_else(|e| panic!("listening on {address}: {e}"))
+        let mut bound = self.inside(|| TcpListener::bind(address));
+        until(PATIENCE, || {
+            if bound.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse) {
+                bound = self.inside(|| TcpListener::bind(address));
+            }
+            !bound.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse)
+        });
+        bound.unwrap_or_else(|e| panic!("listening on {address}: {e}"))
     }
 
     /// Connects from this host to `address`, which is `IP:PORT`.
@@ -121,8 +130,21 @@ impl Net {
         (0..PROGRAMS_PORTS)
             .map(|_| first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PROGRAMS_PORTS)
             .filter_map(|offset| u16::try_from(10_000 + offset).ok())
-            .find(|port| self.inside(|| TcpListener::bind((self.any(), *port))).is_ok())
+            .find(|port| self.is_free(*port))
             .expect("a free port")
+    }
+
+    /// Whether a program can listen on this port. This does not listen: a copy of a socket that listens, in a
+    /// program that another thread is starting, would be in that program's way.
+    fn is_free(&self, port: u16) -> bool {
+        let address = SocketAddr::new(self.any(), port);
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let bound = self.inside(|| {
+            let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+            net::sockopt::set_socket_reuseaddr(&socket, true)?;
+            Ok(net::bind(&socket, &address)?)
+        });
+        bound.is_ok()
     }
 
     /// A port of this host that is taken, at which nobody listens until it is told to.
@@ -131,7 +153,8 @@ impl Net {
     /// When none is free.
     pub fn hold(&self) -> TcpListener {
         let held = self.inside(|| {
-            let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+            let socket =
+                net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
             net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
             Ok(socket.into())
         });
@@ -229,7 +252,7 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         for namespace in [&self.node.namespace, &self.cloud.namespace].into_iter().flatten() {
-            run(Command::new("ip").args(["netns", "delete", namespace]), LIMIT);
+            run(Command::new("ip").args(["netns", "delete", namespace]), PATIENCE);
         }
     }
 }
@@ -242,19 +265,18 @@ fn sweep() {
             continue;
         };
         if pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists() {
-            run(Command::new("ip").args(["netns", "delete", &name]), LIMIT);
+            run(Command::new("ip").args(["netns", "delete", &name]), PATIENCE);
         }
     }
 }
 
 fn ip(args: &[&str]) {
-    succeed(Command::new("ip").args(args), LIMIT);
+    succeed(Command::new("ip").args(args), PATIENCE);
 }
 
 const PREFIX: &str = "stringless";
 /// How many ports there are from 10000 to where the kernel begins to hand them out by itself.
 const PROGRAMS_PORTS: u32 = 22_000;
-const LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -287,16 +309,16 @@ mod tests {
         assert_eq!(text, "here");
         server.join().unwrap().unwrap();
         assert!(lab.node.connect(&format!("{CLOUD}:{port}")).is_err());
-        let known = succeed(lab.node.command("getent").args(["hosts", "files.test"]), LIMIT);
+        let known = succeed(lab.node.command("getent").args(["hosts", "files.test"]), PATIENCE);
         assert!(known.starts_with(CLOUD_SIX), "{known}");
     }
 
     #[test]
     fn a_command_on_the_node_knows_the_labs_names_only() {
         let Some(lab) = Lab::new() else { return };
-        let known = succeed(lab.node.command("getent").args(["hosts", "s3.test"]), LIMIT);
+        let known = succeed(lab.node.command("getent").args(["hosts", "s3.test"]), PATIENCE);
         assert!(known.starts_with(CLOUD), "{known}");
-        assert!(!run(lab.node.command("getent").args(["hosts", "debian.org"]), LIMIT).status.success());
+        assert!(!run(lab.node.command("getent").args(["hosts", "debian.org"]), PATIENCE).status.success());
         let name = lab.cloud.path().unwrap();
         assert!(name.exists());
         drop(lab);

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::netns::Lab;
 use crate::overlay::{self, Overlay, PREFIX};
-use crate::process::{Running, run, until};
+use crate::process::{PATIENCE, Running, run, until};
 use crate::random::hex;
 use crate::tools;
 
@@ -117,7 +117,7 @@ impl Machine {
     /// and on; and few machines boot at the same time.
     ///
     /// # Panics
-    /// When no first process appears within ten seconds, or the last stage does not begin three times.
+    /// When no first process appears within two minutes, or the last stage does not begin three times.
     pub fn boot(&mut self) {
         static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
         static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -158,7 +158,7 @@ impl Machine {
         nspawn.arg(format!("--network-namespace-path={}", self.namespace.display()));
         nspawn.arg("--directory").arg(self.disk.root());
         let mut running = Running::start(&mut nspawn, &self.disk.folder().join("console"));
-        let started = until(Duration::from_secs(10), || {
+        let started = until(PATIENCE, || {
             self.leader = first::of(running.id()).unwrap_or(0);
             self.leader != 0 || running.ended().is_some()
         });
@@ -171,7 +171,7 @@ impl Machine {
         let Some(mut running) = self.running.take() else { return };
         // With its first process the machine is gone, and nspawn ends by itself.
         first::end(self.leader);
-        until(Duration::from_secs(5), || running.ended().is_some());
+        until(PATIENCE, || running.ended().is_some());
     }
 
     /// Waits until cloud-init has done everything, and tells how it went.
@@ -181,7 +181,15 @@ impl Machine {
     pub fn cloud_init(&self, limit: Duration) -> CloudInit {
         let result = Path::new("/proc").join(self.leader.to_string()).join("root/run/cloud-init/result.json");
         let done = until(limit, || result.exists());
-        let output = run(self.command("cloud-init").args(["status", "--long"]), COMMAND);
+        // The result is there a moment before the unit of the last stage has ended.
+        let mut output = run(self.command("cloud-init").args(["status", "--long"]), COMMAND);
+        until(if done { PATIENCE } else { Duration::ZERO }, || {
+            let over = !String::from_utf8_lossy(&output.stdout).contains("status: running");
+            if !over {
+                output = run(self.command("cloud-init").args(["status", "--long"]), COMMAND);
+            }
+            over
+        });
         let text = crate::process::both(&output);
         let log = self.read(LOG).unwrap_or_default();
         if !done {
@@ -216,7 +224,7 @@ impl Machine {
     /// Runs a shell line inside, bounded.
     ///
     /// # Panics
-    /// When it takes longer than 60 seconds.
+    /// When it takes longer than two minutes.
     pub fn sh(&self, line: &str) -> Output {
         run(self.command("sh").args(["-c", line]), COMMAND)
     }
@@ -276,7 +284,7 @@ ssh_genkeytypes: [ed25519]
 const LOG: &str = "var/log/cloud-init-output.log";
 /// The stages before the last take a second or two; on a machine with far too much to do, a minute.
 const STAGES: Duration = Duration::from_secs(120);
-const COMMAND: Duration = Duration::from_secs(60);
+const COMMAND: Duration = Duration::from_secs(120);
 
 #[cfg(test)]
 mod tests {
@@ -288,12 +296,12 @@ mod tests {
         let Some(mut machine) = Machine::new(&lab, suite) else { return };
         machine.seed("#!/bin/sh\necho \"hello from $(hostname)\"\necho run >>/var/lib/runs\ncat /nowhere\n");
         machine.boot();
-        let first = machine.cloud_init(Duration::from_secs(90));
+        let first = machine.cloud_init(Duration::from_secs(240));
         assert_eq!(first.status, "error", "{}", first.text);
         assert!(first.log.contains("hello from node-"), "{}", first.log);
         assert!(first.log.contains("/nowhere"), "{}", first.log);
         machine.reboot();
-        let second = machine.cloud_init(Duration::from_secs(90));
+        let second = machine.cloud_init(Duration::from_secs(240));
         assert_eq!((second.status.as_str(), second.code), ("done", 0), "{}", second.text);
         assert_eq!(machine.read("var/lib/runs").as_deref(), Some("run\n"));
         let folder = machine.disk.folder().to_path_buf();
@@ -322,7 +330,7 @@ mod tests {
             "#!/bin/sh\nset -e\napt-get update\napt-get install -y --no-install-recommends puppet-agent\n",
         );
         machine.boot();
-        let done = machine.cloud_init(Duration::from_secs(150));
+        let done = machine.cloud_init(Duration::from_secs(240));
         assert_eq!(done.status, "done", "{}\n{}", done.text, done.log);
         assert!(machine.path("usr/bin/puppet").exists());
     }

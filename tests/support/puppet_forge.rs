@@ -220,8 +220,8 @@ mod tests {
     fn get(forge: &PuppetForge, path: &str) -> (String, Value) {
         let url = format!("{}{path}", forge.url());
         let output = run(
-            Command::new("curl").args(["--silent", "--max-time", "5", "-w", "\n%{http_code}", &url]),
-            Duration::from_secs(10),
+            Command::new("curl").args(["--silent", "--max-time", "100", "-w", "\n%{http_code}", &url]),
+            Duration::from_secs(120),
         );
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (body, status) = text.rsplit_once('\n').unwrap();
@@ -274,7 +274,7 @@ mod tests {
         };
         let sent = |forge: &PuppetForge| {
             let url = format!("{}/v3/files/puppetlabs-apt-1.2.0.tar.gz", forge.url());
-            let output = run(Command::new("curl").args(["--silent", &url]), Duration::from_secs(10));
+            let output = run(Command::new("curl").args(["--silent", &url]), Duration::from_secs(120));
             Told::of(&output.stdout).sha256
         };
         let before = told(&forge);

@@ -169,7 +169,7 @@ impl Site {
     /// Copies what is in `folder` into the site.
     pub fn copy(&self, folder: &Path) {
         let mut cp = Command::new("cp");
-        succeed(cp.arg("-a").arg(folder.join(".")).arg(self.path("")), std::time::Duration::from_secs(20));
+        succeed(cp.arg("-a").arg(folder.join(".")).arg(self.path("")), crate::process::PATIENCE);
     }
 
     /// A path below the site's folder.

@@ -27,12 +27,12 @@ fn a_release_is_signed_again_with_the_same_content() {
     assert_eq!(after["source"], source);
     world.follows("one");
     // It is due when a third of its life is left, and when it is over.
-    world.site.edit("expires: 30d", "expires: 2s");
+    world.site.edit("expires: 30d", "expires: 8s");
     let _ = world.run(&["refresh", "--force"], 0);
-    sleep(Duration::from_secs(2));
+    sleep(Duration::from_secs(8));
     let run = world.run(&["verify"], 3);
     assert!(run.err.contains("`stringless refresh` signs it anew"), "{}", run.err);
-    world.site.edit("expires: 2s", "expires: 30d");
+    world.site.edit("expires: 8s", "expires: 30d");
     let run = world.run(&["refresh"], 0);
     assert!(run.out.starts_with("published example production 4: expiry is near"), "{}", run.out);
     let _ = world.run(&["verify"], 0);
@@ -83,8 +83,8 @@ fn dates_are_announced_before_they_come() {
 #[test]
 fn an_expired_trust_signs_nothing_until_it_is_renewed() {
     let Some(world) = World::new() else { return };
-    let _ = world.run(&["keys", "threshold", "1", "--expires", "1s"], 0);
-    sleep(Duration::from_secs(2));
+    let _ = world.run(&["keys", "threshold", "1", "--expires", "6s"], 0);
+    sleep(Duration::from_secs(7));
     world.content("two");
     for command in [&["publish"][..], &["check"]] {
         let run = world.run(command, 3);

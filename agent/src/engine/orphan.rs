@@ -2,6 +2,12 @@
 //!
 //! So the engine is written down while it runs: process id, start time, time limit and boot. The next run
 //! finds it at work, and leaves the node to it until its time is over; then it ends it.
+//!
+//! The process id is known only after the start: when the agent is killed in the moment between the start
+//! and the record, the next run starts a second engine beside the first. Only an engine that waits for its record
+//! before it begins would prevent this. Code of the agent that waits between `fork` and `exec` is unsafe code,
+//! which this program does without. If a shell waited instead, an engine that cannot be started would look like
+//! an engine that failed.
 
 use std::path::Path;
 use std::time::Duration;

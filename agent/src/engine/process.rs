@@ -177,14 +177,14 @@ mod tests {
     #[test]
     fn ends_what_runs_too_long_with_its_children() {
         let start = Instant::now();
-        let finished = shell("sleep 600 & echo $!; wait", 1);
-        assert_eq!(finished.end, End::TimedOut(1));
-        assert!(start.elapsed() < Duration::from_secs(30));
+        let finished = shell("sleep 600 & echo $!; wait", 3);
+        assert_eq!(finished.end, End::TimedOut(3));
+        assert!(start.elapsed() < Duration::from_secs(120));
         // Gone, or a zombie that nobody has reaped yet; a busy machine takes its time.
         let stat = format!("/proc/{}/stat", finished.output.trim());
         let stat = || std::fs::read_to_string(&stat).unwrap_or_default();
         let gone = || stat().is_empty() || stat().contains(") Z ");
-        while !gone() && start.elapsed() < Duration::from_secs(30) {
+        while !gone() && start.elapsed() < Duration::from_secs(120) {
             thread::sleep(TICK);
         }
         assert!(gone(), "{}", stat());
@@ -193,8 +193,8 @@ mod tests {
     #[test]
     fn does_not_wait_for_a_daemon_that_keeps_the_pipe() {
         let start = Instant::now();
-        assert_eq!(shell("setsid sleep 20 & exit 0", 60).end, End::Exit(0));
-        assert!(start.elapsed() < Duration::from_secs(15));
+        assert_eq!(shell("setsid sleep 60 & exit 0", 60).end, End::Exit(0));
+        assert!(start.elapsed() < Duration::from_secs(45));
     }
 
     #[test]

@@ -136,12 +136,12 @@ fn a_state_of_a_newer_agent_stays_as_it_is() {
 #[test]
 fn the_lock_of_a_dead_process_holds_nobody() {
     let Some(pair) = pair() else { return };
-    let script = "exec 9>>\"$0\"; flock 9; exec sleep 120";
+    let script = "exec 9>>\"$0\"; flock 9; exec sleep 600";
     let mut command = Command::new("sh");
     let mut holder =
         command.args(["-c", script]).arg(pair.state("lock")).stdin(Stdio::null()).spawn().unwrap();
     let felt = || pair.run(&["--once"]).err.contains("another run holds the lock");
-    assert!(until(Duration::from_secs(20), felt), "the lock was not felt");
+    assert!(until(Duration::from_secs(60), felt), "the lock was not felt");
     holder.kill().unwrap();
     holder.wait().unwrap();
     assert_eq!(pair.run(&["--once"]).expect(0).err, "");
@@ -151,7 +151,7 @@ fn the_lock_of_a_dead_process_holds_nobody() {
 fn the_record_of_an_engine_that_is_gone_holds_nobody() {
     let Some(pair) = pair() else { return };
     // Its number belongs to another process by now.
-    let mut other = Command::new("sleep").arg("120").process_group(0).spawn().unwrap();
+    let mut other = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
     let stat = fs::read_to_string(format!("/proc/{}/stat", other.id())).unwrap();
     let start = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();

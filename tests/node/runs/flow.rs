@@ -1,6 +1,7 @@
 //! What a run does: apply, apply again, fail and recover, look, wait, and go on for ever.
 
 use std::fs;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use e2e::forge::{Entry, name, sign, trust};
@@ -154,11 +155,22 @@ fn the_daemon_takes_a_change_and_stops_cleanly() {
     wait_for(|| pair.applied().as_deref() == Some("one\n"));
     pair.forge.release(2, "two");
     wait_for(|| pair.applied().as_deref() == Some("two\n"));
-    let id = rustix::process::Pid::from_child(&daemon);
+    let end = |daemon: &mut Child| {
+        let id = rustix::process::Pid::from_child(daemon);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        assert!(daemon.wait().unwrap().success());
+    };
+    end(&mut daemon);
+    // Nor does it wait for its next run, which is a day away here.
+    let mut config = pair.forge.config(&pair.forge.url());
+    config["layers"][0]["interval"] = json!(86_400);
+    pair.node.configure(&config);
+    pair.forge.release(3, "three");
+    let mut daemon = pair.node.command(&["--daemon"]).env("OUT", pair.node.root()).spawn().unwrap();
+    wait_for(|| pair.applied().as_deref() == Some("three\n"));
     let start = Instant::now();
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-    assert!(daemon.wait().unwrap().success());
-    assert!(start.elapsed() < Duration::from_secs(8), "it did not wait for its next run");
+    end(&mut daemon);
+    assert!(start.elapsed() < Duration::from_secs(120), "it waited for its next run");
 }
 
 #[test]

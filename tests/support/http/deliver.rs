@@ -184,6 +184,6 @@ fn pause(time: Duration, stopping: &AtomicBool) {
 }
 
 /// How long a meeting waits for those who are not there.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const ENDLESS: Duration = Duration::from_secs(120);
 const SETTLED: Duration = Duration::from_millis(200);

@@ -12,7 +12,7 @@ impl Machine {
     pub fn shut_down(&mut self) {
         if let Some(mut running) = self.running.take() {
             // nspawn asks the machine's first process to power off.
-            running.stop(Duration::from_secs(30));
+            running.stop(Duration::from_secs(120));
         }
     }
 
