@@ -1,7 +1,6 @@
 //! A first boot where OpenRC is in systemd's place: the service that the script installs runs, and runs
 //! again after a reboot.
 
-use std::time::Duration;
 
 use e2e::nspawn::Machine;
 use e2e::process::until;
