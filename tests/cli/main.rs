@@ -1,4 +1,4 @@
-//! The command line: one case per file of `cli/`, run in an empty folder.
+//! The command line: one case for each file of `cases/`, run in an empty folder.
 //!
 //! A case says what is there (`files`, `before`), what is run (`args`, or `run` for a line of shell, with
 //! `stdin` and `env`) and what comes of it (`status`, `stdout`, `stderr`). In what is expected, `[..]`
@@ -22,7 +22,7 @@ use e2e::process::{both, run};
 use e2e::tools;
 use serde_json::Value;
 
-/// One file of `cli/`.
+/// One file of `cases/`.
 #[derive(Debug, Default)]
 struct Case {
     name: String,
@@ -77,7 +77,7 @@ const HINTLESS: &[&str] = &[
 ];
 
 fn cases() -> Vec<Case> {
-    let folder = tools::root().join("tests/cli");
+    let folder = tools::root().join("tests/cli/cases");
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.iter().map(|path| Case::read(path)).collect()

@@ -31,17 +31,17 @@ fn the_picture_is_drawn_from_the_code() {
 fn an_import_upwards_is_refused() {
     refused(
         "generator/src/store/mod.rs",
-        "use crate::rooms::release::plan;",
+        "use crate::release::plan;",
         "which does not stand below `store`",
     );
-    refused("agent/src/disk/mod.rs", "use crate::rooms::flow::run;", "which does not stand below `disk`");
-    refused("generator/src/http.rs", "use crate::rooms::{error, commands::{gc, build}};", "commands/gc.rs");
+    refused("agent/src/disk/mod.rs", "use crate::flow::run;", "which does not stand below `disk`");
+    refused("generator/src/http.rs", "use crate::{error, commands::{gc, build}};", "commands/gc.rs");
 }
 
 #[test]
 fn a_circle_between_rooms_is_refused() {
     // `site` imports `git`.
-    refused("generator/src/git/refs.rs", "fn f() { crate::rooms::site::sources::f() }", "in a circle");
+    refused("generator/src/git/refs.rs", "fn f() { crate::site::sources::f() }", "in a circle");
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_room_without_io_stays_without() {
         "fn f() { std::fs::read(\"x\").ok(); }",
         "a room without IO",
     );
-    refused("generator/src/puppetfile/model.rs", "use crate::rooms::error::Error;", "stands alone");
+    refused("generator/src/puppetfile/model.rs", "use crate::error::Error;", "stands alone");
 }
 
 #[test]
