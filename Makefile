@@ -67,7 +67,7 @@ test: setup targets ## everything: set-up, lint, builds, tests, a minute of each
 .PHONY: quick
 quick: export STRINGLESS_PEERS =
 quick: export GENERATOR_BIN = $(TARGET_DIR)/debug/stringless
-quick: export AGENT_BIN = $(TARGET_DIR)/$(CPU)-unknown-linux-musl/debug/stringless-agent
+quick: export AGENT_BIN = $(TARGET_DIR)/quick/$(CPU)-unknown-linux-musl/stringless-agent
 quick: ## format, clippy, the tests that need no peers: no root, no download, two minutes
 	$(CARGO) fmt --all --check
 	.ci/lines
@@ -75,6 +75,7 @@ quick: ## format, clippy, the tests that need no peers: no root, no download, tw
 	$(CARGO) clippy --offline --workspace --all-targets --locked -- -D warnings
 	$(CARGO) build --offline --locked --package stringless
 	$(CARGO) build --offline --locked --package stringless-agent --target $(CPU)-unknown-linux-musl
+	install -D -m 0755 $(TARGET_DIR)/$(CPU)-unknown-linux-musl/debug/stringless-agent $(AGENT_BIN)
 	$(CARGO) test --offline --workspace --locked --quiet
 
 .PHONY: check
