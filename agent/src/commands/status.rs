@@ -1,6 +1,7 @@
 //! `status` and `verify`: what runs here, and whether a document is one that this node would take.
 
 use serde::Serialize;
+use stringless_core::count::count;
 use stringless_core::name::Name;
 use stringless_core::report::{Outcome, Report};
 use stringless_core::state::{Failed, Release, State};
@@ -13,7 +14,7 @@ use crate::flow::warnings;
 use crate::node::{self, IdSource};
 use crate::output::print;
 use crate::session::Session;
-use crate::trust::InUse;
+use crate::trust::TrustInUse;
 
 /// What `status --json` prints.
 #[derive(Serialize)]
@@ -54,12 +55,12 @@ struct LayerStatus {
 /// A state that cannot be read.
 pub fn status(session: &Session<'_>) -> Result<Outcome> {
     let last_run = read_capped(&session.io.disk.file("last-run.json"))?;
-    let node = node::known(&session.config, &session.root, &session.io.disk);
+    let node = node::cached(&session.config, &session.root, &session.io.disk);
     let mut status = Status {
         format: 1,
         agent: env!("CARGO_PKG_VERSION"),
         node: node.id,
-        node_from: node.way,
+        node_from: node.id_source,
         region: node.region,
         warnings: node.warning.into_iter().collect(),
         layers: Vec::new(),
@@ -67,7 +68,7 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
     };
     for layer in &session.config.layers {
         let disk = session.io.disk.layer(&layer.site);
-        let trust = InUse::load(&layer.trust, &layer.site, &disk)?;
+        let trust = TrustInUse::load(&layer.trust, &layer.site, &disk)?;
         let (state, damaged) = disk.state()?;
         let manifest = disk.manifest(&layer.environment)?;
         let manifest = manifest
@@ -99,7 +100,7 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
 fn failing(failed: &Failed) -> String {
     let Failed { release, times, at, .. } = failed;
     let (serial, environment) = (release.serial, &release.environment);
-    format!("release {serial} of {environment} has failed {times} times, last at {at}")
+    format!("release {serial} of {environment} has failed {}, last at {at}", count(*times, "time"))
 }
 
 fn text(status: &Status) -> String {

@@ -1,6 +1,7 @@
 //! After a failed release: the last good one runs again where the site asks for it, and the bad one is
 //! left alone for a while.
 
+use stringless_core::count::count;
 use stringless_core::manifest::Manifest;
 use stringless_core::plan;
 use stringless_core::report::LayerReport;
@@ -31,7 +32,7 @@ pub fn fall_back(
         return Ok(stays);
     }
     match last_good(run, head, bad, &state) {
-        Ok((staged, manifest)) => again(run, staged, &manifest, state, report),
+        Ok((staged, manifest)) => apply_last_good(run, staged, &manifest, state, report),
         Err(why) => Ok(format!("{stays}, as {why}")),
     }
 }
@@ -48,10 +49,10 @@ pub fn quarantined(
     until: Option<Timestamp>,
     report: &mut LayerReport,
 ) -> Result<Error> {
-    let bad = Release::of(&head.manifest);
+    let bad = Release::from_manifest(&head.manifest);
     let times = state.failed.get(run.environment).map_or(0, |failed| failed.times);
     let end = until.map_or_else(|| "a newer one comes".to_owned(), |until| until.to_string());
-    let mut text = format!("release {} failed {times} times and is left alone until {end}", bad.serial);
+    let mut text = format!("release {} failed {} and is left alone until {end}", bad.serial, count(times, "time"));
     let asked = head.manifest.apply.failure.fall_back && !run.args.noop;
     let (good, lack) = match last_good(run, head, &bad, &state) {
         Ok(good) => (Some(good).filter(|_| asked), String::new()),
@@ -66,7 +67,7 @@ pub fn quarantined(
     let after = match due {
         Some((staged, manifest, reason)) => {
             report.reason = Some(reason.as_str().to_owned());
-            again(run, staged, &manifest, state, report)?
+            apply_last_good(run, staged, &manifest, state, report)?
         }
         None => {
             let live = live.map_or("none is".to_owned(), |live| format!("release {} is", live.serial));
@@ -80,7 +81,7 @@ pub fn quarantined(
 }
 
 /// Makes a release live that was good before, and applies it.
-fn again(
+fn apply_last_good(
     run: &LayerRun<'_>,
     staged: Staged,
     manifest: &Manifest,
@@ -97,10 +98,10 @@ fn again(
     let applied = engine::apply(&manifest.apply, &job(run, &staged, &modules));
     reach(Checkpoint::Applied);
     // Written when it has ended: one that is cut off is no failed one, and is done again at once.
-    if applied.is_ok() || !signals::asked() {
+    if applied.is_ok() || !signals::stop_requested() {
         state.applied =
             Some(Applied { release: staged.release.clone(), at, ok: applied.is_ok(), over: modules.id });
-        run.disk.keep_state(&state)?;
+        run.disk.save_state(&state)?;
         reach(Checkpoint::Recorded);
     }
     match applied {
@@ -125,7 +126,7 @@ fn last_good(
     let good = state.last_good.get(run.environment).filter(|good| *good != bad);
     let good = good.ok_or("no other release was ever good here")?;
     let gone = || format!("release {}, the last good one, is not on disk any more", good.serial);
-    let (staged, document) = release::standing(good, &run.disk).ok_or_else(gone)?;
+    let (staged, document) = release::find(good, &run.disk).ok_or_else(gone)?;
     let manifest = verify::manifest(&document, &head.trust.keys, &run.layer.site, run.environment);
     let manifest = manifest
         .map_err(|why| format!("release {}, the last good one, is not trusted now: {why}", good.serial))?;
@@ -136,7 +137,7 @@ fn last_good(
             good.serial
         ));
     }
-    if Release::of(&manifest) != *good {
+    if Release::from_manifest(&manifest) != *good {
         return Err(format!("the manifest of release {} is another one", good.serial));
     }
     Ok((staged, manifest))

@@ -11,6 +11,7 @@ extern crate std;
 
 pub mod backoff;
 pub mod config;
+pub mod count;
 pub mod document;
 pub mod entry;
 pub mod fault;

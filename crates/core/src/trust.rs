@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::count::count;
 use serde::{Deserialize, Serialize};
 
 use crate::key::PublicKey;
@@ -115,7 +116,7 @@ impl TrustedKeys {
             return Err(format!("{} keys, at most {MAX_KEYS} are allowed", self.keys.len()));
         }
         if self.threshold == 0 || self.threshold > self.keys.len() {
-            return Err(format!("threshold {} with {} keys", self.threshold, self.keys.len()));
+            return Err(format!("threshold {} with {}", self.threshold, count(self.keys.len(), "key")));
         }
         for (n, key) in self.keys.iter().enumerate() {
             if self.keys[..n].iter().any(|other| other.same_key(key)) {

@@ -33,7 +33,7 @@ struct Report<'a> {
 pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let found = binaries(&args.from)?;
-    let version = site.site.agent.version;
+    let version = site.agent_version();
     let mut lock = site.lock()?;
     let mut pin = AgentPin { minimum: minimum(), version, targets: lock.pin(version).targets };
     for (target, bytes) in &found {

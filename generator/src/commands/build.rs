@@ -110,5 +110,10 @@ fn told(name: &Name, build: &Build) -> String {
         ]);
     }
     let bytes = build.packs.iter().map(|pack| pack.size).sum();
-    format!("{}{name}: {} packs, {}\n", format::table(&rows), build.packs.len(), format::size(bytes))
+    format!(
+        "{}{name}: {}, {}\n",
+        format::table(&rows),
+        format::count(build.packs.len(), "pack"),
+        format::size(bytes)
+    )
 }

@@ -9,7 +9,6 @@ use stringless_archive::reader;
 use stringless_archive::writer::ItemKind;
 use stringless_core::name::Name;
 use stringless_core::pack::Pack;
-use stringless_core::trust::TrustedKeys;
 
 use crate::cli::{DiffArgs, Revision};
 use crate::error::{Error, Result};
@@ -21,9 +20,8 @@ use crate::pack::{self, Build, cache};
 use crate::progress::Progress;
 use crate::release::diff::Items;
 use crate::release::review::{self, Review, Side};
-use crate::site::stores::open_store;
-use crate::site::{SiteDir, trust_chain};
-use crate::store::Store;
+use crate::remote::site_store::SiteStore;
+use crate::site::SiteDir;
 use crate::{parallel, remote};
 
 #[derive(Serialize)]
@@ -42,10 +40,8 @@ pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
     let (site, _) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     let names: Vec<Name> =
         if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
-    let publisher =
-        Publisher { store: open_store(&site)?, trusts: trust_chain::keys(&site.trust()?), site: &site };
-    let reviews: Vec<Review> =
-        names.iter().map(|name| publisher.review(name, args)).collect::<Result<_>>()?;
+    let releases = Releases { remote: SiteStore::open(&site)?, site: &site };
+    let reviews: Vec<Review> = names.iter().map(|name| releases.review(name, args)).collect::<Result<_>>()?;
     let changed = reviews.iter().any(|review| review.changed);
     let shown = Shown { own: !args.stat, third_party: !args.stat && !args.own };
     if args.json {
@@ -64,14 +60,13 @@ pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
     Ok(if changed { CHANGES } else { 0 })
 }
 
-/// Where releases are read.
-struct Publisher<'a> {
+/// The releases to compare: published ones, and what is built here.
+struct Releases<'a> {
     site: &'a SiteDir,
-    store: Store,
-    trusts: Vec<TrustedKeys>,
+    remote: SiteStore<'a>,
 }
 
-impl Publisher<'_> {
+impl Releases<'_> {
     fn review(&self, environment: &Name, args: &DiffArgs) -> Result<Review> {
         let old = match (&args.old, &args.from) {
             (Some(revision), _) => Some(self.release(environment, revision)?),
@@ -102,13 +97,11 @@ impl Publisher<'_> {
                     .hint(format!("`stringless publish -e {environment}` publishes it"))
             });
         };
-        let site = &self.site.site.site;
-        let manifest = remote::release(&self.store, site, environment, serial, &self.trusts)?;
-        Ok(Side::published(&manifest))
+        Ok(Side::published(&self.remote.release(environment, serial)?.manifest))
     }
 
     fn newest(&self, environment: &Name) -> Result<Option<Side>> {
-        let found = remote::read(&self.store, &self.site.site.site, environment, &self.trusts)?;
+        let found = self.remote.published(environment)?;
         Ok(found.map(|published| Side::published(&published.manifest)))
     }
 
@@ -121,8 +114,8 @@ impl Publisher<'_> {
             packs,
             source,
             apply: self.site.site.apply(environment)?,
-            agent: self.site.lock()?.pin(self.site.site.agent.version),
-            trust_version: self.trusts.last().map_or(0, |trusted| trusted.version),
+            agent: self.site.lock()?.pin(self.site.agent_version()),
+            trust_version: self.remote.newest_trust()?.version,
         })
     }
 
@@ -147,7 +140,7 @@ impl Publisher<'_> {
         {
             return Ok(bytes);
         }
-        let bytes = remote::pack(&self.store, pack)?;
+        let bytes = remote::pack(&self.remote.store, pack)?;
         write_whole(&path, &bytes)?;
         Ok(bytes)
     }

@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::output::{format, print};
 use crate::progress::Progress;
 use crate::release::gc::{Collector, Keep, Plan, Removed};
+use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
-use crate::site::stores::open_one;
 use crate::store::Listed;
 
 #[derive(Serialize)]
@@ -55,22 +55,21 @@ struct Sum {
 /// Refused when it cannot be known what is needed.
 pub fn run(site: Option<&Path>, args: &GcArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
-    let chain = site.trust()?;
     let settings = match &args.store {
         Some(url) => mirror::own(&site, url)?,
         None => &site.site.stores[0],
     };
-    let store = open_one(&site, settings)?;
-    store.check_writable()?;
+    let remote = SiteStore::open_one(&site, settings)?;
+    remote.store.check_writable()?;
     let keep = Keep { releases: args.keep, grace: args.grace.seconds() };
-    let yard = Collector { site: &site, chain: &chain, store: &store, keep };
-    let mut plan = yard.plan(now())?;
+    let collector = Collector { remote: &remote, keep };
+    let mut plan = collector.plan(now())?;
     let mut removed = Sum::of(plan.doomed.iter().map(|(_, listed)| listed));
     let removing = args.delete && !(plan.doomed.is_empty() && plan.halves.is_empty());
     let before: Plan = plan.clone();
     if removing {
         let bar = Progress::new().bar("removing", removed.packs);
-        let (after, done) = yard.remove(&plan, |_| bar.inc(1))?;
+        let (after, done) = collector.remove(&plan, |_| bar.inc(1))?;
         bar.finish_and_clear();
         let Removed { packs, bytes } = done;
         (plan, removed) = (after, Sum { packs, bytes });
@@ -109,7 +108,7 @@ impl Sum {
     }
 
     fn told(self) -> String {
-        format!("{}, {}", format::packs(self.packs), format::size(self.bytes))
+        format!("{}, {}", format::count(self.packs, "pack"), format::size(self.bytes))
     }
 }
 

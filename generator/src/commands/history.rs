@@ -11,10 +11,9 @@ use stringless_core::name::Name;
 use crate::cli::HistoryArgs;
 use crate::error::{Error, Result};
 use crate::output::{format, print};
-use crate::remote;
-use crate::remote::history::{Release, Shelf, Walk};
-use crate::site::stores::open_store;
-use crate::site::{SiteDir, trust_chain};
+use crate::remote::history::{Release, Walk};
+use crate::remote::site_store::SiteStore;
+use crate::site::SiteDir;
 use crate::store::Store;
 
 #[derive(Serialize)]
@@ -69,20 +68,20 @@ enum State {
 pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
-    let keys = trust_chain::keys(&site.trust()?);
-    let store = open_store(&site)?;
-    let shelf = Shelf { store: &store, site: &site.site.site, environment: &environment, keys: &keys };
-    let Some(current) = remote::read(&store, &site.site.site, &environment, &keys)? else {
+    let remote = SiteStore::open(&site)?;
+    let (store, history) = (&remote.store, remote.history(&environment));
+    let Some(current) = remote.published(&environment)? else {
         return Err(Error::refused(format!("reading the history of `{environment}`: nothing is published"))
             .hint(format!("`stringless publish -e {environment}`")));
     };
     let lists = !matches!(store, Store::Web(_));
     let listed: Vec<u64> =
-        if lists { shelf.listed()?.into_iter().map(|(serial, _)| serial).collect() } else { Vec::new() };
-    let packs = if lists { Some(sizes(&store)?) } else { None };
+        if lists { history.listed()?.into_iter().map(|(serial, _)| serial).collect() } else { Vec::new() };
+    let packs = if lists { Some(sizes(store)?) } else { None };
     let mut failure = None;
     let mut lines = vec![Line::of(&Release::from(&current), State::Published, packs.as_ref())];
-    for (serial, found) in Walk::before(shelf, &current.manifest, &listed).take(args.limit.saturating_sub(1))
+    for (serial, found) in
+        Walk::before(history, &current.manifest, &listed).take(args.limit.saturating_sub(1))
     {
         lines.push(line(serial, found, State::Earlier, packs.as_ref(), &mut failure)?);
     }
@@ -91,7 +90,13 @@ pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
     for serial in
         listed.iter().rev().filter(|serial| **serial > last && !told.contains(serial)).take(args.limit)
     {
-        lines.push(line(*serial, shelf.release(*serial), State::Unpublished, packs.as_ref(), &mut failure)?);
+        lines.push(line(
+            *serial,
+            history.release(*serial),
+            State::Unpublished,
+            packs.as_ref(),
+            &mut failure,
+        )?);
     }
     lines.sort_by_key(|line| std::cmp::Reverse(line.serial));
     if args.json {
@@ -191,7 +196,9 @@ impl Line {
             (State::Refused, _) => "REFUSED".into(),
             (State::Missing, _) => "missing".into(),
             (State::Published, None | Some(0)) => "published".into(),
-            (State::Published, Some(gone)) => format!("published, {gone} PACKS MISSING"),
+            (State::Published, Some(gone)) => {
+                format!("published, {} MISSING", format::count(gone, "PACK").to_uppercase())
+            }
             (State::Unpublished, _) => "never published".into(),
             (State::Earlier, Some(gone)) if gone > 0 => "content removed".into(),
             (State::Earlier, _) => String::new(),

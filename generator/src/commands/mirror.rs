@@ -12,8 +12,9 @@ use crate::error::{Error, Result};
 use crate::output::{format, print};
 use crate::progress::Progress;
 use crate::release::mirror::{Copied, Mirror};
+use crate::remote::site_store::SiteStore;
+use crate::site::SiteDir;
 use crate::site::stores::open_one;
-use crate::site::{SiteDir, trust_chain};
 use crate::store::Store;
 use crate::trust::sync;
 
@@ -44,23 +45,16 @@ pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
         return Err(Error::usage(format!("copying {} to {}: it is the same store", from.url, to.url))
             .hint("name another one; `--from URL` names the one that is copied"));
     }
-    let (source, target) = (open_one(&site, &from)?, open_one(&site, &to)?);
-    target.check_writable()?;
-    sync::refuse_newer(&source, &site, trust_chain::newest(&chain)?)?;
-    let keys = trust_chain::keys(&chain);
-    let mirror = Mirror {
-        site: &site.site.site,
-        chain: &chain,
-        keys: &keys,
-        from: &source,
-        to: &target,
-        earlier: args.keep,
-    };
+    let source = SiteStore::new(&site, open_one(&site, &from)?, chain.clone());
+    let target = SiteStore::new(&site, open_one(&site, &to)?, chain);
+    target.store.check_writable()?;
+    sync::refuse_newer(&source)?;
+    let mirror = Mirror { source: &source, target: &target, earlier: args.keep };
     if !args.dry_run {
         mirror.trust()?;
     }
     let mut copied = Vec::new();
-    for environment in environments(&site, &source, args)? {
+    for environment in environments(&site, &source.store, args)? {
         let done = if args.dry_run {
             mirror.ask(&environment)?
         } else {

@@ -39,6 +39,7 @@ pub fn run(site: Option<&Path>, args: &PolicyArgs) -> Result<u8> {
         audience: args.audience.map(Into::into),
         principal: args.principal.as_deref(),
         form,
+        tool_version: env!("CARGO_PKG_VERSION"),
     };
     let policy = policy::policy(&dialect, &ask)?;
     if args.json {

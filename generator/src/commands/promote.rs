@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::republish::Ground;
+use super::republish::{open, publish};
 use crate::cli::PromoteArgs;
 use crate::error::{Error, Result};
 use crate::release::republish;
@@ -20,9 +20,9 @@ pub fn run(site: Option<&Path>, args: &PromoteArgs) -> Result<u8> {
         return Err(Error::usage(format!("promoting `{from}` to `{to}`: it is the same environment"))
             .hint("`stringless rollback` brings an earlier release of an environment back"));
     }
-    let ground = Ground::open(site)?;
+    let remote = open(&site)?;
     let doing = format!("promoting `{from}` to `{to}`");
-    let current = ground.published(&from)?;
+    let current = remote.published(&from)?;
     let release = match (args.serial, &current) {
         (None, None) => {
             return Err(Error::refused(format!("{doing}: nothing is published in `{from}`"))
@@ -30,15 +30,15 @@ pub fn run(site: Option<&Path>, args: &PromoteArgs) -> Result<u8> {
         }
         (None, Some(current)) => Release::from(current),
         (Some(serial), Some(current)) if serial == current.manifest.serial => Release::from(current),
-        (Some(serial), _) => ground.shelf(&from).release(serial)?.ok_or_else(|| {
+        (Some(serial), _) => remote.history(&from).release(serial)?.ok_or_else(|| {
             Error::refused(format!("{doing}: `{from}` has no release {serial}"))
                 .hint(format!("`stringless history -e {from}` lists them"))
         })?,
     };
-    republish::vouched(&doing, &release, ground.trust()?.version)?;
-    let settings = &ground.site.site;
-    let (apply, agent) = (settings.apply(&to)?, ground.site.lock()?.pin(settings.agent.version));
+    republish::vouched(&doing, &release, remote.trust_in_force()?.version)?;
+    let settings = &site.site;
+    let (apply, agent) = (settings.apply(&to)?, site.lock()?.pin(ground.site.agent_version()));
     let wanted = republish::promoted(&release.manifest, &to, apply, agent, settings.expires.seconds())?;
-    let published = ground.published(&to)?;
-    ground.publish(&release, wanted, published.as_ref(), &args.sign)
+    let published = remote.published(&to)?;
+    publish(&remote, &release, wanted, published.as_ref(), &args.sign)
 }

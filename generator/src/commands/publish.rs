@@ -15,11 +15,8 @@ use crate::pack::{self, Build};
 use crate::progress::Progress;
 use crate::release::plan::{self, Decision, Wanted};
 use crate::release::publish::Publisher;
-use crate::remote::{self, last_seen};
+use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
-use crate::site::stores::open_store;
-use crate::site::trust_chain::{self, TrustFile};
-use crate::store::Store;
 use crate::trust::signer::Keys;
 use crate::trust::sync;
 
@@ -51,10 +48,8 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let names =
         if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
     let progress = Progress::new();
-    let chain = site.trust()?;
-    let store = open_store(&site)?;
-    store.check_writable()?;
-    let publication = Publication { site: &site, store: &store, chain: &chain, args, progress: &progress };
+    let remote = SiteStore::open_to_write(&site)?;
+    let publication = Publication { remote: &remote, args, progress: &progress };
     if args.all {
         for name in &names {
             checks::admit(&site, name, &pack::build(&site, name, &progress)?)?;
@@ -96,27 +91,24 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
 
 /// What publishes, and where to.
 struct Publication<'a> {
-    site: &'a SiteDir,
-    store: &'a Store,
-    chain: &'a [TrustFile],
+    remote: &'a SiteStore<'a>,
     args: &'a PublishArgs,
     progress: &'a Progress,
 }
 
 impl Publication<'_> {
     fn publish(&self, environment: &Name) -> Result<Option<ReleaseReport>> {
-        let Self { site, store, chain, args, progress } = self;
-        let trust = trust_chain::in_force(chain)?;
-        let published = remote::read(store, &site.site.site, environment, &trust_chain::keys(chain))?;
-        sync::refuse_newer(store, site, trust)?;
+        let Self { remote, args, progress } = self;
+        let (site, trust) = (remote.site, remote.trust_in_force()?);
+        let published = remote.published(environment)?;
+        sync::refuse_newer(remote)?;
         let build = pack::build(site, environment, progress)?;
         if !args.all {
             checks::admit(site, environment, &build)?;
         }
-        let publisher = Publisher { site, store, chain, published: published.as_ref() };
-        let known = last_seen::read(site, environment, chain);
+        let publisher = Publisher { remote, published: published.as_ref() };
         let wanted = wanted(site, environment, &build)?;
-        let before = publisher.before(trust, known.as_ref());
+        let before = publisher.before(environment, trust);
         Ok(Some(match (plan::decide(wanted, before, trust, now(), args.force)?, &published) {
             (Decision::Sign(manifest, reasons), _) if args.dry_run => ReleaseReport::dry(*manifest, reasons),
             (Decision::Sign(manifest, reasons), _) => {
@@ -135,7 +127,7 @@ fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
         environment: environment.clone(),
         packs: build.packs.clone(),
         apply: site.site.apply(environment)?,
-        agent: site.lock()?.pin(site.site.agent.version),
+        agent: site.lock()?.pin(site.agent_version()),
         lifetime: site.site.expires.seconds(),
         source: build.source.clone(),
     })

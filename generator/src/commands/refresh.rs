@@ -14,11 +14,8 @@ use crate::output::{pending, print};
 use crate::progress::Progress;
 use crate::release::plan::{self, Decision, Wanted};
 use crate::release::publish::Publisher;
-use crate::remote::{self, last_seen};
+use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
-use crate::site::stores::open_store;
-use crate::site::trust_chain::{self, TrustFile};
-use crate::store::Store;
 use crate::trust::rotation::Change;
 use crate::trust::signer::Keys;
 use crate::trust::{expiry, sync};
@@ -38,10 +35,9 @@ struct Report<'a> {
 /// When the store or the keys refuse.
 pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
-    let store = open_store(&site)?;
-    store.check_writable()?;
+    let remote = SiteStore::open_to_write(&site)?;
     let keys = Keys { given: &args.key, offline: args.offline };
-    let trust = refresh_trust(&site, &store, args, keys)?;
+    let trust = refresh_trust(&remote, args, keys)?;
     if let Some(changed) = &trust
         && !args.json
     {
@@ -54,10 +50,10 @@ pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
         // Releases are signed under the newest trust, which this is not yet.
         return waiting.end(args.offline);
     }
+    let remote = remote.reload_trust()?;
     let mut releases = Vec::new();
     for environment in environments(&site, args)? {
-        let chain = site.trust()?;
-        if let Some(released) = refresh(&site, &store, &chain, &environment, args, keys)? {
+        if let Some(released) = refresh(&remote, &environment, args, keys)? {
             released.warn();
             if !args.json {
                 print::out(&released.told())?;
@@ -89,14 +85,8 @@ fn json(site: &SiteDir, trust: Option<TrustChange>, releases: Vec<ReleaseReport>
     ReleaseReport::end(first, asked)
 }
 
-fn refresh_trust(
-    site: &SiteDir,
-    store: &Store,
-    args: &RefreshArgs,
-    keys: Keys<'_>,
-) -> Result<Option<TrustChange>> {
-    let chain = site.trust()?;
-    let newest = trust_chain::newest(&chain)?;
+fn refresh_trust(remote: &SiteStore<'_>, args: &RefreshArgs, keys: Keys<'_>) -> Result<Option<TrustChange>> {
+    let newest = remote.newest_trust()?;
     let asked = args.trust || args.expires.is_some() || !args.min_serial.is_empty();
     if !asked && !expiry::trust_is_due(newest, now()) {
         return Ok(None);
@@ -110,7 +100,7 @@ fn refresh_trust(
         expires: Some(expires),
         min_serial: args.min_serial.iter().cloned().collect(),
     };
-    keys::change(site, store, &wish, keys, args.dry_run).map(Some)
+    keys::change(remote, &wish, keys, args.dry_run).map(Some)
 }
 
 fn environments(site: &SiteDir, args: &RefreshArgs) -> Result<Vec<Name>> {
@@ -122,17 +112,15 @@ fn environments(site: &SiteDir, args: &RefreshArgs) -> Result<Vec<Name>> {
 
 /// The published release again, under the next serial; none where nothing is published.
 fn refresh(
-    site: &SiteDir,
-    store: &Store,
-    chain: &[TrustFile],
+    remote: &SiteStore<'_>,
     environment: &Name,
     args: &RefreshArgs,
     keys: Keys<'_>,
 ) -> Result<Option<ReleaseReport>> {
     // The trust that a dry run would have written is not there.
-    let trust = if args.dry_run { trust_chain::newest(chain)? } else { trust_chain::in_force(chain)? };
-    sync::refuse_newer(store, site, trust)?;
-    let published = remote::read(store, &site.site.site, environment, &trust_chain::keys(chain))?;
+    let trust = if args.dry_run { remote.newest_trust()? } else { remote.trust_in_force()? };
+    sync::refuse_newer(remote)?;
+    let published = remote.published(environment)?;
     let Some(published) = published else {
         return match &args.environment {
             None => Ok(None),
@@ -150,10 +138,10 @@ fn refresh(
             "look at it with `stringless diff -e {environment}`, then publish what is here: `stringless publish -e {environment}`"
         )));
     }
-    let publisher = Publisher { site, store, chain, published: Some(&published) };
-    let known = last_seen::read(site, environment, chain);
-    let wanted = Wanted::again(&published.manifest, site.site.expires.seconds());
-    let decision = plan::decide(wanted, publisher.before(trust, known.as_ref()), trust, now(), args.force)?;
+    let publisher = Publisher { remote, published: Some(&published) };
+    let wanted = Wanted::again(&published.manifest, remote.site.site.expires.seconds());
+    let before = publisher.before(environment, trust);
+    let decision = plan::decide(wanted, before, trust, now(), args.force)?;
     Ok(Some(match decision {
         Decision::Nothing => ReleaseReport::nothing(&published.manifest),
         Decision::Sign(manifest, reasons) if args.dry_run => ReleaseReport::dry(*manifest, reasons),

@@ -1,8 +1,7 @@
-//! What `rollback` and `promote` have in common: a release that is there is signed once more.
+//! Shared by `rollback` and `promote`: they publish the content of an existing release again.
 
 use serde::Serialize;
 use stringless_core::name::Name;
-use stringless_core::trust::Trust;
 
 use crate::cli::SignArgs;
 use crate::clock::now;
@@ -13,22 +12,13 @@ use crate::progress::Progress;
 use crate::release::plan::{self, Decision, Wanted};
 use crate::release::publish::{Outcome, Publisher};
 use crate::release::republish;
-use crate::remote::history::{Release, Shelf};
-use crate::remote::{self, Published, last_seen};
+use crate::remote::Published;
+use crate::remote::history::Release;
+use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
-use crate::site::stores::{open_one, open_store};
-use crate::site::trust_chain::{self, TrustFile};
-use crate::store::Store;
+use crate::site::stores::open_one;
 use crate::trust::signer::Keys;
 use crate::trust::sync;
-
-/// The site with its first store, opened to be published to.
-pub struct Ground {
-    pub site: SiteDir,
-    pub chain: Vec<TrustFile>,
-    pub store: Store,
-    keys: Vec<stringless_core::trust::TrustedKeys>,
-}
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -38,64 +28,54 @@ struct Report<'a> {
     release: release::Report,
 }
 
-impl Ground {
-    /// Opens what is published to.
-    pub fn open(site: SiteDir) -> Result<Self> {
-        let chain = site.trust()?;
-        let store = open_store(&site)?;
-        store.check_writable()?;
-        sync::refuse_newer(&store, &site, trust_chain::in_force(&chain)?)?;
-        Ok(Self { keys: trust_chain::keys(&chain), site, chain, store })
-    }
+/// Opens the store that the site publishes to, under a trust that may sign.
+///
+/// # Errors
+/// Refused when the trust has expired, or the store has a newer one.
+pub fn open(site: &SiteDir) -> Result<SiteStore<'_>> {
+    let remote = SiteStore::open_to_write(site)?;
+    remote.trust_in_force()?;
+    sync::refuse_newer(&remote)?;
+    Ok(remote)
+}
 
-    pub fn trust(&self) -> Result<&Trust> {
-        trust_chain::in_force(&self.chain)
-    }
-
-    pub fn shelf<'a>(&'a self, environment: &'a Name) -> Shelf<'a> {
-        Shelf { store: &self.store, site: &self.site.site.site, environment, keys: &self.keys }
-    }
-
-    pub fn published(&self, environment: &Name) -> Result<Option<Published>> {
-        remote::read(&self.store, &self.site.site.site, environment, &self.keys)
-    }
-
-    /// Publishes the content of `release` as `wanted`, after what is `published` where it goes.
-    pub fn publish(
-        &self,
-        release: &Release,
-        wanted: Wanted,
-        published: Option<&Published>,
-        args: &SignArgs,
-    ) -> Result<u8> {
-        let (site, progress) = (&self.site, Progress::new());
-        let trust = self.trust()?;
-        let others: Vec<_> = site.site.stores[1..].iter().map(|settings| open_one(site, settings)).collect();
-        republish::gather(site, &self.store, &others, &release.manifest)?;
-        let environment = wanted.environment.clone();
-        let publisher = Publisher { site, store: &self.store, chain: &self.chain, published };
-        let known = last_seen::read(site, &environment, &self.chain);
-        let before = publisher.before(trust, known.as_ref());
-        let released = match (plan::decide(wanted, before, trust, now(), args.force)?, published) {
-            (Decision::Sign(manifest, reasons), _) if args.dry_run => ReleaseReport::dry(*manifest, reasons),
-            (Decision::Sign(manifest, reasons), _) => {
-                let keys = Keys { given: &args.key, offline: args.offline };
-                let outcome = publisher.release(*manifest, keys, &progress)?;
-                if let Outcome::Waiting(manifest, _) = &outcome {
-                    republish::keep(site, &self.store, manifest)?;
-                }
-                ReleaseReport::done(outcome, reasons, trust)
+/// Publishes the content of `release` as `wanted`, after the release that is `published` in its environment.
+///
+/// # Errors
+/// When a pack is missing, or keys, store or another publisher prevent it.
+pub fn publish(
+    remote: &SiteStore<'_>,
+    release: &Release,
+    wanted: Wanted,
+    published: Option<&Published>,
+    args: &SignArgs,
+) -> Result<u8> {
+    let (site, progress) = (remote.site, Progress::new());
+    let trust = remote.trust_in_force()?;
+    let others: Vec<_> = site.site.stores[1..].iter().map(|settings| open_one(site, settings)).collect();
+    republish::gather(site, &remote.store, &others, &release.manifest)?;
+    let environment = wanted.environment.clone();
+    let publisher = Publisher { remote, published };
+    let before = publisher.before(&environment, trust);
+    let released = match (plan::decide(wanted, before, trust, now(), args.force)?, published) {
+        (Decision::Sign(manifest, reasons), _) if args.dry_run => ReleaseReport::dry(*manifest, reasons),
+        (Decision::Sign(manifest, reasons), _) => {
+            let keys = Keys { given: &args.key, offline: args.offline };
+            let outcome = publisher.release(*manifest, keys, &progress)?;
+            if let Outcome::Waiting(manifest, _) = &outcome {
+                republish::keep(site, &remote.store, manifest)?;
             }
-            (Decision::Nothing, Some(published)) => ReleaseReport::nothing(&published.manifest),
-            (Decision::Nothing, None) => return Ok(0),
-        };
-        released.warn();
-        if !args.json {
-            print::out(&released.told())?;
-            return ReleaseReport::end(released.waiting(), args.offline);
+            ReleaseReport::done(outcome, reasons, trust)
         }
-        let report = Report { format: print::JSON_FORMAT, site: &site.site.site, release: released.report() };
-        print::json(&report)?;
-        ReleaseReport::end(report.release.waiting.as_ref(), args.offline)
+        (Decision::Nothing, Some(published)) => ReleaseReport::nothing(&published.manifest),
+        (Decision::Nothing, None) => return Ok(0),
+    };
+    released.warn();
+    if !args.json {
+        print::out(&released.told())?;
+        return ReleaseReport::end(released.waiting(), args.offline);
     }
+    let report = Report { format: print::JSON_FORMAT, site: &site.site.site, release: released.report() };
+    print::json(&report)?;
+    ReleaseReport::end(report.release.waiting.as_ref(), args.offline)
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use stringless_core::manifest::Manifest;
 
-use super::republish::Ground;
+use super::republish::{open, publish};
 use crate::cli::RollbackArgs;
 use crate::error::{Error, Result};
 use crate::release::republish;
-use crate::remote::history::{Release, Shelf, Walk};
+use crate::remote::history::{History, Release, Walk};
 use crate::site::SiteDir;
 
 /// Publishes the content of an earlier release under the next serial.
@@ -18,32 +18,32 @@ use crate::site::SiteDir;
 pub fn run(site: Option<&Path>, args: &RollbackArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
-    let ground = Ground::open(site)?;
-    let Some(published) = ground.published(&environment)? else {
+    let remote = open(&site)?;
+    let Some(published) = remote.published(&environment)? else {
         return Err(Error::refused(format!("rolling `{environment}` back: nothing is published"))
             .hint(format!("`stringless publish -e {environment}`")));
     };
-    let shelf = ground.shelf(&environment);
+    let history = remote.history(&environment);
     let release = match args.serial {
         Some(serial) if serial == published.manifest.serial => Release::from(&published),
-        Some(serial) => shelf.release(serial)?.ok_or_else(|| {
+        Some(serial) => history.release(serial)?.ok_or_else(|| {
             Error::refused(format!("rolling `{environment}` back: there is no release {serial}"))
                 .hint(format!("`stringless history -e {environment}` lists them"))
         })?,
-        None => before(shelf, &published.manifest)?,
+        None => before(history, &published.manifest)?,
     };
-    let trust = ground.trust()?;
+    let trust = remote.trust_in_force()?;
     republish::vouched(&format!("rolling `{environment}` back"), &release, trust.version)?;
-    let lifetime = ground.site.site.expires.seconds();
+    let lifetime = site.site.expires.seconds();
     let wanted = republish::rolled_back(&release.manifest, &published.manifest, lifetime);
-    ground.publish(&release, wanted, Some(&published), &args.sign)
+    publish(&remote, &release, wanted, Some(&published), &args.sign)
 }
 
 /// The last release before `current` that nodes saw, and whose content or settings are others.
-fn before(shelf: Shelf<'_>, current: &Manifest) -> Result<Release> {
-    let environment = shelf.environment;
-    let listed: Vec<u64> = shelf.listed()?.into_iter().map(|(serial, _)| serial).collect();
-    for (serial, found) in Walk::before(shelf, current, &listed) {
+fn before(history: History<'_>, current: &Manifest) -> Result<Release> {
+    let environment = history.environment;
+    let listed: Vec<u64> = history.listed()?.into_iter().map(|(serial, _)| serial).collect();
+    for (serial, found) in Walk::before(history, current, &listed) {
         let Some(release) = found? else {
             return Err(Error::refused(format!(
                 "rolling `{environment}` back: release {serial} came before, and is not in the history"

@@ -14,10 +14,8 @@ use crate::output::release::{self, ReleaseReport};
 use crate::output::{pending as waiting, print};
 use crate::progress::Progress;
 use crate::release::publish::{Outcome, Publisher};
-use crate::remote;
-use crate::site::stores::open_store;
-use crate::site::{SiteDir, trust_chain};
-use crate::store::Store;
+use crate::remote::site_store::SiteStore;
+use crate::site::SiteDir;
 use crate::trust::pending::{self, Pending, PendingDocument};
 use crate::trust::quorum::Quorum;
 use crate::trust::signer::{self, Signed};
@@ -46,20 +44,20 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
         return Err(Error::configuration("submitting: nothing waits for signatures")
             .hint("`stringless publish --offline` writes what is to be signed elsewhere"));
     }
-    let store = open_store(&site)?;
-    store.check_writable()?;
+    let mut remote = SiteStore::open_to_write(&site)?;
     let (mut trust, mut releases) = (None, Vec::new());
     for pending in all {
         match pending.content.clone() {
             PendingDocument::Trust(payload) => {
-                let changed = submit_trust(&site, &store, pending, &payload, args.dry_run)?;
+                let changed = submit_trust(&remote, pending, &payload, args.dry_run)?;
+                remote = remote.reload_trust()?;
                 if !args.json {
                     print::out(&changed.told())?;
                 }
                 trust = Some(changed);
             }
             PendingDocument::Manifest(manifest) => {
-                let released = submit_release(&site, &store, pending, &manifest, args.dry_run)?;
+                let released = submit_release(&remote, pending, &manifest, args.dry_run)?;
                 released.warn();
                 if !args.json {
                     print::out(&released.told())?;
@@ -84,18 +82,15 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
 }
 
 fn submit_release(
-    site: &SiteDir,
-    store: &Store,
+    remote: &SiteStore<'_>,
     pending: Pending,
     manifest: &Manifest,
     dry_run: bool,
 ) -> Result<ReleaseReport> {
-    let chain = site.trust()?;
-    let trust = trust_chain::in_force(&chain)?;
-    sync::refuse_newer(store, site, trust)?;
-    let keys = trust_chain::keys(&chain);
-    let published = remote::read(store, &site.site.site, &manifest.environment, &keys)?;
-    let publisher = Publisher { site, store, chain: &chain, published: published.as_ref() };
+    let trust = remote.trust_in_force()?;
+    sync::refuse_newer(remote)?;
+    let published = remote.published(&manifest.environment)?;
+    let publisher = Publisher { remote, published: published.as_ref() };
     if publisher.is_published(manifest) && !dry_run {
         pending.remove()?;
         return Ok(ReleaseReport::nothing(manifest));
@@ -114,18 +109,16 @@ fn submit_release(
 }
 
 fn submit_trust(
-    site: &SiteDir,
-    store: &Store,
+    remote: &SiteStore<'_>,
     pending: Pending,
     next: &Trust,
     dry_run: bool,
 ) -> Result<TrustChange> {
-    let chain = site.trust()?;
-    let newest = trust_chain::newest(&chain)?;
-    sync::refuse_newer(store, site, newest)?;
+    let newest = remote.newest_trust()?;
+    sync::refuse_newer(remote)?;
     if newest == next && !dry_run {
         // Cut off between `trust/` and the store, or before it was cleared away.
-        sync::bring(store, &chain)?;
+        sync::sync_chain(remote)?;
         pending.remove()?;
         return Ok(TrustChange::same(next));
     }
@@ -141,9 +134,9 @@ fn submit_trust(
         )));
     }
     if !dry_run {
-        sync::bring(store, &chain)?;
+        sync::sync_chain(remote)?;
     }
-    keys::submit(site, store, newest, pending, next, dry_run)
+    keys::submit(remote, pending, next, dry_run)
 }
 
 const ELSEWHERE: &str = "signed elsewhere";

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::output::{format, print};
 use crate::progress::Progress;
 use crate::remote;
+use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::site::stores::open_one;
 use crate::site::trust_chain::TrustFile;
@@ -67,7 +68,9 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
     let mut failure = None;
     for settings in &site.site.stores {
         for name in &names {
-            let check = match open_one(&site, settings).and_then(|store| one(&store, &site, &chain, name)) {
+            let check = match open_one(&site, settings)
+                .and_then(|store| one(&SiteStore::new(&site, store, chain.clone()), name))
+            {
                 Ok(None) if args.environment.is_none() => continue,
                 Ok(None) => {
                     Err(Error::refused(format!("verifying {}: `{name}` is not published", settings.url)))
@@ -103,12 +106,11 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
 }
 
 /// Everything that a node checks of one environment in one store.
-fn one(store: &Store, site: &SiteDir, chain: &[TrustFile], name: &Name) -> Result<Option<Check>> {
-    let Some(last) = chain.last() else { return Ok(None) };
-    let own = &site.site.site;
-    let newer = sync::newer_trust(store, own, &last.trust)?;
-    let trust: &Trust = newer.last().map_or(&*last.trust, |trust| trust);
-    let Some(found) = remote::read(store, own, name, &[trust.trusted_keys()])? else { return Ok(None) };
+fn one(remote: &SiteStore<'_>, name: &Name) -> Result<Option<Check>> {
+    let (store, newest) = (&remote.store, remote.newest_trust()?);
+    let newer = sync::newer_trust(remote)?;
+    let trust: &Trust = newer.last().map_or(newest, |trust| trust);
+    let Some(found) = remote.published_under(name, trust)? else { return Ok(None) };
     let manifest: &Manifest = &found.manifest;
     let url = store.url(&stringless_core::layout::manifest(name));
     remote::admit_new(&found.manifest, trust, now())

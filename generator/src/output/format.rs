@@ -1,15 +1,11 @@
 //! Numbers, sizes and tables as people read them.
 
+pub use stringless_core::count::count;
+
 /// Bytes as people read them.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     if bytes < 10_000 { format!("{bytes} bytes") } else { indicatif::HumanBytes(bytes).to_string() }
-}
-
-/// `1 pack`, `2 packs`.
-#[must_use]
-pub fn packs(number: u64) -> String {
-    if number == 1 { "1 pack".to_owned() } else { format!("{number} packs") }
 }
 
 /// Rows in columns, two blanks between them, no blanks at the end of a line.

@@ -3,7 +3,8 @@
 //! Content of files and names of anybody's choice go into it: nothing of them may end a fence, close a
 //! `<details>`, or break out of a table.
 
-use super::review_text::{Shown, counted, lines, versions, way, word};
+use super::format::count;
+use super::review_text::{Shown, lines, versions, way, word};
 use crate::output::escape::printable;
 use crate::release::diff::Change;
 use crate::release::review::Review;
@@ -45,7 +46,7 @@ pub fn markdown(review: &Review, shown: Shown, most: usize) -> String {
         page.section(&format!("Third-party code in {}", code(module)), &files, shown.third_party);
     }
     if page.left > 0 {
-        page.text.push_str(&format!("\n{} not shown: run `stringless diff`.\n", counted(page.left, "part")));
+        page.text.push_str(&format!("\n{} not shown: run `stringless diff`.\n", count(page.left, "part")));
     }
     page.text
 }
@@ -71,7 +72,7 @@ impl Page {
 
     fn section(&mut self, title: &str, files: &[&Change], whole: bool) {
         let (added, removed) = lines(files.iter().copied());
-        let title = format!("{title}: {}, +{added} −{removed}", counted(files.len(), "file"));
+        let title = format!("{title}: {}, +{added} −{removed}", count(files.len(), "file"));
         if !whole {
             self.add(&format!("\n{title}\n"), "");
             return;

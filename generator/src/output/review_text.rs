@@ -43,7 +43,11 @@ pub fn text(review: &Review, shown: Shown) -> String {
                 .iter()
                 .map(|(module, files)| {
                     let (added, removed) = lines(files.iter().copied());
-                    vec![(*module).to_owned(), counted(files.len(), "file"), format!("+{added} -{removed}")]
+                    vec![
+                        (*module).to_owned(),
+                        format::count(files.len(), "file"),
+                        format!("+{added} -{removed}"),
+                    ]
                 })
                 .collect();
             text.push_str(&format::table(&rows));
@@ -69,7 +73,7 @@ fn sum(review: &Review) -> String {
         "{}, {}: {}, +{added} -{removed} lines; packs: {}",
         review.environment,
         way(review),
-        counted(review.files.len(), "file"),
+        format::count(review.files.len(), "file"),
         kinds(review.packs.iter().map(|pack| pack.kind))
     );
     if !review.modules.is_empty() {
@@ -141,10 +145,6 @@ pub(super) fn word(kind: ChangeKind) -> &'static str {
 /// Lines that come, and lines that go.
 pub(super) fn lines<'a>(files: impl Iterator<Item = &'a Change>) -> (usize, usize) {
     files.fold((0, 0), |(added, removed), file| (added + file.added, removed + file.removed))
-}
-
-pub(super) fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn kinds(kinds: impl Iterator<Item = ChangeKind>) -> String {

@@ -135,9 +135,8 @@ impl TrustChange {
         for (environment, serial) in &self.trust.min_serial {
             rows.push(vec!["  serials".to_owned(), format!("{environment} from {serial} on")]);
         }
-        let (threshold, keys) = (self.trust.threshold, self.trust.keys.len());
-        let mut text =
-            format!("{did} {file}: {threshold} of {keys} keys must sign\n{}", format::table(&rows));
+        let (threshold, keys) = (self.trust.threshold, format::count(self.trust.keys.len(), "key"));
+        let mut text = format!("{did} {file}: {threshold} of {keys} must sign\n{}", format::table(&rows));
         match &self.state {
             State::Waiting(waiting) => text.push_str(&format!("\n{}", waiting.told())),
             State::Written => text.push_str(&self.next()),

@@ -1,5 +1,6 @@
 //! (Trust N, a change) → trust N+1, or why not. No IO.
 
+use stringless_core::count::count;
 use stringless_core::key::PublicKey;
 use stringless_core::name::Name;
 use stringless_core::trust::{MAX_KEYS, Trust, TrustKey};
@@ -99,9 +100,13 @@ fn check(next: &Trust) -> Result<()> {
         );
     }
     if threshold > keys {
-        return Err(refused(format!("{threshold} keys would have to sign, and there would be {keys}")).hint(
-            format!("`stringless keys threshold {keys}` first, or `stringless keys add NAME --public FILE`"),
-        ));
+        return Err(refused(format!(
+            "{} would have to sign, and there would be {keys}",
+            count(threshold, "key")
+        ))
+        .hint(format!(
+            "`stringless keys threshold {keys}` first, or `stringless keys add NAME --public FILE`"
+        )));
     }
     next.check().map_err(refused)
 }

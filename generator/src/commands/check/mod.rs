@@ -77,7 +77,14 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
 
 fn catalog() -> Result<((), String)> {
     let catalog = Platforms::embedded()?;
-    Ok(((), format!("{} distros, {} clouds", catalog.distros.len(), catalog.clouds.len())))
+    Ok((
+        (),
+        format!(
+            "{}, {}",
+            format::count(catalog.distros.len(), "distro"),
+            format::count(catalog.clouds.len(), "cloud")
+        ),
+    ))
 }
 
 fn trust(site: &SiteDir) -> Result<(Trust, String)> {
@@ -88,8 +95,12 @@ fn trust(site: &SiteDir) -> Result<(Trust, String)> {
         return Err(Error::refused(format!("version {} expired at {expires}", trust.version))
             .hint("`stringless refresh` gives it another year"));
     }
-    let told =
-        format!("version {}, {} of {} keys must sign", trust.version, trust.threshold, trust.keys.len());
+    let told = format!(
+        "version {}, {} of {} must sign",
+        trust.version,
+        trust.threshold,
+        format::count(trust.keys.len(), "key")
+    );
     Ok((trust.clone(), told))
 }
 
@@ -160,7 +171,7 @@ fn layers(site: &SiteDir) -> Result<((), String)> {
 }
 
 fn check_agent(site: &SiteDir, list: &mut Findings) {
-    let lock = site.lock().map(|lock| (lock.pin(site.site.agent.version), String::new()));
+    let lock = site.lock().map(|lock| (lock.pin(site.agent_version()), String::new()));
     let Some(pin) = list.take("agent", lock) else { return };
     if pin.targets.is_empty() {
         list.warn(
@@ -177,7 +188,7 @@ fn check_agent(site: &SiteDir, list: &mut Findings) {
 fn environment(site: &SiteDir, name: &Name) -> Result<(Build, String)> {
     let build = pack::build(site, name, &Progress::new())?;
     let bytes = build.packs.iter().map(|pack| pack.size).sum();
-    let told = format!("{} packs, {}", build.packs.len(), format::size(bytes));
+    let told = format!("{}, {}", format::count(build.packs.len(), "pack"), format::size(bytes));
     Ok((build, told))
 }
 

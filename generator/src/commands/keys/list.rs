@@ -72,12 +72,12 @@ pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
         ]);
     }
     print::out(&format!(
-        "{}\ntrust version {} of {}: {} of {} keys must sign, expires {}\n",
+        "{}\ntrust version {} of {}: {} of {} must sign, expires {}\n",
         format::table(&rows),
         trust.version,
         trust.site,
         trust.threshold,
-        trust.keys.len(),
+        format::count(trust.keys.len(), "key"),
         expires.unwrap_or_else(|| "never".into())
     ))?;
     if let Some(warning) = expiry::trust_warning(trust, now()) {

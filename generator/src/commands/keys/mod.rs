@@ -17,9 +17,8 @@ use crate::clock::now;
 use crate::error::{Error, Result};
 pub use crate::output::trust_change::{Report, TrustChange};
 use crate::output::{pending as waiting, print};
-use crate::site::stores::open_store;
-use crate::site::{SiteDir, trust_chain};
-use crate::store::Store;
+use crate::remote::site_store::SiteStore;
+use crate::site::SiteDir;
 use crate::trust::pending::{self, Pending, PendingDocument};
 use crate::trust::quorum::Quorum;
 use crate::trust::rotation::{self, Change};
@@ -66,15 +65,14 @@ pub fn run(site: Option<&Path>, command: &KeysCommand) -> Result<u8> {
 }
 
 fn change_keys(site: &SiteDir, change: Change, args: &ChangeArgs) -> Result<u8> {
-    let store = open_store(site)?;
-    store.check_writable()?;
+    let remote = SiteStore::open_to_write(site)?;
     let wish = Wish {
         change,
         expires: args.expires.map(|limit| limit.seconds().map(|seconds| now().plus(seconds))),
         min_serial: args.min_serial.iter().cloned().collect(),
     };
     let keys = Keys { given: &args.key, offline: args.offline };
-    let changed = self::change(site, &store, &wish, keys, args.dry_run)?;
+    let changed = self::change(&remote, &wish, keys, args.dry_run)?;
     if !args.json {
         print::out(&changed.told())?;
         return changed.waiting().map_or(Ok(0), |waiting| waiting.end(args.offline));
@@ -90,18 +88,11 @@ fn change_keys(site: &SiteDir, change: Change, args: &ChangeArgs) -> Result<u8> 
 ///
 /// # Errors
 /// As [`run`].
-pub fn change(
-    site: &SiteDir,
-    store: &Store,
-    wish: &Wish,
-    keys: Keys<'_>,
-    dry_run: bool,
-) -> Result<TrustChange> {
-    let chain = site.trust()?;
-    let newest = trust_chain::newest(&chain)?;
-    sync::refuse_newer(store, site, newest)?;
+pub fn change(remote: &SiteStore<'_>, wish: &Wish, keys: Keys<'_>, dry_run: bool) -> Result<TrustChange> {
+    let (site, newest) = (remote.site, remote.newest_trust()?);
+    sync::refuse_newer(remote)?;
     // An earlier change was cut off between `trust/` and the store.
-    let mended = !dry_run && sync::bring(store, &chain)? && newest.version > 1;
+    let mended = !dry_run && sync::sync_chain(remote)? && newest.version > 1;
     let plain = wish.expires.is_none() && wish.min_serial.is_empty();
     if mended
         && wish.min_serial.is_empty()
@@ -122,7 +113,7 @@ pub fn change(
         return Err(Error::refused(format!("changing the trust: version {} would be expired", next.version))
             .hint("`--expires 52w`, or `--expires never`"));
     }
-    next.min_serial = min_serial::of(site, store, &chain, &wish.min_serial)?;
+    next.min_serial = min_serial::next(remote, &wish.min_serial)?;
     if dry_run {
         return Ok(TrustChange::dry(newest, &next));
     }
@@ -132,7 +123,7 @@ pub fn change(
         Signed::Waiting(waiting) => {
             Ok(TrustChange::waits(newest, &next, waiting::Report::of(&waiting, &quorum)))
         }
-        Signed::Whole(document) => finish(site, store, newest, &next, &document),
+        Signed::Whole(document) => finish(remote, &next, &document),
     }
 }
 
@@ -140,36 +131,24 @@ pub fn change(
 ///
 /// # Errors
 /// Refused: a signature that does not count.
-pub fn submit(
-    site: &SiteDir,
-    store: &Store,
-    newest: &Trust,
-    pending: Pending,
-    next: &Trust,
-    dry_run: bool,
-) -> Result<TrustChange> {
+pub fn submit(remote: &SiteStore<'_>, pending: Pending, next: &Trust, dry_run: bool) -> Result<TrustChange> {
+    let newest = remote.newest_trust()?;
     let quorum = Quorum::step(newest, next);
     match signer::collect(pending, &quorum)? {
         Signed::Waiting(waiting) => {
             Ok(TrustChange::waits(newest, next, waiting::Report::of(&waiting, &quorum)))
         }
         Signed::Whole(_) if dry_run => Ok(TrustChange::dry(newest, next)),
-        Signed::Whole(document) => finish(site, store, newest, next, &document),
+        Signed::Whole(document) => finish(remote, next, &document),
     }
 }
 
-fn finish(
-    site: &SiteDir,
-    store: &Store,
-    newest: &Trust,
-    next: &Trust,
-    document: &[u8],
-) -> Result<TrustChange> {
-    sync::extend(site, store, newest, document)?;
-    if let Some(pending) = pending::trust(site)? {
+fn finish(remote: &SiteStore<'_>, next: &Trust, document: &[u8]) -> Result<TrustChange> {
+    sync::extend(remote, document)?;
+    if let Some(pending) = pending::trust(remote.site)? {
         pending.remove()?;
     }
-    Ok(TrustChange::written(newest, next))
+    Ok(TrustChange::written(remote.newest_trust()?, next))
 }
 
 /// A change that waits and follows another version than the newest is of no use any more.

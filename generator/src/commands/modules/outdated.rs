@@ -31,7 +31,6 @@ pub fn run(site: Option<&Path>, args: &OutdatedArgs) -> Result<u8> {
     let scope = Scope::open(site, &args.which, false)?;
     let lock = scope.locked()?;
     let found = outdated(&scope.request(), &lock)?;
-    let count = lock.modules.len();
     let line = |Newer { path, newest, notes }| {
         let locked = &lock.modules[&path];
         Line { name: locked.name.clone(), locked: told(locked), path, newest, notes }
@@ -43,7 +42,7 @@ pub fn run(site: Option<&Path>, args: &OutdatedArgs) -> Result<u8> {
         return Ok(if report.outdated { CHANGES } else { 0 });
     }
     if lines.is_empty() {
-        print::out(&format!("{count} modules, none outdated\n"))?;
+        print::out(&format!("{}, none outdated\n", format::count(lock.modules.len(), "module")))?;
         return Ok(0);
     }
     let mut rows = vec![["MODULE", "LOCKED", "NEWEST", ""].map(str::to_owned).to_vec()];

@@ -70,15 +70,15 @@ pub fn run(site: Option<&Path>, args: &UpdateArgs) -> Result<u8> {
         print::note(&format!("note: {note}"));
     }
     print::out(&lines(&changes))?;
-    let count = updated.new.modules.len();
+    let modules = format::count(updated.new.modules.len(), "module");
     let verb = match (differs, args.dry_run) {
         (false, _) => {
-            return print::out(&format!("{} stays as it is: {count} modules\n", file.display())).map(|()| 0);
+            return print::out(&format!("{} stays as it is: {modules}\n", file.display())).map(|()| 0);
         }
         (true, true) => "would write",
         (true, false) => "wrote",
     };
-    print::out(&format!("{verb} {}: {count} modules\n", file.display()))?;
+    print::out(&format!("{verb} {}: {modules}\n", file.display()))?;
     Ok(0)
 }
 

@@ -49,8 +49,7 @@ pub(super) fn run(site: &SiteDir, args: &RenderArgs, file: &Path) -> Result<u8> 
     site.site.environment(&layer.environment)?;
     let (chain, pin) = (site.trust()?, pin(site)?);
     let trust = newest(&chain)?.trusted_keys();
-    let store = open_store(site)?;
-    let found = remote::read(&store, &site.site.site, &layer.environment, &trust_chain::keys(&chain))?;
+    let found = SiteStore::new(site, open_store(site)?, chain.clone()).published(&layer.environment)?;
     let serial = found.map(|published| published.manifest.serial);
     let mut findings =
         rendering.outdated(&Current { site: &layer.site, trust: &trust, pin: &pin, serial, now: time() });
@@ -125,6 +124,7 @@ fn rendered_anew(
             ca_pem: ca_pem(site)?,
             lock: None,
             now: time(),
+            tool_version: env!("CARGO_PKG_VERSION"),
         };
         match rendering.compared(&request) {
             Ok(findings) if findings.is_empty() => return Ok(findings),

@@ -112,6 +112,7 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         ca_pem: ca_pem(&site)?,
         lock: args.lock_metadata,
         now: time(),
+        tool_version: env!("CARGO_PKG_VERSION"),
     };
     let data = render(&request)?;
     let product = Product::of(args, &request, &data)?;
@@ -194,7 +195,7 @@ fn told(request: &Request<'_>, explain: &Explain, level: &str, instance_id: Opti
 }
 
 fn pin(site: &SiteDir) -> Result<AgentPin> {
-    let pin = site.lock()?.pin(site.site.agent.version);
+    let pin = site.lock()?.pin(site.agent_version());
     if pin.targets.is_empty() {
         return Err(Error::configuration(format!(
             "rendering: no agent {} was pushed for this site",
@@ -207,10 +208,7 @@ fn pin(site: &SiteDir) -> Result<AgentPin> {
 
 /// The published serial, asked of the store; 1 where there is none.
 pub(super) fn published_serial(site: &SiteDir, environment: &Name, chain: &[TrustFile]) -> Result<u64> {
-    let ask = || {
-        let store = open_store(site)?;
-        remote::read(&store, &site.site.site, environment, &trust_chain::keys(chain))
-    };
+    let ask = || SiteStore::new(site, open_store(site)?, chain.to_vec()).published(environment);
     let found = ask().map_err(|error| {
         if error.hint_text().is_some() {
             return error;
