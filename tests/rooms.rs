@@ -41,6 +41,14 @@ fn a_circle_between_rooms_is_refused() {
 }
 
 #[test]
+fn a_command_imports_no_other_command() {
+    let words = "no command imports another";
+    refused("generator/src/commands/gc.rs", "use super::mirror;", words);
+    refused("generator/src/commands/render/check.rs", "use crate::commands::layer::run;", words);
+    refused("generator/src/commands/keygen.rs", "use crate::commands::{keys::run};", words);
+}
+
+#[test]
 fn a_room_without_io_stays_without() {
     refused(
         "generator/src/puppetfile/model.rs",

@@ -8,14 +8,14 @@ use serde::Serialize;
 use stringless_archive::reader;
 use stringless_archive::writer::ItemKind;
 use stringless_core::name::Name;
-use stringless_core::pack::Pack;
+use stringless_core::pack::{Pack, join_path};
 
 use crate::cli::{DiffArgs, Revision};
 use crate::error::{Error, Result};
-use crate::fs::write_whole;
+use crate::fs::write_atomic;
 use crate::output::escape::printable;
 use crate::output::review_text::{self, Shown};
-use crate::output::{pager, print, review_markdown};
+use crate::output::{json, pager, print, review_markdown};
 use crate::pack::{self, Build, cache};
 use crate::progress::Progress;
 use crate::release::diff::Items;
@@ -26,8 +26,6 @@ use crate::{parallel, remote};
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
-    site: &'a Name,
     changed: bool,
     environments: &'a [Review],
 }
@@ -35,7 +33,7 @@ struct Report<'a> {
 /// Shows what publishing would change, or what changed between two releases; 2 when there are changes.
 ///
 /// # Errors
-/// When the build or the store refuses, or there is no such release.
+/// When the build fails, the store refuses, or there is no such release.
 pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
     let (site, _) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     let names: Vec<Name> =
@@ -45,10 +43,9 @@ pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
     let changed = reviews.iter().any(|review| review.changed);
     let shown = Shown { own: !args.stat, third_party: !args.stat && !args.own };
     if args.json {
-        let site = &site.site.site;
-        print::json(&Report { format: print::JSON_FORMAT, site, changed, environments: &reviews })?;
+        json::print(Some(&site.site.site), &Report { changed, environments: &reviews })?;
     } else if args.markdown {
-        // One comment, however many environments.
+        // All environments share one comment.
         let most = review_markdown::MAX_BYTES / reviews.len().max(1);
         let pages: Vec<String> =
             reviews.iter().map(|one| review_markdown::markdown(one, shown, most)).collect();
@@ -86,7 +83,7 @@ impl Releases<'_> {
         };
         let before = self.items(&old.as_ref().map(changed).unwrap_or_default())?;
         let after = self.items(&changed(&new))?;
-        Ok(Review::of(environment, old.as_ref(), &new, (&before, &after)))
+        Ok(Review::new(environment, old.as_ref(), &new, (&before, &after)))
     }
 
     fn release(&self, environment: &Name, revision: &Revision) -> Result<Side> {
@@ -125,10 +122,11 @@ impl Releases<'_> {
     }
 
     fn items_of(&self, pack: &Pack) -> Result<Vec<(String, ItemKind)>> {
-        let full = |path: String| if pack.path.is_empty() { path } else { format!("{}/{path}", pack.path) };
         let mut items = Vec::new();
-        reader::each(pack, &self.bytes(pack)?, |item| items.push((full(item.path), item.kind)))
-            .map_err(|refusal| Error::refusal("reading", "what is published", &refusal))?;
+        reader::each(pack, &self.bytes(pack)?, |item| {
+            items.push((join_path(&pack.path, &item.path), item.kind))
+        })
+        .map_err(|refusal| Error::refusal("reading", "what is published", &refusal))?;
         Ok(items)
     }
 
@@ -141,12 +139,12 @@ impl Releases<'_> {
             return Ok(bytes);
         }
         let bytes = remote::pack(&self.remote.store, pack)?;
-        write_whole(&path, &bytes)?;
+        write_atomic(&path, &bytes)?;
         Ok(bytes)
     }
 }
 
-/// For a terminal: without what a file may hold to deceive it, and in colour.
+/// `text` for a terminal: in colour, and without control characters from the compared files.
 fn painted(text: &str) -> String {
     let (text, coloured) = (printable(text), print::coloured());
     let mut out = String::with_capacity(text.len());
@@ -167,7 +165,7 @@ fn painted(text: &str) -> String {
     out
 }
 
-/// The exit code that says that there are changes.
+/// The exit code when there are changes.
 const CHANGES: u8 = 2;
-/// At a time.
+/// Downloads at a time.
 const DOWNLOADS: usize = 4;

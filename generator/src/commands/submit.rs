@@ -2,16 +2,13 @@
 
 use std::path::Path;
 
-use serde::Serialize;
 use stringless_core::manifest::Manifest;
-use stringless_core::name::Name;
-use stringless_core::trust::Trust;
 
-use super::keys::{self, TrustChange};
 use crate::cli::SubmitArgs;
 use crate::error::{Error, Result};
-use crate::output::release::{self, ReleaseReport};
-use crate::output::{pending as waiting, print};
+use crate::output::release::ReleaseReport;
+use crate::output::trust_change::TrustChange;
+use crate::output::{print, signed};
 use crate::progress::Progress;
 use crate::release::publish::{Outcome, Publisher};
 use crate::remote::site_store::SiteStore;
@@ -19,26 +16,17 @@ use crate::site::SiteDir;
 use crate::trust::pending::{self, Pending, PendingDocument};
 use crate::trust::quorum::Quorum;
 use crate::trust::signer::{self, Signed};
-use crate::trust::sync;
+use crate::trust::{change, sync};
 
-#[derive(Serialize)]
-struct Report<'a> {
-    format: u32,
-    site: &'a Name,
-    /// Null where no change of the keys waited.
-    trust: Option<keys::Report>,
-    releases: Vec<release::Report>,
-}
-
-/// Publishes what waited for signatures and has enough of them now.
+/// Publishes the documents that waited for signatures and have enough of them now.
 ///
 /// # Errors
-/// Refused: a signature that does not count, or a document that was overtaken. Temporary: some are missing.
+/// Refused when a signature does not count, or a document was overtaken. Temporary when signatures are missing.
 pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let all = pending::all(&site)?;
-    for path in pending::strays(&site, &all) {
-        print::note(&format!("warning: `{}` belongs to nothing that waits here", path.display()));
+    for path in pending::unmatched_signatures(&site, &all) {
+        print::note(&format!("warning: `{}` does not belong to a document that waits here", path.display()));
     }
     if all.is_empty() {
         return Err(Error::configuration("submitting: nothing waits for signatures")
@@ -49,10 +37,10 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
     for pending in all {
         match pending.content.clone() {
             PendingDocument::Trust(payload) => {
-                let changed = submit_trust(&remote, pending, &payload, args.dry_run)?;
+                let changed = TrustChange::new(change::submit(&remote, pending, &payload, args.dry_run)?);
                 remote = remote.reload_trust()?;
                 if !args.json {
-                    print::out(&changed.told())?;
+                    print::out(&changed.text())?;
                 }
                 trust = Some(changed);
             }
@@ -60,25 +48,13 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
                 let released = submit_release(&remote, pending, &manifest, args.dry_run)?;
                 released.warn();
                 if !args.json {
-                    print::out(&released.told())?;
+                    print::out(&released.text())?;
                 }
                 releases.push(released);
             }
         }
     }
-    let report = Report {
-        format: print::JSON_FORMAT,
-        site: &site.site.site,
-        trust: trust.map(TrustChange::report),
-        releases: releases.into_iter().map(ReleaseReport::report).collect(),
-    };
-    if args.json {
-        print::json(&report)?;
-    }
-    let of_trust = report.trust.as_ref().and_then(|trust| trust.waiting.as_ref());
-    let first: Option<&waiting::Report> =
-        of_trust.or(report.releases.iter().find_map(|release| release.waiting.as_ref()));
-    ReleaseReport::end(first, false)
+    signed::finish(&site.site.site, trust, releases, args.json, false)
 }
 
 fn submit_release(
@@ -96,8 +72,8 @@ fn submit_release(
         return Ok(ReleaseReport::nothing(manifest));
     }
     if dry_run {
-        return Ok(match signer::collect(pending, &Quorum::of(trust))? {
-            Signed::Whole(_) => ReleaseReport::dry(manifest.clone(), vec![ELSEWHERE]),
+        return Ok(match signer::collect(pending, &Quorum::new(trust))? {
+            Signed::Complete(_) => ReleaseReport::dry(manifest.clone(), vec![ELSEWHERE]),
             Signed::Waiting(waiting) => {
                 let outcome = Outcome::Waiting(Box::new(manifest.clone()), waiting);
                 ReleaseReport::done(outcome, Vec::new(), trust)
@@ -106,37 +82,6 @@ fn submit_release(
     }
     let outcome = publisher.submit(pending, manifest, &Progress::new())?;
     Ok(ReleaseReport::done(outcome, vec![ELSEWHERE], trust))
-}
-
-fn submit_trust(
-    remote: &SiteStore<'_>,
-    pending: Pending,
-    next: &Trust,
-    dry_run: bool,
-) -> Result<TrustChange> {
-    let newest = remote.newest_trust()?;
-    sync::refuse_newer(remote)?;
-    if newest == next && !dry_run {
-        // Cut off between `trust/` and the store, or before it was cleared away.
-        sync::sync_chain(remote)?;
-        pending.remove()?;
-        return Ok(TrustChange::same(next));
-    }
-    if next.version != newest.version.saturating_add(1) {
-        return Err(Error::refused(format!(
-            "publishing `{}`: it was overtaken, trust version {} counts now",
-            pending.file.display(),
-            newest.version
-        ))
-        .hint(format!(
-            "rm {}*, look at `stringless keys list`, and make the change anew",
-            pending.file.display()
-        )));
-    }
-    if !dry_run {
-        sync::sync_chain(remote)?;
-    }
-    keys::submit(remote, pending, next, dry_run)
 }
 
 const ELSEWHERE: &str = "signed elsewhere";

@@ -2,13 +2,13 @@
 
 pub use stringless_core::count::count;
 
-/// Bytes as people read them.
+/// A number of bytes as people read it.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     if bytes < 10_000 { format!("{bytes} bytes") } else { indicatif::HumanBytes(bytes).to_string() }
 }
 
-/// Rows in columns, two blanks between them, no blanks at the end of a line.
+/// Rows as aligned columns, separated by two blanks, without blanks at the end of a line.
 #[must_use]
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

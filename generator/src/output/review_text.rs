@@ -6,16 +6,16 @@ use crate::output::format;
 use crate::release::diff::{Change, ChangeKind};
 use crate::release::review::{ModuleChange, Point, Review};
 
-/// What is shown of the files.
+/// Which changed lines are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// The lines of one's own code, not only how many.
+    /// The lines of own code, not only their number.
     pub own: bool,
-    /// The lines of modules of somebody else's.
+    /// The lines of third-party modules.
     pub third_party: bool,
 }
 
-/// The review: modules, settings, own code, third-party code, and a line that sums it up.
+/// The review as text: modules, settings, own code, third-party code, and a summary line.
 #[must_use]
 pub fn text(review: &Review, shown: Shown) -> String {
     let mut text = String::new();
@@ -104,7 +104,7 @@ fn module_row(module: &ModuleChange) -> Vec<String> {
     vec![word(module.kind).to_owned(), module.path.clone(), module.name.clone(), versions(module)]
 }
 
-/// From which version to which, and what is remarkable about that.
+/// The old and the new version, and a remark where the change is unusual.
 pub(super) fn versions(module: &ModuleChange) -> String {
     let text = match (&module.old, &module.new) {
         (Some(old), Some(new)) if old.version != new.version => {
@@ -128,7 +128,7 @@ pub(super) fn versions(module: &ModuleChange) -> String {
     text + &moved + remark
 }
 
-/// Hashes by their first digits.
+/// The first digits of a hash; other versions as they are.
 fn short(version: &str) -> &str {
     let hash = version.len() >= 40 && version.bytes().all(|b| b.is_ascii_hexdigit());
     if hash { &version[..12] } else { version }
@@ -142,7 +142,7 @@ pub(super) fn word(kind: ChangeKind) -> &'static str {
     }
 }
 
-/// Lines that come, and lines that go.
+/// The numbers of added and removed lines.
 pub(super) fn lines<'a>(files: impl Iterator<Item = &'a Change>) -> (usize, usize) {
     files.fold((0, 0), |(added, removed), file| (added + file.added, removed + file.removed))
 }

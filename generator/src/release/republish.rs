@@ -87,13 +87,13 @@ pub fn gather(site: &SiteDir, store: &Store, others: &[Result<Store>], manifest:
     parallel::map(&manifest.packs, AT_ONCE, |pack| {
         let file = pack_file(&folder, pack);
         if store.holds(&layout::pack(&pack.sha256), pack.size)?
-            || is(&fs::read(&file).unwrap_or_default(), pack)
+            || matches(&fs::read(&file).unwrap_or_default(), pack)
         {
             return Ok(());
         }
         let elsewhere = others.iter().flatten().find_map(|other| {
             let object = other.get(&layout::pack(&pack.sha256), pack.size).ok()??;
-            is(&object.bytes, pack).then_some(object.bytes)
+            matches(&object.bytes, pack).then_some(object.bytes)
         });
         match elsewhere {
             Some(bytes) => write_atomic(&file, &bytes),
@@ -144,16 +144,16 @@ pub fn save_packs(site: &SiteDir, store: &Store, manifest: &Manifest) -> Result<
     let folder = site.cache("packs")?;
     parallel::map(&manifest.packs, AT_ONCE, |pack| {
         let file = pack_file(&folder, pack);
-        if is(&fs::read(&file).unwrap_or_default(), pack) {
+        if matches(&fs::read(&file).unwrap_or_default(), pack) {
             return Ok(());
         }
         let bytes = remote::pack(store, pack)?;
-        if is(&bytes, pack) { write_atomic(&file, &bytes) } else { Err(remote::other_pack(store, pack)) }
+        if matches(&bytes, pack) { write_atomic(&file, &bytes) } else { Err(remote::other_pack(store, pack)) }
     })?;
     Ok(())
 }
 
-fn is(bytes: &[u8], pack: &Pack) -> bool {
+fn matches(bytes: &[u8], pack: &Pack) -> bool {
     bytes.len() as u64 == pack.size && Sha256::of(bytes) == pack.sha256
 }
 
