@@ -1,4 +1,4 @@
-//! `status` and `verify`: what runs here, and whether a document is one that this node would take.
+//! `status`: what is applied here, and the result of the last run.
 
 use serde::Serialize;
 use stringless_core::count::count;
@@ -16,7 +16,7 @@ use crate::output::print;
 use crate::session::Session;
 use crate::trust::TrustInUse;
 
-/// What `status --json` prints.
+/// The output of `status --json`.
 #[derive(Serialize)]
 struct Status {
     format: u32,
@@ -25,7 +25,7 @@ struct Status {
     /// Where the node's id comes from.
     node_from: IdSource,
     region: Option<Name>,
-    /// What needs attention of the node itself.
+    /// What needs attention on the node itself.
     warnings: Vec<String>,
     layers: Vec<LayerStatus>,
     last_run: Option<Report>,
@@ -36,23 +36,23 @@ struct LayerStatus {
     site: Name,
     environment: Name,
     trust_version: u64,
-    /// When a check last got through to its end.
+    /// The time of the last successful check.
     checked: Option<Timestamp>,
     live: Option<Release>,
     last_good: Option<Release>,
-    /// When the manifest that was accepted last expires.
+    /// When the last accepted manifest expires.
     expires: Option<Timestamp>,
     /// When the trust in use expires.
     trust_expires: Option<Timestamp>,
     state: State,
-    /// What needs attention: expiry near, releases that failed.
+    /// What needs attention: an expiry soon, failed releases.
     warnings: Vec<String>,
 }
 
-/// Tells what runs here, for people or as JSON.
+/// Prints what is applied here, as text or as JSON.
 ///
 /// # Errors
-/// A state that cannot be read.
+/// The state cannot be read.
 pub fn status(session: &Session<'_>) -> Result<Outcome> {
     let last_run = read_capped(&session.io.disk.file("last-run.json"))?;
     let node = node::cached(&session.config, &session.root, &session.io.disk);
