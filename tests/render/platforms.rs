@@ -1,0 +1,127 @@
+//! The embedded platforms: complete, plain, and the only place that names a distro or a cloud.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::{fs, iter};
+
+use e2e::tools;
+use stringless_render::platform::Platforms;
+
+#[test]
+fn no_distro_and_no_cloud_is_named_in_code() {
+    let platforms = Platforms::embedded().unwrap();
+    let mut names: Vec<String> = Vec::new();
+    for distro in &platforms.distros {
+        names.extend([distro.id.clone(), distro.name.split(' ').next().unwrap().to_owned()]);
+        names.push(distro.os_release.id.to_string());
+    }
+    for cloud in &platforms.clouds {
+        names.extend([cloud.id.clone(), cloud.name.clone()]);
+    }
+    // The system that a program is built for, as in `x86_64-unknown-linux-musl`, is none of them.
+    let targets = platforms.distros.iter().flat_map(|distro| &distro.targets);
+    let systems: BTreeSet<&str> = targets.flat_map(|target| target.as_str().split('-').skip(1)).collect();
+    names.retain(|name| !systems.contains(&*name.to_lowercase()));
+    let mut files =
+        vec![tools::root().join("templates/base.tera"), tools::root().join("templates/presign.tera")];
+    for code in ["generator/src", "crates/render/src"] {
+        collect(&tools::root().join(code), &mut files);
+    }
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for name in &names {
+            let named = text.match_indices(name.as_str()).any(|(at, _)| {
+                let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+                let (before, after) = (&text[..at], &text[at + name.len()..]);
+                // `~/.aws` is a folder of the user and `aws configure` a program, whatever machines
+                // are rendered for.
+                !before.ends_with(inside)
+                    && !before.ends_with("/.")
+                    && !before.ends_with("\".")
+                    && !after.starts_with(inside)
+                    && !after.starts_with(" configure ")
+            });
+            assert!(!named, "{} names `{name}`: data names things, code names kinds", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_platforms_are_complete_and_plain() {
+    let platforms = Platforms::embedded().unwrap();
+    assert!(!platforms.distros.is_empty() && !platforms.clouds.is_empty());
+    for distro in &platforms.distros {
+        assert!(distro.name.is_ascii(), "{}", distro.id);
+        let date = distro.eol.as_ref().map(|eol| format!("{eol}T00:00:00Z"));
+        let is_day = date.is_none_or(|date| stringless_core::time::Timestamp::parse(&date).is_ok());
+        assert!(is_day, "{}: eol: no day, as 2030-06-30 is one", distro.id);
+        let follows = distro.successor.as_ref().is_none_or(|next| platforms.distro(next).is_ok());
+        assert!(follows, "{}: successor: no distro has that id", distro.id);
+        for target in &distro.targets {
+            // Nobody tells the agent where its configuration is.
+            let system = target.as_str().split('-').find(|part| ["linux", "freebsd"].contains(part)).unwrap();
+            let looks = stringless_core::config::file_on(system);
+            assert_eq!(looks, format!("{}/agent.json", distro.paths.etc), "{}", distro.id);
+        }
+        for folder in [&distro.paths.bin, &distro.paths.etc, &distro.paths.state] {
+            assert!(folder.starts_with('/') && folder.bytes().all(plain), "{}: {folder}", distro.id);
+        }
+        let known = |id: &stringless_core::name::Name| {
+            platforms.boot_agents.iter().any(|boot| boot.id == id.as_str())
+        };
+        let runs = !distro.boot_agents.is_empty() && distro.boot_agents.iter().all(known);
+        assert!(runs, "{}: boot_agents: not ids of templates/boot/", distro.id);
+        assert!(platforms.pairs().any(|(one, _)| one.id == distro.id), "{}: on no cloud", distro.id);
+        let file = fs::read_to_string(tools::root().join(format!("distros/{}.yaml", distro.id))).unwrap();
+        assert!(file.lines().count() <= 15, "{}: more than its family's file leaves to say", distro.id);
+        assert!(!distro.targets.is_empty(), "{}", distro.id);
+    }
+    for cloud in &platforms.clouds {
+        let said = !cloud.encodings.is_empty() && cloud.docs.starts_with("https://");
+        assert!(said, "{}: no encodings, or docs is no https:// address", cloud.id);
+        assert!(cloud.name.is_ascii() && cloud.paste_into.is_ascii(), "{}", cloud.id);
+        let address = |text: &String| text.parse::<std::net::IpAddr>().is_ok();
+        assert!(cloud.lock.iter().all(address), "{}: {:?}", cloud.id, cloud.lock);
+        let known = |id: &stringless_core::name::Name| {
+            platforms.boot_agents.iter().any(|boot| boot.id == id.as_str())
+        };
+        let runs = !cloud.boot_agents.is_empty() && cloud.boot_agents.iter().all(known);
+        assert!(runs, "{}: boot_agents: not ids of templates/boot/", cloud.id);
+        if let Some(metadata) = &cloud.metadata {
+            metadata.check().unwrap_or_else(|why| panic!("{}: {why}", cloud.id));
+        }
+        for agent in cloud.paste_elsewhere.keys() {
+            assert!(cloud.boot_agents.iter().any(|id| id.as_str() == agent), "{}: {agent}", cloud.id);
+        }
+    }
+    for boot in &platforms.boot_agents {
+        assert!(!boot.forms.is_empty() && boot.docs.starts_with("https://"), "{}", boot.id);
+        assert!(!boot.log.is_empty() && boot.log.is_ascii(), "{}", boot.id);
+    }
+    each_stands_for_one(platforms.distros.iter().map(|distro| (&distro.id, &distro.aliases)));
+    each_stands_for_one(platforms.clouds.iter().map(|cloud| (&cloud.id, &cloud.aliases)));
+    let fault = platforms.distro("debain-12").unwrap_err();
+    assert!(fault.hint.unwrap().contains("debian-12"));
+}
+
+fn each_stands_for_one<'a>(all: impl Iterator<Item = (&'a String, &'a Vec<String>)>) {
+    let mut names = BTreeMap::new();
+    for (id, aliases) in all {
+        for name in iter::once(id).chain(aliases) {
+            let other = names.insert(name, id);
+            assert!(other.is_none(), "{id}: aliases: `{name}` stands for {} already", other.unwrap());
+        }
+    }
+}
+
+/// What may stand in a path of a script without quotes.
+fn plain(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"/.-_".contains(&b)
+}
+
+fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { collect(&path, files) } else { files.push(path) }
+    }
+}
