@@ -1,4 +1,4 @@
-//! The command line, parsed by the table of `stringless_core::flags`.
+//! Parses the command line with the table in `stringless_core::flags`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use stringless_core::suggest::nearest;
 
 use crate::error::{Error, Result};
 
-/// What was asked for.
+/// The parsed command line.
 #[derive(Clone, Debug, Default)]
 pub struct Args {
     /// What to do.
@@ -25,7 +25,7 @@ pub struct Args {
     pub detailed: bool,
     /// `--due`
     pub due: bool,
-    /// `--environment`: the site, where one was named, and its environment.
+    /// `--environment`: the site, if one was given, and the environment.
     pub environments: Vec<(Option<Name>, Name)>,
     /// `--config`
     pub config: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub enum Action {
     Once,
     /// Run until SIGTERM.
     Daemon,
-    /// Tell what runs here.
+    /// Show what is applied here.
     Status,
     /// Verify a file.
     Verify(PathBuf),
@@ -54,7 +54,7 @@ pub enum Action {
 /// Parses the whole command line, the program's name first.
 ///
 /// # Errors
-/// Usage errors, with the nearest valid word.
+/// Usage errors, with the nearest valid flag or command.
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args> {
     let mut parser = lexopt::Parser::from_iter(argv);
     let mut args = Args::default();
@@ -75,19 +75,19 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args> {
             Arg::Value(word) => Some(command(&word.to_string_lossy())?),
         };
         match (next, &action) {
-            // Whatever else stands there: who asks for help, gets it.
+            // `--help` works with any other argument.
             (Some(Action::Help), _) => return Ok(Args { action: Action::Help, ..args }),
             (Some(next), None) => action = Some(next),
-            (Some(_), Some(_)) => return Err(usage("more than one thing to do".into())),
+            (Some(_), Some(_)) => return Err(usage("more than one command".into())),
             (None, _) => {}
         }
     }
-    args.action = action.ok_or_else(|| usage("nothing to do".into()))?;
+    args.action = action.ok_or_else(|| usage("no command".into()))?;
     match &args.action {
         action if args.due && *action != Action::Once => {
-            Err(usage("`--due` goes with `--once` alone".into()))
+            Err(usage("`--due` works only with `--once`".into()))
         }
-        Action::Daemon if args.force => Err(usage("`--force` goes with `--once` alone".into())),
+        Action::Daemon if args.force => Err(usage("`--force` works only with `--once`".into())),
         Action::Verify(file) if file.as_os_str().is_empty() => Err(usage("`verify` needs a FILE".into())),
         _ => Ok(args),
     }
@@ -97,7 +97,7 @@ fn flag(name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<Opti
     let known = FLAGS.iter().find(|flag| flag.long == name);
     let Some(known) = known else {
         let words = FLAGS.iter().map(|flag| flag.long);
-        return Err(usage(format!("unknown flag `--{name}`{}", meant(name, words, "--"))));
+        return Err(usage(format!("unknown flag `--{name}`{}", suggestion(name, words, "--"))));
     };
     let value = match known.value {
         Some(_) => parser.value().map_err(|error| usage(error.to_string()))?,
@@ -124,7 +124,7 @@ fn flag(name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<Opti
             };
             args.environments.push((site, name(environment)?));
         }
-        other => return Err(usage(format!("flag `--{other}` is in the table only"))),
+        other => return Err(usage(format!("flag `--{other}` has no code"))),
     }
     Ok(None)
 }
@@ -137,12 +137,12 @@ fn command(word: &str) -> Result<Action> {
         "help" => Ok(Action::Help),
         _ => {
             let words = COMMANDS.iter().map(|command| command.name);
-            Err(usage(format!("unknown command `{word}`{}", meant(word, words, ""))))
+            Err(usage(format!("unknown command `{word}`{}", suggestion(word, words, ""))))
         }
     }
 }
 
-fn meant<'a>(word: &str, valid: impl Iterator<Item = &'a str>, dashes: &str) -> String {
+fn suggestion<'a>(word: &str, valid: impl Iterator<Item = &'a str>, dashes: &str) -> String {
     let list: Vec<_> = valid.map(|word| format!("`{word}`")).collect();
     let text = format!("unknown field `{word}`, expected one of {}", list.join(", "));
     nearest(&text).map(|word| format!("; did you mean `{dashes}{word}`?")).unwrap_or_default()
@@ -161,20 +161,20 @@ mod tests {
     }
 
     #[test]
-    fn help_is_there_for_every_command() {
+    fn help_works_with_every_command() {
         for line in ["agent --help", "agent status --help", "agent verify --help", "agent --once -h"] {
             assert_eq!(parsed(line).unwrap().action, Action::Help, "{line}");
         }
     }
 
     #[test]
-    fn every_flag_of_the_table_is_understood() {
+    fn every_flag_in_the_table_is_parsed() {
         for flag in FLAGS {
             let value = flag.value.map(|_| " x").unwrap_or_default();
             let line = format!("agent --{}{value}", flag.long);
             match parsed(&line) {
                 Ok(_) => {}
-                Err(error) => assert!(error.to_string().contains("nothing to do"), "{line}: {error}"),
+                Err(error) => assert!(error.to_string().contains("no command"), "{line}: {error}"),
             }
         }
         for command in COMMANDS {
@@ -183,19 +183,19 @@ mod tests {
     }
 
     #[test]
-    fn refuses_with_what_was_meant() {
+    fn refuses_with_a_suggestion() {
         let error = |line| parsed(line).unwrap_err().to_string();
         assert!(error("agent --onse").contains("did you mean `--once`"));
         assert!(error("agent statsu").contains("did you mean `status`"));
-        assert!(error("agent --once --daemon").contains("more than one"));
-        assert!(error("agent --noop").contains("nothing to do"));
+        assert!(error("agent --once --daemon").contains("more than one command"));
+        assert!(error("agent --noop").contains("no command"));
         assert!(error("agent verify").contains("needs a FILE"));
-        assert!(error("agent --daemon --force").contains("`--once` alone"));
+        assert!(error("agent --daemon --force").contains("only with `--once`"));
         for bad in ["../x", "a/b/c", "/b", "a/", "a/.b"] {
             let line = format!("agent --once --environment {bad}");
             assert!(parsed(&line).unwrap_err().to_string().contains("--environment: name"), "{line}");
         }
-        assert!(error("agent --daemon --due").contains("`--once` alone"));
+        assert!(error("agent --daemon --due").contains("only with `--once`"));
         assert!(error("agent --config").contains("missing argument"));
     }
 }

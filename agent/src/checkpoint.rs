@@ -1,58 +1,58 @@
-//! Points at which a test may cut a run: kill it, or hold it while the disk is changed.
+//! Points at which a test may kill a run, or stop it while the test changes the disk.
 //!
-//! Each change of the disk passes one (`disk/change.rs`), and so does each step that the next run must
-//! understand. Without the feature `checkpoints` this is nothing at all.
+//! The agent passes a checkpoint after each change to the disk (`disk/write.rs`, `disk/content.rs`), and after each
+//! step that the next run depends on. Without the feature `checkpoints`, this code does nothing.
 
-/// The points: first the kinds of change, then the steps of a run in their order.
+/// The checkpoints: first the kinds of change, then the steps of a run in order.
 #[derive(Clone, Copy, Debug)]
 pub enum Checkpoint {
-    /// A folder was made.
+    /// A folder was created.
     FolderMade,
-    /// An empty file was made.
+    /// An empty file was created.
     FileMade,
-    /// A file, or a part of it, was written.
+    /// A file or a part of it was written.
     FileWritten,
-    /// A name was changed; the folder is not synced yet.
+    /// A file or folder was renamed; the parent folder is not synced yet.
     Renamed,
-    /// A link was made.
+    /// A link was created.
     Linked,
     /// A file or a folder was removed.
     Removed,
     /// A newer trust document is on disk.
     TrustKept,
-    /// The manifest is on disk, the state does not name it yet.
+    /// The manifest is on disk; the state does not name it yet.
     ManifestKept,
-    /// The state names the manifest; nothing of it was fetched.
+    /// The state names the manifest; no pack was fetched yet.
     Admitted,
-    /// A pack is fetched and verified, and not unpacked.
+    /// A pack is fetched and verified, but not unpacked.
     Fetched,
-    /// A pack is unpacked, and not yet under its name.
+    /// A pack is unpacked, but does not have its final name yet.
     Unpacked,
     /// All packs are in place; there is no release folder yet.
     PacksStaged,
-    /// The release folder is complete, and does not have its name yet.
+    /// The release folder is complete, but does not have its final name yet.
     Marked,
-    /// The release folder is complete, and not live.
+    /// The release folder is complete, but not live.
     Staged,
-    /// The release is live, and was not applied.
+    /// The release is live, but was not applied.
     Switched,
-    /// The state says that the engine is at work.
+    /// The state says that the engine is running.
     Started,
-    /// The engine has run, and the state does not know.
+    /// The engine has ended; the state does not say so yet.
     Applied,
-    /// All is done but the sweep of what is no longer needed.
+    /// Everything is done except the removal of old releases and packs.
     Recorded,
-    /// A release that is no longer needed has lost its name, and is still on disk.
+    /// An old release was renamed for removal, but is still on disk.
     Gone,
-    /// The engine failed, and the last good release is not live again.
+    /// The engine failed; the last good release is not live again yet.
     FallingBack,
 }
 
-/// Tells `STRINGLESS_PASSED` of the point; ends the process as `kill -9` would when
-/// `STRINGLESS_KILL_AT` names it, and holds it once when `STRINGLESS_STOP_AT` does: by its name, or by
-/// its number among all that were passed.
+/// Passes a checkpoint: appends its name to the file `STRINGLESS_PASSED`, kills the process (SIGKILL) if
+/// `STRINGLESS_KILL_AT` names the checkpoint, and stops it once (SIGSTOP) if `STRINGLESS_STOP_AT` names it. Both
+/// variables take the checkpoint's name or its number in the order of passing.
 #[cfg(feature = "checkpoints")]
-#[expect(clippy::disallowed_methods, reason = "the list of points is no part of the state")]
+#[expect(clippy::disallowed_methods, reason = "the list of checkpoints is not part of the state")]
 pub fn reach(point: Checkpoint) {
     use std::io::Write;
     use std::sync::atomic::AtomicBool;
@@ -71,7 +71,7 @@ pub fn reach(point: Checkpoint) {
         let _ = file.and_then(|mut file| file.write_all(format!("{name}\n").as_bytes()));
     }
     let named = |variable| std::env::var(variable).is_ok_and(|at| at == name || at == number.to_string());
-    // Another thread may be the one that takes the signal: this one must not run on meanwhile.
+    // Another thread may receive the signal first. Meanwhile this thread must not continue.
     let send = |signal| {
         let _ = kill_process(getpid(), signal);
         std::thread::sleep(std::time::Duration::from_millis(100));
@@ -84,7 +84,7 @@ pub fn reach(point: Checkpoint) {
     }
 }
 
-/// Nothing.
+/// Does nothing.
 #[cfg(not(feature = "checkpoints"))]
 #[inline]
 pub fn reach(_point: Checkpoint) {}

@@ -1,6 +1,7 @@
-//! The time used: never earlier than the bootstrap's rendering or the last time that a check vouched for.
+//! The agent's clock. It never shows a time before the rendering of the bootstrap, or before the time that the last
+//! check proved.
 //!
-//! Nodes boot with wrong clocks. The system clock is never set.
+//! Reason: nodes boot with wrong clocks. The agent never sets the system clock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,38 +15,39 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that never shows less than `floor`.
+    /// A clock that never shows a time before `floor`.
     pub fn new(floor: Timestamp) -> Self {
         Self { floor: AtomicU64::new(floor.seconds()) }
     }
 
-    /// The time for expiry and certificates.
+    /// The current time, used for expiry and certificates.
     pub fn now(&self) -> Timestamp {
         let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         Timestamp::from_seconds(system.max(self.floor.load(Ordering::Relaxed)))
     }
 
-    /// What the system's clock shows, when that is well behind the time used.
+    /// The time of the system clock, if that is more than an hour behind [`Clock::now`].
     pub fn behind(&self) -> Option<Timestamp> {
         let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         (system + BEHIND < self.now().seconds()).then(|| Timestamp::from_seconds(system))
     }
 
-    /// Raises the floor to a time that a check has vouched for. What the system's clock showed for a
-    /// while raises nothing: it may be years ahead, and be set right again.
-    pub fn vouch(&self, time: Timestamp) {
+    /// Raises the earliest time to one that a check has proved. The system clock alone never raises it: that clock
+    /// may be years ahead and corrected later.
+    pub fn raise_floor(&self, time: Timestamp) {
         self.floor.fetch_max(time.seconds(), Ordering::Relaxed);
     }
 }
 
-/// Seconds by which a clock may be behind without a word.
+/// Seconds that the system clock may be behind without a warning.
 const BEHIND: u64 = 3600;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn never_shows_less_than_its_floor() {
+    fn never_shows_a_time_before_its_floor() {
         let floor = Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
         let clock = Clock::new(floor);
         assert_eq!(clock.now(), floor);

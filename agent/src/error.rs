@@ -1,4 +1,4 @@
-//! What went wrong: doing what, to what, why, and how to mend it.
+//! Errors: gerund, object, cause, and a hint on what to do.
 
 use std::fmt::{self, Write};
 use std::path::Path;
@@ -9,8 +9,8 @@ use stringless_core::report::Outcome;
 /// An error that ends a layer's run.
 #[derive(Clone, Debug)]
 pub struct Error {
-    /// What kind it is: the exit code follows from it.
-    pub ending: Outcome,
+    /// The kind of error, which decides the exit code.
+    pub outcome: Outcome,
     message: String,
     hint: Option<String>,
 }
@@ -21,48 +21,48 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// Nothing changed; the next run may succeed.
     pub fn temporary(message: impl Into<String>) -> Self {
-        Self { ending: Outcome::Temporary, message: message.into(), hint: None }
+        Self { outcome: Outcome::Temporary, message: message.into(), hint: None }
     }
 
-    /// What came is not trusted.
+    /// The fetched data is not trusted.
     pub fn refused(what: impl fmt::Display, refusal: &Refusal) -> Self {
         let message = format!("refusing {what}: {refusal} [{}]", refusal.code());
-        Self { ending: Outcome::Refused, message, hint: None }
+        Self { outcome: Outcome::Refused, message, hint: None }
     }
 
-    /// Something stands in the agent's own folders that it did not put there.
-    pub fn planted(message: impl Into<String>) -> Self {
-        Self { ending: Outcome::Refused, message: message.into(), hint: None }
+    /// Somebody else changed one of the agent's own folders.
+    pub fn tampered(message: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Refused, message: message.into(), hint: None }
     }
 
     /// The configuration is at fault.
     pub fn configuration(message: impl Into<String>) -> Self {
-        Self { ending: Outcome::Configuration, message: message.into(), hint: None }
+        Self { outcome: Outcome::Configuration, message: message.into(), hint: None }
     }
 
     /// The command line is at fault.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { ending: Outcome::Usage, message: message.into(), hint: None }
+        Self { outcome: Outcome::Usage, message: message.into(), hint: None }
     }
 
     /// The engine failed.
     pub fn engine(message: impl Into<String>) -> Self {
-        Self { ending: Outcome::EngineFailed, message: message.into(), hint: None }
+        Self { outcome: Outcome::EngineFailed, message: message.into(), hint: None }
     }
 
-    /// Puts something before the message.
-    pub fn before(mut self, start: &str) -> Self {
+    /// Adds text before the message.
+    pub fn prefix(mut self, start: &str) -> Self {
         self.message.insert_str(0, start);
         self
     }
 
-    /// Adds to the message.
-    pub fn and(mut self, more: impl fmt::Display) -> Self {
+    /// Adds text after the message.
+    pub fn append(mut self, more: impl fmt::Display) -> Self {
         self.message = format!("{}{more}", self.message);
         self
     }
 
-    /// Adds what to do about it.
+    /// Adds a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -75,7 +75,7 @@ impl Error {
 }
 
 impl fmt::Display for Error {
-    /// On one line, whatever a store or an archive put into the message.
+    /// The message on one line, even if a store or an archive put control characters into it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.message.chars().try_for_each(|c| match c.is_control() {
             true => write!(f, "{}", c.escape_default()),
@@ -84,12 +84,12 @@ impl fmt::Display for Error {
     }
 }
 
-/// Adds the doing and the path to an error of the operating system.
+/// Adds the action and the path to an error of the operating system.
 pub trait At<T> {
     /// `doing` is a gerund: `writing`.
     ///
     /// # Errors
-    /// A temporary error: a full disk, say. What is live is complete all the same.
+    /// A temporary error, for example a full disk. The live release stays complete.
     fn at(self, doing: &str, path: impl AsRef<Path>) -> Result<T>;
 }
 

@@ -1,4 +1,4 @@
-//! What a run works with: the outside world, in one hand.
+//! The outside world of a run, in one struct.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,13 +14,13 @@ pub struct Io {
     pub http: Http,
     /// The time.
     pub clock: Arc<Clock>,
-    /// Packs, releases, state.
+    /// The state folder.
     pub disk: Disk,
-    /// What went over the network.
+    /// The network traffic so far.
     pub traffic: Traffic,
 }
 
-/// Counters for the report.
+/// Traffic counters for the report.
 #[derive(Debug, Default)]
 pub struct Traffic {
     requests: AtomicU64,
@@ -28,12 +28,12 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// One more request to a store.
+    /// Counts a request to a store.
     pub fn request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many more bytes of bodies.
+    /// Counts received bytes of a body.
     pub fn received(&self, bytes: u64) {
         self.received.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -44,8 +44,7 @@ impl Traffic {
     }
 }
 
-/// A random number, of what the standard library draws from the system for its hash tables: that never
-/// waits, at an early boot neither.
+/// A random number from the seed of the standard library's hash tables. It never blocks, even early during boot.
 pub fn random() -> u64 {
     use std::hash::BuildHasher;
     use std::hash::RandomState;

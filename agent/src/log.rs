@@ -1,18 +1,18 @@
-//! What people read: lines on standard error, which the journal keeps.
+//! Log lines for people on standard error, which the journal saves.
 
 use crate::error::Error;
 
-/// A line about what is being done.
+/// Logs what the agent is doing.
 pub fn info(text: impl std::fmt::Display) {
     line(format_args!("{text}"));
 }
 
-/// A line about what will need attention.
+/// Logs a warning.
 pub fn warn(text: impl std::fmt::Display) {
     line(format_args!("warning: {text}"));
 }
 
-/// An error, and its hint on a line of its own.
+/// Logs an error, and its hint on its own line.
 pub fn error(error: &Error) {
     line(format_args!("error: {error}"));
     if let Some(hint) = error.hint_text() {
@@ -20,7 +20,7 @@ pub fn error(error: &Error) {
     }
 }
 
-/// One write for one line. A reader that went away is no reason to stop.
+/// Writes one line with one call. Errors are ignored: the run continues even if nobody reads the log.
 fn line(text: std::fmt::Arguments<'_>) {
     use std::io::Write;
     let text = format!("stringless-agent: {text}\n");

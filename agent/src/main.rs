@@ -10,13 +10,13 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             log::error(&error);
-            return ExitCode::from(error.ending.exit_code(false));
+            return ExitCode::from(error.outcome.exit_code(false));
         }
     };
     let detailed = args.detailed;
-    let ending = commands::run(&args).unwrap_or_else(|error| {
+    let outcome = commands::run(&args).unwrap_or_else(|error| {
         log::error(&error);
-        error.ending
+        error.outcome
     });
-    ExitCode::from(Outcome::exit_code(ending, detailed))
+    ExitCode::from(Outcome::exit_code(outcome, detailed))
 }

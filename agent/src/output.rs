@@ -4,7 +4,7 @@ use stringless_core::report::Outcome;
 
 use crate::error::Result;
 
-/// Prints to standard output. A reader that went away is no reason to fail.
+/// Prints to standard output. Errors are ignored: a command does not fail because nobody reads its output.
 pub fn print(text: &str) -> Result<Outcome> {
     use std::io::Write;
     let _ = std::io::stdout().write_all(text.as_bytes());

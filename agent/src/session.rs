@@ -1,4 +1,4 @@
-//! A configuration with the outside world: what every command works upon.
+//! The configuration and the outside world, which every command needs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use stringless_core::report::{LayerReport, Outcome, Report};
 use crate::args::Args;
 use crate::clock::Clock;
 use crate::disk::{Disk, read_capped, write};
-use crate::engine::modulepath::{self, Earlier};
+use crate::engine::modulepath::{self, EarlierLayer};
 use crate::engine::orphan;
 use crate::error::{Error, Result};
 use crate::flow::run::LayerRun;
@@ -22,13 +22,13 @@ use crate::node::{self, Node};
 use crate::output::print;
 use crate::{flow, log};
 
-/// A configuration with the outside world.
+/// The configuration and the outside world.
 pub struct Session<'a> {
     /// The command line.
     pub args: &'a Args,
     /// The node's configuration.
     pub config: Config,
-    /// The folder that stands for `/`.
+    /// The folder that is used as `/`.
     pub root: PathBuf,
     /// Network, clock and disk.
     pub io: Arc<Io>,
@@ -39,9 +39,9 @@ impl<'a> Session<'a> {
     /// Reads the configuration.
     ///
     /// # Errors
-    /// Configuration errors.
+    /// Configuration.
     pub fn open(args: &'a Args) -> Result<Self> {
-        // Engines run in their release's folder: what leads there must not depend on ours.
+        // Engines run in their release's folder, so paths must not be relative to ours.
         let root = std::path::absolute(args.root.as_deref().unwrap_or(Path::new("/")))
             .map_err(|error| Error::usage(format!("--root: {error}")))?;
         let path = args.config.clone().unwrap_or_else(|| root.join(CONFIG.trim_start_matches('/')));
@@ -57,11 +57,10 @@ impl<'a> Session<'a> {
         Ok(Self { args, config, root, io, secrets })
     }
 
-    /// One run of every layer, or with `--due` of those whose time has come, under the lock.
+    /// Runs every layer, or with `--due` only those that are due, while holding the lock.
     ///
     /// # Errors
-    /// Temporary: the lock or the disk. What happens to a layer stands in the report, and the worst of
-    /// it is the ending.
+    /// Temporary: the lock or the disk. Errors of a layer are in the report; the worst one is the outcome.
     pub fn once(&self) -> Result<Outcome> {
         let (tick, now) = (self.config.shortest_interval(), self.io.clock.now());
         let is_due = |layer: &&Layer| {
@@ -71,18 +70,18 @@ impl<'a> Session<'a> {
         self.run(&self.config.layers.iter().filter(is_due).collect::<Vec<_>>())
     }
 
-    /// One run of these layers, and of those that an earlier one has brought other modules, under the lock.
+    /// Runs these layers, and those whose earlier layers have new modules, while holding the lock.
     ///
     /// # Errors
     /// As [`Session::once`].
     pub fn run(&self, asked: &[&Layer]) -> Result<Outcome> {
         let _lock = self.io.disk.lock()?;
-        orphan::none_left(&self.io.disk.file(orphan::FILE))?;
+        orphan::end_orphan(&self.io.disk.file(orphan::FILE))?;
         let (started, clock) = (self.io.clock.now(), Instant::now());
-        let node = node::find(&self.config, &self.root, &self.io);
+        let node = node::identify(&self.config, &self.root, &self.io);
         let mut reports: Vec<LayerReport> = Vec::new();
         for (n, layer) in self.config.layers.iter().enumerate() {
-            // Found out after they have run: what they have just brought counts.
+            // Read after the earlier layers have run, so that their new modules count.
             let earlier = self.earlier(n);
             let disk = self.io.disk.layer(&layer.site);
             let is_asked = asked.iter().any(|asked| asked.site == layer.site);
@@ -90,7 +89,7 @@ impl<'a> Session<'a> {
                 reports.push(flow::run(&self.layer(layer, &earlier, &node)));
             }
         }
-        let ending = reports.iter().map(|report| report.ending).max().unwrap_or(Outcome::Converged);
+        let outcome = reports.iter().map(|report| report.outcome).max().unwrap_or(Outcome::Converged);
         let report = Report {
             format: 1,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
@@ -98,32 +97,32 @@ impl<'a> Session<'a> {
             region: node.region,
             started,
             milliseconds: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
-            ending,
-            exit_code: ending.exit_code(self.args.detailed),
+            outcome,
+            exit_code: outcome.exit_code(self.args.detailed),
             layers: reports,
         };
         self.report(report);
-        Ok(ending)
+        Ok(outcome)
     }
 
-    /// The environment of a layer: its own, or that of the command line.
+    /// The environment of a layer: its own, or the one on the command line.
     pub fn environment<'s>(&'s self, layer: &'s Layer) -> &'s Name {
         let named = |site: &Option<Name>| site.as_ref().is_none_or(|site| *site == layer.site);
         let asked = self.args.environments.iter().rev().find(|(site, _)| named(site));
         asked.map_or(&layer.environment, |(_, environment)| environment)
     }
 
-    /// What counts of the layers before number `n`.
-    fn earlier(&self, n: usize) -> Vec<Earlier> {
+    /// The layers before number `n`.
+    fn earlier(&self, n: usize) -> Vec<EarlierLayer> {
         let layers = self.config.layers[..n].iter();
         let found = layers.filter_map(|layer| {
             let disk = self.io.disk.layer(&layer.site);
-            Earlier::find(layer, self.environment(layer), &disk, self.args.noop)
+            EarlierLayer::find(layer, self.environment(layer), &disk, self.args.noop)
         });
         found.collect()
     }
 
-    fn layer<'s>(&'s self, layer: &'s Layer, earlier: &'s [Earlier], node: &'s Node) -> LayerRun<'s> {
+    fn layer<'s>(&'s self, layer: &'s Layer, earlier: &'s [EarlierLayer], node: &'s Node) -> LayerRun<'s> {
         let proxy = self.config.proxy.as_deref();
         LayerRun {
             layer,
@@ -139,8 +138,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Keeps the report, unless nothing happened and nothing was wrong before; prints it with
-    /// `--json`. A report that fails never changes the outcome.
+    /// Prints the report with `--json`, and saves it unless nothing happened and nothing was wrong before. A failure
+    /// here never changes the outcome.
     fn report(&self, mut report: Report) {
         if self.args.json {
             let _ = print(&String::from_utf8_lossy(&json::write(&report)));
@@ -148,29 +147,29 @@ impl<'a> Session<'a> {
         let path = self.io.disk.file("last-run.json");
         let last = read_capped(&path).ok().flatten().and_then(|bytes| json::parse::<Report>(&bytes).ok());
         let idle = |layer: &LayerReport| {
-            layer.ending == Outcome::Converged && layer.reason.is_none() && layer.warnings.is_empty()
+            layer.outcome == Outcome::Converged && layer.reason.is_none() && layer.warnings.is_empty()
         };
         let well = |report: &Report| {
             let quiet = report.layers.iter().all(|layer| layer.warnings.is_empty());
-            report.ending <= Outcome::Changed && quiet
+            report.outcome <= Outcome::Changed && quiet
         };
         if report.layers.iter().all(idle) && last.as_ref().is_some_and(well) {
             return;
         }
-        // What a layer said that was not due in this run is still its last word, while it is followed.
+        // Keep the last report of each followed layer that did not run this time.
         let ran: Vec<_> = report.layers.iter().map(|layer| layer.site.clone()).collect();
         let followed = |site: &Name| self.config.layers.iter().any(|layer| layer.site == *site);
         let others = last.into_iter().flat_map(|last| last.layers);
         report.layers.extend(others.filter(|layer| !ran.contains(&layer.site) && followed(&layer.site)));
-        report.ending = report.layers.iter().map(|layer| layer.ending).max().unwrap_or(report.ending);
-        report.exit_code = report.ending.exit_code(self.args.detailed);
+        report.outcome = report.layers.iter().map(|layer| layer.outcome).max().unwrap_or(report.outcome);
+        report.exit_code = report.outcome.exit_code(self.args.detailed);
         if let Err(error) = write::replace(&path, &json::write(&report)) {
-            log::warn(format_args!("keeping the report: {error}"));
+            log::warn(format_args!("saving the report: {error}"));
         }
     }
 }
 
-/// Each `--environment` is of one layer, and it is clear of which.
+/// Checks that each `--environment` belongs to exactly one layer.
 fn check_environments(args: &Args, config: &Config) -> Result<()> {
     let sites: Vec<&Name> = config.layers.iter().map(|layer| &layer.site).collect();
     for (site, environment) in &args.environments {
@@ -178,9 +177,7 @@ fn check_environments(args: &Args, config: &Config) -> Result<()> {
             Some(site) if sites.contains(&site) => continue,
             Some(site) => format!("--environment {site}/{environment}: this node follows no site `{site}`"),
             None if sites.len() == 1 => continue,
-            None => format!(
-                "--environment {environment}: this node follows several sites, and it is not said which"
-            ),
+            None => format!("--environment {environment}: this node follows several sites; name one"),
         };
         let known: Vec<String> = sites.iter().map(|site| format!("`{site}/{environment}`")).collect();
         return Err(Error::usage(why).hint(format!("`--environment` takes {}", known.join(" or "))));
@@ -196,12 +193,12 @@ fn read(path: &Path) -> Result<Config> {
             .hint("the bootstrap writes it; `--config FILE` or `--root DIR` names another")
     })?;
     let config = Config::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
-    secret(path, &config)?;
+    check_permissions(path, &config)?;
     Ok(config)
 }
 
-/// A file with static keys, or a proxy's password, that others can read is refused.
-fn secret(path: &Path, config: &Config) -> Result<()> {
+/// Refuses a configuration with static keys or a proxy password if other users can read the file.
+fn check_permissions(path: &Path, config: &Config) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     use stringless_core::config::CredentialSource::Static;
     let mut sources =
@@ -211,7 +208,7 @@ fn secret(path: &Path, config: &Config) -> Result<()> {
     let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
     if secret && mode & 0o077 != 0 {
         let message =
-            format!("reading `{}`: it holds secrets, and others than its owner can read it", path.display());
+            format!("reading `{}`: it contains secrets, and other users can read it", path.display());
         return Err(Error::configuration(message).hint(format!("chmod 600 {}", path.display())));
     }
     Ok(())

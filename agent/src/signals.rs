@@ -1,8 +1,8 @@
-//! SIGTERM and SIGINT: what is under way ends soon, and in order.
+//! SIGTERM and SIGINT: the agent ends soon and in order.
 //!
-//! A download stops at the next bytes and is taken up by the next run. An engine is asked to end with
-//! its whole process group, and its run counts as failed. The signal also comes through a pipe, so that
-//! an idle daemon sleeps without waking up.
+//! A download stops at the next bytes, and the next run resumes it. The agent ends an engine with its whole process
+//! group; that does not count as a failure of the release. The signal is also written to a pipe, so that an idle
+//! daemon sleeps without waking up.
 
 use std::io::{PipeReader, pipe};
 use std::os::fd::OwnedFd;
@@ -16,30 +16,30 @@ use signal_hook::{flag, low_level};
 
 use crate::error::{At, Error, Result};
 
-static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+static STOP_REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// The signals, from now on.
+/// The registered signal handlers.
 pub struct Signals(PipeReader);
 
 impl Signals {
-    /// Takes SIGTERM and SIGINT over.
+    /// Registers handlers for SIGTERM and SIGINT.
     ///
     /// # Errors
-    /// Temporary: out of descriptors.
-    pub fn take() -> Result<Self> {
+    /// Temporary: no free file descriptors.
+    pub fn register() -> Result<Self> {
         let (read, write) = pipe().at("making a pipe for", "signals")?;
         for signal in [SIGTERM, SIGINT] {
             let write: OwnedFd = write.try_clone().at("making a pipe for", "signals")?.into();
-            flag::register(signal, Arc::clone(&ASKED)).at("awaiting", "signals")?;
+            flag::register(signal, Arc::clone(&STOP_REQUESTED)).at("awaiting", "signals")?;
             low_level::pipe::register(signal, write).at("awaiting", "signals")?;
         }
         Ok(Self(read))
     }
 
-    /// Sleeps for `wait`, or until a signal comes: then true.
+    /// Sleeps for `wait` or until a signal arrives. True: a signal arrived.
     pub fn sleep(&self, wait: Duration) -> bool {
         let end = Instant::now() + wait;
-        while !asked() {
+        while !stop_requested() {
             let left = end.saturating_duration_since(Instant::now());
             let timeout = Timespec {
                 tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
@@ -48,7 +48,7 @@ impl Signals {
             let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
             match poll(&mut fds, Some(&timeout)) {
                 Ok(0) => return false,
-                // A signal that was taken before, or an interruption: the flag tells.
+                // An earlier signal or an interruption: the flag decides.
                 _ if left.is_zero() => return false,
                 _ => {}
             }
@@ -57,15 +57,15 @@ impl Signals {
     }
 }
 
-/// Whether a signal has come.
-pub fn asked() -> bool {
-    ASKED.load(Ordering::Relaxed)
+/// Whether a signal has arrived.
+pub fn stop_requested() -> bool {
+    STOP_REQUESTED.load(Ordering::Relaxed)
 }
 
-/// Ends what is under way once a signal has come.
+/// Fails if a signal has arrived, to end the current work.
 ///
 /// # Errors
-/// Temporary: the next run goes on from here.
+/// Temporary: the next run continues from here.
 pub fn check() -> Result<()> {
-    if asked() { Err(Error::temporary("told to stop by a signal")) } else { Ok(()) }
+    if stop_requested() { Err(Error::temporary("stopped by a signal")) } else { Ok(()) }
 }

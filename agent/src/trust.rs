@@ -1,4 +1,4 @@
-//! The trust in use, and the walk to a newer one: N, N+1, … as far as the stores have them.
+//! The trust in use, and its update to newer versions: N, N+1, … as far as the stores have them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::LayerDisk;
 use crate::error::{Error, Result};
 use crate::log;
-use crate::store::document::{Found, Patience, ask_all};
+use crate::store::document::{DocumentAnswer, RetryPolicy, query_all};
 use crate::store::{RequestError, StoreClient};
 
-/// The keys to verify with, and what a rotation said of serials and expiry.
-pub struct InUse {
+/// The keys to verify with, and the trust document with the lowest serials and the expiry.
+pub struct TrustInUse {
     /// The keys.
     pub keys: TrustedKeys,
-    /// The document that they come from; `None` when it is the bootstrap.
+    /// The document with these keys; `None` if they come from the bootstrap.
     pub document: Option<Trust>,
-    /// What is wrong with the document that was kept.
+    /// Why the saved document is not valid.
     pub damaged: Option<Refusal>,
 }
 
-impl InUse {
-    /// The newest trust that this node has accepted: kept on disk, or from the bootstrap. A kept document
-    /// that is damaged counts for nothing: the way from the bootstrap is walked anew, and what was seen
-    /// under a newer trust asks for that one ([`stringless_core::plan::admit`]).
+impl TrustInUse {
+    /// Loads the newest trust that this node has accepted: the saved one, or the bootstrap's. A damaged document is
+    /// ignored: the update starts again from the bootstrap, and the last manifest seen forces the node to reach the
+    /// trust that it had before ([`stringless_core::plan::admit`]).
     ///
     /// # Errors
     /// Temporary: the disk.
@@ -41,14 +41,14 @@ impl InUse {
             Ok(trust) => trust,
             Err(refusal) => return Ok(plain(Some(refusal))),
         };
-        // A bootstrap rendered since may be ahead of what was kept.
+        // A bootstrap that was rendered later may have a newer trust.
         if trust.version < bootstrap.version {
             return Ok(plain(None));
         }
         Ok(Self { keys: trust.trusted_keys(), document: Some((*trust).clone()), damaged: None })
     }
 
-    /// The lowest serial that the trust allows for an environment; 0: it says nothing of it.
+    /// The lowest serial that the trust allows for an environment; 0 if the trust does not mention it.
     pub fn min_serial(&self, environment: &Name) -> u64 {
         let document = self.document.as_ref();
         document.and_then(|trust| trust.min_serial.get(environment)).copied().unwrap_or(0)
@@ -59,28 +59,27 @@ impl InUse {
         self.document.as_ref().and_then(|trust| trust.expires)
     }
 
-    /// Accepts version after version while one of the stores has one more that follows, keeping each. All
-    /// stores are asked at once. `make_room` is called where the disk has none for a document.
+    /// Accepts and saves one version after another while any store has the next one. Asks all stores in parallel.
+    /// Calls `make_room` if the disk has no space for a document.
     ///
-    /// Gives whether there was any; where there was none, and that is not just what the stores say, what
-    /// went wrong with one of them.
+    /// Returns whether there was a new version; or, if there was none because of an error, the error of a store.
     ///
     /// # Errors
     /// Temporary: the disk, or a signal.
-    pub fn walk(
+    pub fn update(
         &mut self,
         sources: &[Arc<StoreClient>],
-        patience: Patience,
+        policy: RetryPolicy,
         place: (&Name, &LayerDisk),
         make_room: impl Fn() -> Result<()>,
     ) -> Result<std::result::Result<bool, Error>> {
         let ((site, layer), start) = (place, self.keys.version);
-        let mut patience = patience.for_one();
+        let mut policy = policy.first_answer_only();
         for _ in 0..MAX_STEPS {
             let Some(next) = self.keys.version.checked_add(1) else { break };
             let (key, mut error, mut found) = (layout::trust(next), None, None);
-            ask_all(sources, &key, &BTreeMap::new(), &patience, |number, answer| {
-                match self.read(&sources[number], &key, answer, site) {
+            query_all(sources, &key, &BTreeMap::new(), &policy, |number, answer| {
+                match self.next(&sources[number], &key, answer, site) {
                     Ok(next) => found = found.take().or(next),
                     Err(wrong) => error = error.take().or(Some(wrong)),
                 }
@@ -89,33 +88,33 @@ impl InUse {
             let Some((trust, bytes)) = found else {
                 return Ok(if self.keys.version > start { Ok(true) } else { error.map_or(Ok(false), Err) });
             };
-            // A disk that a failed release has filled is to take the rotation that mends it.
-            if layer.keep_trust(&bytes).is_err() {
+            // If a failed release filled the disk, make room for the rotation that corrects it.
+            if layer.save_trust(&bytes).is_err() {
                 make_room()?;
-                layer.keep_trust(&bytes)?;
+                layer.save_trust(&bytes)?;
             }
             reach(Checkpoint::TrustKept);
             log::info(format_args!("{site}: trust version {} accepted", trust.version));
             self.keys = trust.trusted_keys();
             self.document = Some((*trust).clone());
-            patience = Patience::brief().for_one();
+            policy = RetryPolicy::brief().first_answer_only();
         }
         Ok(Ok(true))
     }
 
-    /// The next version, if that is what this store sent.
-    fn read(
+    /// The next version, if this store sent it.
+    fn next(
         &self,
         source: &StoreClient,
         key: &str,
-        answer: std::result::Result<Found, (RequestError, u32)>,
+        answer: std::result::Result<DocumentAnswer, (RequestError, u32)>,
         site: &Name,
     ) -> Result<Option<(Verified<Trust>, Vec<u8>)>> {
         let bytes = match answer {
-            Ok(Found::Document(bytes, _)) => bytes,
-            Ok(Found::Missing | Found::NotModified) => return Ok(None),
-            Err((trouble, _)) if trouble.is_forbidden() => return Ok(None),
-            Err((trouble, tried)) => return Err(source.error(key, &trouble, tried)),
+            Ok(DocumentAnswer::Document(bytes, _)) => bytes,
+            Ok(DocumentAnswer::Missing | DocumentAnswer::NotModified) => return Ok(None),
+            Err((failure, _)) if failure.is_forbidden() => return Ok(None),
+            Err((failure, tried)) => return Err(source.error(key, &failure, tried)),
         };
         let trust = verify::next_trust(&bytes, &self.keys, site)
             .map_err(|refusal| Error::refused(format!("`{key}` from `{}`", source.name), &refusal))?;
@@ -123,5 +122,5 @@ impl InUse {
     }
 }
 
-/// The most rotations that are followed in one run.
+/// The maximum number of rotations in one run.
 const MAX_STEPS: usize = 1024;

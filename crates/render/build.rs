@@ -1,6 +1,6 @@
-//! Embeds the platforms: every file of `distros/` and `templates/`, and the record of what was tested.
+//! Embeds the platforms: every file of `distros/` and `templates/`, and the record of test levels.
 //!
-//! Files are found, not listed: adding one is enough.
+//! The folders are searched, so a new file needs no entry here.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Archives as an attacker writes them: any names, kinds, modes and lengths.
+//! Builds archives as an attacker might: with any names, kinds, modes and sizes.
 
 use std::io::Write;
 
@@ -8,22 +8,22 @@ use flate2::write::GzEncoder;
 /// An entry of an archive.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its name, as it stands there.
+    /// The name in the archive.
     pub name: &'static [u8],
-    /// The tar type: `b'0'` a file, `b'5'` a folder, `b'2'` a link.
+    /// The tar type: `b'0'` is a file, `b'5'` a folder, `b'2'` a link.
     pub kind: u8,
-    /// Its permission bits, and what else stands in that field.
+    /// The mode field: the permission bits and any other bits.
     pub mode: u32,
-    /// What a file holds.
+    /// The content of a file.
     pub content: Vec<u8>,
-    /// Where a link leads.
+    /// The target of a link.
     pub link: &'static [u8],
-    /// The length that its header tells.
-    pub told: u64,
+    /// The size in its header, which may differ from the length of `content`.
+    pub size: u64,
 }
 
 impl Entry {
-    /// An entry of five bytes of the fuzzer: few, so that whole archives are within its reach.
+    /// Makes an entry from five of the fuzzer's bytes. So few bytes let the fuzzer build whole archives.
     #[must_use]
     pub fn new([name, kind, mode, length, link]: [u8; 5]) -> Self {
         let kind = match kind % 16 {
@@ -37,13 +37,13 @@ impl Entry {
         let bare = matches!(kind, b'2' | b'5');
         let content = match kind {
             _ if bare => Vec::new(),
-            // A name that is too long for a header, told in an entry before.
+            // A GNU record with the long name of the next entry.
             b'L' | b'K' => {
                 [LINKS[usize::from(link) % LINKS.len()], &vec![b'n'; length.into()], b"\0"].concat()
             }
             _ => vec![name; length.into()],
         };
-        let told = match length {
+        let size = match length {
             0..250 => content.len() as u64,
             250..252 => content.len() as u64 + 1,
             252 => 0,
@@ -61,18 +61,18 @@ impl Entry {
             },
             content,
             link: LINKS[usize::from(link) % LINKS.len()],
-            told,
+            size,
         }
     }
 
-    /// The entries that these bytes stand for.
+    /// Makes entries from these bytes.
     #[must_use]
     pub fn all(bytes: &[u8]) -> Vec<Self> {
         bytes.as_chunks::<5>().0.iter().take(40).map(|bytes| Self::new(*bytes)).collect()
     }
 }
 
-/// An uncompressed archive with exactly these names: the usual builder refuses the odd ones.
+/// An uncompressed archive with exactly these names. The usual builder refuses strange names.
 #[must_use]
 pub fn tar(entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -83,7 +83,7 @@ pub fn tar(entries: &[Entry]) -> Vec<u8> {
         old.linkname[..entry.link.len()].copy_from_slice(entry.link);
         old.linkflag = [entry.kind];
         header.set_mode(entry.mode);
-        header.set_size(entry.told);
+        header.set_size(entry.size);
         header.set_cksum();
         bytes.extend_from_slice(header.as_bytes());
         bytes.extend_from_slice(&entry.content);
@@ -93,7 +93,7 @@ pub fn tar(entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-/// Compressed as a pack is.
+/// Compresses an archive like a pack.
 ///
 /// # Panics
 /// Never: it writes to memory.

@@ -1,13 +1,13 @@
-//! Ways to damage a valid value, driven by the fuzzer's bytes: what is damaged in one place passes the
-//! checks of all other places, which random bytes do not.
+//! Damages valid values, controlled by the fuzzer's bytes. A value with damage in one place passes all checks of other
+//! places; random bytes do not.
 
 use arbitrary::{Result, Unstructured};
 use serde_json::{Map, Value, json};
 
-/// Damages a JSON value in one place or a few.
+/// Damages a JSON value in one to four places.
 ///
 /// # Errors
-/// When the fuzzer's bytes are used up.
+/// The fuzzer's bytes are used up.
 pub fn value(value: &mut Value, bytes: &mut Unstructured<'_>) -> Result<()> {
     for _ in 0..bytes.int_in_range(1..=4)? {
         let nodes = count(value);
@@ -27,10 +27,10 @@ pub fn value(value: &mut Value, bytes: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Damages bytes in one place or a few: cut, repeated, flipped, replaced, moved.
+/// Damages bytes in one to four places: removes, repeats, flips, replaces or moves some.
 ///
 /// # Errors
-/// When the fuzzer's bytes are used up.
+/// The fuzzer's bytes are used up.
 pub fn bytes(whole: &mut Vec<u8>, bytes: &mut Unstructured<'_>) -> Result<()> {
     for _ in 0..bytes.int_in_range(1..=4)? {
         let from = bytes.int_in_range(0..=whole.len())?;
@@ -54,7 +54,7 @@ pub fn bytes(whole: &mut Vec<u8>, bytes: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What a reader may trip over.
+/// Values that a parser may handle wrongly.
 fn strange(bytes: &mut Unstructured<'_>) -> Result<Value> {
     let long = "a/".repeat(520);
     let values = [
@@ -151,7 +151,7 @@ fn count(value: &Value) -> usize {
     }
 }
 
-/// The node number `n`, counted from the root downwards.
+/// Node number `n`, counted from the root.
 fn pick(value: &mut Value, n: usize) -> &mut Value {
     if n == 0 {
         return value;

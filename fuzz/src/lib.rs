@@ -1,7 +1,7 @@
-//! What the fuzz targets share: real keys, real values to begin with, and ways to damage them.
+//! Shared by the fuzz targets: real keys, real sample values, and functions to damage them.
 //!
-//! A target's seeds are made by its own code, so that they never fall behind the formats: with
-//! `FUZZ_SEEDS=FOLDER` in the environment a target writes them there and ends.
+//! Each target creates its own seeds in code, so that they always match the formats. With `FUZZ_SEEDS=FOLDER` in the
+//! environment, a target writes its seeds to that folder and exits.
 
 #![allow(clippy::unwrap_used, reason = "a target reports by panicking")]
 
@@ -12,8 +12,8 @@ pub mod signer;
 
 use std::{env, fs, process};
 
-/// The generator's parser, from its own files: the generator's crate would bring a hundred others, each built
-/// again with the sanitizer.
+/// The generator's parser, included from its source files. The generator's crate would add about a hundred
+/// dependencies, all built again with the sanitizer.
 #[path = "../../generator/src/puppetfile"]
 pub mod puppetfile {
     pub mod model;
@@ -22,10 +22,10 @@ pub mod puppetfile {
     pub use self::model::Puppetfile;
 }
 
-/// Begins a target: writes its seeds and ends, when that is what it was started for.
+/// Starts a target. If `FUZZ_SEEDS` is set, writes the seeds and exits.
 ///
 /// # Panics
-/// When the folder cannot be written.
+/// The folder cannot be written.
 pub fn start(seeds: impl FnOnce() -> Vec<Vec<u8>>) {
     let Some(folder) = env::var_os("FUZZ_SEEDS") else { return };
     fs::create_dir_all(&folder).unwrap();
@@ -35,10 +35,10 @@ pub fn start(seeds: impl FnOnce() -> Vec<Vec<u8>>) {
     process::exit(0);
 }
 
-/// A seed of a target whose first byte says which of its ways is gone.
+/// A seed for a target that uses its first byte as a mode.
 #[must_use]
-pub fn seed(way: u8, rest: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut bytes = vec![way];
+pub fn seed(mode: u8, rest: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut bytes = vec![mode];
     bytes.extend_from_slice(rest.as_ref());
     bytes
 }

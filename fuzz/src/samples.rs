@@ -1,4 +1,4 @@
-//! Values as a real site has them, with every optional part present.
+//! Sample values as on a real site, with every optional part.
 
 use stringless_core::json;
 use stringless_core::manifest::Manifest;
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::signer::Signer;
 
-/// The key that signs what the samples are.
+/// The key that signs the samples.
 #[must_use]
 pub fn signer() -> Signer {
     Signer::new(1, 1)
 }
 
-/// The trust with that one key.
+/// A trust with only this key.
 #[must_use]
 pub fn trusted() -> TrustedKeys {
     TrustedKeys { version: 1, threshold: 1, keys: vec![signer().public()] }
@@ -53,7 +53,7 @@ pub fn manifest() -> Value {
     })
 }
 
-/// The same with the other engine, and without what may be missing.
+/// A manifest with the other engine and without optional parts.
 #[must_use]
 pub fn small_manifest() -> Value {
     let mut value = manifest();
@@ -63,7 +63,7 @@ pub fn small_manifest() -> Value {
     value
 }
 
-/// The JSON of a trust document of this version with these keys.
+/// The JSON of a trust document with this version and these keys.
 #[must_use]
 pub fn trust(version: u64, threshold: usize, keys: &[&Signer]) -> Value {
     let keys: Vec<Value> = keys
@@ -116,7 +116,7 @@ pub fn config() -> Value {
     })
 }
 
-/// The sample manifest as its site would sign it.
+/// The sample manifest, signed by its site.
 #[must_use]
 pub fn signed_manifest() -> Vec<u8> {
     let payload = text(&manifest());
@@ -124,7 +124,7 @@ pub fn signed_manifest() -> Vec<u8> {
     signer().document(&payload, &parsed.comment())
 }
 
-/// A value in the form that is signed.
+/// A value in its signed form.
 #[must_use]
 pub fn text(value: &Value) -> Vec<u8> {
     json::write(value)

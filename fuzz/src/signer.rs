@@ -1,4 +1,4 @@
-//! Minisign keys that are the same in each run, so that an input that fails once fails again.
+//! Minisign keys that are the same in each run, so that a failing input fails again.
 
 use stringless_core::document::Document;
 use stringless_core::key::PublicKey;
@@ -13,13 +13,13 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// The key pair number `n`, under the id number `id`.
+    /// Key pair number `n` with the key id number `id`.
     #[must_use]
     pub fn new(n: u8, id: u8) -> Self {
         Self { id: [id; 8], pair: Ed25519KeyPair::from_seed_unchecked(&[n; 32]).unwrap() }
     }
 
-    /// Its public half.
+    /// The public key.
     #[must_use]
     pub fn public(&self) -> PublicKey {
         let bytes = [b"Ed".as_slice(), &self.id, self.pair.public_key().as_ref()].concat();

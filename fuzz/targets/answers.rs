@@ -1,5 +1,5 @@
-//! What a store answers, through the agent's own HTTP client: any bytes on a real connection, and true
-//! answers in every framing.
+//! Answers of a store, read with the agent's own HTTP client: any bytes on a real connection, and valid answers in
+//! every framing.
 #![no_main]
 
 use std::io::{Read, Write};
@@ -17,61 +17,61 @@ use stringless_agent::clock::Clock;
 use stringless_agent::disk::Disk;
 use stringless_agent::http::Http;
 use stringless_agent::io::{Io, Traffic};
-use stringless_agent::store::document::{Found, Patience};
+use stringless_agent::store::document::{DocumentAnswer, RetryPolicy};
 use stringless_agent::store::{Answer, GetRequest, StoreClient};
 use stringless_core::config::{Config, NodeStore};
 use stringless_core::json::{self, MAX_BYTES};
 use stringless_core::time::Timestamp;
 
 fuzz_target!(init: start(seeds), |input: &[u8]| {
-    let Some((way, rest)) = input.split_first() else { return };
-    if way & 0x80 == 0 {
-        any(rest, way & 1 == 1, way & 2 == 2, way & 4 == 4);
+    let Some((mode, rest)) = input.split_first() else { return };
+    if mode & 0x80 == 0 {
+        any(rest, mode & 1 == 1, mode & 2 == 2, mode & 4 == 4);
     } else if let Ok(answer) = True::arbitrary(&mut Unstructured::new(rest)) {
         answer.check();
     }
 });
 
-/// Any bytes: at most two requests, bounded values, nothing unprintable in a message.
+/// Any bytes: the agent sends at most two requests, values are bounded, and messages are printable.
 fn any(reply: &[u8], whole: bool, conditional: bool, keys: bool) {
     let store = &*STORE;
-    // A second answer, for a request that is signed anew.
+    // The second part is the answer to a request that was signed again.
     let replies: Vec<Vec<u8>> = reply.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
-    store.tell(replies);
+    store.set_replies(replies);
     let source = StoreClient::new(&settings(store.port, keys), &store.io()).unwrap();
     if whole {
         let etag = conditional.then_some("\"x\"");
-        match source.document("env/production/manifest", etag, &Patience::brief()) {
-            Ok(Found::NotModified) => assert!(conditional),
-            Ok(Found::Missing) => {}
-            Ok(Found::Document(bytes, etag)) => {
+        match source.document("env/production/manifest", etag, &RetryPolicy::brief()) {
+            Ok(DocumentAnswer::NotModified) => assert!(conditional),
+            Ok(DocumentAnswer::Missing) => {}
+            Ok(DocumentAnswer::Document(bytes, etag)) => {
                 assert!(bytes.len() <= MAX_BYTES + 1);
                 assert!(etag.is_none_or(|etag| etag.len() <= 256 && !etag.chars().any(char::is_control)));
             }
-            Err((trouble, tried)) => {
+            Err((failure, tried)) => {
                 assert_eq!(tried, 1);
-                assert!(trouble.asked_wait() <= 60_000);
-                assert!(!trouble.message.chars().any(char::is_control), "{:?}", trouble.message);
+                assert!(failure.retry_after_ms() <= 60_000);
+                assert!(!failure.message.chars().any(char::is_control), "{:?}", failure.message);
             }
         }
     } else {
         let from = if conditional { 5 } else { 0 };
         let wanted = GetRequest { key: "packs/x.tar.gz", etag: None, from, limit: LIMIT };
-        match source.ask(&wanted) {
-            Ok(Answer::NotModified) => panic!("nothing was there that could be unmodified"),
+        match source.get(&wanted) {
+            Ok(Answer::NotModified) => panic!("not modified, but the request had no ETag"),
             Ok(Answer::Missing) => {}
             Ok(Answer::Content { from: found, mut body, .. }) => {
                 assert!(found == 0 || found == from);
                 let _ = body.read_to_end(&mut Vec::new());
             }
-            Err(trouble) => assert!(!trouble.message.chars().any(char::is_control), "{:?}", trouble.message),
+            Err(failure) => assert!(!failure.message.chars().any(char::is_control), "{:?}", failure.message),
         }
     }
     drop(source);
     assert!(store.requests() <= 2);
 }
 
-/// An answer as a sound server gives it, which must be understood as it is meant.
+/// A valid answer of a correct server. The agent must understand it correctly.
 #[derive(Arbitrary, Debug)]
 struct True {
     status: Status,
@@ -104,12 +104,12 @@ impl True {
     fn check(&self) {
         let store = &*STORE;
         let from = u64::from(self.from);
-        store.tell(vec![self.reply()]);
+        store.set_replies(vec![self.reply()]);
         let source = StoreClient::new(&settings(store.port, false), &store.io()).unwrap();
         let etag = self.etag.map(|etag| format!("\"{etag}\""));
         let asked = (self.status == Status::NotModified).then_some("\"here\"");
         let wanted = GetRequest { key: "packs/x.tar.gz", etag: asked, from, limit: LIMIT };
-        match (self.status, source.ask(&wanted)) {
+        match (self.status, source.get(&wanted)) {
             (Status::Whole, Ok(Answer::Content { etag: found, from: 0, mut body })) => {
                 let mut bytes = Vec::new();
                 body.read_to_end(&mut bytes).unwrap();
@@ -120,17 +120,17 @@ impl True {
                 body.read_to_end(&mut bytes).unwrap();
                 assert_eq!((bytes, found), (self.body.clone(), from));
             }
-            // A part that nobody asked for, or another than was asked for.
+            // A part that was not requested, or another part than requested.
             (Status::Part, Err(_)) if from == 0 => {}
-            (Status::OtherPart, Err(trouble)) => assert!(trouble.is_lasting()),
+            (Status::OtherPart, Err(failure)) => assert!(failure.is_permanent()),
             (Status::NotModified, Ok(Answer::NotModified)) | (Status::Missing, Ok(Answer::Missing)) => {}
-            (Status::Forbidden, Err(trouble)) => assert!(trouble.is_forbidden() && trouble.is_lasting()),
-            (Status::Busy(seconds), Err(trouble)) => {
-                assert_eq!(trouble.asked_wait(), u64::from(seconds).min(60) * 1000);
-                assert!(!trouble.is_lasting());
+            (Status::Forbidden, Err(failure)) => assert!(failure.is_forbidden() && failure.is_permanent()),
+            (Status::Busy(seconds), Err(failure)) => {
+                assert_eq!(failure.retry_after_ms(), u64::from(seconds).min(60) * 1000);
+                assert!(!failure.is_permanent());
             }
             (_, Ok(_)) => panic!("{self:?} was taken for something else"),
-            (_, Err(trouble)) => panic!("{self:?}: {trouble:?}"),
+            (_, Err(failure)) => panic!("{self:?}: {failure:?}"),
         }
         drop(source);
         assert_eq!(store.requests(), 1);
@@ -145,7 +145,7 @@ impl True {
                 ("206 Partial Content", format!("content-range: bytes {}-9/10\r\n", from ^ 1))
             }
             Status::NotModified => ("304 Not Modified", String::new()),
-            Status::Missing => ("404 Not Found", String::new()),
+            Status::Missing => ("404 Not DocumentAnswer", String::new()),
             Status::Busy(seconds) => ("503 Slow Down", format!("Retry-After: {seconds}\r\n")),
             Status::Forbidden => ("403 Forbidden", String::new()),
         };
@@ -184,17 +184,17 @@ impl True {
     }
 }
 
-/// A store on loopback that answers what it is told, each connection once.
+/// A store on loopback that sends the given replies, one for each connection.
 struct Store {
     port: u16,
-    told: Arc<Mutex<Told>>,
+    replies: Arc<Mutex<Replies>>,
     config: Config,
 }
 
-/// The answers to the next connections, and how many of those came.
+/// The replies for the next connections, and the number of connections so far.
 #[derive(Default)]
-struct Told {
-    replies: Vec<Vec<u8>>,
+struct Replies {
+    queue: Vec<Vec<u8>>,
     came: usize,
 }
 
@@ -202,32 +202,32 @@ impl Store {
     fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let told = Arc::new(Mutex::new(Told::default()));
-        let shared = Arc::clone(&told);
+        let replies = Arc::new(Mutex::new(Replies::default()));
+        let shared = Arc::clone(&replies);
         thread::spawn(move || {
             for connection in listener.incoming() {
-                let mut told = shared.lock().unwrap();
-                let reply = told.replies.get(told.came).cloned().unwrap_or_default();
-                told.came += 1;
-                drop(told);
-                // A client that has seen enough goes away.
+                let mut replies = shared.lock().unwrap();
+                let reply = replies.queue.get(replies.came).cloned().unwrap_or_default();
+                replies.came += 1;
+                drop(replies);
+                // The client may close the connection early.
                 let _ = answer(&mut connection.unwrap(), &reply);
             }
         });
         let config = Config::parse(&json::write(&samples::config())).unwrap();
         let config = Config { proxy: None, no_proxy: None, ca_file: None, ..config };
-        Self { port, told, config }
+        Self { port, replies, config }
     }
 
-    fn tell(&self, replies: Vec<Vec<u8>>) {
-        *self.told.lock().unwrap() = Told { replies, came: 0 };
+    fn set_replies(&self, replies: Vec<Vec<u8>>) {
+        *self.replies.lock().unwrap() = Replies { queue: replies, came: 0 };
     }
 
     fn requests(&self) -> usize {
-        self.told.lock().unwrap().came
+        self.replies.lock().unwrap().came
     }
 
-    /// A run's world, new each time, so that one input does not change what the next one does.
+    /// The outside world of a run, new for each input, so that inputs do not influence each other.
     fn io(&self) -> Arc<Io> {
         let clock = Arc::new(Clock::new(Timestamp::default()));
         let http = Http::new(&self.config, Path::new("/"), &clock).unwrap();
@@ -270,7 +270,7 @@ fn seeds() -> Vec<Vec<u8>> {
         "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\nworld",
         "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 4-9/10\r\nContent-Length: 6\r\n\r\no worl",
         "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n",
-        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 404 Not DocumentAnswer\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 18446744073709551615\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 503 Slow Down\r\nDate: Fri, 20 Nov 2026 18:00:00 GMT\r\nRetry-After: Fri, 20 Nov 2026 18:00:30 GMT\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 403 Forbidden\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/xml\r\n\r\n<?xml version=\"1.0\"?><Error><Code>RequestTimeTooSkewed</Code></Error>\0HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
@@ -281,12 +281,12 @@ fn seeds() -> Vec<Vec<u8>> {
     ];
     let mut seeds = Vec::new();
     for reply in replies {
-        seeds.extend((0..8).map(|way| seed(way, reply)));
+        seeds.extend((0..8).map(|mode| seed(mode, reply)));
     }
     seeds.extend([seed(0x80, [0; 64]), seed(0x80, (0..=255).collect::<Vec<u8>>())]);
     seeds
 }
 
 static STORE: LazyLock<Store> = LazyLock::new(Store::open);
-/// Nothing takes so long on loopback: whatever reaches it hangs.
+/// Nothing takes this long on loopback: an exchange that reaches the limit hangs.
 const LIMIT: Duration = Duration::from_secs(20);

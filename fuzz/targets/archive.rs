@@ -23,14 +23,14 @@ use libfuzzer_sys::fuzz_target;
 mod made;
 
 fuzz_target!(init: start(seeds), |input: &[u8]| {
-    let Some((way, rest)) = input.split_first() else { return };
-    match way {
+    let Some((mode, rest)) = input.split_first() else { return };
+    match mode {
         0 => try_file(rest, None),
         1 => try_file(&gzip(rest), None),
         _ => {
             let entries = Entry::all(rest);
             let mut archive = tar(&entries);
-            let honest = way % 2 == 0;
+            let honest = mode % 2 == 0;
             // The last bytes say what is damaged.
             let mut bytes = Unstructured::new(&rest[rest.len().saturating_sub(20)..]);
             if !honest && damage::bytes(&mut archive, &mut bytes).is_err() {

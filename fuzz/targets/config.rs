@@ -1,4 +1,4 @@
-//! The node's configuration: read, written, and never shown with its secrets.
+//! The node's configuration: parsed, written, and never shown with its secrets.
 #![no_main]
 
 use stringless_core::config::{Config, CredentialSource};

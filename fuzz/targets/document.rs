@@ -1,5 +1,4 @@
-//! The signed document: taken apart, put together, and verified. Nobody but the one signer makes bytes
-//! that are accepted.
+//! The signed document: split, assembled and verified. Only bytes that the one signer made are accepted.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -34,32 +33,32 @@ fn parse(bytes: &[u8]) {
         assert!((1..=MAX_BLOCKS).contains(&document.blocks.len()));
         assert_eq!(document.payload.first(), Some(&b'{'));
         assert!(document.blocks.iter().all(|block| block.lines().count() == 4));
-        again(&document);
+        round_trip(&document);
     }
 }
 
-/// One payload was signed: whatever is accepted is that payload, with a signature as it was made.
+/// Only one payload was signed. An accepted document must have that payload and an unchanged signature.
 fn accepted_is_what_was_signed(bytes: &[u8]) {
     if verify::manifest(bytes, &TRUSTED, &site(), &environment()).is_ok() {
         let (found, whole) = (Document::parse(bytes).unwrap(), Document::parse(&SIGNED).unwrap());
         assert_eq!(found.payload, whole.payload);
-        // The first line of a block is a remark that nobody signs.
+        // The first line of a block is a comment that is not signed.
         let signed = |block: &str| block.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
         assert!(found.blocks.iter().any(|block| signed(block) == signed(whole.blocks[0])));
     }
     assert!(verify::own_trust_document(bytes, &site()).is_err());
 }
 
-/// What was taken apart is put together to the same, but for blanks at the end of a block.
-fn again(document: &Document<'_>) {
+/// Assembling the parts again gives the same document, except for blanks at the end of a block.
+fn round_trip(document: &Document<'_>) {
     if document.blocks.iter().any(|block| block.lines().last().unwrap().trim_end().is_empty()) {
         return;
     }
     let bytes = Document::assemble(&document.blocks, document.payload);
-    let again = Document::parse(&bytes).unwrap();
-    assert_eq!(again.payload, document.payload);
+    let reparsed = Document::parse(&bytes).unwrap();
+    assert_eq!(reparsed.payload, document.payload);
     let trimmed = |block: &&str| block.trim_end().to_owned();
-    assert!(again.blocks.iter().map(trimmed).eq(document.blocks.iter().map(trimmed)));
+    assert!(reparsed.blocks.iter().map(trimmed).eq(document.blocks.iter().map(trimmed)));
 }
 
 fn seeds() -> Vec<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! The manifest: raw, damaged in one place, and damaged before its own site signed it.
+//! The manifest: any bytes, a damaged manifest, and a damaged manifest that the site's own key signed.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -22,8 +22,8 @@ fuzz_target!(init: start(seeds), |input: &[u8]| {
     match input.split_first() {
         Some((0, payload)) => parse(payload),
         Some((1, payload)) => signed(payload),
-        Some((way, rest)) => {
-            let mut value = if way % 2 == 0 { manifest() } else { small_manifest() };
+        Some((mode, rest)) => {
+            let mut value = if mode % 2 == 0 { manifest() } else { small_manifest() };
             if damage::value(&mut value, &mut Unstructured::new(rest)).is_ok() {
                 parse(&text(&value));
                 signed(&text(&value));
@@ -35,15 +35,15 @@ fuzz_target!(init: start(seeds), |input: &[u8]| {
 
 fn parse(payload: &[u8]) {
     let Ok(manifest) = json::parse::<Manifest>(payload) else { return };
-    let again: Manifest = json::parse(&json::write(&manifest)).unwrap();
-    assert_eq!(again, manifest);
-    assert_eq!(again.check(), manifest.check());
+    let reparsed: Manifest = json::parse(&json::write(&manifest)).unwrap();
+    assert_eq!(reparsed, manifest);
+    assert_eq!(reparsed.check(), manifest.check());
     if manifest.check().is_ok() {
         promises(&manifest);
     }
 }
 
-/// The site's key signs whatever it is, and still only a manifest of the right kind is accepted.
+/// The site's key signs any payload, but only a valid manifest is accepted.
 fn signed(payload: &[u8]) {
     let comment = json::parse::<Manifest>(payload).map_or("x".into(), |manifest| manifest.comment());
     let document = SIGNER.document(payload, &comment);
@@ -51,7 +51,7 @@ fn signed(payload: &[u8]) {
     assert_eq!(verified.check(), Ok(()));
     assert_eq!((&verified.site, &verified.environment), (&site(), &environment()));
     promises(&verified);
-    // With another comment, for another site or environment, or as another type it is not.
+    // It is refused with another comment, for another site or environment, or as another type.
     let other = SIGNER.document(payload, "manifest example production 0");
     assert!(verify::manifest(&other, &TRUSTED, &site(), &environment()).is_err());
     assert!(verify::manifest(&document, &TRUSTED, &environment(), &environment()).is_err());
@@ -59,7 +59,7 @@ fn signed(payload: &[u8]) {
     assert!(verify::own_trust_document(&document, &site()).is_err());
 }
 
-/// What the agent relies on without looking again.
+/// What the agent relies on without another check.
 fn promises(manifest: &Manifest) {
     assert!(manifest.serial > 0 && manifest.trust_version > 0);
     assert!((1..=86_400).contains(&manifest.apply.timeout));

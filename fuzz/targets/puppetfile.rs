@@ -1,4 +1,5 @@
-//! A Puppetfile of any text: read or refused, at a place that is in it; and what is read stays where it may.
+//! A Puppetfile with any text: it is parsed, or refused with a position in the text; and module paths stay in the
+//! release.
 #![no_main]
 
 use fuzz::puppetfile::Puppetfile;
@@ -42,7 +43,7 @@ fn allowed(file: &Puppetfile) {
     }
 }
 
-/// Parts that mean something, in any order: random bytes seldom make a second statement.
+/// Joins meaningful parts in any order, because random bytes seldom make a second statement.
 fn put_together(bytes: &[u8]) -> String {
     bytes.iter().map(|n| PARTS[usize::from(*n) % PARTS.len()]).collect()
 }

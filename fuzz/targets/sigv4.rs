@@ -1,4 +1,4 @@
-//! Signatures of requests: ours against the `aws-sigv4` crate, header and query form.
+//! Signatures of requests: compares ours with the `aws-sigv4` crate, in headers and in the query string.
 #![no_main]
 
 #[path = "../../generator/tests/sigv4/oracle.rs"]
@@ -21,7 +21,7 @@ fuzz_target!(init: start(seeds), |input: &[u8]| {
     }
 });
 
-/// A request in our terms, from which the crate's terms are made.
+/// A request for our signer, which is also converted for the crate.
 #[derive(Arbitrary, Debug)]
 struct Sample {
     method: Method,
@@ -47,9 +47,9 @@ enum Method {
 impl Sample {
     fn check(mut self) {
         self.query.truncate(6);
-        // S3 has no use for a parameter without a name.
+        // S3 does not use parameters without a name.
         self.query.retain(|(key, _)| !key.is_empty());
-        // What can stand in a header at all; each name once, as our callers send them.
+        // Only characters that a header may contain, and each name once, as our callers do.
         let visible = |text: &str| text.chars().filter(|c| (' '..='~').contains(c)).collect::<String>();
         let headers: BTreeMap<String, String> = self
             .headers
@@ -68,7 +68,7 @@ impl Sample {
         self.query_form(&headers);
     }
 
-    /// An encoded path holds nothing but what a URL may hold, and is the same path decoded.
+    /// An encoded path contains only characters allowed in a URL, and decodes to the same path.
     fn round_trip(&self) {
         let encoded = encode_path(&self.path);
         assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~/%".contains(&b)));
@@ -88,7 +88,7 @@ impl Sample {
     fn header_form(&self, headers: &BTreeMap<String, String>, payload: &str) {
         let ours = self.ours(headers, payload, |request, scope| {
             let (canonical, signed) = canonical_request(request);
-            // One line each: method, path, query, headers, an empty one, names, payload.
+            // One line each: method, path, query, every header, an empty line, the names, the payload.
             assert_eq!(canonical.lines().count(), 6 + request.headers.len());
             assert!(signed.split(';').is_sorted());
             sign_headers(request, scope, &self.credentials())
@@ -130,7 +130,7 @@ impl Sample {
         with(&request, &Scope { region: "eu-central-1", service: "s3", time })
     }
 
-    /// The same request for the crate.
+    /// The result of the crate for the same request.
     fn theirs(
         &self,
         headers: &BTreeMap<String, String>,

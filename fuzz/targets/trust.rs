@@ -1,4 +1,4 @@
-//! Trust: documents raw and damaged, and rotations by any mix of keys, held against a model of the rule.
+//! Trust: any bytes, damaged documents, and rotations by any mix of keys, compared with a model of the rule.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -37,7 +37,7 @@ fuzz_target!(init: start(seeds), |input: &[u8]| {
     }
 });
 
-/// Signs what may be a trust document, and holds it against its own rules.
+/// Signs a payload that may be a trust document, and checks the result.
 fn parse(payload: &[u8]) {
     if let Ok(keys) = json::parse::<TrustedKeys>(payload) {
         promises(&keys);
@@ -66,25 +66,24 @@ fn promises(keys: &TrustedKeys) {
     }
 }
 
-/// A step from one set of keys to the next. One byte each, so that every mix is a few bytes away from
-/// every other.
+/// A step from one set of keys to the next. Each part is one byte, so that few changed bytes give any other mix.
 struct Rotation<'b> {
     current: Keys,
     next: Keys,
-    /// The version of the next, after 3; of 4 mostly.
+    /// The version of the next document, mostly 4; the current version is 3.
     version: u64,
     foreign_site: bool,
-    /// The signatures: whose, and of what.
+    /// The signatures: one byte gives the key and the signed content.
     blocks: &'b [u8],
 }
 
-/// Some of four keys, each under two ids.
+/// Some of four keys, each with two ids.
 struct Keys {
     threshold: usize,
     mask: u8,
 }
 
-/// A key pair, and the id that it goes by.
+/// A key pair and its key id.
 type Key = (u8, u8);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,8 +152,8 @@ impl<'b> Rotation<'b> {
         })
     }
 
-    /// The rule: distinct keys, of which as many as the threshold signed these bytes, each with the
-    /// comment that belongs to them.
+    /// The rule: the keys are distinct, and at least as many of them as the threshold signed these bytes, all with
+    /// the comment that belongs to the bytes.
     fn enough(&self, keys: &Keys) -> bool {
         let own: Vec<Key> = keys.keys().collect();
         let pairs: BTreeSet<u8> = own.iter().map(|(pair, _)| *pair).collect();
@@ -189,7 +188,7 @@ fn seeds() -> Vec<Vec<u8>> {
         seed(0, text(&json!(trusted()))),
         seed(1, [0; 32]),
         seed(1, (0..=255).collect::<Vec<u8>>()),
-        // One key after another, two of three after one, too few of them, and one of them twice.
+        // One key follows another; two of three keys follow one; too few keys; one key signs twice.
         seed(2, [1, 0b1, 1, 0b10, 0, 0, 1]),
         seed(2, [1, 0b1, 2, 0b1110, 0, 0, 1, 2]),
         seed(2, [1, 0b1, 2, 0b1110, 0, 0, 1]),

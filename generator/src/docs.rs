@@ -1,4 +1,4 @@
-//! The reference, `docs/reference/`: written from the catalog, the command line and the table of exit codes, so
+//! The reference, `docs/reference/`: written from the platforms, the command line and the table of exit codes, so
 //! that it says what the program does. `make golden` writes it, and a test compares it.
 
 use std::fmt::Write as _;
@@ -14,27 +14,27 @@ use crate::commands::list::BOOTED;
 /// Every page: the name of its file, and its Markdown.
 ///
 /// # Errors
-/// When the catalog is damaged.
+/// When the embedded data of platforms is damaged.
 pub fn pages() -> Result<Vec<(&'static str, String)>, Fault> {
-    let catalog = Platforms::embedded()?;
+    let platforms = Platforms::embedded()?;
     let pages = [
-        ("distros.md", distros(&catalog)),
-        ("clouds.md", clouds(&catalog)),
-        ("pairs.md", pairs(&catalog)),
+        ("distros.md", distros(&platforms)),
+        ("clouds.md", clouds(&platforms)),
+        ("pairs.md", pairs(&platforms)),
         ("cli.md", cli()),
         ("errors.md", errors()),
     ];
     Ok(pages.into_iter().map(|(name, text)| (name, format!("{GENERATED}\n{text}"))).collect())
 }
 
-fn distros(catalog: &Platforms) -> String {
+fn distros(platforms: &Platforms) -> String {
     let mut text = String::from(
         "# Distributions\n\nThe distributions that `stringless render DISTRO CLOUD` knows. The agent is one static file on each of them; \
          the Puppet engine comes as a package.\n\n\
          | id | also | name | supported until | first boot | CPUs | service | OpenVox | its own Puppet |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );
-    for distro in &catalog.distros {
+    for distro in &platforms.distros {
         let own = distro.puppet.distro.as_deref().map_or("none".to_owned(), |name| format!("`{name}`"));
         let openvox = match (&distro.puppet.openvox, &distro.puppet.none) {
             (Some(url), _) => format!("[release package]({url})"),
@@ -58,7 +58,7 @@ fn distros(catalog: &Platforms) -> String {
          read how a first boot went.\n\n\
          | id | forms | unpacks gzip | runs it | output | documentation |\n|---|---|---|---|---|---|\n",
     );
-    for agent in &catalog.boot_agents {
+    for agent in &platforms.boot_agents {
         let forms: Vec<&str> = agent.forms.iter().map(|form| form.as_str()).collect();
         let _ = writeln!(
             text,
@@ -71,7 +71,7 @@ fn distros(catalog: &Platforms) -> String {
             agent.docs,
         );
     }
-    for agent in &catalog.boot_agents {
+    for agent in &platforms.boot_agents {
         for note in &agent.notes {
             let _ = write!(text, "\n{}: {note}\n", agent.name);
         }
@@ -84,18 +84,18 @@ fn cpus(distro: &Distro) -> String {
     cpus.collect::<Vec<_>>().join(", ")
 }
 
-fn clouds(catalog: &Platforms) -> String {
+fn clouds(platforms: &Platforms) -> String {
     let mut text = String::from(
         "# Clouds\n\nFor each cloud: where the output of `stringless render DISTRO CLOUD` goes, which forms and sizes it may \
          have, and who can read it there.\n",
     );
-    for cloud in &catalog.clouds {
+    for cloud in &platforms.clouds {
         let _ = write!(text, "\n## {}\n\n`{}`", cloud.name, cloud.id);
         if !cloud.aliases.is_empty() {
             let _ = write!(text, ", also {}", quoted(&cloud.aliases));
         }
         let _ = write!(text, ": <{}>\n\n| | |\n|---|---|\n", cloud.docs);
-        for [name, value] in facts(catalog, cloud) {
+        for [name, value] in facts(platforms, cloud) {
             let _ = writeln!(text, "| {name} | {value} |");
         }
         for note in cloud.notes.iter().chain(cloud.notes_for.values().flatten()) {
@@ -105,7 +105,7 @@ fn clouds(catalog: &Platforms) -> String {
     text
 }
 
-fn facts(catalog: &Platforms, cloud: &Cloud) -> Vec<[String; 2]> {
+fn facts(platforms: &Platforms, cloud: &Cloud) -> Vec<[String; 2]> {
     let mut rows = vec![["paste into".to_owned(), cloud.paste_into.clone()]];
     for (agent, place) in &cloud.paste_elsewhere {
         rows.push([format!("with {agent}"), place.clone()]);
@@ -114,7 +114,7 @@ fn facts(catalog: &Platforms, cloud: &Cloud) -> Vec<[String; 2]> {
         rows.push([format!("as {}", encoding.as_str()), place.clone()]);
     }
     let forms: Vec<&str> =
-        Form::ALL.into_iter().filter(|form| takes(catalog, cloud, *form)).map(Form::as_str).collect();
+        Form::ALL.into_iter().filter(|form| takes(platforms, cloud, *form)).map(Form::as_str).collect();
     rows.push(["forms".into(), forms.join(", ")]);
     let encodings: Vec<&str> = cloud.encodings.iter().map(|encoding| encoding.as_str()).collect();
     rows.push(["encodings".into(), encodings.join(", ")]);
@@ -141,12 +141,12 @@ fn facts(catalog: &Platforms, cloud: &Cloud) -> Vec<[String; 2]> {
     rows
 }
 
-fn takes(catalog: &Platforms, cloud: &Cloud, form: Form) -> bool {
+fn takes(platforms: &Platforms, cloud: &Cloud, form: Form) -> bool {
     let here = |id: &str| cloud.boot_agents.iter().any(|agent| agent.as_str() == id);
-    catalog.boot_agents.iter().any(|agent| here(&agent.id) && agent.forms.contains(&form))
+    platforms.boot_agents.iter().any(|agent| here(&agent.id) && agent.forms.contains(&form))
 }
 
-fn pairs(catalog: &Platforms) -> String {
+fn pairs(platforms: &Platforms) -> String {
     let mut text = String::from("# How far each pair was tested\n\n");
     let _ = write!(
         text,
@@ -160,15 +160,15 @@ fn pairs(catalog: &Platforms) -> String {
         text,
         "| | no boot agent of the distribution gets user-data on this cloud |\n\n{BOOTED}.\n\n| |"
     );
-    for cloud in &catalog.clouds {
+    for cloud in &platforms.clouds {
         let _ = write!(text, " {} |", cloud.id);
     }
-    let _ = write!(text, "\n|---|{}\n", "---|".repeat(catalog.clouds.len()));
-    for distro in &catalog.distros {
+    let _ = write!(text, "\n|---|{}\n", "---|".repeat(platforms.clouds.len()));
+    for distro in &platforms.distros {
         let _ = write!(text, "| {} |", distro.id);
-        for cloud in &catalog.clouds {
-            let reached = catalog.boot_agent(distro, cloud, None).is_some();
-            let _ = write!(text, " {} |", if reached { letter(catalog.level(distro, cloud)) } else { "" });
+        for cloud in &platforms.clouds {
+            let reached = platforms.boot_agent(distro, cloud, None).is_some();
+            let _ = write!(text, " {} |", if reached { letter(platforms.level(distro, cloud)) } else { "" });
         }
         text.push('\n');
     }
@@ -222,8 +222,8 @@ fn errors() -> String {
         "# Exit codes\n\nThe exit codes of `stringless-agent`. `stringless` has the same table, but exits with 2 if `diff`, \
          `modules outdated` or `render --check` found differences.\n\n| code | meaning |\n|---|---|\n",
     );
-    for ending in Outcome::ALL {
-        let _ = writeln!(text, "| {} | {} |", ending.exit_code(true), ending.meaning());
+    for outcome in Outcome::ALL {
+        let _ = writeln!(text, "| {} | {} |", outcome.exit_code(true), outcome.meaning());
     }
     text
 }
@@ -232,4 +232,4 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-const GENERATED: &str = "<!-- Written by `make golden` from the catalog and the program. -->";
+const GENERATED: &str = "<!-- Written by `make golden` from the platforms and the program. -->";

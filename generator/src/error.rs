@@ -1,4 +1,5 @@
-//! The generator's one error: what was being done, to what, why; then what mends it.
+//! The generator's one error type: what was being done, to what, and why it failed; then a hint that says how to
+//! fix it.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -16,22 +17,22 @@ pub struct Error {
     kind: Kind,
 }
 
-/// What went wrong, in kind: it decides the exit code, and which of several errors is reported.
+/// The kind of an error. It decides the exit code, and which of several errors is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The command line cannot be carried out as it stands.
+    /// The command line asks for something impossible (exit 64).
     Usage,
-    /// The site, the source tree or the settings of this machine cannot be used as they are.
+    /// The site, the source tree or the settings of this machine cannot be used as they are (exit 78).
     Configuration,
-    /// Something is not trusted, or may not be published.
+    /// Something is not trusted, or may not be published (exit 3).
     Refused,
-    /// It may work at another time, or with another server.
+    /// The same command may succeed later, or with another server (exit 1).
     Temporary,
 }
 
 impl Kind {
-    /// How grave it is beside other errors of one command: a sign of tampering must not be hidden by a store that
-    /// does not answer, nor by one that has no credentials.
+    /// The order in which the errors of one command are reported: the highest first. A sign of tampering must not
+    /// be hidden by another store that does not answer or lacks credentials.
     #[must_use]
     pub fn gravity(self) -> u8 {
         match self {
@@ -47,73 +48,73 @@ impl Kind {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// The command line asks for what cannot be (exit 64).
+    /// An error of kind [`Kind::Usage`].
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, message)
     }
 
-    /// The site, the source tree or this machine's settings are not usable as they are (exit 78).
+    /// An error of kind [`Kind::Configuration`].
     pub fn configuration(message: impl Into<String>) -> Self {
         Self::new(Kind::Configuration, message)
     }
 
-    /// Something is not trusted, or may not be published (exit 3).
+    /// An error of kind [`Kind::Refused`].
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused, message)
     }
 
-    /// A fault that nobody's settings excuse: it came from elsewhere, and is refused (exit 3).
+    /// The fault as an error of kind [`Kind::Refused`]: the faulty data came from outside the site.
     pub fn refused_fault(fault: Fault) -> Self {
         Self { hint: fault.hint, ..Self::refused(fault.message) }
     }
 
-    /// Another time, or against another server, it may work (exit 1).
+    /// An error of kind [`Kind::Temporary`].
     pub fn temporary(message: impl Into<String>) -> Self {
         Self::new(Kind::Temporary, message)
     }
 
-    /// A file could not be read or written: `doing` is the gerund.
+    /// A file could not be read or written. `doing` is a gerund, such as `reading`.
     pub fn io(doing: &str, path: &Path, cause: impl Display) -> Self {
         Self::temporary(format!("{doing} `{}`: {cause}", path.display()))
     }
 
-    /// The node's own code refuses `object`.
+    /// The code that also runs on nodes refuses `object`.
     pub fn refusal(doing: &str, object: impl Display, refusal: &Refusal) -> Self {
         Self::refused(format!("{doing} {object}: {refusal}"))
     }
 
-    /// Adds what mends it: a key, a flag, a command.
+    /// Adds a hint: the key, flag or command that fixes the error.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same, about `object`: its message goes before.
+    /// Puts `object` before the message, as in `module `ntp`: …`.
     #[must_use]
     pub fn of(mut self, object: &str) -> Self {
         self.message = format!("{object}: {}", self.message);
         self
     }
 
-    /// What mends it, if something is known to.
+    /// The hint, if there is one.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// What went wrong, in kind.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Whether it is a refusal.
+    /// Whether the kind is [`Kind::Refused`].
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         self.kind == Kind::Refused
     }
 
-    /// The exit code, from the one table that the agent shares.
+    /// The exit code, from the table that the agent uses, too.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let outcome = match self.kind {

@@ -1,6 +1,5 @@
-//! HTTP for stores: limits on every wait, a cap on every body, retries with back-off.
+//! HTTP for stores: every wait has a time limit, every body a size limit, and failures are retried with back-off.
 
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,46 +11,49 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 use crate::error::{Error, Result};
+use crate::random::random_number;
 
-/// The variable that names a PEM file of further authorities.
+/// The environment variable that names a PEM file of additional certificate authorities.
 pub const CA_FILE: &str = "STRINGLESS_CA_FILE";
 
-/// A client. With further authorities it has two ways to a server, and keeps to the one that works.
+/// A client. With additional certificate authorities it has two sets of trusted roots (these, and the built-in
+/// ones), and stays with the set that worked last.
 #[derive(Debug)]
 pub struct Http {
     agents: Vec<Agent>,
     preferred: AtomicUsize,
 }
 
-/// A request's parts; made anew for each try, since a signature holds for minutes.
+/// The parts of a request. They are rebuilt for each attempt, because a signature is valid for minutes only.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
-    /// The verb.
+    /// The method.
     pub method: Method,
-    /// Names in lower case, and values.
+    /// Names, in lower case, and values.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: &'a [u8],
 }
 
-/// What a server answered.
+/// A server's response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
     /// The headers.
     pub headers: ureq::http::HeaderMap,
-    /// The body, up to the cap.
+    /// The body, up to the size limit.
     pub body: Vec<u8>,
-    /// Whether the body was longer than the cap.
+    /// Whether the body was longer than the size limit.
     pub cut: bool,
 }
 
 impl Http {
-    /// `ca` is PEM text of authorities that count beside the built-in ones, as is `STRINGLESS_CA_FILE`.
+    /// A client that trusts the built-in certificate authorities, those in the PEM text `ca`, and those in the
+    /// file that `STRINGLESS_CA_FILE` names.
     ///
     /// # Errors
-    /// When one of them holds no certificate.
+    /// When `ca` or the file holds no certificate.
     pub fn new(ca: Option<&[u8]>) -> Result<Self> {
         let mut extra = match ca {
             Some(pem) => certificates(pem, "node.ca_file")?,
@@ -72,20 +74,21 @@ impl Http {
         Ok(Self { agents, preferred: AtomicUsize::new(0) })
     }
 
-    /// Sends until there is an answer that is not a temporary failure, or no try is left.
+    /// Sends the request until the response is not a temporary failure, or no attempt is left. `cap` is the size
+    /// limit of the body, in bytes.
     ///
     /// # Errors
-    /// When no server answers.
+    /// When no server responds.
     pub fn send<'a>(&self, url: &str, cap: u64, call: impl Fn() -> Result<Call<'a>>) -> Result<Answer> {
-        let mut tried = 0;
+        let mut attempts = 0;
         loop {
-            tried += 1;
+            attempts += 1;
             let result = self.attempt(url, cap, &call()?);
-            let again = match &result {
+            let retry = match &result {
                 Ok(answer) => matches!(answer.status, 409 | 429 | 500 | 502 | 503 | 504),
                 Err(error) => transient(error),
             };
-            match again.then(|| backoff::wait(tried, RandomState::new().hash_one(tried))).flatten() {
+            match retry.then(|| backoff::wait(attempts, random_number())).flatten() {
                 Some(wait) => thread::sleep(Duration::from_millis(wait)),
                 None => return result.map_err(|error| unreachable_server(url, &error)),
             }
@@ -102,7 +105,7 @@ impl Http {
                     self.preferred.store(n, Ordering::Relaxed);
                     return Ok(answer);
                 }
-                // What the first way says is what counts: it knows the site's own authority.
+                // Report the first failure: it comes from the roots that include the site's own authority.
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
@@ -179,17 +182,17 @@ fn transient(error: &ureq::Error) -> bool {
 
 fn unreachable_server(url: &str, error: &ureq::Error) -> Error {
     let plain = url.split('?').next().unwrap_or_default();
-    let told = Error::temporary(format!("asking {plain}: {error}"));
+    let failed = Error::temporary(format!("requesting {plain}: {error}"));
     let text = error.to_string();
     if text.contains("certificate") {
-        return told.hint(format!("if the server has an authority of its own, name its PEM file: `{CA_FILE}`, or `node.ca_file` in the site file"));
+        return failed.hint(format!("if the server's certificate comes from a private authority, set `{CA_FILE}` or `node.ca_file` in the site file to its PEM file"));
     }
     if text.contains("lookup") || matches!(error, ureq::Error::HostNotFound) {
-        return told.hint(
-            "is there such a host? Check `url`, `region`, `endpoint` and `style` of the store in the site file",
+        return failed.hint(
+            "check the host name: `url`, `region`, `endpoint` and `style` of the store in the site file",
         );
     }
-    told.hint(
-        "run it again; if it stays so, check `url` and `endpoint` of the store, and the proxy variables",
+    failed.hint(
+        "run it again; if it fails again, check `url` and `endpoint` of the store, and the proxy variables",
     )
 }

@@ -15,6 +15,7 @@ pub mod pack;
 pub mod parallel;
 pub mod progress;
 pub mod puppetfile;
+pub mod random;
 pub mod release;
 pub mod remote;
 pub mod site;

@@ -1,20 +1,23 @@
-//! `stringless`: one match from command to function, and the only place that exits.
+//! The program `stringless`: calls the function of each command, prints errors, and sets the exit code.
 
+use std::env;
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use stringless::cli::{AgentCommand, Cli, Command};
+use stringless::cli::{AgentCommand, Cli, Command, first_word, habit};
 use stringless::commands::{
-    agent, build, check, diff, gc, history, init, keygen, keys, layer, list, manual, mirror, modules, policy,
-    promote, publish, refresh, render, rollback, submit, verify,
+    agent, build, check, completions, diff, gc, history, init, keygen, keys, layer, list, manual, mirror,
+    modules, policy, promote, publish, refresh, render, rollback, submit, verify,
 };
 use stringless::error::Error;
 
 fn main() -> ExitCode {
+    completions::answer(Cli::command);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(told) => return usage(&told),
+        Err(error) => return usage(&error),
     };
     let site = cli.site_file.as_deref().filter(|path| !path.as_os_str().is_empty());
     let result = match &cli.command {
@@ -39,26 +42,34 @@ fn main() -> ExitCode {
         Command::Layer(args) => layer::run(site, args),
         Command::Policy(args) => policy::run(site, args),
         Command::List(args) => list::run(args),
-        Command::Completions { shell } => manual::completions(*shell, Cli::command()),
+        Command::Completions { shell } => completions::run(*shell),
         Command::Man { out } => manual::man(out.as_deref(), Cli::command()),
     };
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            tell(&error);
+            print(&error);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// Clap's own message; exit code 64 instead of its 2, which means changes here.
-fn usage(told: &clap::Error) -> ExitCode {
-    told.print().ok();
-    ExitCode::from(if told.use_stderr() { 64 } else { 0 })
+/// Prints clap's message, or for a command of another program the command to use instead. The exit code of a usage error
+/// is 64, not clap's 2, which here means changes.
+fn usage(error: &clap::Error) -> ExitCode {
+    let unknown = error.kind() == ErrorKind::InvalidSubcommand;
+    let word = first_word(env::args_os().skip(1)).0.filter(|_| unknown);
+    match word.as_deref().and_then(|word| Some((word, habit(word)?))) {
+        Some((word, hint)) => {
+            print(&Error::usage(format!("running `stringless {word}`: there is no such command")).hint(hint));
+        }
+        None => drop(error.print()),
+    }
+    ExitCode::from(if error.use_stderr() { 64 } else { 0 })
 }
 
-fn tell(error: &Error) {
-    let colour = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+fn print(error: &Error) {
+    let colour = stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let (red, cyan, end) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
     let mut text = format!("{red}error:{end} {error}\n");
     if let Some(hint) = error.hint_text() {

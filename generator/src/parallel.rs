@@ -1,17 +1,17 @@
-//! The same work for many things, a few at a time.
+//! The same work for many items, a few at a time.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::error::Result;
 
-/// Does `work` for every item, `threads` at a time; results in the order of the items.
+/// Does `work` for every item, with at most `threads` threads. The results are in the order of the items.
 ///
 /// # Errors
-/// The first error by that order, of the items that were begun; none is begun after an error.
+/// The error of the first item that failed, in the order of the items. After an error no other item is started.
 ///
 /// # Panics
-/// When `work` does.
+/// When `work` panics.
 pub fn map<T: Sync, R: Send>(
     items: &[T],
     threads: usize,

@@ -1,30 +1,30 @@
-//! Progress of long work: bars on a terminal, silence otherwise.
+//! Progress of long work: bars on a terminal, nothing elsewhere.
 
 use std::env;
 use std::io::{IsTerminal, Write, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Where progress goes.
+/// Shows progress, or does not.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     shown: bool,
 }
 
 impl Progress {
-    /// On standard error, when it is a terminal that understands it.
+    /// Shows progress on standard error, if that is a terminal that can move its cursor.
     #[must_use]
     pub fn new() -> Self {
         let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self { shown: stderr().is_terminal() && !dumb }
     }
 
-    /// Says something beside the result, to standard error.
+    /// Writes a line to standard error, beside the result of the command.
     pub fn say(&self, text: &str) {
         stderr().lock().write_all(format!("{text}\n").as_bytes()).ok();
     }
 
-    /// A bar for `length` things.
+    /// A bar for `length` items.
     #[must_use]
     pub fn bar(&self, what: &'static str, length: u64) -> ProgressBar {
         self.styled(what, length, "{msg} {wide_bar} {pos}/{len}")

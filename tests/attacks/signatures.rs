@@ -70,7 +70,7 @@ fn arbitrary_install_with_a_signature_stripped() {
     for key in [&pair.forge.key, &second] {
         pair.forge.put(POINTER, &sign(&[key], evil.as_bytes(), comment));
         let run = pair.refuses("signatures");
-        assert!(run.err.contains("1 of 2 needed signatures"), "{}", run.err);
+        assert!(run.err.contains("1 of 2 required signatures"), "{}", run.err);
     }
     pair.forge.put(POINTER, &sign(&[&pair.forge.key, &second], evil.as_bytes(), comment));
     let _ = pair.run(&["--once"]).expect(0);

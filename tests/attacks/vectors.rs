@@ -37,8 +37,8 @@ const EXPECTED: &[(&str, Option<&str>)] = &[
     // Extended headers of POSIX, of which a pack needs none: what holds beside GNU's, and of two sizes,
     // is read in different ways (CVE-2025-62518).
     ("pax.tar", Some("holds `.` or `..`")),
-    ("pax2.tar", Some("has no folder before it")),
-    ("pax2_links.tar", Some("has no folder before it")),
+    ("pax2.tar", Some("comes before its folder")),
+    ("pax2_links.tar", Some("comes before its folder")),
     ("paxlongname.tar", Some("holds `.` or `..`")),
     ("pax_size.tar", Some("holds `.` or `..`")),
     ("reading_files.tar", None),

@@ -54,7 +54,7 @@ fn fill(site: &Site, text: &str) {
     site.write("text", format!("{text}\n"), 0o644);
 }
 
-/// A machine for a distro of the catalog, on the node's side of the lab.
+/// A machine for one of the distros, on the node's side of the lab.
 fn machine(lab: &Lab, distro: &str) -> Option<Machine> {
     let file = tools::root().join("distros").join(format!("{distro}.yaml"));
     let text = fs::read_to_string(file).unwrap();

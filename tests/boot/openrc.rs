@@ -1,7 +1,6 @@
 //! A first boot where OpenRC is in systemd's place: the service that the script installs runs, and runs
 //! again after a reboot.
 
-
 use e2e::nspawn::Machine;
 use e2e::process::until;
 use e2e::rendering::Case;
@@ -72,7 +71,7 @@ fn assert_follows(machine: &Machine, expected: &str) {
     assert!(arrived, "{}\n{}", applied(), said(machine, "rc-status; cat /var/log/stringless.log"));
 }
 
-/// What is rendered for Debian 12, were its service manager OpenRC: no such system is in the catalog.
+/// What is rendered for Debian 12, were its service manager OpenRC: no distro is such a system.
 fn rendered(web: &Web) -> Option<String> {
     let read = |name: &str| std::fs::read_to_string(web.site.path(name)).unwrap();
     let usual: Config =
@@ -83,9 +82,9 @@ fn rendered(web: &Web) -> Option<String> {
     let mut case = Case::new(&read("nodes.yaml"));
     case.ca_pem = Some(read("ca.pem"));
     case.targets = [(Name::new("x86_64-unknown-linux-musl").unwrap(), file)].into();
-    let mut distro = case.catalog.distro("debian-12").unwrap().clone();
+    let mut distro = case.platforms.distro("debian-12").unwrap().clone();
     distro.init = Name::new("openrc").unwrap();
-    let cloud = case.catalog.cloud("nocloud").unwrap();
+    let cloud = case.platforms.cloud("nocloud").unwrap();
     let mut request = case.request(&distro, cloud, Some(Form::Script)).unwrap();
     request.trust = usual.layers[0].trust.clone();
     request.min_serial = usual.layers[0].min_serial;

@@ -3,7 +3,6 @@
 //! The packages are Debian's own, from a small archive inside the lab. OpenVox's repository cannot be
 //! reached from a closed network, so its way is not booted here.
 
-
 use e2e::server::Server;
 use e2e::tools;
 use e2e::web::Web;

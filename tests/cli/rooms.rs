@@ -22,17 +22,16 @@ fn the_picture_is_drawn_from_the_code() {
     let drawn = String::from_utf8(output.stdout).unwrap();
     let page = fs::read_to_string(tools::root().join("ARCHITECTURE.md")).unwrap();
     for picture in drawn.trim_end().split("\n\n") {
-        assert!(page.contains(picture), "ARCHITECTURE.md is behind the code: run `make architecture`\n{picture}");
+        assert!(
+            page.contains(picture),
+            "ARCHITECTURE.md is behind the code: run `make architecture`\n{picture}"
+        );
     }
 }
 
 #[test]
 fn an_import_upwards_is_refused() {
-    refused(
-        "generator/src/store/mod.rs",
-        "use crate::release::plan;",
-        "which does not stand below `store`",
-    );
+    refused("generator/src/store/mod.rs", "use crate::release::plan;", "which does not stand below `store`");
     refused("agent/src/disk/mod.rs", "use crate::flow::run;", "which does not stand below `disk`");
     refused("generator/src/http.rs", "use crate::{error, commands::{gc, build}};", "commands/gc.rs");
 }
@@ -41,6 +40,14 @@ fn an_import_upwards_is_refused() {
 fn a_circle_between_rooms_is_refused() {
     // `site` imports `git`.
     refused("generator/src/git/refs.rs", "fn f() { crate::site::sources::f() }", "in a circle");
+}
+
+#[test]
+fn a_command_imports_no_other_command() {
+    let words = "no command imports another";
+    refused("generator/src/commands/gc.rs", "use super::mirror;", words);
+    refused("generator/src/commands/render/check.rs", "use crate::commands::layer::run;", words);
+    refused("generator/src/commands/keygen.rs", "use crate::commands::{keys::run};", words);
 }
 
 #[test]

@@ -58,7 +58,7 @@ main() {
 
     step 'The check after that finds nothing new'
     on_node stringless-agent --once --json
-    told 'ending' ending
+    told outcome outcome
     told 'bytes received' received
     told milliseconds milliseconds
     on_node stringless-agent status

@@ -37,7 +37,7 @@ fn an_engine_that_outlived_its_agent_is_not_joined_by_a_second_one() {
     agent.kill().unwrap();
     agent.wait().unwrap();
     let run = pair.run(&["--once"]).expect(1);
-    assert!(run.err.contains("still at work"), "{}", run.err);
+    assert!(run.err.contains("still running"), "{}", run.err);
     pair.node.write("go", "");
     // Its end is seen, and the run that was cut off is done again.
     wait_for(|| Run::of(pair.node.command(&["--once"]).env("OUT", pair.node.root())).code == 0);

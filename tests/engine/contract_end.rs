@@ -155,7 +155,7 @@ fn signals_that_kill_the_agent_alone() {
     agent.kill().unwrap();
     agent.wait().unwrap();
     let run = pair.run(&["--once"]).expect(1);
-    assert!(run.err.contains(&format!("still at work: process {script}")), "{}", run.err);
+    assert!(run.err.contains(&format!("still running: process {script}")), "{}", run.err);
     pair.node.write("go", "");
     assert!(until(Duration::from_secs(60), || !runs(script)));
     assert_eq!(pair.applied().as_deref(), Some("done\n"), "the script went on to its end");

@@ -44,9 +44,13 @@ fn nothing_changed_is_said_by_the_last_line() {
         let run = pair.run(&DETAILED).expect(0);
         assert!(run.err.contains(&format!("release {serial} applied: nothing to change")), "{}", run.err);
         let report = report(&pair);
-        assert_eq!((&report["ending"], &report["exit_code"]), (&json!("converged"), &json!(0)), "{script}");
+        assert_eq!((&report["outcome"], &report["exit_code"]), (&json!("converged"), &json!(0)), "{script}");
         let layer = &report["layers"][0];
-        assert_eq!((&layer["ending"], &layer["engine_status"]), (&json!("converged"), &json!(0)), "{script}");
+        assert_eq!(
+            (&layer["outcome"], &layer["engine_status"]),
+            (&json!("converged"), &json!(0)),
+            "{script}"
+        );
         assert_eq!(layer.get("noop"), None);
         assert!(kept_output(&pair).trim_end().ends_with("stringless: unchanged"));
         // The release is applied as any other.
@@ -71,7 +75,7 @@ fn nothing_changed_is_not_assumed() {
         let run = pair.run(&DETAILED).expect(2);
         assert!(run.err.contains(&format!("release {serial} applied: changed")), "{}", run.err);
         let report = report(&pair);
-        assert_eq!((&report["ending"], &report["exit_code"]), (&json!("changed"), &json!(2)), "{script}");
+        assert_eq!((&report["outcome"], &report["exit_code"]), (&json!("changed"), &json!(2)), "{script}");
     }
     // Without the flag the exit code is 0 in both cases.
     pair.run(&["--once", "--force"]).expect(0);
@@ -85,7 +89,7 @@ fn nothing_changed_makes_no_success_of_a_failure() {
     for args in [&DETAILED[..], &LOOK] {
         let run = pair.run(args).expect(4);
         assert!(run.err.contains("ended with status 1"), "{}", run.err);
-        assert_eq!(report(&pair)["ending"], "engine_failed");
+        assert_eq!(report(&pair)["outcome"], "engine_failed");
     }
 }
 
@@ -112,7 +116,7 @@ fn noop_runs_a_script_that_supports_it() {
     let script = "echo \"noop=$STRINGLESS_NOOP serial=$STRINGLESS_SERIAL\"; pwd -P; cat \"$OUT/mood\"
         if test \"$STRINGLESS_NOOP\" != 1; then echo eight >\"$OUT/applied\"; fi";
     pair.forge.publish(&looking(&pair, 8, script));
-    for (mood, code, ending) in [("would", 2, "changed"), ("stringless: unchanged", 0, "converged")] {
+    for (mood, code, outcome) in [("would", 2, "changed"), ("stringless: unchanged", 0, "converged")] {
         pair.node.write("mood", &format!("{mood}\n"));
         let run = pair.run(&LOOK).expect(code);
         // It runs in the folder of the new release, while the old one is live.
@@ -122,7 +126,7 @@ fn noop_runs_a_script_that_supports_it() {
         assert_eq!((remembered(&pair), pair.applied().as_deref()), (before.clone(), Some("seven\n")));
         let report = report(&pair);
         let layer = &report["layers"][0];
-        assert_eq!((&report["exit_code"], &layer["ending"]), (&json!(code), &json!(ending)), "{report}");
+        assert_eq!((&report["exit_code"], &layer["outcome"]), (&json!(code), &json!(outcome)), "{report}");
         assert_eq!((&layer["noop"], &layer["live"]["serial"]), (&json!(true), &json!(7)), "{report}");
         let status = pair.run(&["status"]).expect(0).out;
         assert!(status.contains("example: run with --noop, so nothing was applied"), "{status}");

@@ -79,7 +79,7 @@ fn is_followed_by_a_newer_release_at_once() {
     pair.forge.publish(&manifest(&pair, 8, FAILING, failure));
     pair.run(&["--once"]).expect(4);
     let run = left_alone(&pair, 8);
-    assert!(run.err.contains("until a newer one comes"), "{}", run.err);
+    assert!(run.err.contains("until there is a newer one"), "{}", run.err);
     pair.forge.release(9, "nine");
     pair.run(&["--once"]).expect(0);
     assert_eq!(pair.applied().as_deref(), Some("nine\n"));
@@ -125,7 +125,7 @@ fn counts_a_run_that_took_the_agent_with_it() {
     }
     assert!(until(Duration::from_secs(60), || {
         let run = pair.run(&["--once"]).expect_any(&[1, 4]);
-        !run.err.contains("still at work")
+        !run.err.contains("still running")
     }));
     let run = left_alone(&pair, 8);
     assert_eq!(tries(&pair), 2, "a release that takes the node down is not tried for ever");
@@ -203,7 +203,7 @@ fn has_nothing_to_make_way_for() {
     let failure = Failure { tries: 1, quarantine: Some(3600), fall_back: true };
     pair.forge.publish(&manifest(&pair, 1, FAILING, failure));
     let run = pair.run(&["--once"]).expect(4);
-    assert!(run.err.contains("release 1 is live, as no other release was ever good here"), "{}", run.err);
+    assert!(run.err.contains("release 1 is live: no other release was ever good here"), "{}", run.err);
     let run = left_alone(&pair, 1);
     assert!(run.err.contains("release 1 is live"), "{}", run.err);
     pair.forge.release(2, "two");

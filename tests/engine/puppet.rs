@@ -112,7 +112,7 @@ fn a_failing_resource_and_a_broken_manifest_are_exit_4() {
     lab.edit(site, "  exec { '/bin/false'\n", "");
     lab.publish();
     let mended = lab.report(&["--once", "--detailed-exitcodes"], 0);
-    assert_eq!((&mended["ending"], &mended["live"]["serial"]), (&json!("converged"), &json!(4)), "{mended}");
+    assert_eq!((&mended["outcome"], &mended["live"]["serial"]), (&json!("converged"), &json!(4)), "{mended}");
 }
 
 #[test]

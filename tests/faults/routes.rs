@@ -208,7 +208,7 @@ fn ends_at_once(what: &str, web: &Web, log: &Path, mut there: impl FnMut() -> bo
     assert_eq!(status.and_then(|status| status.code()), Some(1), "{what}: {text}");
     // Less than the time after which a silent connection is given up anyway.
     assert!(start.elapsed() < Duration::from_secs(10), "{what}: after {:?}: {text}", start.elapsed());
-    assert!(text.contains("told to stop by a signal"), "{what}: {text}");
+    assert!(text.contains("stopped by a signal"), "{what}: {text}");
     assert!(!web.applied(), "{what}");
     web.server.mend();
     web.follow(&[&web.server.url("")], &[]);

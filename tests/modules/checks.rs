@@ -23,7 +23,7 @@ fn what_is_wrong_is_told_with_its_place() {
     let told: Vec<String> = site.findings(&run);
     let expected = [
         "data/broken.yaml:3: yaml: did not find expected ',' or ']'",
-        "data/lost/x.yaml:0: hiera: no level of `hiera.yaml` reaches it",
+        "data/lost/x.yaml:0: hiera: no level of `hiera.yaml` reads it",
         "data/twice.yaml:1: yaml: duplicate entry with key \"a\"",
         "manifests/$(touch ran).pp:1: puppet: Syntax error at ')'",
         "manifests/--bad.pp:3: puppet: Syntax error at '}'",
@@ -115,7 +115,9 @@ fn a_required_check_stops_build_check_and_publish() {
         let run = site.run(command).expect(3);
         assert!(run.err.contains("error: checking `production`: manifests/a.pp:"), "{}", run.err);
         assert!(
-            run.err.contains("hint: mend it; `checks: {puppet: warn}` in the site file lets it pass"),
+            run.err.contains(
+                "hint: correct it; with `checks: {puppet: warn}` in the site file it is only a warning"
+            ),
             "{}",
             run.err
         );
@@ -144,18 +146,18 @@ fn a_program_that_is_missing_or_fails_is_told() {
         let run = site.run("build").expect(0);
         assert_eq!(
             run.err.lines().next(),
-            Some("warning: 2 files not checked (puppet): `puppet` is not here")
+            Some("warning: 2 files not checked (puppet): `puppet` is not installed")
         );
         site.set("checks: {puppet: required}");
         let run = site.run("build").expect(78);
-        let told = "error: checking `production`: 2 files not checked (puppet): `puppet` is not here";
+        let told = "error: checking `production`: 2 files not checked (puppet): `puppet` is not installed";
         assert!(run.err.contains(told) && run.err.contains("\nhint: "), "{}", run.err);
     }
     site.set("checks: {puppet: warn}");
     for (script, why) in [
         ("#!/bin/sh\necho 'no gem' >&2; exit 1\n", "Puppet says: no gem"),
-        ("#!/bin/sh\nexit 1\n", "Puppet says: nothing, and fails"),
-        ("#!/bin/sh\nkill -9 $$\n", "Puppet says: nothing, and fails"),
+        ("#!/bin/sh\nexit 1\n", "Puppet says: nothing, but it failed"),
+        ("#!/bin/sh\nkill -9 $$\n", "Puppet says: nothing, but it failed"),
         ("#!/no/such/program\n", "`[..]/puppet`: No such file or directory"),
         // One that stops at the first fault, as Puppet 5 does: of the others nothing is known.
         (

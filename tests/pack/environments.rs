@@ -249,7 +249,7 @@ fn publish_all_builds_all_before_the_first_is_published() {
         |name: &str| world.git.with_file_name("bucket").join(format!("env/{name}/manifest")).exists();
     world.control.change("staging", &[text("data/big", "version https://git-lfs.github.com/spec/v1\n")]);
     let refused = world.site.run(&["publish", "--all"]).expect(3);
-    assert!(refused.err.contains("`data/big`: it is a pointer of Git LFS"), "{}", refused.err);
+    assert!(refused.err.contains("`data/big`: it is a Git LFS pointer"), "{}", refused.err);
     assert!(!pointer("production") && !pointer("staging"));
     world.control.change("staging", &[text("data/big", "here\n")]);
     let dry: Value =

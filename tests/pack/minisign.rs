@@ -110,7 +110,12 @@ fn keys_of_stock_minisign_sign_for_a_site() {
     let mut command = site.command(&locked);
     command.env("STRINGLESS_SITE_FILE", "locked").env("STRINGLESS_PASSWORD", "guess");
     assert!(Run::of(&mut command).expect(78).err.contains("Wrong password"));
-    assert!(site.run(&["publish", "--key", "open.key"]).expect(3).err.contains("is not of trust version 1"));
+    assert!(
+        site.run(&["publish", "--key", "open.key"])
+            .expect(3)
+            .err
+            .contains("does not belong to trust version 1")
+    );
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn what_a_release_cannot_carry_is_refused_with_its_path() {
             let deep: Vec<String> = (0..11).map(|_| "d".repeat(99)).collect();
             s.write(&format!("d/{}/file", deep.join("/")), "", 0o644);
         }),
-        ("too large", "`d`", "4294967296 are the most", |s| {
+        ("too large", "`d`", "files with 4294967296 bytes", |s| {
             fs::File::create(s.tree().join("d/huge")).unwrap().set_len(5 << 30).unwrap();
         }),
         ("no tree", "tree", "No such file", |s| fs::remove_dir_all(s.tree()).unwrap()),

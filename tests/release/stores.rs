@@ -152,7 +152,7 @@ fn a_hostile_archive_is_refused_though_it_is_signed() {
         ("neither file, folder nor", vec![Entry::link("h", b'1', "apply")]),
         ("neither file, folder nor", vec![Entry::link("null", b'3', "")]),
         ("is setuid", vec![Entry::file("su", 0o4755, "x")]),
-        ("stands twice", vec![Entry::file("x", 0o644, "x"), Entry::file("X", 0o644, "x")]),
+        ("occurs twice", vec![Entry::file("x", 0o644, "x"), Entry::file("X", 0o644, "x")]),
     ];
     for (serial, (why, entries)) in (2..).zip(cases) {
         forge.publish(&forge.manifest(serial, vec![forge.pack("", &entries)]));
@@ -174,9 +174,9 @@ fn more_or_less_than_announced_is_refused() {
     let outer = forge.pack("", &[Entry::folder("data/"), Entry::file("data/a", 0o644, "y")]);
     let cases = [
         ("larger than the manifest", vec![forge.raw_pack("", &bomb, 100, 1)]),
-        ("unpacked bytes other than", vec![forge.raw_pack("", &short, 100, 1)]),
+        ("unpacked bytes differ from", vec![forge.raw_pack("", &short, 100, 1)]),
         ("files other than", vec![forge.raw_pack("", &short, 5, 2)]),
-        ("two packs fill `data/a`", vec![inner, outer]),
+        ("two packs contain `data/a`", vec![inner, outer]),
     ];
     for (serial, (why, packs)) in (2..).zip(cases) {
         forge.publish(&forge.manifest(serial, packs));

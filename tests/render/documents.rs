@@ -160,10 +160,10 @@ fn no_secret_gets_into_the_store_of_nix() {
     ] {
         let case = Case::new(&site(store, SCRIPT, &node));
         let mut asked = 0;
-        for (distro, cloud) in case.catalog.pairs() {
-            if case.catalog.forms(distro, cloud).contains(&Form::Nix) {
+        for (distro, cloud) in case.platforms.pairs() {
+            if case.platforms.forms(distro, cloud).contains(&Form::Nix) {
                 let fault = case.render(&distro.id, &cloud.id, Form::Nix).unwrap_err();
-                let said = format!("{what} would stand in its store, where every process can read it");
+                let said = format!("{what} would be in the Nix store, where every process can read it");
                 assert!(fault.message.contains(&said) && !fault.message.contains("hunter2"), "{fault}");
                 assert!(fault.hint.unwrap().contains(way), "{node}");
                 asked += 1;
@@ -182,8 +182,8 @@ fn keys_from_variables_are_for_nix_alone() {
         let node = format!("node: {{credentials: [{kinds}], first_fetch: public}}\n");
         let case = Case::new(&site(BUCKET, SCRIPT, &node));
         let mut asked = 0;
-        for (distro, cloud) in case.catalog.pairs() {
-            for form in case.catalog.forms(distro, cloud) {
+        for (distro, cloud) in case.platforms.pairs() {
+            for form in case.platforms.forms(distro, cloud) {
                 let rendered = case.render(&distro.id, &cloud.id, form);
                 if form == Form::Nix {
                     assert_eq!(rendered.is_ok(), !kinds.contains("static"), "{kinds}");
@@ -204,13 +204,13 @@ fn what_a_document_cannot_do_is_refused() {
     let folder = "{url: 'file:///srv/bucket'}";
     for (store, more, why) in [
         (folder, "", "the site's first store is a folder"),
-        (WEB, "node: {schedule: cron}\n", "there is no cron on it"),
+        (WEB, "node: {schedule: cron}\n", "the distro has no cron"),
     ] {
         let case = Case::new(&site(store, SCRIPT, more));
         let mut asked = 0;
-        for (distro, cloud) in case.catalog.pairs() {
+        for (distro, cloud) in case.platforms.pairs() {
             for form in [Form::Ignition, Form::Nix] {
-                if case.catalog.forms(distro, cloud).contains(&form) {
+                if case.platforms.forms(distro, cloud).contains(&form) {
                     let fault = case.render(&distro.id, &cloud.id, form).unwrap_err();
                     assert!(fault.message.contains(why) && fault.hint.is_some(), "{fault}");
                     asked += 1;
@@ -220,8 +220,8 @@ fn what_a_document_cannot_do_is_refused() {
         assert!(asked > 1, "{why}");
     }
     let case = Case::new(&site(WEB, SCRIPT, ""));
-    let mut pairs = case.catalog.pairs();
-    let ignition = |distro, cloud| case.catalog.forms(distro, cloud).contains(&Form::Ignition);
+    let mut pairs = case.platforms.pairs();
+    let ignition = |distro, cloud| case.platforms.forms(distro, cloud).contains(&Form::Ignition);
     let (distro, cloud) = pairs.find(|(distro, cloud)| ignition(distro, cloud)).unwrap();
     let mut request = case.request(distro, cloud, Some(Form::Ignition)).unwrap();
     for (cpu, target) in [("aarch64", "aarch64"), ("arm64", "aarch64"), ("x86_64", "x86_64")] {

@@ -39,7 +39,7 @@ fn request<'a>(
     tool: Option<Tool>,
     encoding: Option<Encoding>,
 ) -> Result<Request<'a>, Fault> {
-    let (distro, cloud) = (case.catalog.distro(DISTRO)?, case.catalog.cloud(cloud)?);
+    let (distro, cloud) = (case.platforms.distro(DISTRO)?, case.platforms.cloud(cloud)?);
     let plain = case.request(distro, cloud, form)?;
     let encoding = encoding::encoding(tool, cloud, plain.boot, plain.form, encoding)?;
     Ok(Request { tool, encoding, ..plain })
@@ -52,9 +52,9 @@ fn product(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
     let sites =
         [puppet_site(BUCKET, true, keys), puppet_site(BUCKET, false, keys), site(BUCKET, SCRIPT, keys)];
     let cases = sites.map(|site| Case::new(&site));
-    for (distro, cloud) in cases[0].catalog.pairs() {
+    for (distro, cloud) in cases[0].platforms.pairs() {
         let case = cases.iter().find(|case| case.has_engine(distro)).unwrap();
-        for form in case.catalog.forms(distro, cloud) {
+        for form in case.platforms.forms(distro, cloud) {
             let request = case.request(distro, cloud, Some(form)).unwrap();
             let plain = render(&Request { encoding: Encoding::Plain, ..request.clone() });
             let plain = plain.unwrap_or_else(|fault| panic!("{} {}: {fault}", distro.id, cloud.id));

@@ -73,12 +73,12 @@ pub fn everywhere(mut check: impl FnMut(&str, &UserData)) {
 fn every_request(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
     for (variant, case) in variants() {
         let mut kinds = BTreeSet::new();
-        for (distro, cloud) in case.catalog.pairs() {
+        for (distro, cloud) in case.platforms.pairs() {
             let known = !kinds.insert((&distro.family, &distro.boot_agents, &distro.paths.bin, &cloud.id));
             if known && !WHOLE.contains(&variant) {
                 continue;
             }
-            for form in case.catalog.forms(distro, cloud) {
+            for form in case.platforms.forms(distro, cloud) {
                 let name = format!("{}+{}+{}+{variant}", distro.id, cloud.id, form.as_str());
                 let request = case.request(distro, cloud, Some(form));
                 match request.and_then(|request| Ok((render(&request)?, request))) {
@@ -163,10 +163,10 @@ fn each_passes_shellcheck_and_the_shells() {
     let Some(shellcheck) = tools::program("shellcheck") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (mut files, mut seen) = (Vec::new(), BTreeSet::new());
-    let catalog = Platforms::embedded().unwrap();
+    let platforms = Platforms::embedded().unwrap();
     everywhere(|name, data| {
         // What differs by nothing but names and versions is looked at once.
-        if data.form == Form::Script && seen.insert(without_names(&catalog, name, &data.body)) {
+        if data.form == Form::Script && seen.insert(without_names(&platforms, name, &data.body)) {
             let file = folder.path().join(name);
             fs::write(&file, &data.body).unwrap();
             files.push(file);
@@ -188,16 +188,14 @@ fn each_passes_shellcheck_and_the_shells() {
 }
 
 /// The script `DISTRO+CLOUD+…`, with other words for what the files of its distro and cloud say in words.
-fn without_names(catalog: &Platforms, name: &str, script: &str) -> String {
-    let mut ids = name.split('+');
-    let (distro, cloud) = (ids.next().unwrap(), ids.next().unwrap());
-    let (distro, cloud) = (catalog.distro(distro).unwrap(), catalog.cloud(cloud).unwrap());
-    let os = &distro.os_release;
-    let version = os.version.as_ref().map_or("", |version| version.as_str());
+fn without_names(platforms: &Platforms, name: &str, script: &str) -> String {
+    let [distro, cloud, ..] = name.split('+').collect::<Vec<_>>()[..] else { panic!("{name}") };
+    let (distro, cloud) = (platforms.distro(distro).unwrap(), platforms.cloud(cloud).unwrap());
+    let version = distro.os_release.version.as_ref().map_or("", |version| version.as_str());
+    let os = format!("{} {version}", distro.os_release.id);
     let code: Vec<&str> = script.lines().filter(|line| !line.starts_with("# ")).collect();
     let mut text = code.join("\n").replace(&distro.name, "NAME").replace(&cloud.name, "CLOUD");
-    text =
-        text.replace(&format!("'{} {version}'", os.id), "OS").replace(&format!("{} {version}", os.id), "OS");
+    text = text.replace(&format!("'{os}'"), "OS").replace(&os, "OS");
     for release in distro.puppet.openvox.iter() {
         text = text.replace(release, "URL").replace(&Sha256::of(distro.id.as_bytes()).to_string(), "SUM");
     }
@@ -209,9 +207,9 @@ fn each_unit_is_what_systemd_takes() {
     let Some(analyze) = tools::program("systemd-analyze") else { return };
     for variant in ["public", "daemon"] {
         let case = &variants()[variant];
-        for distro in case.catalog.distros.iter().filter(|distro| distro.init.as_str() == "systemd") {
-            let takes = |cloud: &&Cloud| case.catalog.forms(distro, cloud).contains(&Form::Script);
-            let Some(cloud) = case.catalog.clouds.iter().find(takes) else { continue };
+        for distro in case.platforms.distros.iter().filter(|distro| distro.init.as_str() == "systemd") {
+            let takes = |cloud: &&Cloud| case.platforms.forms(distro, cloud).contains(&Form::Script);
+            let Some(cloud) = case.platforms.clouds.iter().find(takes) else { continue };
             let script = case.render(&distro.id, &cloud.id, Form::Script).unwrap().body;
             let folder = tempfile::tempdir().unwrap();
             let mut units = Vec::new();

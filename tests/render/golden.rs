@@ -27,7 +27,7 @@ fn renderings_are_as_expected() {
         [puppet_site(BUCKET, true, keys), puppet_site(BUCKET, false, keys), site(BUCKET, SCRIPT, keys)];
     let cases = sites.map(|site| Case::new(&site));
     let mut expected = Vec::new();
-    let catalog = Platforms::embedded().unwrap();
+    let platforms = Platforms::embedded().unwrap();
     let mut add = |folder: &str, name: &str, distro: &str, cloud: &str, form: Form| {
         let end = match form {
             Form::Script => "sh",
@@ -37,26 +37,26 @@ fn renderings_are_as_expected() {
             Form::Nix => "nix",
         };
         // With the engine that takes most to install.
-        let case = cases.iter().find(|case| case.has_engine(catalog.distro(distro).unwrap())).unwrap();
+        let case = cases.iter().find(|case| case.has_engine(platforms.distro(distro).unwrap())).unwrap();
         expected.push((
             PathBuf::from(format!("{folder}/{name}.{end}")),
             case.render(distro, cloud, form).unwrap().text,
         ));
     };
-    for distro in &catalog.distros {
+    for distro in &platforms.distros {
         // Where user-data does not reach it on that cloud, the first one on which it does.
-        let on = |cloud: &&Cloud| catalog.boot_agent(distro, cloud, None).is_some();
-        let usual = [catalog.cloud(CLOUD).unwrap()];
-        let cloud = usual.into_iter().chain(&catalog.clouds).find(on).unwrap();
-        let forms = catalog.forms(distro, cloud);
+        let on = |cloud: &&Cloud| platforms.boot_agent(distro, cloud, None).is_some();
+        let usual = [platforms.cloud(CLOUD).unwrap()];
+        let cloud = usual.into_iter().chain(&platforms.clouds).find(on).unwrap();
+        let forms = platforms.forms(distro, cloud);
         let form = if forms.contains(&Form::Script) { Form::Script } else { forms[0] };
         add("distros", &distro.id, &distro.id, &cloud.id, form);
     }
-    for cloud in &catalog.clouds {
+    for cloud in &platforms.clouds {
         add("clouds", &cloud.id, DISTRO, &cloud.id, Form::Script);
     }
-    let (distro, cloud) = (catalog.distro(DISTRO).unwrap(), catalog.cloud(CLOUD).unwrap());
-    for form in catalog.forms(distro, cloud).into_iter().filter(|form| *form != Form::Script) {
+    let (distro, cloud) = (platforms.distro(DISTRO).unwrap(), platforms.cloud(CLOUD).unwrap());
+    for form in platforms.forms(distro, cloud).into_iter().filter(|form| *form != Form::Script) {
         add("forms", form.as_str(), DISTRO, CLOUD, form);
     }
     for (tool, end) in [

@@ -61,9 +61,9 @@ fn hostile_settings_stay_inert_or_are_refused() {
 /// One distro on every cloud, and every distro on one.
 fn scripts(case: &Case) -> Vec<(&str, &str)> {
     let takes =
-        |(distro, cloud): &(&Distro, &Cloud)| case.catalog.forms(distro, cloud).contains(&Form::Script);
+        |(distro, cloud): &(&Distro, &Cloud)| case.platforms.forms(distro, cloud).contains(&Form::Script);
     let mut seen = BTreeSet::new();
-    let pairs = case.catalog.pairs().filter(takes);
+    let pairs = case.platforms.pairs().filter(takes);
     pairs
         .filter(|(distro, _)| seen.insert(&distro.id) || distro.id == "debian-12")
         .map(|(distro, cloud)| (&*distro.id, &*cloud.id))
@@ -89,7 +89,7 @@ fn hostile_settings_stay_inside_documents() {
         for (name, case) in settings(text) {
             let Some(case) = case else { continue };
             let (distro, cloud) =
-                case.catalog.pairs().find(|(d, c)| takes(&case, d, c, Form::Ignition)).unwrap();
+                case.platforms.pairs().find(|(d, c)| takes(&case, d, c, Form::Ignition)).unwrap();
             if let Ok(data) = case.render(&distro.id, &cloud.id, Form::Ignition) {
                 let config: Value =
                     serde_json::from_str(&data.text).unwrap_or_else(|e| panic!("{name}: {text:?}: {e}"));
@@ -106,7 +106,8 @@ fn hostile_settings_stay_inside_documents() {
                 }
                 configs += 1;
             }
-            let (distro, cloud) = case.catalog.pairs().find(|(d, c)| takes(&case, d, c, Form::Nix)).unwrap();
+            let (distro, cloud) =
+                case.platforms.pairs().find(|(d, c)| takes(&case, d, c, Form::Nix)).unwrap();
             let rendered = case.render(&distro.id, &cloud.id, Form::Nix);
             if let Ok(data) = rendered {
                 modules.push((case, data.text));
@@ -127,7 +128,7 @@ fn hostile_settings_stay_inside_documents() {
 }
 
 fn takes(case: &Case, distro: &Distro, cloud: &Cloud, form: Form) -> bool {
-    case.catalog.forms(distro, cloud).contains(&form)
+    case.platforms.forms(distro, cloud).contains(&form)
 }
 
 /// A case for each setting that takes a text, with `text` in it; `None` where it is refused.

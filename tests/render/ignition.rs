@@ -23,12 +23,12 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// Every distro that Ignition sets up.
 fn distros() -> Vec<String> {
-    let catalog = Platforms::embedded().unwrap();
-    let cloud = catalog.cloud("aws").unwrap();
+    let platforms = Platforms::embedded().unwrap();
+    let cloud = platforms.cloud("aws").unwrap();
     let takes = |distro: &&stringless_render::platform::Distro| {
-        catalog.forms(distro, cloud).contains(&Form::Ignition)
+        platforms.forms(distro, cloud).contains(&Form::Ignition)
     };
-    catalog.distros.iter().filter(takes).map(|distro| distro.id.clone()).collect()
+    platforms.distros.iter().filter(takes).map(|distro| distro.id.clone()).collect()
 }
 
 #[test]
@@ -189,8 +189,8 @@ impl Node {
 
     /// What such a system says of itself.
     fn os_release(&self, distro: &str) -> String {
-        let catalog = Platforms::embedded().unwrap();
-        let release = &catalog.distro(distro).unwrap().os_release;
+        let platforms = Platforms::embedded().unwrap();
+        let release = &platforms.distro(distro).unwrap().os_release;
         let variant = release.variant.as_ref().map_or("", |variant| variant.as_str());
         format!("ID={}\nVERSION_ID=1.2.3\nVARIANT_ID={variant}\n", release.id)
     }

@@ -12,7 +12,7 @@ fn each_form_carries_all_layers_and_starts_the_agent_at_the_smallest_interval() 
     let case = Case::new(&site(WEB, SCRIPT, "node: {interval: 1h}\n")).between();
     for form in Form::ALL {
         let pair =
-            case.catalog.pairs().find(|(distro, cloud)| case.request(distro, cloud, Some(form)).is_ok());
+            case.platforms.pairs().find(|(distro, cloud)| case.request(distro, cloud, Some(form)).is_ok());
         let (distro, cloud) = pair.unwrap();
         let request =
             Request { encoding: Encoding::Plain, ..case.request(distro, cloud, Some(form)).unwrap() };
@@ -38,10 +38,10 @@ fn a_layer_that_is_read_by_a_role_is_refused_where_there_is_none() {
     let mut case = Case::new(&site(WEB, SCRIPT, "")).between();
     let private = Case::new(&site(BUCKET, SCRIPT, ""));
     let trust = case.layers.before[0].trust.clone();
-    let layer = stringless_render::layer::of(&private.site, &private.environment, trust, 1).unwrap();
+    let layer = stringless_render::layer::from_site(&private.site, &private.environment, trust, 1).unwrap();
     case.layers.before[0].stores = layer.stores;
     let (mut refused, mut rendered) = (0, 0);
-    for (distro, cloud) in case.catalog.pairs() {
+    for (distro, cloud) in case.platforms.pairs() {
         let Ok(request) = case.request(distro, cloud, None) else { continue };
         let role = cloud.credentials.contains(&CredentialKind::InstanceRole);
         match render(&request) {

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
-mod catalog;
 mod documents;
 mod envelope;
 mod every_pair;
@@ -11,5 +10,6 @@ mod hostile;
 mod ignition;
 mod layers;
 mod metadata_lock;
+mod platforms;
 mod policies;
 mod shells;

@@ -137,7 +137,7 @@ fn it_is_refused_where_nothing_could_be_kept() {
         ("nixos", "aws", Form::Nix, "no script"),
     ] {
         case.lock = None;
-        let (distro, cloud) = (case.catalog.distro(distro).unwrap(), case.catalog.cloud(cloud).unwrap());
+        let (distro, cloud) = (case.platforms.distro(distro).unwrap(), case.platforms.cloud(cloud).unwrap());
         let mut request = case.request(distro, cloud, Some(form)).unwrap();
         request.lock = Some(MetadataLock::Wanted);
         let fault = stringless_render::render(&request).unwrap_err();

@@ -53,7 +53,7 @@ fn script(case: &Case) -> String {
 }
 
 fn distro(case: &Case) -> &Distro {
-    case.catalog.distro("debian-12").unwrap()
+    case.platforms.distro("debian-12").unwrap()
 }
 
 /// Where a store keeps the agent of this machine.

@@ -92,10 +92,10 @@ fn plain(text: String) -> String {
 
 /// Calls `one` with each distro that has a root here, its clouds, and its number: two at once.
 fn each(one: impl Fn(&Distro, &[&Cloud], usize) + Sync) {
-    let catalog = Platforms::embedded().unwrap();
+    let platforms = Platforms::embedded().unwrap();
     let rooted =
         |distro: &&Distro| tools::root().join(format!("tests/roots/{}.yaml", distro.family)).exists();
-    let distros: Vec<&Distro> = catalog.distros.iter().filter(rooted).collect();
+    let distros: Vec<&Distro> = platforms.distros.iter().filter(rooted).collect();
     assert!(distros.len() > 25, "{} distros have a root", distros.len());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -104,8 +104,8 @@ fn each(one: impl Fn(&Distro, &[&Cloud], usize) + Sync) {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(distro) = distros.get(number) else { return };
-                    let takes = |cloud: &&Cloud| catalog.forms(distro, cloud).contains(&Form::Script);
-                    let clouds: Vec<&Cloud> = catalog.clouds.iter().filter(takes).collect();
+                    let takes = |cloud: &&Cloud| platforms.forms(distro, cloud).contains(&Form::Script);
+                    let clouds: Vec<&Cloud> = platforms.clouds.iter().filter(takes).collect();
                     one(distro, &clouds, number);
                 }
             });

@@ -47,7 +47,7 @@ fn a_copy_of_freebsd_is_nobody_yet() {
 /// A builder of this family, on which the agent has run.
 fn prepared(family: &str, lab: &Lab, make: impl Fn(&Distro, &Lab) -> Option<Root>) -> Option<(Root, Distro)> {
     let case = case();
-    let distro = case.catalog.distros.iter().find(|distro| distro.family.as_str() == family).unwrap();
+    let distro = case.platforms.distros.iter().find(|distro| distro.family.as_str() == family).unwrap();
     let root = make(distro, lab)?;
     let state = &distro.paths.state[1..];
     for path in OWN {
@@ -84,9 +84,9 @@ fn config(distro: &Distro) -> String {
 fn clean(distro: &Distro) -> String {
     let case = case();
     let takes = |cloud: &&stringless_render::platform::Cloud| {
-        case.catalog.forms(distro, cloud).contains(&Form::Script)
+        case.platforms.forms(distro, cloud).contains(&Form::Script)
     };
-    let cloud = case.catalog.clouds.iter().find(takes).unwrap();
+    let cloud = case.platforms.clouds.iter().find(takes).unwrap();
     let asked = case.request(distro, cloud, Some(Form::Script)).unwrap();
     let request = Request { tool: Some(Tool::Packer), encoding: Encoding::Plain, ..asked };
     let build = source(&request, &render(&request).unwrap(), Tool::Packer, None).unwrap();

@@ -26,7 +26,7 @@ fn a_new_module_takes_effect() {
     for file in case.targets.values_mut() {
         (file.size, file.sha256) = (AGENT.len() as u64, Sha256::of(AGENT.as_bytes()));
     }
-    let (distro, cloud) = (case.catalog.distro("nixos").unwrap(), case.catalog.cloud("aws").unwrap());
+    let (distro, cloud) = (case.platforms.distro("nixos").unwrap(), case.platforms.cloud("aws").unwrap());
     let module = |day: &str, min_serial: u64| {
         let now = Timestamp::parse(&format!("2026-11-{day}T18:00:00Z")).unwrap();
         let asked = case.request(distro, cloud, Some(Form::Nix)).unwrap();

@@ -51,7 +51,7 @@ fn installs(tool: &str, distro: &str) {
     succeed(Command::new(make).arg(folder.path()).arg(server.url("")), LIMIT);
     let release = format!("release-{tool}.{kind}");
     let mut case = case(true);
-    let known = case.catalog.distros.iter_mut().find(|known| known.id == distro).unwrap();
+    let known = case.platforms.distros.iter_mut().find(|known| known.id == distro).unwrap();
     known.puppet.openvox = Some(server.url(&release));
 
     // Another package than the pinned one: nothing of it is run.
@@ -120,7 +120,7 @@ impl Root {
         let layers = format!("lowerdir=/,upperdir={home}/upper,workdir={home}/work");
         let mut mount = Command::new("mount");
         succeed(mount.args(["-t", "overlay", "-o", &layers, "overlay", &format!("{home}/root")]), LIMIT);
-        let os = &case.catalog.distro(distro).unwrap().os_release;
+        let os = &case.platforms.distro(distro).unwrap().os_release;
         let version = os.version.as_ref().map(|version| format!("VERSION_ID={version}\n"));
         let release = format!("ID={}\n{}", os.id, version.unwrap_or_default());
         root.write("etc/os-release", &release);

@@ -80,7 +80,7 @@ fn each_way(family: &str, root: impl Fn(&Distro, &Lab) -> Option<Root>) {
     let endpoint = format!("http://s3.test:{}", garage.port());
     let probe = case(&endpoint, &garage.reader, "");
     let distros: Vec<&Distro> =
-        probe.catalog.distros.iter().filter(|one| one.family.as_str() == family).collect();
+        probe.platforms.distros.iter().filter(|one| one.family.as_str() == family).collect();
     upload(&garage, distros[0]);
     let keys = RoleKeys {
         access_key_id: garage.reader.id.clone(),
@@ -174,9 +174,9 @@ fn quick(root: &Root) {
 fn script(case: &Case, distro: &Distro, role: bool) -> String {
     let takes = |cloud: &&stringless_render::platform::Cloud| {
         let offers = cloud.credentials.contains(&stringless_render::site::CredentialKind::InstanceRole);
-        offers == role && case.catalog.forms(distro, cloud).contains(&Form::Script)
+        offers == role && case.platforms.forms(distro, cloud).contains(&Form::Script)
     };
-    let cloud = case.catalog.clouds.iter().find(takes).unwrap();
+    let cloud = case.platforms.clouds.iter().find(takes).unwrap();
     case.render(&distro.id, &cloud.id, Form::Script).unwrap().text
 }
 

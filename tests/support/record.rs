@@ -10,8 +10,8 @@ use stringless_render::platform::{Level, Platforms};
 
 /// Writes down that the pair was seen at `level`. To be called last, when all of it went well.
 pub fn proved(level: Level, distro: &str, cloud: &str) {
-    let catalog = Platforms::embedded().unwrap();
-    let (distro, cloud) = (&catalog.distro(distro).unwrap().id, &catalog.cloud(cloud).unwrap().id);
+    let platforms = Platforms::embedded().unwrap();
+    let (distro, cloud) = (&platforms.distro(distro).unwrap().id, &platforms.cloud(cloud).unwrap().id);
     let Some(folder) = env::var_os("STRINGLESS_RECORD").map(PathBuf::from) else { return };
     let level = serde_yaml::to_string(&level).unwrap();
     fs::create_dir_all(&folder).unwrap();

@@ -25,7 +25,7 @@ pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 /// What a rendering is made from.
 pub struct Case {
     /// Every distro and cloud.
-    pub catalog: Platforms,
+    pub platforms: Platforms,
     /// The site file.
     pub site: Site,
     /// The environment that the node follows.
@@ -47,8 +47,8 @@ pub struct Case {
 impl Case {
     /// For the site file `site`.
     pub fn new(site: &str) -> Self {
-        let catalog = Platforms::embedded().unwrap();
-        let targets: Vec<Name> = catalog.distros.iter().flat_map(|distro| distro.targets.clone()).collect();
+        let platforms = Platforms::embedded().unwrap();
+        let targets: Vec<Name> = platforms.distros.iter().flat_map(|distro| distro.targets.clone()).collect();
         let file =
             |target: &Name| AgentFile { size: 2_000_000, sha256: Sha256::of(target.as_str().as_bytes()) };
         Self {
@@ -64,7 +64,7 @@ impl Case {
             },
             ca_pem: None,
             lock: None,
-            catalog,
+            platforms,
         }
     }
 
@@ -89,7 +89,7 @@ impl Case {
         cloud: &'a Cloud,
         form: Option<Form>,
     ) -> Result<Request<'a>, Fault> {
-        let Delivery { boot, also, form } = delivery(&self.catalog, distro, cloud, form, None)?;
+        let Delivery { boot, also, form } = delivery(&self.platforms, distro, cloud, form, None)?;
         let script = !matches!(form, Form::Ignition | Form::Nix);
         let lockable =
             script && !cloud.lock.is_empty() && ["systemd", "openrc"].contains(&distro.init.as_str());
@@ -114,6 +114,7 @@ impl Case {
             ca_pem: self.ca_pem.clone(),
             lock: self.lock.filter(|_| lockable),
             now: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
+            tool_version: "0.1.0",
         })
     }
 
@@ -128,7 +129,7 @@ impl Case {
 
     /// The rendering for a pair, by its ids.
     pub fn render(&self, distro: &str, cloud: &str, form: Form) -> Result<UserData, Fault> {
-        let (distro, cloud) = (self.catalog.distro(distro)?, self.catalog.cloud(cloud)?);
+        let (distro, cloud) = (self.platforms.distro(distro)?, self.platforms.cloud(cloud)?);
         render(&self.request(distro, cloud, Some(form))?)
     }
 }

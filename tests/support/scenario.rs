@@ -160,7 +160,7 @@ fn floor(node: &Node) -> Option<String> {
 
 /// Whether a run gave way to an engine that outlived its agent. Before that begins, it has the lock.
 pub fn waits(run: &Run) -> bool {
-    let other = run.err.contains("still at work") || run.err.contains("another run holds the lock");
+    let other = run.err.contains("still running") || run.err.contains("another run holds the lock");
     run.code == 1 && other
 }
 

@@ -31,7 +31,7 @@ fn a_release_is_signed_again_with_the_same_content() {
     let _ = world.run(&["refresh", "--force"], 0);
     sleep(Duration::from_secs(8));
     let run = world.run(&["verify"], 3);
-    assert!(run.err.contains("`stringless refresh` signs it anew"), "{}", run.err);
+    assert!(run.err.contains("`stringless refresh` signs it again"), "{}", run.err);
     world.site.edit("expires: 8s", "expires: 30d");
     let run = world.run(&["refresh"], 0);
     assert!(run.out.starts_with("published example production 4: expiry is near"), "{}", run.out);

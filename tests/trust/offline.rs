@@ -111,17 +111,17 @@ fn a_signature_that_does_not_count_is_told_at_once() {
             "trusted comment is `manifest example st",
             "-t",
         ),
-        (file, &["-l", "-s", "one.key", "-t", comment], "in minisign's old form", "without `-l`"),
+        (file, &["-l", "-s", "one.key", "-t", comment], "minisign's legacy format", "without `-l`"),
         (
             file,
             &["-s", "stranger.key", "-t", comment],
-            "which is not of trust version 2",
-            "signatures count by release (",
+            "which does not belong to trust version 2",
+            "these keys count: release (",
         ),
         (
             "other",
             &["-s", "one.key", "-t", comment],
-            "does not fit the file beside it",
+            "does not match the file beside it",
             "another file was signed",
         ),
     ];
@@ -146,7 +146,7 @@ fn a_signature_that_does_not_count_is_told_at_once() {
     let payload = fs::read_to_string(world.pending(file)).unwrap();
     fs::write(world.pending(file), payload.replace("\"timeout\": 1800", "\"timeout\": 1801")).unwrap();
     let run = world.run(&["submit"], 3);
-    assert!(run.err.contains("does not fit the file beside it"), "{}", run.err);
+    assert!(run.err.contains("does not match the file beside it"), "{}", run.err);
     assert_eq!(world.published().0, 1, "nothing of it was published");
     fs::write(world.pending(file), payload).unwrap();
     let _ = world.run(&["submit"], 0);
@@ -198,7 +198,7 @@ fn what_was_signed_is_not_replaced_by_something_else() {
     world.sign_in_vault("one", file, comment);
     world.content("again");
     let run = world.run(&["publish", "--offline"], 3);
-    assert!(run.err.contains("says something else, and was signed already"), "{}", run.err);
+    assert!(run.err.contains("has different content, and is signed already"), "{}", run.err);
     let _ = world.run(&["submit"], 0);
     world.follows("other");
 }

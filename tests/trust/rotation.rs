@@ -36,7 +36,7 @@ fn a_removed_key_counts_no_more() {
     world.follows("two");
     let _ = world.run(&["keys", "remove", "bob"], 0);
     let run = world.run(&["publish", "--force", "--key", "keys/bob.key"], 3);
-    assert!(run.err.contains("is not of trust version 3"), "{}", run.err);
+    assert!(run.err.contains("does not belong to trust version 3"), "{}", run.err);
     // Signing again what bob signed would be to vouch for it.
     let run = world.run(&["refresh", "--force"], 3);
     assert!(run.err.contains("keys that no longer count"), "{}", run.err);

@@ -40,15 +40,15 @@ fn one_key_twice_counts_once() {
     // Twice in one document, and the same block twice.
     let bob = world.secret("bob");
     world.forge_release(3, &[&bob, &bob]);
-    world.refuses("1 of 2 needed signatures");
+    world.refuses("1 of 2 required signatures");
     let bytes = fs::read(world.bucket("env/production/manifest")).unwrap();
     let document = Document::parse(&bytes).unwrap();
     let block = document.blocks[0];
     world.put("env/production/manifest", &Document::assemble(&[block, block, block], document.payload));
-    world.refuses("1 of 2 needed signatures");
+    world.refuses("1 of 2 required signatures");
     // A trust with one key under two names cannot be made.
     let run = world.run(&["keys", "add", "bobby", "--public", "keys/bob.pub"], 3);
-    assert!(run.err.contains("is that of bob ("), "{}", run.err);
+    assert!(run.err.contains("is already the key of bob ("), "{}", run.err);
 }
 
 #[test]
@@ -56,13 +56,13 @@ fn one_stolen_key_of_two_is_worth_nothing() {
     let Some(world) = two_of_three() else { return };
     let bob = world.secret("bob");
     world.forge_release(3, &[&bob]);
-    world.refuses("1 of 2 needed signatures");
+    world.refuses("1 of 2 required signatures");
     // Nor does it change the keys.
     let mut trust = world.payload("trust/4.json");
     trust["version"] = 5.into();
     trust["threshold"] = 1.into();
     world.forge("trust/5.json", &trust, "trust example keys 5", &[&bob]);
-    world.refuses("1 of 2 needed signatures");
+    world.refuses("1 of 2 required signatures");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `--daemon`: each layer at its own interval, until SIGTERM or SIGINT.
+//! `--daemon`: runs each layer at its own interval until SIGTERM or SIGINT.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ use crate::log;
 use crate::session::Session;
 use crate::signals::Signals;
 
-/// Runs until a signal comes. The first run of a layer waits a random part of its splay, as all others
-/// do: machines that boot together do not ask together.
+/// Runs until a signal arrives. Every run of a layer, including the first, waits a random part of its splay, so
+/// that machines that boot together do not send their requests together.
 ///
 /// # Errors
-/// When signals cannot be awaited. A failed run is logged, and the next one comes at its time.
+/// The signal handlers cannot be installed. A failed run is only logged; the next run starts at its normal time.
 pub fn run(session: &Session<'_>) -> Result<Outcome> {
-    let signals = Signals::take()?;
+    let signals = Signals::register()?;
     let after = |seconds| Instant::now() + Duration::from_secs(seconds);
     let layers = session.config.layers.iter();
     let mut due: Vec<(Instant, &Layer)> =

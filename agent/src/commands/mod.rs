@@ -1,8 +1,8 @@
-//! What the command line asks for, carried out.
+//! The commands.
 
-pub mod daemon;
-pub mod status;
-pub mod verify;
+mod daemon;
+mod status;
+mod verify;
 
 use stringless_core::report::Outcome;
 
@@ -12,16 +12,16 @@ use crate::output::print;
 use crate::session::Session;
 use crate::signals::Signals;
 
-/// Carries out the command line.
+/// Runs the command of the command line.
 ///
 /// # Errors
-/// What ended it before there was anything to report.
+/// An error before there was anything to report.
 pub fn run(args: &Args) -> Result<Outcome> {
     match &args.action {
         Action::Help => print(&stringless_core::flags::usage()),
         Action::Version => print(&format!("stringless-agent {}\n", env!("CARGO_PKG_VERSION"))),
         Action::Once => {
-            let _signals = Signals::take()?;
+            let _signals = Signals::register()?;
             Session::open(args)?.once()
         }
         Action::Daemon => daemon::run(&Session::open(args)?),

@@ -1,6 +1,7 @@
-//! `status` and `verify`: what runs here, and whether a document is one that this node would take.
+//! `status`: what is applied here, and the result of the last run.
 
 use serde::Serialize;
+use stringless_core::count::count;
 use stringless_core::name::Name;
 use stringless_core::report::{Outcome, Report};
 use stringless_core::state::{Failed, Release, State};
@@ -13,9 +14,9 @@ use crate::flow::warnings;
 use crate::node::{self, IdSource};
 use crate::output::print;
 use crate::session::Session;
-use crate::trust::InUse;
+use crate::trust::TrustInUse;
 
-/// What `status --json` prints.
+/// The output of `status --json`.
 #[derive(Serialize)]
 struct Status {
     format: u32,
@@ -24,7 +25,7 @@ struct Status {
     /// Where the node's id comes from.
     node_from: IdSource,
     region: Option<Name>,
-    /// What needs attention of the node itself.
+    /// What needs attention on the node itself.
     warnings: Vec<String>,
     layers: Vec<LayerStatus>,
     last_run: Option<Report>,
@@ -35,31 +36,31 @@ struct LayerStatus {
     site: Name,
     environment: Name,
     trust_version: u64,
-    /// When a check last got through to its end.
+    /// The time of the last successful check.
     checked: Option<Timestamp>,
     live: Option<Release>,
     last_good: Option<Release>,
-    /// When the manifest that was accepted last expires.
+    /// When the last accepted manifest expires.
     expires: Option<Timestamp>,
     /// When the trust in use expires.
     trust_expires: Option<Timestamp>,
     state: State,
-    /// What needs attention: expiry near, releases that failed.
+    /// What needs attention: an expiry soon, failed releases.
     warnings: Vec<String>,
 }
 
-/// Tells what runs here, for people or as JSON.
+/// Prints what is applied here, as text or as JSON.
 ///
 /// # Errors
-/// A state that cannot be read.
+/// The state cannot be read.
 pub fn status(session: &Session<'_>) -> Result<Outcome> {
     let last_run = read_capped(&session.io.disk.file("last-run.json"))?;
-    let node = node::known(&session.config, &session.root, &session.io.disk);
+    let node = node::cached(&session.config, &session.root, &session.io.disk);
     let mut status = Status {
         format: 1,
         agent: env!("CARGO_PKG_VERSION"),
         node: node.id,
-        node_from: node.way,
+        node_from: node.id_source,
         region: node.region,
         warnings: node.warning.into_iter().collect(),
         layers: Vec::new(),
@@ -67,7 +68,7 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
     };
     for layer in &session.config.layers {
         let disk = session.io.disk.layer(&layer.site);
-        let trust = InUse::load(&layer.trust, &layer.site, &disk)?;
+        let trust = TrustInUse::load(&layer.trust, &layer.site, &disk)?;
         let (state, damaged) = disk.state()?;
         let manifest = disk.manifest(&layer.environment)?;
         let manifest = manifest
@@ -99,7 +100,7 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
 fn failing(failed: &Failed) -> String {
     let Failed { release, times, at, .. } = failed;
     let (serial, environment) = (release.serial, &release.environment);
-    format!("release {serial} of {environment} has failed {times} times, last at {at}")
+    format!("release {serial} of {environment} has failed {}, last at {at}", count(*times, "time"))
 }
 
 fn text(status: &Status) -> String {

@@ -1,4 +1,4 @@
-//! `verify`: whether a document is one that this node would take.
+//! `verify`: checks whether this node would accept a document.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use crate::disk::read_capped;
 use crate::error::{Error, Result};
 use crate::output::print;
 use crate::session::Session;
-use crate::trust::InUse;
+use crate::trust::TrustInUse;
 
-/// The two keys that every payload has.
+/// The two keys that every payload contains.
 #[derive(Deserialize)]
 struct Head {
     #[serde(rename = "type")]
@@ -22,10 +22,10 @@ struct Head {
     site: Name,
 }
 
-/// Verifies a file with the trust of the layer whose site it names.
+/// Verifies a file with the trust of the layer that has the document's site.
 ///
 /// # Errors
-/// Refused, or unreadable.
+/// The document is refused, or the file cannot be read.
 pub fn verify(session: &Session<'_>, file: &Path) -> Result<Outcome> {
     let none = || Error::usage(format!("reading `{}`: there is no such file", file.display()));
     let bytes = read_capped(file)?.ok_or_else(none)?;
@@ -39,8 +39,8 @@ pub fn verify(session: &Session<'_>, file: &Path) -> Result<Outcome> {
         Error::configuration(format!("verifying {what}: this node follows no site `{}`", head.site))
     })?;
     let disk = session.io.disk.layer(&layer.site);
-    let trust = InUse::load(&layer.trust, &layer.site, &disk)?;
-    let told = match head.kind.as_str() {
+    let trust = TrustInUse::load(&layer.trust, &layer.site, &disk)?;
+    let comment = match head.kind.as_str() {
         "trust" => {
             let own = verify::own_trust_document(&bytes, &layer.site).map_err(refused)?;
             if own.trusted_keys() == trust.keys {
@@ -54,5 +54,5 @@ pub fn verify(session: &Session<'_>, file: &Path) -> Result<Outcome> {
             verify::manifest(&bytes, &trust.keys, &layer.site, environment).map_err(refused)?.comment()
         }
     };
-    print(&format!("{what} is good: {told}\n"))
+    print(&format!("{what} is good: {comment}\n"))
 }

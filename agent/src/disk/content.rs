@@ -1,5 +1,5 @@
-//! The other leaf of the door to the disk ([`super::write`]): the content of packs and releases.
-#![expect(clippy::disallowed_methods, reason = "this is the door")]
+//! Writes the content of packs and releases. Like [`super::write`], it is allowed to change the disk.
+#![expect(clippy::disallowed_methods, reason = "this module may change the disk")]
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
@@ -12,22 +12,22 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use crate::checkpoint::{Checkpoint, reach};
 use crate::error::{At, Result};
 
-/// Makes a folder of a release.
+/// Creates a folder of a release.
 ///
 /// # Errors
 /// Temporary.
 pub fn make_open_folder(path: &Path) -> Result<()> {
     DirBuilder::new().mode(0o755).create(path).at("making the folder", path)?;
-    // The mode of a new folder passes through the umask.
+    // The umask changes the mode of a new folder.
     fs::set_permissions(path, Permissions::from_mode(0o755)).at("making the folder", path)?;
     reach(Checkpoint::FolderMade);
     Ok(())
 }
 
-/// Makes a folder below an open one.
+/// Creates a folder in an open folder.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn make_folder_at(folder: &OwnedFd, name: &str) -> io::Result<()> {
     let mode = Mode::from_raw_mode(0o755);
     rustix::fs::mkdirat(folder, name, mode)?;
@@ -36,10 +36,10 @@ pub fn make_folder_at(folder: &OwnedFd, name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a file below an open folder, of what `content` yields.
+/// Creates a file in an open folder and writes `content` to it.
 ///
 /// # Errors
-/// What the file system said, or `content`.
+/// The error of the file system or of `content`.
 pub fn make_file_at(
     folder: &OwnedFd,
     name: &str,
@@ -56,17 +56,17 @@ pub fn make_file_at(
     Ok(())
 }
 
-/// Makes a link below an open folder.
+/// Creates a symbolic link in an open folder.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn link_at(target: &str, folder: &OwnedFd, name: &str) -> io::Result<()> {
     rustix::fs::symlinkat(target, folder, name)?;
     reach(Checkpoint::Linked);
     Ok(())
 }
 
-/// Copies a file with its mode, to a name that is free.
+/// Copies a file with its mode to a new name.
 ///
 /// # Errors
 /// Temporary.

@@ -1,23 +1,23 @@
-//! The state folder: where everything lies, the lock, and writing that survives a power cut.
+//! The state folder: the paths in it, the lock, and the small files.
 //!
 //! ```text
-//! <state_dir>/lock                              held while a run writes
-//! <state_dir>/last-run.json                     the report
-//! <state_dir>/incoming/<sha256>                 packs on their way
-//! <state_dir>/packs/<sha256>/                   packs, verified and unpacked
-//! <state_dir>/engine                            the engine that runs, while it does
-//! <state_dir>/identity                          what the metadata service told of the instance
-//! <state_dir>/node                              a made-up node id, where nothing else gives one
+//! <state_dir>/lock                              locked while a run writes
+//! <state_dir>/last-run.json                     the report of the last run
+//! <state_dir>/incoming/<sha256>                 packs that are being downloaded
+//! <state_dir>/packs/<sha256>/                   verified, unpacked packs
+//! <state_dir>/engine                            which engine is running; only while it runs
+//! <state_dir>/identity                          the answers of the metadata service
+//! <state_dir>/node                              a random node id, if nothing else gives one
 //! <state_dir>/layers/<site>/state.json
-//! <state_dir>/layers/<site>/checked             when a check last got through, and the time it vouched for
+//! <state_dir>/layers/<site>/checked             time of the last successful check, and the time it proved
 //! <state_dir>/layers/<site>/trust               the signed trust document in use
 //! <state_dir>/layers/<site>/manifests/<environment>
 //! <state_dir>/layers/<site>/releases/<serial>-<id>/<environment>/
 //! <state_dir>/layers/<site>/current             -> releases/<serial>-<id>/<environment>
 //! ```
 
-pub mod content;
-pub mod write;
+pub(crate) mod content;
+pub(crate) mod write;
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -39,20 +39,20 @@ pub struct Disk {
     root: PathBuf,
 }
 
-/// The lock on the state folder; held until dropped, and never beyond the process.
+/// The lock on the state folder. It is held until it is dropped, and never after the process ends.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
 
 impl Disk {
-    /// The state folder at `root`; nothing is made yet.
+    /// The state folder at `root`. It is not created yet.
     pub fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
-    /// Makes the folder and takes the lock.
+    /// Creates the folder and locks it.
     ///
     /// # Errors
-    /// Temporary: another run holds it, or the folder cannot be written.
+    /// Temporary: another run holds the lock, or the folder cannot be written.
     pub fn lock(&self) -> Result<Lock> {
         write::make_root(&self.root)?;
         let path = self.root.join("lock");
@@ -61,33 +61,34 @@ impl Disk {
             Ok(()) => Ok(Lock(file)),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let message = format!("another run holds the lock `{}`", path.display());
-                Err(Error::temporary(message).hint("a timer, daemon or cron run is at work; run again later"))
+                Err(Error::temporary(message)
+                    .hint("a run by timer, daemon or cron is active; try again later"))
             }
             Err(error) => Err(error).at("locking", &path),
         }
     }
 
-    /// A file at the top of the state folder.
+    /// The path of a file at the top of the state folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    /// Where a verified pack lies unpacked.
+    /// The folder of a verified, unpacked pack.
     pub fn pack(&self, sha256: &Sha256) -> PathBuf {
         self.root.join("packs").join(sha256.to_string())
     }
 
-    /// Where a pack lies while it is fetched.
+    /// The path of a pack while it is downloaded.
     pub fn incoming(&self, sha256: &Sha256) -> PathBuf {
         self.root.join("incoming").join(sha256.to_string())
     }
 
-    /// Makes the folders that all layers share.
+    /// Creates the folders that all layers share.
     ///
     /// # Errors
     /// As [`write::make_folder`].
     pub fn make(&self) -> Result<()> {
-        write::clear(&self.root)?;
+        write::remove_leftovers(&self.root)?;
         ["packs", "incoming", "layers"].iter().try_for_each(|name| write::make_folder(&self.root.join(name)))
     }
 
@@ -104,42 +105,43 @@ pub struct LayerDisk {
 }
 
 impl LayerDisk {
-    /// When a check last got through to its end, and the time that it vouched for, if that can be read.
+    /// The last successful check, if its file can be read.
     pub fn checked(&self) -> Option<Checked> {
         let text = read_capped(&self.root.join("checked")).ok().flatten()?;
         let (at, floor) = str::from_utf8(&text).ok()?.trim_end().split_once(' ')?;
         Some(Checked { at: Timestamp::parse(at).ok()?, floor: Timestamp::parse(floor).ok()? })
     }
 
-    /// Keeps the time of a check that got through. In place: a torn write is an unreadable time, and
-    /// that is no time.
+    /// Saves the time of a successful check, by writing in place: after an incomplete write the file is
+    /// unreadable, which counts as no check.
     ///
     /// # Errors
     /// Temporary.
-    pub fn keep_checked(&self, checked: &Checked) -> Result<()> {
+    pub fn save_checked(&self, checked: &Checked) -> Result<()> {
         let text = format!("{} {}\n", checked.at, checked.floor);
         write::overwrite(&self.root.join("checked"), text.as_bytes())
     }
 
-    /// The state, and where a damaged one was put aside: then, as when there is none yet, it is the empty
-    /// one. What guards against rollback is on disk in signed form as well ([`LayerDisk::manifest`]).
+    /// The state, and the path of the state file if it is damaged. A missing or damaged state gives the empty one.
+    /// That does not weaken the rollback protection: the signed manifest is on disk too ([`LayerDisk::manifest`]).
     ///
     /// # Errors
-    /// Configuration errors for a state that is whole and not understood: a newer agent wrote it.
+    /// Configuration: the state is complete but has an unknown form, probably written by a newer agent.
     pub fn state(&self) -> Result<(State, Option<PathBuf>)> {
         let path = self.root.join("state.json");
         let Some(bytes) = read_capped(&path)? else { return Ok((State::default(), None)) };
         let unreadable = |why: String| {
-            let hint = "a newer agent may have written it; if not, move it away: the next run fetches anew";
+            let hint =
+                "a newer agent may have written it; otherwise move it away: the next run fetches again";
             Error::configuration(format!("reading `{}`: {why}", path.display())).hint(hint)
         };
-        // It is replaced in one step: what is no JSON of any format was harmed on the disk.
+        // The file is always replaced in one step, so a file that is not JSON was damaged on the disk.
         if serde_json::from_slice::<Format>(&bytes).is_err() {
             return Ok((State::default(), Some(path)));
         }
         let state: State = json::parse(&bytes).map_err(|error| unreadable(error.to_string()))?;
         if state.format != state::FORMAT {
-            return Err(unreadable(format!("format {} is not known here", state.format)));
+            return Err(unreadable(format!("format {} is not supported", state.format)));
         }
         Ok((state, None))
     }
@@ -148,11 +150,11 @@ impl LayerDisk {
     ///
     /// # Errors
     /// Temporary.
-    pub fn keep_state(&self, state: &State) -> Result<()> {
+    pub fn save_state(&self, state: &State) -> Result<()> {
         write::replace(&self.root.join("state.json"), &json::write(state))
     }
 
-    /// The signed trust document in use, if a rotation was ever seen.
+    /// The signed trust document in use, if there was a rotation.
     ///
     /// # Errors
     /// Temporary.
@@ -164,11 +166,11 @@ impl LayerDisk {
     ///
     /// # Errors
     /// Temporary.
-    pub fn keep_trust(&self, document: &[u8]) -> Result<()> {
+    pub fn save_trust(&self, document: &[u8]) -> Result<()> {
         write::replace(&self.root.join("trust"), document)
     }
 
-    /// Puts a damaged trust document aside, and tells where it is.
+    /// Renames a damaged trust document and returns its new path.
     ///
     /// # Errors
     /// Temporary.
@@ -178,7 +180,7 @@ impl LayerDisk {
         Ok(aside)
     }
 
-    /// The signed manifest that was accepted last for an environment.
+    /// The last accepted signed manifest of an environment.
     ///
     /// # Errors
     /// Temporary.
@@ -190,7 +192,7 @@ impl LayerDisk {
     ///
     /// # Errors
     /// Temporary.
-    pub fn keep_manifest(&self, environment: &Name, document: &[u8]) -> Result<()> {
+    pub fn save_manifest(&self, environment: &Name, document: &[u8]) -> Result<()> {
         write::replace(&self.root.join("manifests").join(environment.as_str()), document)
     }
 
@@ -214,8 +216,8 @@ impl LayerDisk {
         self.root.join("current")
     }
 
-    /// The release that is live: what the link says, and is there. A folder of that name is complete:
-    /// it came by one rename, and goes by one.
+    /// The live release: the target of the link, if that folder exists. A folder with a release's name is always
+    /// complete, because it appears and disappears by one rename.
     pub fn live(&self) -> Option<Release> {
         let target = fs::read_link(self.current()).ok()?;
         let mut parts = target.to_str()?.split('/');
@@ -230,32 +232,32 @@ impl LayerDisk {
         is_folder(&self.release(&release)).then_some(release)
     }
 
-    /// Makes the layer's folders.
+    /// Creates the layer's folders.
     ///
     /// # Errors
     /// As [`write::make_folder`].
     pub fn make(&self) -> Result<()> {
         write::make_folder(&self.root)?;
-        write::clear(&self.root)?;
+        write::remove_leftovers(&self.root)?;
         write::make_folder(&self.root.join("releases"))?;
         write::make_folder(&self.root.join("manifests"))?;
-        write::clear(&self.root.join("manifests"))
+        write::remove_leftovers(&self.root.join("manifests"))
     }
 }
 
-/// A check that got through.
+/// A successful check.
 #[derive(Clone, Copy, Debug)]
 pub struct Checked {
-    /// When.
+    /// Its time.
     pub at: Timestamp,
-    /// The floor of the clock that it leaves: see `stringless_core::plan::vouched`.
+    /// The earliest time for the clock from then on: see `stringless_core::plan::clock_floor`.
     pub floor: Timestamp,
 }
 
-/// What every state has, whichever agent wrote it.
+/// The key that every state has, of any format.
 #[derive(Deserialize)]
 struct Format {
-    #[expect(dead_code, reason = "that it is there tells a state from damage")]
+    #[expect(dead_code, reason = "its presence distinguishes a state from damage")]
     format: u32,
 }
 
@@ -264,11 +266,11 @@ pub fn folder_of(release: &Release) -> String {
     format!("{}-{}", release.serial, release.id)
 }
 
-/// What stands under a path itself, if anything does; a link is not followed.
+/// The metadata of a path, without following a link; `None` if nothing is there.
 ///
 /// # Errors
-/// Temporary: what cannot be looked at may well be there.
-pub fn standing_at(path: &Path) -> Result<Option<fs::Metadata>> {
+/// Temporary: it is unknown whether something is there.
+pub fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -276,12 +278,12 @@ pub fn standing_at(path: &Path) -> Result<Option<fs::Metadata>> {
     }
 }
 
-/// Whether a folder stands there, and no link to one.
+/// Whether the path is a folder, and not a link to one.
 pub fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// A file's bytes, at most [`MAX_BYTES`]; `None` when there is no such file.
+/// The bytes of a file, at most one more than [`MAX_BYTES`]; `None` if there is no such file.
 ///
 /// # Errors
 /// Temporary.

@@ -1,9 +1,8 @@
-//! The door to the disk: whatever the agent changes there, it changes here, or in [`super::content`].
+//! Changes the disk. Only this module and [`super::content`] may do so; a lint (`clippy.toml`) enforces that.
 //!
-//! Each change passes a [`Checkpoint`] right after it, so that a test can cut the power there; a lint
-//! (`clippy.toml`) keeps other modules from changing the disk by other means. No function follows a link
-//! that stands under the name it is given.
-#![expect(clippy::disallowed_methods, reason = "this is the door")]
+//! Each change passes a [`Checkpoint`] right after it, so that a test can simulate a power cut there. If the given
+//! path is a link, no function follows it.
+#![expect(clippy::disallowed_methods, reason = "this module may change the disk")]
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -15,12 +14,12 @@ use rustix::fs::OFlags;
 use crate::checkpoint::{Checkpoint, reach};
 use crate::error::{At, Error, Result};
 
-/// Replaces a small file: a reader finds the old bytes or the new ones, also after a power cut.
+/// Replaces a small file. A reader finds the old bytes or the new ones, even after a power cut.
 ///
 /// # Errors
-/// Temporary; the old file is then still there.
+/// Temporary; the old file still exists then.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    // No name that may stand beside it starts with a dot.
+    // No other file in these folders has a name that starts with a dot.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let next = path.with_file_name(format!(".{name}.new"));
     remove_file(&next)?;
@@ -36,34 +35,34 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     rename(&next, path)
 }
 
-/// Writes a small file in place, where a torn one does no harm. Its old bytes are not given up before
-/// the new ones have room: on a full disk the file stays as it is.
+/// Writes a small file in place; use it if an incomplete file does no harm. The file is cut only after the new
+/// bytes are written, so on a full disk it stays as it was.
 ///
 /// # Errors
 /// Temporary.
 pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file =
-        unlinked().write(true).create(true).truncate(false).mode(0o600).open(path).at("opening", path)?;
+        no_follow().write(true).create(true).truncate(false).mode(0o600).open(path).at("opening", path)?;
     let length = bytes.len() as u64;
     file.write_all(bytes).and_then(|()| file.set_len(length)).at("writing", path)?;
     reach(Checkpoint::FileWritten);
     Ok(())
 }
 
-/// Opens a file for reading and appending; makes it if there is none.
+/// Opens a file for reading and appending, and creates it if needed.
 ///
 /// # Errors
 /// Temporary.
 pub fn append(path: &Path) -> Result<File> {
-    let file = unlinked().read(true).append(true).create(true).mode(0o600).open(path).at("opening", path)?;
+    let file = no_follow().read(true).append(true).create(true).mode(0o600).open(path).at("opening", path)?;
     reach(Checkpoint::FileMade);
     Ok(file)
 }
 
-/// Adds to an open file.
+/// Writes to an open file.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     reach(Checkpoint::FileWritten);
@@ -73,14 +72,14 @@ pub fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
 /// Empties an open file.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn empty(file: &File) -> io::Result<()> {
     file.set_len(0)?;
     reach(Checkpoint::FileWritten);
     Ok(())
 }
 
-/// Gives what is under one name another, lastingly; a file that has it is replaced.
+/// Renames a file or folder and syncs the folder. An existing file with the new name is replaced.
 ///
 /// # Errors
 /// Temporary.
@@ -90,8 +89,8 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     sync_folder_of(to)
 }
 
-/// Moves things into a folder of their own beside them, lastingly, with one sync for all: what is found
-/// under its old name afterwards was not touched.
+/// Moves `paths` into a new folder next to them, with one sync for all. After a power cut, whatever still has its
+/// old name is untouched.
 ///
 /// # Errors
 /// Temporary.
@@ -105,7 +104,7 @@ pub fn move_into<'p>(folder: &Path, paths: impl Iterator<Item = &'p PathBuf>) ->
     sync_folder_of(folder)
 }
 
-/// Lets two names change places, lastingly. False: the file system cannot.
+/// Exchanges two names and syncs the folder. False: the file system cannot do that.
 ///
 /// # Errors
 /// Temporary.
@@ -132,7 +131,7 @@ pub fn exchange(one: &Path, other: &Path) -> Result<bool> {
     }
 }
 
-/// Makes a link.
+/// Creates a symbolic link.
 ///
 /// # Errors
 /// Temporary.
@@ -142,14 +141,14 @@ pub fn link(target: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a folder of the agent's own and its parents, for the owner alone; or finds it, and then it must
-/// be a folder, of this user, that nobody else may write to.
+/// Creates one of the agent's own folders, with its parents, accessible only to the owner. If the path exists, it
+/// must be a folder of this user that no other user can write to.
 ///
 /// # Errors
-/// Temporary: the disk. Refused: something else stands there.
+/// Temporary: the disk. Refused: the path is something else.
 pub fn make_folder(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
-        Ok(found) => return own(path, &found),
+        Ok(found) => return check_owned(path, &found),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error).at("looking at", path),
     }
@@ -158,34 +157,34 @@ pub fn make_folder(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the state folder itself, or finds it. The administrator may have put a link in its place.
+/// Creates the state folder if needed. The administrator may have replaced it with a link.
 ///
 /// # Errors
 /// As [`make_folder`].
 pub fn make_root(path: &Path) -> Result<()> {
     match fs::metadata(path) {
-        Ok(found) => own(path, &found),
+        Ok(found) => check_owned(path, &found),
         Err(error) if error.kind() == ErrorKind::NotFound => make_folder(path),
         Err(error) => Err(error).at("looking at", path),
     }
 }
 
-fn own(path: &Path, found: &fs::Metadata) -> Result<()> {
+fn check_owned(path: &Path, found: &fs::Metadata) -> Result<()> {
     let wrong = if !found.is_dir() {
-        "it is no folder"
+        "it is not a folder"
     } else if found.uid() != rustix::process::geteuid().as_raw() {
         "it belongs to another user"
     } else if found.mode() & 0o022 != 0 {
-        "others may write to it"
+        "other users can write to it"
     } else {
         return Ok(());
     };
     let message = format!("using the folder `{}`: {wrong}", path.display());
-    Err(Error::planted(message)
-        .hint("the agent's own folders are made by it; find out who changed this one, and remove it"))
+    Err(Error::tampered(message)
+        .hint("the agent creates this folder itself; find out who changed it, then remove it"))
 }
 
-/// Removes a file or a link; fine when it is gone already.
+/// Removes a file or a link. It is not an error if it does not exist.
 ///
 /// # Errors
 /// Temporary.
@@ -198,7 +197,7 @@ pub fn remove_file(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes a folder with all that is in it; fine when there is none.
+/// Removes a folder and its content. It is not an error if it does not exist.
 ///
 /// # Errors
 /// Temporary.
@@ -211,7 +210,7 @@ pub fn remove_folder(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes whatever has that name.
+/// Removes the file, link or folder with this name.
 ///
 /// # Errors
 /// Temporary.
@@ -229,11 +228,11 @@ pub fn remove_if_empty(path: &Path) {
     }
 }
 
-/// Removes what an earlier run left of [`replace`] in a folder.
+/// Removes temporary files of [`replace`] that an interrupted run left in a folder.
 ///
 /// # Errors
 /// Temporary.
-pub fn clear(folder: &Path) -> Result<()> {
+pub fn remove_leftovers(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).at("listing", folder)? {
         let entry = entry.at("listing", folder)?;
         let name = entry.file_name();
@@ -245,7 +244,7 @@ pub fn clear(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a change of names in the folder of `path` last.
+/// Syncs the parent folder of `path`, so that renames in it survive a power cut.
 ///
 /// # Errors
 /// Temporary.
@@ -254,8 +253,8 @@ pub fn sync_folder_of(path: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).at("syncing", folder)
 }
 
-/// Brings everything of the file system that holds `folder` to the disk, or of the folder at least: on
-/// Linux one call instead of one for each of a thousand files.
+/// Syncs the content of `folder` to the disk. On Linux, one call syncs the whole file system, instead of one call
+/// for each of a thousand files.
 ///
 /// # Errors
 /// Temporary.
@@ -267,7 +266,7 @@ pub fn sync_all(folder: &Path) -> Result<()> {
     }
     #[cfg(not(target_os = "linux"))]
     {
-        // No call of other systems waits until all is written.
+        // Other systems have no call that waits until everything is written.
         for entry in fs::read_dir(folder).at("listing", folder)? {
             let entry = entry.at("listing", folder)?;
             let (path, kind) = (entry.path(), entry.file_type().at("reading", folder)?);
@@ -281,8 +280,8 @@ pub fn sync_all(folder: &Path) -> Result<()> {
     }
 }
 
-/// Options that do not follow a link at the end of the path.
-fn unlinked() -> OpenOptions {
+/// Options that do not follow a link in the last part of the path.
+fn no_follow() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default());
     options

@@ -1,13 +1,13 @@
-//! `environment.conf` of a release, as Puppet reads it.
+//! Reads a release's `environment.conf` as Puppet does.
 //!
-//! Lines `NAME = VALUE` of the section `main`, or before any; the first of a name counts, one quote at each end
-//! is dropped, and a `#` begins a comment at the start of a line alone. What begins with `$` is Puppet's to
-//! fill in, all else that is relative belongs to the release's folder.
+//! Settings are lines `NAME = VALUE` before any section or in the section `main`. The first line with a name counts.
+//! One quote at each end of a value is removed. `#` starts a comment only at the start of a line. Puppet itself
+//! expands values that begin with `$`; other relative paths are relative to the release's folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What stands in the file; nothing where there is none.
+/// The content of the file; empty if there is none.
 #[derive(Debug)]
 pub struct EnvironmentConf {
     release: PathBuf,
@@ -15,26 +15,26 @@ pub struct EnvironmentConf {
 }
 
 impl EnvironmentConf {
-    /// Reads it in a release's folder.
+    /// Reads the file in a release's folder.
     pub fn read(release: &Path) -> Self {
         let text = fs::read_to_string(release.join("environment.conf")).unwrap_or_default();
         Self { release: release.to_owned(), text }
     }
 
-    /// The manifest to hand to `puppet apply`; `None` where only Puppet can tell which one is meant.
+    /// The manifest to pass to `puppet apply`; `None` if only Puppet can expand its path.
     pub fn manifest(&self) -> Option<PathBuf> {
         let value = self.setting("manifest").unwrap_or("manifests");
-        // Joining an absolute path gives that path, as Puppet has it.
+        // Joining an absolute path gives that path, as in Puppet.
         (!value.starts_with('$')).then(|| self.release.join(value))
     }
 
-    /// The entries of the module path as they were written.
+    /// The entries of the module path, as written.
     pub fn entries(&self) -> impl Iterator<Item = &str> {
         let value = self.setting("modulepath").unwrap_or("modules:$basemodulepath");
         value.split(':').filter(|entry| !entry.is_empty())
     }
 
-    /// What an entry stands for on this node: itself, or what its pattern finds.
+    /// The folders of an entry on this node: the entry itself, or those that match its pattern.
     pub fn folders(&self, entry: &str) -> Vec<String> {
         if let Some(rest) = entry.strip_prefix("$environmentpath") {
             let parent = self.release.parent().unwrap_or(&self.release);
@@ -53,7 +53,7 @@ impl EnvironmentConf {
         found.iter().map(|folder| self.release.join(folder).display().to_string()).collect()
     }
 
-    /// What in a folder has a name like this, sorted.
+    /// The sorted paths in a folder whose names match a pattern.
     fn named(&self, folder: &Path, pattern: &str) -> Vec<PathBuf> {
         if !is_pattern(pattern) {
             return vec![folder.join(pattern)];
@@ -89,7 +89,7 @@ fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?'])
 }
 
-/// Whether a name is like a pattern of `*` and `?`.
+/// Whether a name matches a pattern with `*` and `?`.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern, name) {
         ([b'*', rest @ ..], _) => (0..=name.len()).any(|skipped| matches(rest, &name[skipped..])),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manifest_is_the_one_that_puppet_takes() {
+    fn finds_the_same_manifest_as_puppet() {
         for (text, expected) in [
             ("", Some("manifests")),
             ("# manifest = no\nmodulepath = a:b\n manifest= site/x.pp\nmanifest = y", Some("site/x.pp")),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_found_where_puppet_finds_them() {
+    fn finds_the_same_modules_as_puppet() {
         let (folder, conf) =
             conf("modulepath = site:./modules:/opt/m:$basemodulepath:$environmentpath/x:p*/?");
         let at = |path: &str| folder.path().join(path).display().to_string();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_word_of_it_there_is_one_folder() {
+    fn without_the_file_the_default_modulepath_holds() {
         let folder = tempfile::tempdir().unwrap();
         let conf = EnvironmentConf::read(folder.path());
         assert_eq!(conf.entries().collect::<Vec<_>>(), ["modules", "$basemodulepath"]);

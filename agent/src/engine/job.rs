@@ -1,61 +1,57 @@
-//! What an engine is given, and what comes back.
+//! The input and the result of an engine's run.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use stringless_core::name::Name;
 use stringless_core::state::Release;
 
 use crate::engine::modulepath::Modules;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::node::Node;
 
-/// What an engine is given.
+/// The input of an engine's run.
 #[derive(Debug)]
 pub struct Job<'a> {
     /// The site.
     pub site: &'a Name,
     /// The release.
     pub release: &'a Release,
-    /// Its folder.
+    /// The release's folder.
     pub path: &'a Path,
-    /// What it sees of earlier layers.
+    /// The modules of earlier layers.
     pub modules: &'a Modules,
     /// This node.
     pub node: &'a Node,
-    /// Say what would be done, and do nothing.
+    /// Only show what would be done.
     pub noop: bool,
-    /// Output goes to standard error, as standard output carries JSON.
+    /// Write output to standard error, because standard output is for JSON.
     pub json: bool,
-    /// Where it is written down while it runs.
+    /// The file that records the running engine.
     pub record: PathBuf,
-    /// For the engine's downloads.
+    /// The proxy for the engine's downloads, and the hosts to reach without it.
     pub proxy: Option<(&'a str, &'a str)>,
-    /// What its output may not show.
+    /// Secrets to remove from its output.
     pub secrets: &'a [String],
 }
 
-/// How an engine's run ended.
+/// A successful run of an engine.
 #[derive(Debug)]
 pub struct Applied {
-    /// Whether something was changed; true also when the engine cannot tell.
+    /// Whether something changed; also true if the engine cannot tell.
     pub changed: bool,
-    /// Its exit status.
+    /// The exit status; `None` if nothing was run.
     pub status: Option<i32>,
     /// The end of its output.
     pub output: String,
 }
 
-/// A failed run, with what it said.
+/// A failed run of an engine.
 #[derive(Debug)]
 pub struct Failed {
     /// The error.
     pub error: Error,
-    /// Its exit status; `None` when a signal ended it or it never ran.
+    /// The exit status; `None` if a signal ended the engine or it never started.
     pub status: Option<i32>,
     /// The end of its output.
     pub output: String,
 }
-
-/// The result of finding an engine's program.
-pub type Found = Result<Command>;

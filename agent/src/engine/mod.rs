@@ -1,10 +1,10 @@
-//! Engines: what applies a release. The node's side of `stringless_core::manifest::Engine`.
+//! The engines that apply a release; see `stringless_core::manifest::Engine`.
 
 pub mod job;
 pub mod modulepath;
+pub mod orphan;
 
 mod environment_conf;
-pub mod orphan;
 mod process;
 mod puppet;
 mod redact;
@@ -21,12 +21,12 @@ use crate::error::Error;
 use crate::log;
 use job::{Applied, Failed, Job};
 use process::{End, Finished};
-use redact::Mask;
+use redact::Redactor;
 
 /// Runs the engine of a release.
 ///
 /// # Errors
-/// The failure, with the exit status and what the engine said last.
+/// The failure, with the exit status and the end of the output.
 pub fn apply(apply: &Apply, job: &Job<'_>) -> Result<Applied, Failed> {
     let unable = |error| Failed { error, status: None, output: String::new() };
     let (name, command) = match &apply.engine {
@@ -39,17 +39,17 @@ pub fn apply(apply: &Apply, job: &Job<'_>) -> Result<Applied, Failed> {
         Engine::Puppet(_) => ("puppet", puppet::command(job)),
     };
     let mut command = command.map_err(unable)?;
-    surroundings(&mut command, job);
+    set_environment(&mut command, job);
     let output: Box<dyn Write + Send> =
         if job.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
     let limit = Duration::from_secs(apply.timeout);
-    let finished =
-        process::run(&mut command, limit, output, Mask::new(job.secrets), &job.record).map_err(|error| {
+    let finished = process::run(&mut command, limit, output, Redactor::new(job.secrets), &job.record)
+        .map_err(|error| {
             let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
             let failed = Error::engine(format!("starting the {name} engine: {error}"));
             unable(match denied {
                 true => failed.hint("is the file system of `state_dir` mounted noexec?"),
-                false => failed.hint("does its first line, `#!…`, name an interpreter that is here?"),
+                false => failed.hint("does its first line, `#!…`, name an installed interpreter?"),
             })
         })?;
     let changed = match (&apply.engine, &finished.end) {
@@ -67,14 +67,14 @@ fn conclude(name: &str, changed: Option<bool>, finished: Finished) -> Result<App
         Some(changed) => Ok(Applied { changed, status, output }),
         None => {
             let error = Error::engine(format!("the {name} engine {end}"))
-                .hint("its output stands above, and the end of it in last-run.json");
+                .hint("see its output above; last-run.json has the end of it");
             Err(Failed { error, status, output })
         }
     }
 }
 
-/// The environment of every engine: the agent's own, without credentials.
-fn surroundings(command: &mut Command, job: &Job<'_>) {
+/// Sets the environment of every engine: the agent's own without credentials, and the `STRINGLESS_*` variables.
+fn set_environment(command: &mut Command, job: &Job<'_>) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
             command.env_remove(name);
@@ -98,10 +98,10 @@ fn surroundings(command: &mut Command, job: &Job<'_>) {
         .env("STRINGLESS_RELEASE", job.path)
         .env("STRINGLESS_NODE", &job.node.id)
         .env("STRINGLESS_REGION", job.node.region.as_ref().map_or("", Name::as_str))
-        // Set in every run: one of a shell's trials must not make a real run a trial.
+        // Set in every run, so that a value from the caller's shell never turns a real run into a dry run.
         .env("STRINGLESS_NOOP", if job.noop { "1" } else { "" })
         .current_dir(job.path);
 }
 
-const NO_NOOP: &str = "it is not run, as the site file does not say that it supports `noop`";
+const NO_NOOP: &str = "it is not run: the site file does not say that it supports `noop`";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,7 +1,7 @@
-//! The modules of earlier layers, as the engine of a later one sees them: before its own.
+//! The module path of a layer: the modules of earlier layers, then its own.
 //!
-//! A layer sees what stands before it and nothing of what stands after it. So the first layer runs as if it
-//! were alone, whatever the others publish; and what an earlier layer has, a later one cannot replace.
+//! A layer sees the modules of the layers before it, and none of the layers after it. So the first layer runs as if
+//! it were alone, whatever the others publish, and a later layer cannot replace a module of an earlier one.
 
 use std::path::Path;
 
@@ -17,55 +17,55 @@ use super::environment_conf::EnvironmentConf;
 use crate::disk::{Disk, LayerDisk};
 use crate::release::{self, Staged};
 
-/// A layer that stands before the one that runs, with the release that counts of it.
+/// A layer before the one that runs, with the release whose modules count.
 #[derive(Debug)]
-pub struct Earlier {
+pub struct EarlierLayer {
     site: Name,
     staged: Staged,
     manifest: Manifest,
 }
 
-impl Earlier {
-    /// What counts of an earlier layer: the release that is live; with `noop` the one that would be. `None`
-    /// where there is none yet, or another engine than Puppet applies it.
+impl EarlierLayer {
+    /// Finds the release of an earlier layer: the live one, or with `noop` the one that would be live. `None` if
+    /// there is none yet, or if its engine is not Puppet.
     pub fn find(layer: &Layer, environment: &Name, disk: &LayerDisk, noop: bool) -> Option<Self> {
         let next = || {
             let (state, _) = disk.state().ok().filter(|_| noop)?;
-            release::standing(&Release::seen(environment, state.seen.get(environment)?), disk)
+            release::find(&Release::from_seen(environment, state.seen.get(environment)?), disk)
         };
-        let (staged, document) = next().or_else(|| release::standing(&disk.live()?, disk))?;
+        let (staged, document) = next().or_else(|| release::find(&disk.live()?, disk))?;
         let manifest = release::manifest_in(&document)?;
         let puppet = matches!(manifest.apply.engine, Engine::Puppet(_));
         puppet.then(|| Self { site: layer.site.clone(), staged, manifest })
     }
 }
 
-/// What an engine's run sees of earlier layers.
+/// The modules of earlier layers that an engine's run sees.
 #[derive(Clone, Debug, Default)]
 pub struct Modules {
-    /// Whose.
+    /// The earlier layers and their releases.
     pub over: Vec<Over>,
-    /// Stands for their content; none where nothing is composed.
+    /// A hash that identifies their content; none if there are no earlier modules.
     pub id: Option<Sha256>,
     folders: Vec<String>,
 }
 
 impl Modules {
-    /// What `engine` is given of the earlier layers. Only Puppet composes modules.
-    pub fn of(earlier: &[Earlier], engine: &Engine, disk: &Disk) -> Self {
+    /// The modules of earlier layers for a run of `engine`. Only Puppet uses them.
+    pub fn from_layers(earlier: &[EarlierLayer], engine: &Engine, disk: &Disk) -> Self {
         let mut modules = Self::default();
         if earlier.is_empty() || !matches!(engine, Engine::Puppet(_)) {
             return modules;
         }
         let mut hasher = Hasher::default();
-        for Earlier { site, staged, manifest } in earlier {
+        for EarlierLayer { site, staged, manifest } in earlier {
             let conf = EnvironmentConf::read(&staged.path);
             hasher.update(format!("layer {site}\n").as_bytes());
-            // The base modules come once, where the run's own layer has them.
+            // The base modules are added only once, at their place in the layer's own path.
             for entry in conf.entries().filter(|entry| *entry != BASE) {
                 hasher.update(format!("folder {entry}\n").as_bytes());
                 modules.folders.extend(conf.folders(entry));
-                for pack in manifest.packs.iter().filter(|pack| brings(pack, entry, disk)) {
+                for pack in manifest.packs.iter().filter(|pack| provides(pack, entry, disk)) {
                     hasher.update(format!("pack {} {}\n", pack.sha256, pack.path).as_bytes());
                 }
             }
@@ -75,7 +75,7 @@ impl Modules {
         modules
     }
 
-    /// The module path of a run of that release; `None`: what Puppet reads in `environment.conf` holds.
+    /// The module path for a run of a release; `None`: Puppet uses the one in `environment.conf`.
     pub fn path(&self, release: &Path) -> Option<String> {
         self.id?;
         let conf = EnvironmentConf::read(release);
@@ -84,20 +84,21 @@ impl Modules {
     }
 }
 
-/// Whether a layer's live release was applied over other modules than those that the earlier layers have now.
-pub fn outdated(earlier: &[Earlier], layer: &LayerDisk, disk: &Disk) -> bool {
+/// Whether the modules of earlier layers changed since a layer's release was applied.
+pub fn outdated(earlier: &[EarlierLayer], layer: &LayerDisk, disk: &Disk) -> bool {
     let applied = || {
         let applied = layer.state().ok()?.0.applied?;
-        let (_, document) = release::standing(&applied.release, layer)?;
+        let (_, document) = release::find(&applied.release, layer)?;
         Some((applied.over?, release::manifest_in(&document)?))
     };
-    applied()
-        .is_some_and(|(over, manifest)| Modules::of(earlier, &manifest.apply.engine, disk).id != Some(over))
+    applied().is_some_and(|(over, manifest)| {
+        Modules::from_layers(earlier, &manifest.apply.engine, disk).id != Some(over)
+    })
 }
 
-/// Whether a pack brings something into what an entry of the module path names.
-fn brings(pack: &Pack, entry: &str, disk: &Disk) -> bool {
-    // Up to the first part that is a pattern; what is filled in or absolute lies in no release.
+/// Whether a pack has content in the folders that an entry of the module path names.
+fn provides(pack: &Pack, entry: &str, disk: &Disk) -> bool {
+    // Compare only the parts before the first pattern. An absolute or `$` path is outside the release.
     let fixed = entry.split('/').take_while(|part| !part.contains(['*', '?']));
     let folder: std::path::PathBuf = fixed.filter(|part| !part.is_empty() && *part != ".").collect();
     if entry.starts_with(['/', '$']) {
@@ -105,7 +106,7 @@ fn brings(pack: &Pack, entry: &str, disk: &Disk) -> bool {
     }
     let path = Path::new(&pack.path);
     match folder.strip_prefix(path) {
-        // It lies above: whether it holds anything of that is told by what it holds.
+        // The pack's folder is above the entry: look whether the pack contains the rest of the path.
         Ok(rest) => disk.pack(&pack.sha256).join(rest).exists(),
         Err(_) => path.starts_with(&folder),
     }

@@ -1,5 +1,4 @@
-//! Runs a command to its end: in a process group of its own, with a time limit, its output passed on
-//! as it comes and the end of it kept.
+//! Runs a command in its own process group with a time limit. Forwards its output at once, and saves the end of it.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,15 +14,15 @@ use std::{fmt, thread};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::orphan;
-use super::redact::Mask;
+use super::redact::Redactor;
 use crate::signals;
 
-/// A command that has ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Finished {
-    /// How.
+    /// How it ended.
     pub end: End,
-    /// At most `KEPT` bytes of the end of its output.
+    /// The end of its output, at most `OUTPUT_TAIL` bytes.
     pub output: String,
 }
 
@@ -34,9 +33,9 @@ pub enum End {
     Exit(i32),
     /// By a signal.
     Signal(i32),
-    /// By us, after so many seconds.
+    /// The agent ended it after its time limit, in seconds.
     TimedOut(u64),
-    /// By us, as we were told to stop.
+    /// The agent ended it because a signal asked the agent to stop.
     Stopped,
 }
 
@@ -45,39 +44,39 @@ impl fmt::Display for End {
         match self {
             Self::Exit(status) => write!(f, "ended with status {status}"),
             Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
-            Self::Stopped => f.write_str("was ended, as the agent was told to stop"),
+            Self::Stopped => f.write_str("was ended because the agent must stop"),
             Self::TimedOut(limit) => write!(f, "was ended after its time limit of {limit} seconds"),
         }
     }
 }
 
-/// Runs `command`; what it says goes to `output`, and the end of it is kept.
+/// Runs `command`, forwards its output to `output`, and saves the end of it.
 ///
 /// # Errors
-/// When it cannot be started.
+/// The command cannot be started.
 pub fn run(
     command: &mut Command,
     limit: Duration,
     output: impl Write + Send + 'static,
-    mask: Mask,
+    redactor: Redactor,
     record: &Path,
 ) -> io::Result<Finished> {
     let (read, write) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(write.try_clone()?).stderr(write).process_group(0);
     let mut child = command.spawn()?;
     orphan::record(record, child.id(), limit);
-    // The command holds the pipe's writing end; ours would keep the reader from its end.
+    // Close our copy of the pipe's writing end; otherwise the reader would never see the end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let tail = Arc::new(Mutex::new(VecDeque::new()));
     let reader = {
         let tail = Arc::clone(&tail);
-        thread::spawn(move || pass_on(File::from(OwnedFd::from(read)), &tail, mask, output))
+        thread::spawn(move || forward(File::from(OwnedFd::from(read)), &tail, redactor, output))
     };
     let end = wait(&mut child, limit)?;
     orphan::forget(record);
-    // A daemon that the command left behind may hold the pipe open: the run is over all the same.
-    let patience = Instant::now() + LAST_WORDS;
-    while !reader.is_finished() && Instant::now() < patience {
+    // A daemon that the command started may keep the pipe open. The run is over anyway.
+    let deadline = Instant::now() + OUTPUT_GRACE;
+    while !reader.is_finished() && Instant::now() < deadline {
         thread::sleep(TICK);
     }
     let tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,9 +84,10 @@ pub fn run(
     Ok(Finished { end, output: end_of(&String::from_utf8_lossy(&bytes)) })
 }
 
-/// The end of a text, between two characters: what is no text has grown by being made readable.
+/// The end of a text, cut between two characters. The text may be longer than the bytes it was made from, because
+/// invalid bytes are replaced by a longer character.
 fn end_of(text: &str) -> String {
-    let mut start = text.len().saturating_sub(KEPT);
+    let mut start = text.len().saturating_sub(OUTPUT_TAIL);
     while !text.is_char_boundary(start) {
         start += 1;
     }
@@ -95,19 +95,19 @@ fn end_of(text: &str) -> String {
 }
 
 fn wait(child: &mut Child, limit: Duration) -> io::Result<End> {
-    if let Some(status) = poll(child, limit, signals::asked)? {
+    if let Some(status) = poll(child, limit, signals::stop_requested)? {
         return Ok(ended(status));
     }
     let group = Pid::from_child(child);
-    for (signal, patience) in [(Signal::TERM, POLITE), (Signal::KILL, POLITE)] {
+    for (signal, grace) in [(Signal::TERM, END_GRACE), (Signal::KILL, END_GRACE)] {
         let _ = kill_process_group(group, signal);
-        poll(child, patience, || false)?;
+        poll(child, grace, || false)?;
     }
-    Ok(if signals::asked() { End::Stopped } else { End::TimedOut(limit.as_secs()) })
+    Ok(if signals::stop_requested() { End::Stopped } else { End::TimedOut(limit.as_secs()) })
 }
 
-/// Waits at most `limit` for the child, or until `enough`; looks seldom once it has run for a while.
-fn poll(child: &mut Child, limit: Duration, enough: impl Fn() -> bool) -> io::Result<Option<ExitStatus>> {
+/// Waits for the child, at most `limit` or until `stop` is true. The pauses between two looks become longer.
+fn poll(child: &mut Child, limit: Duration, stop: impl Fn() -> bool) -> io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(2);
     loop {
@@ -115,7 +115,7 @@ fn poll(child: &mut Child, limit: Duration, enough: impl Fn() -> bool) -> io::Re
             return Ok(Some(status));
         }
         let left = limit.saturating_sub(start.elapsed());
-        if left.is_zero() || enough() {
+        if left.is_zero() || stop() {
             return Ok(None);
         }
         thread::sleep(pause.min(left));
@@ -130,25 +130,25 @@ fn ended(status: ExitStatus) -> End {
     }
 }
 
-fn pass_on(mut from: File, tail: &Mutex<VecDeque<u8>>, mut mask: Mask, mut to: impl Write) {
-    let mut say = |bytes: &[u8]| {
-        // Nobody may be reading; the run goes on.
+fn forward(mut from: File, tail: &Mutex<VecDeque<u8>>, mut redactor: Redactor, mut to: impl Write) {
+    let mut emit = |bytes: &[u8]| {
+        // Ignore errors: if nobody reads the output, the run still continues.
         let _ = to.write_all(bytes).and_then(|()| to.flush());
         let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
         tail.extend(bytes);
-        let over = tail.len().saturating_sub(KEPT);
+        let over = tail.len().saturating_sub(OUTPUT_TAIL);
         tail.drain(..over);
     };
     let mut buffer = [0; 4096];
     while let Ok(got @ 1..) = from.read(&mut buffer) {
-        say(&mask.pass(&buffer[..got]));
+        emit(&redactor.redact(&buffer[..got]));
     }
-    say(&mask.rest());
+    emit(&redactor.finish());
 }
 
-const KEPT: usize = 16 * 1024;
-const POLITE: Duration = Duration::from_secs(10);
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const OUTPUT_TAIL: usize = 16 * 1024;
+const END_GRACE: Duration = Duration::from_secs(10);
+const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
@@ -160,14 +160,14 @@ mod tests {
             Command::new("sh").args(["-c", script]),
             Duration::from_secs(limit),
             io::sink(),
-            Mask::new(&[]),
+            Redactor::new(&[]),
             Path::new("/nowhere/engine"),
         )
         .unwrap()
     }
 
     #[test]
-    fn tells_how_it_ended_and_what_was_said() {
+    fn returns_the_exit_status_and_the_output() {
         let finished = shell("echo out; echo err >&2; exit 3", 60);
         assert_eq!(finished.end, End::Exit(3));
         assert_eq!(finished.output, "out\nerr\n");
@@ -175,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn ends_what_runs_too_long_with_its_children() {
+    fn ends_a_command_and_its_children_after_the_time_limit() {
         let start = Instant::now();
         let finished = shell("sleep 600 & echo $!; wait", 3);
         assert_eq!(finished.end, End::TimedOut(3));
         assert!(start.elapsed() < Duration::from_secs(120));
-        // Gone, or a zombie that nobody has reaped yet; a busy machine takes its time.
+        // Wait until it is gone or a zombie; a busy machine takes a while.
         let stat = format!("/proc/{}/stat", finished.output.trim());
         let stat = || std::fs::read_to_string(&stat).unwrap_or_default();
         let gone = || stat().is_empty() || stat().contains(") Z ");
@@ -191,15 +191,15 @@ mod tests {
     }
 
     #[test]
-    fn does_not_wait_for_a_daemon_that_keeps_the_pipe() {
+    fn does_not_wait_for_a_daemon_that_keeps_the_pipe_open() {
         let start = Instant::now();
         assert_eq!(shell("setsid sleep 60 & exit 0", 60).end, End::Exit(0));
         assert!(start.elapsed() < Duration::from_secs(45));
     }
 
     #[test]
-    fn keeps_the_end_of_a_flood() {
+    fn saves_only_the_end_of_long_output() {
         let finished = shell("head -c 1000000 /dev/zero | tr '\\0' x; echo end", 60);
-        assert!(finished.output.len() <= KEPT && finished.output.ends_with("xend\n"));
+        assert!(finished.output.len() <= OUTPUT_TAIL && finished.output.ends_with("xend\n"));
     }
 }

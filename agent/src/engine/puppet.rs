@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::environment_conf::EnvironmentConf;
-use super::job::{Found, Job};
-use crate::error::Error;
+use super::job::Job;
+use crate::error::{Error, Result};
 
 /// The command that applies the release with Puppet.
 ///
-/// The release's folder is named for its environment and stands in a folder of its own: that is the
-/// environment path, and Puppet itself reads `environment.conf` and Hiera 5. Over earlier layers the module path
-/// is composed here, and takes the place of that of `environment.conf`.
+/// The release's folder has the name of its environment, and its parent contains nothing else. So the parent is the
+/// environment path, and Puppet itself reads `environment.conf` and Hiera 5. If there are earlier layers, the agent
+/// passes its own module path, which replaces the one in `environment.conf`.
 ///
 /// # Errors
-/// An engine error when there is no Puppet.
-pub fn command(job: &Job<'_>) -> Found {
+/// Engine: Puppet is not installed.
+pub fn command(job: &Job<'_>) -> Result<Command> {
     let program = program().ok_or_else(|| {
-        Error::engine("looking for puppet: it is neither in /opt/puppetlabs/bin nor in PATH")
-            .hint("install `openvox-agent`, or render the bootstrap with the puppet engine: it installs it")
+        Error::engine("looking for puppet: not found in /opt/puppetlabs/bin or PATH")
+            .hint("install `openvox-agent`; a bootstrap for the puppet engine does that")
     })?;
     let mut command = Command::new(program);
     command
@@ -34,14 +34,14 @@ pub fn command(job: &Job<'_>) -> Found {
     if let Some(path) = job.modules.path(job.path) {
         command.arg("--modulepath").arg(path);
     }
-    // Without one, Puppet takes the environment's.
+    // Without a manifest argument, Puppet uses the environment's.
     command.args(EnvironmentConf::read(job.path).manifest());
     Ok(command)
 }
 
-/// What Puppet's exit status means: whether something was changed; `None` for a failure.
+/// Whether something changed, by Puppet's exit status; `None` for a failure.
 ///
-/// Puppet's `apply` with `--detailed-exitcodes`: 0 nothing, 2 changes, 4 failures, 6 both, 1 no run.
+/// `puppet apply --detailed-exitcodes`: 0 nothing changed, 2 changes, 4 failures, 6 both, 1 no run.
 pub fn changed(status: i32) -> Option<bool> {
     match status {
         0 => Some(false),
@@ -53,7 +53,7 @@ pub fn changed(status: i32) -> Option<bool> {
 fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let outside = |folder: &str| std::iter::once(PathBuf::from(folder));
-    // The last is where FreeBSD has its packages, and what runs at boot there has no such PATH.
+    // FreeBSD installs packages in /usr/local/bin, which is not in the PATH of programs started at boot.
     let all =
         outside("/opt/puppetlabs/bin").chain(std::env::split_paths(&path)).chain(outside("/usr/local/bin"));
     all.map(|folder| folder.join("puppet")).find(|program| program.is_file())
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn maps_the_exit_status() {
+    fn maps_the_exit_status_to_changed() {
         assert_eq!([0, 2, 1, 4, 6].map(changed), [Some(false), Some(true), None, None, None]);
     }
 }

@@ -1,42 +1,42 @@
-//! Secrets of the node's configuration, taken out of what an engine prints.
+//! Removes the secrets of the node's configuration from the output of an engine.
 //!
-//! An engine runs as root and can read the configuration; what it prints goes into logs and reports, where
-//! others can read it.
+//! An engine runs as root and can read the configuration. Its output goes into logs and reports that other users
+//! can read.
 
-/// Takes secrets out of a stream, also where one comes in two parts.
-pub struct Mask {
-    /// The longest first: one may be a part of another.
+/// Removes secrets from a stream, even if a secret arrives in several parts.
+pub struct Redactor {
+    /// Sorted, longest first, because one may be a part of another.
     secrets: Vec<Vec<u8>>,
-    /// The end of what came, as long as it may be the start of a secret.
+    /// The end of the input that may be the start of a secret.
     held: Vec<u8>,
 }
 
-impl Mask {
-    /// A mask for these secrets.
+impl Redactor {
+    /// A redactor for these secrets.
     pub fn new(secrets: &[String]) -> Self {
         let mut secrets: Vec<Vec<u8>> = secrets.iter().map(|secret| secret.clone().into_bytes()).collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self { secrets, held: Vec::new() }
     }
 
-    /// What of the stream may be shown after these bytes.
-    pub fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
+    /// Adds bytes, and returns the output that is safe to show now.
+    pub fn redact(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
-        self.show(true)
+        self.release(true)
     }
 
-    /// What was held back, at the end of the stream.
-    pub fn rest(&mut self) -> Vec<u8> {
-        self.show(false)
+    /// Returns the rest at the end of the stream.
+    pub fn finish(&mut self) -> Vec<u8> {
+        self.release(false)
     }
 
-    /// From left to right: the longest secret that stands there is taken out. With `more` to come, what
-    /// may yet become a secret, or a longer one, is held back.
-    fn show(&mut self, more: bool) -> Vec<u8> {
+    /// Replaces secrets from left to right, the longest possible one first. If `more` input may come, holds back an
+    /// end that may become a secret or a longer one.
+    fn release(&mut self, more: bool) -> Vec<u8> {
         if self.secrets.is_empty() {
             return std::mem::take(&mut self.held);
         }
-        let mut shown = Vec::with_capacity(self.held.len());
+        let mut out = Vec::with_capacity(self.held.len());
         let mut rest = &self.held[..];
         while let Some((first, after)) = rest.split_first() {
             if more && self.secrets.iter().any(|s| s.len() > rest.len() && s.starts_with(rest)) {
@@ -44,55 +44,59 @@ impl Mask {
             }
             match self.secrets.iter().find(|secret| rest.starts_with(secret)) {
                 Some(secret) => {
-                    shown.extend_from_slice(SHOWN);
+                    out.extend_from_slice(REPLACEMENT);
                     rest = &rest[secret.len()..];
                 }
                 None => {
-                    shown.push(*first);
+                    out.push(*first);
                     rest = after;
                 }
             }
         }
         let left = rest.len();
         self.held.drain(..self.held.len() - left);
-        shown
+        out
     }
 }
 
-const SHOWN: &[u8] = b"********";
+const REPLACEMENT: &[u8] = b"********";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shown(secrets: &[&str], parts: &[&str]) -> String {
+    fn redacted(secrets: &[&str], parts: &[&str]) -> String {
         let secrets: Vec<String> = secrets.iter().map(|secret| (*secret).to_owned()).collect();
-        let mut mask = Mask::new(&secrets);
-        let mut all: Vec<u8> = parts.iter().flat_map(|part| mask.pass(part.as_bytes())).collect();
-        all.extend(mask.rest());
+        let mut redactor = Redactor::new(&secrets);
+        let mut all: Vec<u8> = parts.iter().flat_map(|part| redactor.redact(part.as_bytes())).collect();
+        all.extend(redactor.finish());
         String::from_utf8(all).unwrap()
     }
 
     #[test]
-    fn takes_secrets_out_wherever_they_are_cut() {
-        assert_eq!(shown(&[], &["as it is"]), "as it is");
+    fn removes_secrets_that_arrive_in_parts() {
+        assert_eq!(redacted(&[], &["as it is"]), "as it is");
         let text = "key=hunter2hunter, key=hunter2";
         for at in 0..text.len() {
             let (one, two) = text.split_at(at);
-            let masked = shown(&["hunter2", "hunter2hunter"], &[one, two]);
-            assert_eq!(masked, "key=********, key=********", "{at}");
+            let redacted = redacted(&["hunter2", "hunter2hunter"], &[one, two]);
+            assert_eq!(redacted, "key=********, key=********", "{at}");
         }
         let bytes: Vec<String> = text.chars().map(String::from).collect();
         let bytes: Vec<&str> = bytes.iter().map(String::as_str).collect();
-        assert!(!shown(&["hunter2"], &bytes).contains("hunter2"));
-        assert_eq!(shown(&["hunter2"], &["hunt", "ers"]), "hunters", "what only began like one is shown");
+        assert!(!redacted(&["hunter2"], &bytes).contains("hunter2"));
+        assert_eq!(
+            redacted(&["hunter2"], &["hunt", "ers"]),
+            "hunters",
+            "text that only starts like a secret is shown"
+        );
     }
 
     #[test]
-    fn holds_nothing_back_that_cannot_be_a_secret() {
-        let mut mask = Mask::new(&["hunter2".into()]);
-        assert_eq!(mask.pass(b"progress 10%\r"), b"progress 10%\r");
-        assert_eq!(mask.pass(b"hun"), b"");
-        assert_eq!(mask.rest(), b"hun");
+    fn holds_back_only_what_may_be_a_secret() {
+        let mut redactor = Redactor::new(&["hunter2".into()]);
+        assert_eq!(redactor.redact(b"progress 10%\r"), b"progress 10%\r");
+        assert_eq!(redactor.redact(b"hun"), b"");
+        assert_eq!(redactor.finish(), b"hun");
     }
 }

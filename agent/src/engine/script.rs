@@ -1,4 +1,4 @@
-//! The `script` engine: a file of the release.
+//! The `script` engine: runs a file of the release.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -6,14 +6,14 @@ use std::process::Command;
 
 use stringless_core::manifest::ScriptEngine;
 
-use super::job::{Found, Job};
-use crate::error::Error;
+use super::job::Job;
+use crate::error::{Error, Result};
 
 /// The command that runs the release's script.
 ///
 /// # Errors
-/// An engine error when there is no such file, or it is not executable.
-pub fn command(script: &ScriptEngine, job: &Job<'_>) -> Found {
+/// Engine: the file does not exist or is not executable.
+pub fn command(script: &ScriptEngine, job: &Job<'_>) -> Result<Command> {
     let path = job.path.join(&script.run);
     let executable = match path.metadata() {
         Ok(meta) => meta.is_file() && meta.permissions().mode() & 0o100 != 0,
@@ -28,7 +28,7 @@ pub fn command(script: &ScriptEngine, job: &Job<'_>) -> Found {
     Ok(Command::new(path))
 }
 
-/// Whether a script's output says that nothing was changed: by its last line.
+/// Whether the last line of a script's output says that nothing was changed.
 pub fn says_unchanged(output: &str) -> bool {
     let lines = output.strip_suffix('\n').unwrap_or(output);
     lines.rsplit('\n').next() == Some(UNCHANGED)

@@ -1,4 +1,4 @@
-//! One pack: from the first store that has it whole, taken up where a cut left it, hashed as it comes.
+//! Downloads one pack from the stores. Resumes after an interruption, and computes the hash meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -16,85 +16,85 @@ use crate::io::random;
 use crate::store::document::pause;
 use crate::store::{Answer, GetRequest, RequestError, StoreClient};
 
-/// What a store is given for one pack.
+/// One store's turn for a pack.
 struct Turn<'a> {
     number: usize,
     source: &'a StoreClient,
-    /// When the others come to it.
+    /// When the turn of the next store begins.
     end: Instant,
 }
 
-/// Fetches a pack, trying every store in turn, round after round. Of the time that is left each has its
-/// share, so that a slow one does not take that of the others.
+/// Downloads a pack, trying every store in turn, in several rounds. Each store gets an equal share of the remaining
+/// time, so that a slow store does not use up the time of the others.
 ///
 /// # Errors
-/// Refused when a store sent other bytes and none had the right ones; else temporary.
+/// Refused if a store sent wrong bytes and none sent the right ones; else temporary.
 pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
     let path = work.io.disk.incoming(&pack.sha256);
     let mut partial = Partial::open(&path, pack)?;
     let mut faults: Vec<Option<FetchError>> = work.sources.iter().map(|_| None).collect();
-    let mut mixed = true;
+    let mut may_mix = true;
     let mut tried = 0;
     loop {
         let before = partial.length;
         let mut order = work.order();
-        order.retain(|number| !faults[*number].as_ref().is_some_and(FetchError::is_lasting));
-        for (place, &number) in order.iter().enumerate() {
-            work.check().map_err(|error| after(error, work, &faults))?;
+        order.retain(|number| !faults[*number].as_ref().is_some_and(FetchError::is_permanent));
+        for (position, &number) in order.iter().enumerate() {
+            work.check().map_err(|error| with_store_errors(error, work, &faults))?;
             let left = work.deadline().saturating_duration_since(Instant::now());
-            let share = left / u32::try_from(order.len() - place).unwrap_or(u32::MAX);
+            let share = left / u32::try_from(order.len() - position).unwrap_or(u32::MAX);
             let turn = Turn { number, source: &work.sources[number], end: Instant::now() + share };
-            match from_one(&turn, &mut partial, &mut mixed, pack, work) {
+            match from_store(&turn, &mut partial, &mut may_mix, pack, work) {
                 Ok(()) => return Ok(VerifiedPack { pack, file: partial.file, path }),
-                Err(FetchError::Here(error)) => return Err(after(error, work, &faults)),
+                Err(FetchError::Local(error)) => return Err(with_store_errors(error, work, &faults)),
                 Err(fault) => faults[number] = Some(fault),
             }
             work.demote(number);
         }
-        work.check().map_err(|error| after(error, work, &faults))?;
-        // What goes forward is no failed try; the deadline bounds it.
+        work.check().map_err(|error| with_store_errors(error, work, &faults))?;
+        // A round with progress is not a failed try; only the deadline limits such rounds.
         tried = if partial.length >= before + PROGRESS { 1 } else { tried + 1 };
-        let hopeful = faults.iter().flatten().any(|fault| !fault.is_lasting());
-        let Some(wait) = backoff::wait(tried, random()).filter(|_| hopeful) else {
+        let retryable = faults.iter().flatten().any(|fault| !fault.is_permanent());
+        let Some(wait) = backoff::wait(tried, random()).filter(|_| retryable) else {
             if partial.length == 0 {
                 write::remove_file(&path)?;
             }
-            return Err(concluded(pack, work, &faults, tried));
+            return Err(all_failed(pack, work, &faults, tried));
         };
-        let asked = faults.iter().flatten().map(FetchError::asked_wait).max().unwrap_or(0);
-        pause(Duration::from_millis(wait.max(asked)), || work.check().is_err());
+        let pause_ms = faults.iter().flatten().map(FetchError::retry_after_ms).max().unwrap_or(0);
+        pause(Duration::from_millis(wait.max(pause_ms)), || work.check().is_err());
     }
 }
 
-/// Completes the pack from one store, which may take up what others have left. Where that came out wrong
-/// nobody is to blame, and from then on (`mixed`) no store goes on with bytes of another: one that sends a
-/// wrong byte and hangs up would spoil them all. Parts of one store are given a second chance, as a cache
-/// before it may have mixed them up.
-fn from_one(
+/// Completes the pack from one store, which may continue with the bytes of other stores. If such mixed bytes have a
+/// wrong hash, no store is blamed; but from then on (`may_mix` is false) no store continues with another's bytes.
+/// Otherwise a store that sends one wrong byte and hangs up would spoil the downloads of all. If the bytes came from
+/// one store in several parts, it gets a second chance, because a cache in front of it may have mixed up the parts.
+fn from_store(
     turn: &Turn<'_>,
     partial: &mut Partial,
-    mixed: &mut bool,
+    may_mix: &mut bool,
     pack: &Pack,
     work: &Work,
 ) -> std::result::Result<(), FetchError> {
     let own = Owner::Store(turn.number);
     let mut wrong = 0;
-    if !*mixed && partial.owner != own {
+    if !*may_mix && partial.owner != own {
         partial.restart()?;
     }
     loop {
         let before = partial.length;
-        match continued(turn, partial, pack, work) {
+        match resume(turn, partial, pack, work) {
             Ok(()) => {}
-            // It was cut, and goes forward: the same store goes on.
-            Err(FetchError::RequestError(trouble))
-                if !trouble.is_lasting() && partial.length >= before + PROGRESS =>
+            // Interrupted, but with progress: continue with the same store.
+            Err(FetchError::Request(failure))
+                if !failure.is_permanent() && partial.length >= before + PROGRESS =>
             {
                 continue;
             }
             Err(fault) => return Err(fault),
         }
-        let found = partial.found();
+        let found = partial.sha256();
         if partial.length == pack.size && found == pack.sha256 {
             return Ok(());
         }
@@ -107,14 +107,14 @@ fn from_one(
         partial.restart()?;
         wrong += u32::from(alone);
         if alone && (!parts || wrong > 1) {
-            return Err(FetchError::Wrong(refusal));
+            return Err(FetchError::WrongBytes(refusal));
         }
-        *mixed &= alone;
+        *may_mix &= alone;
     }
 }
 
-/// Asks for what is missing, or for all of it where a store does not like to be asked for a part.
-fn continued(
+/// Requests the missing bytes, or all bytes if the store rejects a range.
+fn resume(
     turn: &Turn<'_>,
     partial: &mut Partial,
     pack: &Pack,
@@ -126,15 +126,15 @@ fn continued(
     let key = layout::pack(&pack.sha256);
     let limit = turn.end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
     let part = GetRequest { key: &key, etag: None, from: partial.length, limit };
-    let answer = match turn.source.ask(&part) {
-        Err(trouble) if part.from > 0 && trouble.dislikes_range() => {
-            turn.source.ask(&GetRequest { from: 0, ..part })
+    let answer = match turn.source.get(&part) {
+        Err(failure) if part.from > 0 && failure.may_reject_range() => {
+            turn.source.get(&GetRequest { from: 0, ..part })
         }
         other => other,
     };
-    let answer = answer.map_err(FetchError::RequestError)?;
+    let answer = answer.map_err(FetchError::Request)?;
     let Answer::Content { from, body, .. } = answer else {
-        return Err(FetchError::RequestError(RequestError::lasting(
+        return Err(FetchError::Request(RequestError::permanent(
             "there is no such object".into(),
             Some(MISSING),
         )));
@@ -142,53 +142,53 @@ fn continued(
     if from != partial.length {
         partial.restart()?;
     }
-    let taken = partial.take(turn.number, body, pack, &work.io, || {
+    let taken = partial.receive(turn.number, body, pack, &work.io, || {
         work.check()?;
         if Instant::now() >= turn.end { Err(too_slow()) } else { Ok(()) }
     });
     match taken {
-        // The time limit of the exchange is the same, and whichever comes first ends it.
-        Err(FetchError::RequestError(_)) if Instant::now() >= turn.end => Err(too_slow()),
+        // The request has the same time limit as the turn; either may end first.
+        Err(FetchError::Request(_)) if Instant::now() >= turn.end => Err(too_slow()),
         taken => taken,
     }
 }
 
 fn too_slow() -> FetchError {
-    FetchError::RequestError(RequestError::worth_a_retry("too slow: the time that it had is over".into()))
+    FetchError::Request(RequestError::retryable("too slow: its share of the time is over".into()))
 }
 
-/// An end that is not the stores' fault, with what went wrong at them before it.
-fn after(error: Error, work: &Work, faults: &[Option<FetchError>]) -> Error {
+/// Adds the stores' errors so far to an error that no store caused.
+fn with_store_errors(error: Error, work: &Work, faults: &[Option<FetchError>]) -> Error {
     work.sources.iter().zip(faults).fold(error, |error, (source, fault)| match fault {
-        Some(FetchError::RequestError(trouble)) => {
-            error.and(format_args!("; `{}`: {}", source.name, trouble.message))
+        Some(FetchError::Request(failure)) => {
+            error.append(format_args!("; `{}`: {}", source.name, failure.message))
         }
-        Some(FetchError::Wrong(refusal)) => error.and(format_args!("; `{}`: {refusal}", source.name)),
-        Some(FetchError::Here(_)) | None => error,
+        Some(FetchError::WrongBytes(refusal)) => error.append(format_args!("; `{}`: {refusal}", source.name)),
+        Some(FetchError::Local(_)) | None => error,
     })
 }
 
-/// All stores failed: the first refusal, else every trouble.
-fn concluded(pack: &Pack, work: &Work, faults: &[Option<FetchError>], tried: u32) -> Error {
+/// The error after all stores failed: refusals first, then all other errors.
+fn all_failed(pack: &Pack, work: &Work, faults: &[Option<FetchError>], tried: u32) -> Error {
     let key = layout::pack(&pack.sha256);
-    let mut told: Vec<(bool, Error)> = Vec::new();
+    let mut errors: Vec<(bool, Error)> = Vec::new();
     for (source, fault) in work.sources.iter().zip(faults) {
         match fault {
-            Some(FetchError::Wrong(refusal)) => {
+            Some(FetchError::WrongBytes(refusal)) => {
                 let what = format!("the release, from `{}`", source.name);
-                told.push((true, Error::refused(what, refusal)));
+                errors.push((true, Error::refused(what, refusal)));
             }
-            Some(FetchError::RequestError(trouble)) => told.push((false, source.error(&key, trouble, tried))),
-            Some(FetchError::Here(_)) | None => {}
+            Some(FetchError::Request(failure)) => errors.push((false, source.error(&key, failure, tried))),
+            Some(FetchError::Local(_)) | None => {}
         }
     }
-    told.sort_by_key(|(refused, _)| !refused);
-    let mut errors = told.into_iter().map(|(_, error)| error);
+    errors.sort_by_key(|(refused, _)| !refused);
+    let mut errors = errors.into_iter().map(|(_, error)| error);
     let first = errors.next().unwrap_or_else(|| Error::temporary("there is no store to fetch packs from"));
-    errors.fold(first, |first, other| first.and(format_args!("; {other}")))
+    errors.fold(first, |first, other| first.append(format_args!("; {other}")))
 }
 
-/// So many more bytes make a round worth another.
+/// The number of new bytes that count as progress.
 const PROGRESS: u64 = 256 * 1024;
 const MISSING: &str =
     "the manifest names a pack that the store does not have; `stringless verify` checks the bucket";

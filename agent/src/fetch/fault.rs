@@ -1,38 +1,38 @@
-//! Why a pack could not be fetched from one store.
+//! Why a pack could not be fetched from a store.
 
 use stringless_core::refusal::Refusal;
 
 use crate::error::Error;
 use crate::store::RequestError;
 
-/// Why a store did not help.
+/// Why a pack could not be fetched from a store.
 pub enum FetchError {
-    /// It is not the store's fault: the disk's, or we are to stop.
-    Here(Error),
+    /// No store's fault: the disk failed, or the agent must stop.
+    Local(Error),
     /// A request failed.
-    RequestError(RequestError),
-    /// It sent other bytes: it is not asked again for this pack.
-    Wrong(Refusal),
+    Request(RequestError),
+    /// The store sent wrong bytes. It is not asked for this pack again.
+    WrongBytes(Refusal),
 }
 
 impl FetchError {
-    pub(super) fn is_lasting(&self) -> bool {
+    pub(super) fn is_permanent(&self) -> bool {
         match self {
-            Self::RequestError(trouble) => trouble.is_lasting(),
-            Self::Here(_) | Self::Wrong(_) => true,
+            Self::Request(failure) => failure.is_permanent(),
+            Self::Local(_) | Self::WrongBytes(_) => true,
         }
     }
 
-    pub(super) fn asked_wait(&self) -> u64 {
+    pub(super) fn retry_after_ms(&self) -> u64 {
         match self {
-            Self::RequestError(trouble) => trouble.asked_wait(),
-            Self::Here(_) | Self::Wrong(_) => 0,
+            Self::Request(failure) => failure.retry_after_ms(),
+            Self::Local(_) | Self::WrongBytes(_) => 0,
         }
     }
 }
 
 impl From<Error> for FetchError {
     fn from(error: Error) -> Self {
-        Self::Here(error)
+        Self::Local(error)
     }
 }

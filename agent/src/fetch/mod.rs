@@ -1,10 +1,10 @@
-//! Packs: fetched a few at a time, each from whichever store has it, verified, unpacked.
+//! Fetches packs, a few in parallel, from any store that has them; verifies and unpacks them.
 
-pub mod fault;
 pub mod unpack;
 pub mod verified;
 
 mod download;
+mod fault;
 mod partial;
 
 use std::collections::VecDeque;
@@ -23,34 +23,34 @@ use crate::io::Io;
 use crate::signals;
 use crate::store::StoreClient;
 
-/// What the downloads of one run share.
+/// The shared data of a run's downloads.
 struct Work {
     queue: Mutex<VecDeque<Pack>>,
     sources: Vec<Arc<StoreClient>>,
-    /// Per store how often it did not help: whoever did not is asked last for the next pack.
+    /// The number of failures of each store. Stores with more failures are tried later.
     faults: Vec<AtomicU32>,
     io: Arc<Io>,
     started: Instant,
-    /// Seconds for all downloads.
+    /// The time limit for all downloads, in seconds.
     allowed: u64,
-    /// Milliseconds that went by over unpacked packs: a busy disk is not the stores' fault.
+    /// Milliseconds spent on unpacking. They do not count towards the limit: a busy disk is not the stores' fault.
     unpacking: AtomicU64,
-    /// The first error: the others only follow from it.
+    /// The first error. Later errors only follow from it.
     failure: Mutex<Option<Error>>,
 }
 
-/// Brings these packs into their places below `packs/`, verified and unpacked. `sources` are asked in
-/// their order. Returns how many packs were fetched.
+/// Fetches packs, verifies them, and unpacks them below `packs/`. Tries `sources` in order. Returns the number of
+/// fetched packs.
 ///
 /// # Errors
-/// The first error of any pack; those that were complete by then stay.
+/// The first error of any pack. Packs that were complete before it stay.
 pub fn stage(wanted: Vec<Pack>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> Result<u64> {
     let count = wanted.len();
     if count == 0 {
         return Ok(0);
     }
     let bytes: u64 = wanted.iter().map(|pack| pack.size).sum();
-    let allowed = GRACE + bytes / FLOOR;
+    let allowed = GRACE + bytes / MIN_RATE;
     let work = Arc::new(Work {
         queue: Mutex::new(VecDeque::from(wanted)),
         sources: sources.to_vec(),
@@ -62,16 +62,16 @@ pub fn stage(wanted: Vec<Pack>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> R
         failure: Mutex::new(None),
     });
     let (send, results) = mpsc::channel::<()>();
-    for _ in 0..count.min(AT_ONCE) {
+    for _ in 0..count.min(PARALLEL) {
         let (send, work) = (send.clone(), Arc::clone(&work));
         thread::spawn(move || {
-            work.all();
+            work.stage_all();
             drop(send);
         });
     }
     drop(send);
     while !matches!(results.recv_timeout(TICK), Err(RecvTimeoutError::Disconnected)) {
-        // A read that hangs is not waited for: the process is about to end.
+        // On a signal, do not wait for a hanging read: the process ends soon.
         signals::check()?;
     }
     match work.failure().take() {
@@ -80,7 +80,7 @@ pub fn stage(wanted: Vec<Pack>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> R
     }
 }
 
-/// The packs that are not in place yet, each once.
+/// The packs that are not on disk yet, without duplicates.
 pub fn missing(packs: &[Pack], io: &Io) -> Vec<Pack> {
     let mut wanted: Vec<Pack> =
         packs.iter().filter(|pack| !is_folder(&io.disk.pack(&pack.sha256))).cloned().collect();
@@ -90,9 +90,9 @@ pub fn missing(packs: &[Pack], io: &Io) -> Vec<Pack> {
 }
 
 impl Work {
-    fn all(&self) {
+    fn stage_all(&self) {
         while let Some(pack) = self.next() {
-            if let Err(error) = self.one(&pack) {
+            if let Err(error) = self.stage_one(&pack) {
                 self.failure().get_or_insert(error);
             }
         }
@@ -107,7 +107,7 @@ impl Work {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn one(&self, pack: &Pack) -> Result<()> {
+    fn stage_one(&self, pack: &Pack) -> Result<()> {
         let verified = download::download(pack, self)?;
         reach(Checkpoint::Fetched);
         let (path, began) = (verified.path.clone(), Instant::now());
@@ -117,43 +117,41 @@ impl Work {
         write::remove_file(&path)
     }
 
-    /// The numbers of the stores, in the order in which to ask them.
+    /// The numbers of the stores, in the order of trying them.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.sources.len()).collect();
         order.sort_by_key(|number| self.faults[*number].load(Ordering::Relaxed));
         order
     }
 
-    /// This store did not help.
+    /// Counts a failure of a store.
     fn demote(&self, number: usize) {
         self.faults[number].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// When all downloads are to be done.
+    /// When all downloads must be finished.
     fn deadline(&self) -> Instant {
         let unpacking = Duration::from_millis(self.unpacking.load(Ordering::Relaxed));
         self.started + Duration::from_secs(self.allowed) + unpacking
     }
 
-    /// Whether to go on.
+    /// Checks whether to continue.
     fn check(&self) -> Result<()> {
         signals::check()?;
         if self.failure().is_some() {
-            return Err(Error::temporary("given up, as another pack failed"));
+            return Err(Error::temporary("stopped because another pack failed"));
         }
         if Instant::now() >= self.deadline() {
             let message = format!("fetching the packs took longer than {} seconds", self.allowed);
-            return Err(
-                Error::temporary(message).hint("what came is kept, and the next run goes on from there")
-            );
+            return Err(Error::temporary(message).hint("the bytes so far are saved; the next run continues"));
         }
         Ok(())
     }
 }
 
-/// How many packs are fetched at once.
-pub const AT_ONCE: usize = 4;
-/// A floor under throughput, in bytes a second over all packs, and seconds that are added to it.
-const FLOOR: u64 = 8 * 1024;
+/// The number of packs that are fetched in parallel.
+pub const PARALLEL: usize = 4;
+/// The lowest accepted throughput over all packs, in bytes a second. The time limit is this plus `GRACE` seconds.
+const MIN_RATE: u64 = 8 * 1024;
 const GRACE: u64 = 60;
 const TICK: Duration = Duration::from_millis(20);

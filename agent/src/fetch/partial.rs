@@ -1,4 +1,4 @@
-//! What is on disk of a pack, and who sent it.
+//! A partly downloaded pack on disk, and which store sent it.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,33 +14,33 @@ use crate::error::{At, Result};
 use crate::io::Io;
 use crate::store::RequestError;
 
-/// What is here of a pack.
+/// A partly downloaded pack.
 pub struct Partial {
     /// The open file.
     pub file: File,
     path: PathBuf,
-    /// Its length, also beyond the pack's: then not all of it was written.
+    /// The number of received bytes. If it is above the pack's size, the last bytes were not written.
     pub length: u64,
-    /// Whose bytes these are.
+    /// Which store sent the bytes.
     pub owner: Owner,
-    /// In how many answers they came.
+    /// The number of responses that they came in.
     pub answers: u32,
     hasher: Hasher,
 }
 
-/// Whose bytes a partial pack holds.
+/// Which store sent the bytes of a partial pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// It is empty.
+    /// There are no bytes yet.
     Nobody,
-    /// Of one store, by its number.
+    /// One store, by its number.
     Store(usize),
-    /// Of an earlier run, or of several stores: none of them is to blame.
+    /// Several stores, or an earlier run. No store is to blame if the hash is wrong.
     Several,
 }
 
 impl Partial {
-    /// Takes up what an earlier run left, if it is not longer than the pack.
+    /// Opens the file and continues with the bytes of an earlier run, unless there are more than the pack has.
     pub fn open(path: &Path, pack: &Pack) -> Result<Self> {
         let file = write::append(path)?;
         let path = path.to_path_buf();
@@ -63,7 +63,7 @@ impl Partial {
         Ok(partial)
     }
 
-    /// Begins anew.
+    /// Discards all bytes.
     pub fn restart(&mut self) -> Result<()> {
         self.hasher = Hasher::default();
         self.length = 0;
@@ -72,23 +72,22 @@ impl Partial {
         write::empty(&self.file).at("emptying", &self.path)
     }
 
-    /// The hash of what is here.
-    pub fn found(&self) -> Sha256 {
+    /// The hash of the bytes so far.
+    pub fn sha256(&self) -> Sha256 {
         self.hasher.clone().finish()
     }
 
-    /// Takes the body of an answer of the store with this number, up to the pack's length and no byte
-    /// more; `go_on` is asked with each piece.
+    /// Writes the body of a store's response, up to the pack's size. Calls `check` for each piece.
     ///
     /// # Errors
-    /// A cut, a store that is too slow, the disk.
-    pub fn take(
+    /// An interruption, a store that is too slow, or the disk.
+    pub fn receive(
         &mut self,
         store: usize,
         mut body: impl Read,
         pack: &Pack,
         io: &Io,
-        go_on: impl Fn() -> std::result::Result<(), FetchError>,
+        check: impl Fn() -> std::result::Result<(), FetchError>,
     ) -> std::result::Result<(), FetchError> {
         let mut buffer = vec![0; BUFFER];
         let owner = match self.owner {
@@ -99,35 +98,34 @@ impl Partial {
         self.answers += 1;
         let mut pace = Pace::default();
         loop {
-            let passing = |error: std::io::Error| {
-                FetchError::RequestError(RequestError::worth_a_retry(error.to_string()))
-            };
+            let passing =
+                |error: std::io::Error| FetchError::Request(RequestError::retryable(error.to_string()));
             let asked = Instant::now();
             let got = body.read(&mut buffer).map_err(passing)?;
             io.traffic.received(got as u64);
             if got == 0 {
                 break;
             }
-            go_on()?;
-            pace.keep(got as u64, asked.elapsed()).map_err(FetchError::RequestError)?;
+            check()?;
+            pace.check(got as u64, asked.elapsed()).map_err(FetchError::Request)?;
             self.owner = owner;
             self.length += got as u64;
             if self.length > pack.size {
-                // The verifier's to refuse; nothing more of it is read.
+                // Stop reading. The caller refuses the pack for its size.
                 return Ok(());
             }
             self.hasher.update(&buffer[..got]);
             write::write(&self.file, &buffer[..got]).at("writing", &self.path)?;
         }
         if self.length < pack.size {
-            let message = format!("cut after {} of {} bytes", self.length, pack.size);
-            return Err(FetchError::RequestError(RequestError::worth_a_retry(message)));
+            let message = format!("cut off after {} of {} bytes", self.length, pack.size);
+            return Err(FetchError::Request(RequestError::retryable(message)));
         }
         Ok(())
     }
 }
 
-/// A floor under the throughput of one download: over the time that was waited for the store alone.
+/// Checks the throughput of one download. Only the time spent waiting for the store counts.
 #[derive(Default)]
 struct Pace {
     waited: Duration,
@@ -135,7 +133,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn keep(&mut self, got: u64, waited: Duration) -> std::result::Result<(), RequestError> {
+    fn check(&mut self, got: u64, waited: Duration) -> std::result::Result<(), RequestError> {
         self.bytes += got;
         self.waited += waited;
         if self.waited < WINDOW {
@@ -143,7 +141,7 @@ impl Pace {
         }
         if self.bytes < SLOWEST * WINDOW.as_secs() {
             let message = format!("slower than {SLOWEST} bytes a second");
-            return Err(RequestError::worth_a_retry(message));
+            return Err(RequestError::retryable(message));
         }
         *self = Self::default();
         Ok(())
@@ -152,5 +150,5 @@ impl Pace {
 
 const BUFFER: usize = 16 * 1024;
 const WINDOW: Duration = Duration::from_secs(15);
-/// Bytes a second over a window.
+/// The lowest accepted throughput in a window, in bytes a second.
 const SLOWEST: u64 = 1024;

@@ -1,16 +1,16 @@
-//! A pack whose bytes were checked.
+//! A pack with a verified hash.
 
 use std::fs::File;
 use std::path::PathBuf;
 
 use stringless_core::pack::Pack;
 
-/// A pack whose bytes are those that the manifest names. `download` alone makes one.
+/// A pack whose bytes have the hash in the manifest. Only `download` creates one.
 pub struct VerifiedPack<'p> {
     /// Its entry in the manifest.
     pub pack: &'p Pack,
-    /// The compressed file, open since it was verified.
+    /// The compressed file, still open since its verification.
     pub file: File,
-    /// Its name, for messages.
+    /// The file's path, for messages.
     pub path: PathBuf,
 }

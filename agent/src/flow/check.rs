@@ -1,5 +1,5 @@
-//! The first step of a run: which manifest to follow. All stores are asked at once, and the freshest valid
-//! one counts, so that a stale, a hanging or a hostile mirror cannot win.
+//! The first step of a run: finds the manifest to follow. The agent asks all stores in parallel and uses the freshest
+//! valid manifest, so that an outdated, hanging or hostile mirror does no harm.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,90 +18,90 @@ use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::Checked;
 use crate::error::{Error, Result};
 use crate::flow::run::{LayerRun, label, make_room};
-use crate::flow::selection::{Bound, Chosen, Heard};
+use crate::flow::selection::{Chosen, Selection, StoreAnswer};
 use crate::log;
 use crate::store::StoreClient;
-use crate::store::document::{Found, Patience, ask_all};
-use crate::trust::InUse;
+use crate::store::document::{DocumentAnswer, RetryPolicy, query_all};
+use crate::trust::TrustInUse;
 
 /// The manifest to follow.
 pub struct Head {
     /// Verified and admitted.
     pub manifest: Verified<Manifest>,
-    /// Its bytes, signatures included.
+    /// The document: the signatures and the manifest.
     pub document: Vec<u8>,
-    /// Every store, the one that it came from first.
+    /// All stores, first the one that sent the manifest.
     pub sources: Vec<Arc<StoreClient>>,
     /// The trust in use.
-    pub trust: InUse,
+    pub trust: TrustInUse,
 }
 
-/// Finds the freshest valid manifest: a store's, or the one kept from before where a store says that it
-/// still holds. State is written only after every check holds.
+/// Finds the freshest valid manifest: one from a store, or the saved one if a store says that it is unchanged. The
+/// state is written only after all checks pass.
 ///
 /// # Errors
-/// No store had a valid one: refused, where one was refused, else temporary.
+/// No store has a valid manifest: refused if the agent refused one, else temporary.
 pub fn check(run: &LayerRun<'_>, state: &mut State, report: &mut LayerReport) -> Result<Head> {
     let mut sources = Vec::new();
     for settings in &run.layer.stores {
         sources.push(Arc::new(StoreClient::new(settings, run.io)?));
     }
-    let mut trust = InUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
+    let mut trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
     if let Some(refusal) = &trust.damaged {
         let aside = run.disk.put_trust_aside()?;
         let text = format!(
-            "{}: the trust kept on this node was damaged ({refusal}) and is put aside as `{}`",
+            "{}: the trust saved on this node was damaged ({refusal}); moved to `{}`",
             label(run),
             aside.display()
         );
         log::warn(&text);
         report.warnings.push(text);
     }
-    let kept = kept(run, &trust);
-    let from_kept = || kept.as_ref().map(|(manifest, _)| Seen::of(manifest, trust.keys.version));
-    // Where the state was lost, what it guarded against rollback stands in the manifest that was kept.
-    let seen = state.seen.get(run.environment).cloned().or_else(from_kept);
-    let bound = Bound { run, seen: seen.as_ref(), agent: this_version()? };
-    let etags = bound.etags(kept.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
-    let kept = kept.map(|(_, bytes)| bytes).unwrap_or_default();
+    let saved = saved_manifest(run, &trust);
+    let from_saved = || saved.as_ref().map(|(manifest, _)| Seen::new(manifest, trust.keys.version));
+    // If the state was lost, the saved manifest still protects against rollback.
+    let seen = state.seen.get(run.environment).cloned().or_else(from_saved);
+    let selection = Selection { run, seen: seen.as_ref(), agent: this_version()? };
+    let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
+    let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
 
-    let mut heard = bound.ask(&sources, &etags, &kept, &trust)?;
-    bound.walk(&sources, &mut heard, &mut trust, state)?;
-    let chosen = bound.choose(&sources, &heard, &trust, report)?;
+    let mut answers = selection.query(&sources, &etags, &saved, &trust)?;
+    selection.update_trust(&sources, &mut answers, &mut trust, state)?;
+    let chosen = selection.choose(&sources, &answers, &trust, report)?;
 
     let Chosen { number, manifest } = chosen;
-    let etags = bound.validators(&sources, &heard, &manifest, etags);
-    let Heard::Document(document, _) = heard.swap_remove(number) else {
-        return Err(Error::temporary("the manifest that was chosen is gone"));
+    let etags = selection.validators(&sources, &answers, &manifest, etags);
+    let StoreAnswer::Document(document, _) = answers.swap_remove(number) else {
+        return Err(Error::temporary("the selected manifest is missing"));
     };
-    let seen = Seen { etags, ..Seen::of(&manifest, trust.keys.version) };
-    if kept != document || state.seen.get(run.environment) != Some(&seen) {
-        // A disk that a failed release has filled is to take the one that mends it.
-        if keep(run, state, seen.clone(), &document).is_err() {
+    let seen = Seen { etags, ..Seen::new(&manifest, trust.keys.version) };
+    if saved != document || state.seen.get(run.environment) != Some(&seen) {
+        // If a failed release filled the disk, make room for the release that corrects it.
+        if save(run, state, seen.clone(), &document).is_err() {
             make_room(run, state, Some(&manifest))?;
-            keep(run, state, seen, &document)?;
+            save(run, state, seen, &document)?;
         }
     }
     sources[..=number].rotate_right(1);
     Ok(Head { manifest, document, sources, trust })
 }
 
-/// Writes down that a check got through, and raises the clock's floor to what it vouches for.
-pub fn vouch(run: &LayerRun<'_>, head: &Head, report: &mut LayerReport) {
+/// Records a successful check, and raises the clock's earliest time to the one that the check proves.
+pub fn record_check(run: &LayerRun<'_>, head: &Head, report: &mut LayerReport) {
     let at = run.io.clock.now();
-    let floor = plan::vouched(&head.manifest, head.trust.expires(), at);
-    run.io.clock.vouch(floor);
-    if let Err(error) = run.disk.keep_checked(&Checked { at, floor }) {
+    let floor = plan::clock_floor(&head.manifest, head.trust.expires(), at);
+    run.io.clock.raise_floor(floor);
+    if let Err(error) = run.disk.save_checked(&Checked { at, floor }) {
         report.warnings.push(error.to_string());
     }
 }
 
-impl Bound<'_> {
-    /// The validators that may be sent: only when what they stand for is here, whole.
-    fn etags(&self, kept: Option<&Verified<Manifest>>, trust_version: u64) -> BTreeMap<String, String> {
-        match (self.seen, kept) {
-            (Some(seen), Some(kept))
-                if seen.sha256 == kept.sha256() && seen.trust_version == trust_version =>
+impl Selection<'_> {
+    /// The ETags to send: only if the complete manifest that they belong to is saved.
+    fn etags(&self, saved: Option<&Verified<Manifest>>, trust_version: u64) -> BTreeMap<String, String> {
+        match (self.seen, saved) {
+            (Some(seen), Some(saved))
+                if seen.sha256 == saved.sha256() && seen.trust_version == trust_version =>
             {
                 seen.etags.clone()
             }
@@ -109,80 +109,82 @@ impl Bound<'_> {
         }
     }
 
-    fn ask(
+    fn query(
         &self,
         sources: &[Arc<StoreClient>],
         etags: &BTreeMap<String, String>,
-        kept: &[u8],
-        trust: &InUse,
-    ) -> Result<Vec<Heard>> {
+        saved: &[u8],
+        trust: &TrustInUse,
+    ) -> Result<Vec<StoreAnswer>> {
         let key = layout::manifest(self.run.environment);
-        let mut heard: Vec<Heard> = sources.iter().map(|_| Heard::Nothing).collect();
-        ask_all(sources, &key, etags, &Patience::full(), |number, answer| {
+        let mut answers: Vec<StoreAnswer> = sources.iter().map(|_| StoreAnswer::Pending).collect();
+        query_all(sources, &key, etags, &RetryPolicy::full(), |number, answer| {
             let source = &sources[number];
-            heard[number] = match answer {
-                Ok(Found::Document(bytes, etag)) => Heard::Document(bytes, etag),
-                Ok(Found::NotModified) => Heard::Document(kept.to_vec(), etags.get(&source.name).cloned()),
-                Ok(Found::Missing) => {
-                    let message = format!("fetching `{key}` from `{}`: there is no such object", source.name);
-                    Heard::Useless(Error::temporary(message).hint("`stringless publish` puts it there"))
+            answers[number] = match answer {
+                Ok(DocumentAnswer::Document(bytes, etag)) => StoreAnswer::Document(bytes, etag),
+                Ok(DocumentAnswer::NotModified) => {
+                    StoreAnswer::Document(saved.to_vec(), etags.get(&source.name).cloned())
                 }
-                Err((trouble, tried)) => Heard::Useless(source.error(&key, &trouble, tried)),
+                Ok(DocumentAnswer::Missing) => {
+                    let message = format!("fetching `{key}` from `{}`: there is no such object", source.name);
+                    StoreAnswer::Unusable(
+                        Error::temporary(message).hint("`stringless publish` puts it there"),
+                    )
+                }
+                Err((failure, tried)) => StoreAnswer::Unusable(source.error(&key, &failure, tried)),
             };
-            matches!(&heard[number], Heard::Document(bytes, _) if self.judge(bytes, trust).is_ok())
+            matches!(&answers[number], StoreAnswer::Document(bytes, _) if self.admit(bytes, trust).is_ok())
         })?;
-        Ok(heard)
+        Ok(answers)
     }
 
-    /// Follows a rotation where a manifest asks for it: signed by keys that this node does not know yet,
-    /// or naming a newer trust.
-    fn walk(
+    /// Updates the trust if a manifest needs it: if unknown keys signed the manifest, or if it names a newer trust.
+    fn update_trust(
         &self,
         sources: &[Arc<StoreClient>],
-        heard: &mut [Heard],
-        trust: &mut InUse,
+        answers: &mut [StoreAnswer],
+        trust: &mut TrustInUse,
         state: &State,
     ) -> Result<()> {
-        let asks = |heard: &Heard, trust: &InUse| match heard {
-            Heard::Document(bytes, _) => self.judge(bytes, trust).err().filter(|refusal| {
+        let asks = |answer: &StoreAnswer, trust: &TrustInUse| match answer {
+            StoreAnswer::Document(bytes, _) => self.admit(bytes, trust).err().filter(|refusal| {
                 matches!(refusal, Refusal::Signatures { .. } | Refusal::TrustMissing { .. })
             }),
             _ => None,
         };
-        let good =
-            |heard: &Heard| matches!(heard, Heard::Document(bytes, _) if self.judge(bytes, trust).is_ok());
-        if !heard.iter().any(|heard| asks(heard, trust).is_some()) {
+        let good = |answer: &StoreAnswer| matches!(answer, StoreAnswer::Document(bytes, _) if self.admit(bytes, trust).is_ok());
+        if !answers.iter().any(|answer| asks(answer, trust).is_some()) {
             return Ok(());
         }
-        let patience = if heard.iter().any(good) { Patience::brief() } else { Patience::full() };
+        let policy = if answers.iter().any(good) { RetryPolicy::brief() } else { RetryPolicy::full() };
         let place = (&self.run.layer.site, &self.run.disk);
-        let Err(error) = trust.walk(sources, patience, place, || make_room(self.run, state, None))? else {
+        let Err(error) = trust.update(sources, policy, place, || make_room(self.run, state, None))? else {
             return Ok(());
         };
         let key = layout::manifest(self.run.environment);
-        for (source, heard) in sources.iter().zip(heard) {
-            if let Some(refusal) = asks(heard, trust) {
+        for (source, answer) in sources.iter().zip(answers) {
+            if let Some(refusal) = asks(answer, trust) {
                 let refused = Error::refused(format!("`{key}` from `{}`", source.name), &refusal);
-                let start = format!("{refused}; and no newer trust was to be had: ");
-                *heard = Heard::Useless(error.clone().before(&start));
+                let start = format!("{refused}; and getting a newer trust failed: ");
+                *answer = StoreAnswer::Unusable(error.clone().prefix(&start));
             }
         }
         Ok(())
     }
 
-    /// Per store the validator for just this manifest: of this check, or of an earlier one.
+    /// For each store, the ETag of exactly this manifest, from this check or an earlier one.
     fn validators(
         &self,
         sources: &[Arc<StoreClient>],
-        heard: &[Heard],
+        answers: &[StoreAnswer],
         manifest: &Verified<Manifest>,
         sent: BTreeMap<String, String>,
     ) -> BTreeMap<String, String> {
         let same = self.seen.is_some_and(|seen| seen.sha256 == manifest.sha256());
         let mut etags = if same { sent } else { BTreeMap::new() };
         etags.retain(|name, _| sources.iter().any(|source| source.name == *name));
-        for (source, heard) in sources.iter().zip(heard) {
-            if let Heard::Document(bytes, Some(etag)) = heard
+        for (source, answer) in sources.iter().zip(answers) {
+            if let StoreAnswer::Document(bytes, Some(etag)) = answer
                 && Document::parse(bytes).is_ok_and(|it| Sha256::of(it.payload) == manifest.sha256())
             {
                 etags.insert(source.name.clone(), etag.clone());
@@ -192,18 +194,18 @@ impl Bound<'_> {
     }
 }
 
-/// The manifest of the last accepted check, verified anew, with its bytes.
-fn kept(run: &LayerRun<'_>, trust: &InUse) -> Option<(Verified<Manifest>, Vec<u8>)> {
+/// The saved manifest, verified again, with its bytes.
+fn saved_manifest(run: &LayerRun<'_>, trust: &TrustInUse) -> Option<(Verified<Manifest>, Vec<u8>)> {
     let bytes = run.disk.manifest(run.environment).ok()??;
     let manifest = verify::manifest(&bytes, &trust.keys, &run.layer.site, run.environment).ok()?;
     Some((manifest, bytes))
 }
 
-fn keep(run: &LayerRun<'_>, state: &mut State, seen: Seen, bytes: &[u8]) -> Result<()> {
-    run.disk.keep_manifest(run.environment, bytes)?;
+fn save(run: &LayerRun<'_>, state: &mut State, seen: Seen, bytes: &[u8]) -> Result<()> {
+    run.disk.save_manifest(run.environment, bytes)?;
     reach(Checkpoint::ManifestKept);
     state.seen.insert(run.environment.clone(), seen);
-    run.disk.keep_state(state)?;
+    run.disk.save_state(state)?;
     reach(Checkpoint::Admitted);
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! After a failed release: the last good one runs again where the site asks for it, and the bad one is
-//! left alone for a while.
+//! After a failed release: puts it into quarantine, and applies the last good release again if the site wants that.
 
+use stringless_core::count::count;
 use stringless_core::manifest::Manifest;
 use stringless_core::plan;
 use stringless_core::report::LayerReport;
@@ -15,7 +15,7 @@ use crate::flow::run::{LayerRun, job, label, modules};
 use crate::release::{self, Live, Staged};
 use crate::{engine, log, signals};
 
-/// What follows a failed run of `bad`, and what to say of it: which release is live.
+/// Falls back after a failed run of `bad`, if the site wants that. Returns a text that says which release is live.
 ///
 /// # Errors
 /// Temporary: the disk.
@@ -31,13 +31,12 @@ pub fn fall_back(
         return Ok(stays);
     }
     match last_good(run, head, bad, &state) {
-        Ok((staged, manifest)) => again(run, staged, &manifest, state, report),
-        Err(why) => Ok(format!("{stays}, as {why}")),
+        Ok((staged, manifest)) => apply_last_good(run, staged, &manifest, state, report),
+        Err(why) => Ok(format!("{stays}: {why}")),
     }
 }
 
-/// What is done while the release that the node should follow is in quarantine; and the error that says
-/// so.
+/// Handles a release that is in quarantine: applies the last good one if that is due. Returns the error to report.
 ///
 /// # Errors
 /// Temporary: the disk.
@@ -48,14 +47,15 @@ pub fn quarantined(
     until: Option<Timestamp>,
     report: &mut LayerReport,
 ) -> Result<Error> {
-    let bad = Release::of(&head.manifest);
+    let bad = Release::from_manifest(&head.manifest);
     let times = state.failed.get(run.environment).map_or(0, |failed| failed.times);
-    let end = until.map_or_else(|| "a newer one comes".to_owned(), |until| until.to_string());
-    let mut text = format!("release {} failed {times} times and is left alone until {end}", bad.serial);
+    let end = until.map_or_else(|| "there is a newer one".to_owned(), |until| until.to_string());
+    let mut text =
+        format!("release {} failed {} and is left alone until {end}", bad.serial, count(times, "time"));
     let asked = head.manifest.apply.failure.fall_back && !run.args.noop;
     let (good, lack) = match last_good(run, head, &bad, &state) {
         Ok(good) => (Some(good).filter(|_| asked), String::new()),
-        Err(why) => (None, if asked { format!(", as {why}") } else { String::new() }),
+        Err(why) => (None, if asked { format!(": {why}") } else { String::new() }),
     };
     let live = run.disk.live();
     let due = good.and_then(|(staged, manifest)| {
@@ -66,7 +66,7 @@ pub fn quarantined(
     let after = match due {
         Some((staged, manifest, reason)) => {
             report.reason = Some(reason.as_str().to_owned());
-            again(run, staged, &manifest, state, report)?
+            apply_last_good(run, staged, &manifest, state, report)?
         }
         None => {
             let live = live.map_or("none is".to_owned(), |live| format!("release {} is", live.serial));
@@ -74,13 +74,12 @@ pub fn quarantined(
         }
     };
     text = format!("{text}; {after}");
-    Ok(Error::engine(text).hint(
-        "publish a newer release; or mend the node, and try this one with `stringless-agent --once --force`",
-    ))
+    Ok(Error::engine(text)
+        .hint("publish a newer release; or repair the node and run `stringless-agent --once --force`"))
 }
 
-/// Makes a release live that was good before, and applies it.
-fn again(
+/// Makes the last good release live and applies it.
+fn apply_last_good(
     run: &LayerRun<'_>,
     staged: Staged,
     manifest: &Manifest,
@@ -96,11 +95,11 @@ fn again(
     report.over.clone_from(&modules.over);
     let applied = engine::apply(&manifest.apply, &job(run, &staged, &modules));
     reach(Checkpoint::Applied);
-    // Written when it has ended: one that is cut off is no failed one, and is done again at once.
-    if applied.is_ok() || !signals::asked() {
+    // Saved only after the engine has ended: an interrupted run is not a failed one, so the next run repeats it.
+    if applied.is_ok() || !signals::stop_requested() {
         state.applied =
             Some(Applied { release: staged.release.clone(), at, ok: applied.is_ok(), over: modules.id });
-        run.disk.keep_state(&state)?;
+        run.disk.save_state(&state)?;
         reach(Checkpoint::Recorded);
     }
     match applied {
@@ -109,13 +108,13 @@ fn again(
             if report.output.is_empty() {
                 report.output = failed.output;
             }
-            Ok(format!("release {serial} is live again, and it failed, too: {}", failed.error))
+            Ok(format!("release {serial} is live again, but it failed too: {}", failed.error))
         }
     }
 }
 
-/// The last good release, if it may still run: its manifest must hold under the trust as it is now. A
-/// release that a stolen key signed does not come back after the rotation that removed the key.
+/// The last good release, if its manifest is valid under the current trust. So a release that a stolen key signed
+/// does not come back after a rotation removed that key.
 fn last_good(
     run: &LayerRun<'_>,
     head: &Head,
@@ -124,20 +123,20 @@ fn last_good(
 ) -> std::result::Result<(Staged, Verified<Manifest>), String> {
     let good = state.last_good.get(run.environment).filter(|good| *good != bad);
     let good = good.ok_or("no other release was ever good here")?;
-    let gone = || format!("release {}, the last good one, is not on disk any more", good.serial);
-    let (staged, document) = release::standing(good, &run.disk).ok_or_else(gone)?;
+    let gone = || format!("release {}, the last good one, is no longer on disk", good.serial);
+    let (staged, document) = release::find(good, &run.disk).ok_or_else(gone)?;
     let manifest = verify::manifest(&document, &head.trust.keys, &run.layer.site, run.environment);
     let manifest = manifest
         .map_err(|why| format!("release {}, the last good one, is not trusted now: {why}", good.serial))?;
     let lowest = head.trust.min_serial(run.environment);
     if manifest.serial < lowest {
         return Err(format!(
-            "release {}, the last good one, is below {lowest}, the lowest that counts",
+            "release {}, the last good one, is below {lowest}, the lowest allowed",
             good.serial
         ));
     }
-    if Release::of(&manifest) != *good {
-        return Err(format!("the manifest of release {} is another one", good.serial));
+    if Release::from_manifest(&manifest) != *good {
+        return Err(format!("release {} has another manifest", good.serial));
     }
     Ok((staged, manifest))
 }

@@ -1,11 +1,12 @@
-//! One layer's run: check → fetch → verify → stage → apply → report, read from the top.
+//! The run of one layer: check → fetch → verify → stage → apply → report. Read this file from the top.
 
-pub mod check;
-pub mod fallback;
 pub mod run;
-pub mod selection;
-pub mod space;
 pub mod warnings;
+
+mod check;
+mod fallback;
+mod selection;
+mod space;
 
 use stringless_core::hash::Sha256;
 use stringless_core::manifest::Manifest;
@@ -13,21 +14,21 @@ use stringless_core::plan::{self, Due, Reason};
 use stringless_core::report::{LayerReport, Outcome};
 use stringless_core::state::{Applied, Failed, Release, State};
 
-use self::run::{LayerRun, job, kept_releases, label, make_room, modules};
+use self::run::{LayerRun, job, label, make_room, modules, releases_to_keep};
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::{is_folder, write};
 use crate::error::Result;
-use crate::flow::check::{Head, vouch};
+use crate::flow::check::{Head, record_check};
 use crate::flow::fallback::{fall_back, quarantined};
 use crate::release::{self, Live, Staged};
 use crate::{engine, fetch, log, signals};
 
-/// Runs a layer; the report tells everything, the error included.
+/// Runs a layer. The report contains everything, including the error.
 pub fn run(run: &LayerRun<'_>) -> LayerReport {
     let mut report = LayerReport {
         site: run.layer.site.clone(),
         environment: run.environment.clone(),
-        ending: Outcome::Converged,
+        outcome: Outcome::Converged,
         noop: run.args.noop,
         live: None,
         reason: None,
@@ -41,10 +42,10 @@ pub fn run(run: &LayerRun<'_>) -> LayerReport {
         warnings: Vec::new(),
     };
     match attempt(run, &mut report) {
-        Ok(ending) => report.ending = ending,
+        Ok(outcome) => report.outcome = outcome,
         Err(error) => {
             log::error(&error);
-            report.ending = error.ending;
+            report.outcome = error.outcome;
             report.error = Some(error.to_string());
         }
     }
@@ -57,14 +58,14 @@ fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
     signals::check()?;
     run.io.disk.make()?;
     run.disk.make()?;
-    unhindered(release::tidy(&run.io.disk, &run.disk), "tidying up", report);
+    warn_on_error(release::clean_up(&run.io.disk, &run.disk), "cleaning up", report);
     let mut state = state(run, report)?;
     warnings::clock(run, report);
     let head = check::check(run, &mut state, report)?;
-    vouch(run, &head, report);
+    record_check(run, &head, report);
     warnings::expiry(run, &head, report);
     let (manifest, live, now) = (&head.manifest, run.disk.live(), run.io.clock.now());
-    let (release, over) = (Release::of(manifest), modules(run, manifest).id);
+    let (release, over) = (Release::from_manifest(manifest), modules(run, manifest).id);
     match plan::due(&state, live.as_ref(), &release, &manifest.apply, over, now, run.args.force) {
         Due::Nothing => Ok(Outcome::Converged),
         Due::Quarantined(until) => Err(quarantined(run, &head, state, until, report)?),
@@ -72,7 +73,7 @@ fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
     }
 }
 
-/// Fetches what is missing of the release, builds it, makes it live and applies it.
+/// Fetches the missing packs of the release, builds it, makes it live and applies it.
 fn install(
     run: &LayerRun<'_>,
     head: &Head,
@@ -83,26 +84,26 @@ fn install(
     let manifest = &head.manifest;
     report.reason = Some(reason.as_str().to_owned());
     log::info(format_args!("{}: release {} ({})", label(run), manifest.serial, reason.as_str()));
-    // What only looks does not touch what is live.
-    let anew = matches!(reason, Reason::Forced | Reason::Retry) && !run.args.noop;
-    unhindered(make_room(run, &state, Some(manifest)), SWEEPING, report);
+    // With `--noop`, never rebuild the live release.
+    let rebuild = matches!(reason, Reason::Forced | Reason::Retry) && !run.args.noop;
+    warn_on_error(make_room(run, &state, Some(manifest)), SWEEPING, report);
     let missing = fetch::missing(&manifest.packs, run.io);
-    let fresh = anew || !is_folder(&run.disk.release(&Release::of(manifest)));
-    space::check(manifest, &missing, fresh, run.budget, &run.io.disk)?;
+    let build = rebuild || !is_folder(&run.disk.release(&Release::from_manifest(manifest)));
+    space::check(manifest, &missing, build, run.budget, &run.io.disk)?;
     report.fetched = fetch::stage(missing, &head.sources, run.io)?;
     reach(Checkpoint::PacksStaged);
     signals::check()?;
-    let staged = release::stage(manifest, &head.document, anew, &run.io.disk, &run.disk)?;
+    let staged = release::stage(manifest, &head.document, rebuild, &run.io.disk, &run.disk)?;
     if run.args.noop {
-        return look(run, manifest, &staged, report);
+        return dry_run(run, manifest, &staged, report);
     }
     let live = release::switch(staged, &run.disk)?;
     apply(run, head, &live, state, report)
 }
 
-/// What cannot be removed is said, and keeps no node from its next release: whether there is room without
-/// that is another question.
-fn unhindered(done: Result<()>, doing: &str, report: &mut LayerReport) {
+/// Turns the error of a clean-up into a warning. It must not block the next release; whether the disk has enough
+/// space is checked separately.
+fn warn_on_error(done: Result<()>, doing: &str, report: &mut LayerReport) {
     if let Err(error) = done {
         let text = format!("{doing}: {error}");
         log::warn(&text);
@@ -110,18 +111,18 @@ fn unhindered(done: Result<()>, doing: &str, report: &mut LayerReport) {
     }
 }
 
-/// What the node remembers. A damaged state is put aside: what guards against rollback is on disk in
-/// signed form, and all else is found out anew.
+/// Reads the state. A damaged state is renamed: the signed manifest on disk still protects against rollback, and the
+/// run finds out everything else again.
 fn state(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<State> {
     let (mut state, damaged) = run.disk.state()?;
     if let Some(path) = damaged {
-        // Of what is kept, the oldest is the last good one: a newer one is on its way, or has failed.
+        // The oldest release on disk is the last good one: a newer one failed, or is not applied yet.
         let oldest = release::all(&run.disk, run.environment)?.into_iter().min_by_key(|found| found.serial);
         state.last_good.extend(oldest.map(|found| (found.environment.clone(), found)));
         let aside = path.with_extension("json.damaged");
         write::rename(&path, &aside)?;
         let text = format!(
-            "{}: the state was damaged and is put aside as `{}`; the run goes on without it",
+            "{}: the state was damaged; moved to `{}`; the run continues without it",
             label(run),
             aside.display()
         );
@@ -131,8 +132,13 @@ fn state(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<State> {
     Ok(state)
 }
 
-/// `--noop`: the engine looks at the release; nothing becomes live, and no run is recorded.
-fn look(run: &LayerRun<'_>, head: &Manifest, staged: &Staged, report: &mut LayerReport) -> Result<Outcome> {
+/// `--noop`: the engine shows what it would do. Nothing becomes live, and no run is recorded.
+fn dry_run(
+    run: &LayerRun<'_>,
+    head: &Manifest,
+    staged: &Staged,
+    report: &mut LayerReport,
+) -> Result<Outcome> {
     let modules = modules(run, head);
     report.over.clone_from(&modules.over);
     match engine::apply(&head.apply, &job(run, staged, &modules)) {
@@ -160,42 +166,47 @@ fn apply(
     let release = staged.release.clone();
     let modules = modules(run, &head.manifest);
     report.over.clone_from(&modules.over);
-    begin(run, &release, modules.id, &mut state)?;
+    record_start(run, &release, modules.id, &mut state)?;
     let applied = match engine::apply(&head.manifest.apply, &job(run, staged, &modules)) {
         Ok(applied) => applied,
         Err(failed) => {
             report.engine_status = failed.status;
             report.output = failed.output;
-            // Ended by us on the way down, it has not failed.
-            if signals::asked() {
-                uncount(run, &mut state)?;
-                return Err(failed.error.and(format_args!("; release {} is live", release.serial)));
+            // The agent ended the engine because of a signal: that is not a failure of the release.
+            if signals::stop_requested() {
+                uncount_try(run, &mut state)?;
+                return Err(failed.error.append(format_args!("; release {} is live", release.serial)));
             }
             let after = fall_back(run, head, &release, state, report)?;
-            return Err(failed.error.and(format_args!("; {after}")));
+            return Err(failed.error.append(format_args!("; {after}")));
         }
     };
     report.engine_status = applied.status;
     report.output = applied.output;
     reach(Checkpoint::Applied);
-    let keep: Vec<Release> = kept_releases(run, &state).chain([release.clone()]).collect();
+    let keep: Vec<Release> = releases_to_keep(run, &state).chain([release.clone()]).collect();
     state.last_good.retain(|environment, _| *environment == run.layer.environment);
     state.last_good.insert(release.environment.clone(), release.clone());
     state.failed.remove(&release.environment);
     if let Some(applied) = &mut state.applied {
         applied.ok = true;
     }
-    run.disk.keep_state(&state)?;
+    run.disk.save_state(&state)?;
     reach(Checkpoint::Recorded);
-    unhindered(release::sweep(&keep, &[], &run.io.disk, &run.disk), SWEEPING, report);
+    warn_on_error(release::sweep(&keep, &[], &run.io.disk, &run.disk), SWEEPING, report);
     let what = if applied.changed { "changed" } else { "nothing to change" };
     log::info(format_args!("{}: release {} applied: {what}", label(run), release.serial));
     Ok(if applied.changed { Outcome::Changed } else { Outcome::Converged })
 }
 
-/// Written before the engine starts, as failed and not done: a run that is cut off is tried again, and a
-/// release that takes the machine down with it is not tried for ever.
-fn begin(run: &LayerRun<'_>, release: &Release, over: Option<Sha256>, state: &mut State) -> Result<()> {
+/// Records the run as failed before the engine starts. So an interrupted run is repeated, but a release that crashes
+/// the machine is not tried forever.
+fn record_start(
+    run: &LayerRun<'_>,
+    release: &Release,
+    over: Option<Sha256>,
+    state: &mut State,
+) -> Result<()> {
     let at = run.io.clock.now();
     let same = |failed: &&Failed| failed.release == *release && failed.over == over;
     let before = state.failed.get(&release.environment).filter(same);
@@ -204,19 +215,19 @@ fn begin(run: &LayerRun<'_>, release: &Release, over: Option<Sha256>, state: &mu
     state.failed.retain(|environment, _| *environment == run.layer.environment);
     state.failed.insert(release.environment.clone(), failed);
     state.applied = Some(Applied { release: release.clone(), at, ok: false, over });
-    run.disk.keep_state(state)?;
+    run.disk.save_state(state)?;
     reach(Checkpoint::Started);
     Ok(())
 }
 
-fn uncount(run: &LayerRun<'_>, state: &mut State) -> Result<()> {
+fn uncount_try(run: &LayerRun<'_>, state: &mut State) -> Result<()> {
     if let Some(failed) = state.failed.get_mut(run.environment) {
         failed.times -= 1;
         if failed.times == 0 {
             state.failed.remove(run.environment);
         }
     }
-    run.disk.keep_state(state)
+    run.disk.save_state(state)
 }
 
-const SWEEPING: &str = "sweeping what is no longer needed";
+const SWEEPING: &str = "removing old releases and packs";

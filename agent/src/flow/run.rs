@@ -1,4 +1,4 @@
-//! One run of one layer, and what several steps of it need.
+//! The input of a layer's run, and functions that several steps use.
 
 use std::sync::Arc;
 
@@ -12,38 +12,38 @@ use crate::args::Args;
 use crate::disk::LayerDisk;
 use crate::engine;
 use crate::engine::job::Job;
-use crate::engine::modulepath::{Earlier, Modules};
+use crate::engine::modulepath::{EarlierLayer, Modules};
 use crate::error::Result;
 use crate::io::Io;
 use crate::node::Node;
 use crate::release::{self, Staged};
 
-/// A layer with what its run needs.
+/// The input of a layer's run.
 pub struct LayerRun<'a> {
     /// The layer.
     pub layer: &'a Layer,
-    /// The environment: the layer's, or that of the command line.
+    /// The environment: the layer's own, or the one on the command line.
     pub environment: &'a Name,
-    /// Its part of the state folder.
+    /// The layer's part of the state folder.
     pub disk: LayerDisk,
-    /// The layers that stand before it.
-    pub earlier: &'a [Earlier],
+    /// The layers before this one.
+    pub earlier: &'a [EarlierLayer],
     /// This node.
     pub node: &'a Node,
     /// The command line.
     pub args: &'a Args,
-    /// For the engine's downloads: the proxy, and what is reached without.
+    /// For the engine's downloads: the proxy, and the hosts to reach without it.
     pub proxy: Option<(&'a str, &'a str)>,
-    /// What no output may show.
+    /// Secrets that no output may show.
     pub secrets: &'a [String],
-    /// At most so many bytes may lie in the state folder.
+    /// The most bytes that the state folder may hold.
     pub budget: Option<u64>,
     /// Network, clock and disk.
     pub io: &'a Arc<Io>,
 }
 
-/// The releases that stay: the last good ones of this run's environment and of the node's own.
-pub(crate) fn kept_releases<'s>(
+/// The releases to keep: the last good ones of this run's environment and of the layer's own.
+pub(crate) fn releases_to_keep<'s>(
     run: &LayerRun<'_>,
     state: &'s State,
 ) -> impl Iterator<Item = Release> + use<'s> {
@@ -51,22 +51,22 @@ pub(crate) fn kept_releases<'s>(
     own.into_iter().chain(state.last_good.get(run.environment)).cloned()
 }
 
-/// Sweeps all but what runs, what ran well, and what `next` is made of.
+/// Removes everything except the live release, the last good ones, and the packs of `next`.
 ///
 /// # Errors
 /// Temporary.
 pub fn make_room(run: &LayerRun<'_>, state: &State, next: Option<&Verified<Manifest>>) -> Result<()> {
-    let keep = kept_releases(run, state).chain(run.disk.live()).chain(next.map(Release::of));
+    let keep = releases_to_keep(run, state).chain(run.disk.live()).chain(next.map(Release::from_manifest));
     let wanted = next.map_or(&[][..], |next| &next.packs);
     release::sweep(&keep.collect::<Vec<_>>(), wanted, &run.io.disk, &run.disk)
 }
 
-/// What the engine of a manifest sees of earlier layers.
+/// The modules of earlier layers that the manifest's engine sees.
 pub fn modules(run: &LayerRun<'_>, manifest: &Manifest) -> Modules {
-    Modules::of(run.earlier, &manifest.apply.engine, &run.io.disk)
+    Modules::from_layers(run.earlier, &manifest.apply.engine, &run.io.disk)
 }
 
-/// What the engine is given for a release.
+/// The engine's input for a release.
 pub fn job<'a>(run: &LayerRun<'a>, staged: &'a Staged, modules: &'a Modules) -> Job<'a> {
     Job {
         site: &run.layer.site,
@@ -82,7 +82,7 @@ pub fn job<'a>(run: &LayerRun<'a>, staged: &'a Staged, modules: &'a Modules) -> 
     }
 }
 
-/// Site and environment, for messages.
+/// The site and the environment, for messages.
 pub fn label(run: &LayerRun<'_>) -> String {
     format!("{}/{}", run.layer.site, run.environment)
 }

@@ -1,4 +1,4 @@
-//! Of what the stores have sent, the manifest to follow.
+//! Selects the manifest to follow from the answers of the stores.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use crate::error::{Error, Result};
 use crate::flow::run::LayerRun;
 use crate::log;
 use crate::store::StoreClient;
-use crate::trust::InUse;
+use crate::trust::TrustInUse;
 
-/// What a store had to say.
-pub(super) enum Heard {
-    /// Nothing yet.
-    Nothing,
-    /// A manifest, or whatever these bytes are, with their validator.
+/// The answer of a store.
+pub(super) enum StoreAnswer {
+    /// There is no answer yet.
+    Pending,
+    /// Bytes that should be a manifest, with their ETag.
     Document(Vec<u8>, Option<String>),
-    /// It is of no use.
-    Useless(Error),
+    /// The answer is an error.
+    Unusable(Error),
 }
 
-/// What a run holds manifests against.
-pub(super) struct Bound<'a> {
+/// What a manifest must match in this run.
+pub(super) struct Selection<'a> {
     pub(super) run: &'a LayerRun<'a>,
     pub(super) seen: Option<&'a Seen>,
     pub(super) agent: Version,
@@ -40,47 +40,47 @@ pub(super) struct Chosen {
     pub(super) manifest: Verified<Manifest>,
 }
 
-impl Bound<'_> {
-    /// The freshest manifest that holds under the trust as it is now; the first store's of several. What
-    /// was passed over is said.
+impl Selection<'_> {
+    /// The freshest manifest that is valid under the current trust; of several equal ones, the first store's. Logs a
+    /// warning for each store that is ignored.
     pub(super) fn choose(
         &self,
         sources: &[Arc<StoreClient>],
-        heard: &[Heard],
-        trust: &InUse,
+        answers: &[StoreAnswer],
+        trust: &TrustInUse,
         report: &mut LayerReport,
     ) -> Result<Chosen> {
         let key = layout::manifest(self.run.environment);
         let mut valid: Vec<Chosen> = Vec::new();
-        let mut useless: Vec<(&str, Error)> = Vec::new();
-        for ((number, source), heard) in sources.iter().enumerate().zip(heard) {
+        let mut ignored: Vec<(&str, Error)> = Vec::new();
+        for ((number, source), answer) in sources.iter().enumerate().zip(answers) {
             let name = source.name.as_str();
-            match heard {
-                Heard::Document(bytes, _) => match self.judge(bytes, trust) {
+            match answer {
+                StoreAnswer::Document(bytes, _) => match self.admit(bytes, trust) {
                     Ok(manifest) => valid.push(Chosen { number, manifest }),
                     Err(refusal) => {
                         let what = format!("`{key}` from `{name}`");
-                        useless.push((name, Error::refused(what, &refusal)));
+                        ignored.push((name, Error::refused(what, &refusal)));
                     }
                 },
-                Heard::Useless(error) => useless.push((name, error.clone())),
-                Heard::Nothing => useless.push((name, Error::temporary("it did not answer in time"))),
+                StoreAnswer::Unusable(error) => ignored.push((name, error.clone())),
+                StoreAnswer::Pending => ignored.push((name, Error::temporary("it did not answer in time"))),
             }
         }
         let best = valid.iter().map(|one| plan::freshness(&one.manifest)).max();
         let best = valid.iter().position(|one| Some(plan::freshness(&one.manifest)) == best);
-        let Some(best) = best else { return Err(none_of(useless)) };
+        let Some(best) = best else { return Err(no_valid_manifest(ignored)) };
         let best = valid.remove(best);
         for other in &valid {
             let (serial, freshest) = (other.manifest.serial, best.manifest.serial);
             let why = match other.manifest.sha256() == best.manifest.sha256() {
                 true => continue,
                 false if serial == freshest => format!("it has other bytes for release {serial}"),
-                false => format!("it has release {serial}, and {freshest} is the freshest"),
+                false => format!("it has release {serial}, but {freshest} is the freshest"),
             };
-            useless.push((&sources[other.number].name, Error::temporary(why)));
+            ignored.push((&sources[other.number].name, Error::temporary(why)));
         }
-        for (name, error) in useless {
+        for (name, error) in ignored {
             let text = format!("ignored store `{name}`: {error}");
             log::warn(&text);
             report.warnings.push(text);
@@ -89,10 +89,10 @@ impl Bound<'_> {
     }
 
     /// Whether these bytes are a manifest that this node may follow.
-    pub(super) fn judge(
+    pub(super) fn admit(
         &self,
         bytes: &[u8],
-        trust: &InUse,
+        trust: &TrustInUse,
     ) -> std::result::Result<Verified<Manifest>, Refusal> {
         let run = self.run;
         let manifest = verify::manifest(bytes, &trust.keys, &run.layer.site, run.environment)?;
@@ -111,14 +111,14 @@ impl Bound<'_> {
     }
 }
 
-/// No store helped: the one error, or all of them, the gravest first.
-fn none_of(mut useless: Vec<(&str, Error)>) -> Error {
-    useless.sort_by_key(|(_, error)| error.ending != Outcome::Refused);
-    if useless.len() == 1 {
-        return useless.remove(0).1;
+/// The error if no store has a valid manifest: the errors of all stores, refusals first.
+fn no_valid_manifest(mut ignored: Vec<(&str, Error)>) -> Error {
+    ignored.sort_by_key(|(_, error)| error.outcome != Outcome::Refused);
+    if ignored.len() == 1 {
+        return ignored.remove(0).1;
     }
-    let mut all = useless.into_iter();
-    let (_, first) = all.next().unwrap_or(("", Error::configuration("stores: at least one is needed")));
-    let first = first.before("no store has a valid manifest: ");
-    all.fold(first, |first, (name, error)| first.and(format_args!("; `{name}`: {error}")))
+    let mut all = ignored.into_iter();
+    let (_, first) = all.next().unwrap_or(("", Error::configuration("stores: at least one is required")));
+    let first = first.prefix("no store has a valid manifest: ");
+    all.fold(first, |first, (name, error)| first.append(format_args!("; `{name}`: {error}")))
 }

@@ -1,4 +1,4 @@
-//! What needs attention although nothing failed: in the report, and on standard error.
+//! Warnings in the report and on standard error: what needs attention although nothing failed.
 
 use stringless_core::manifest::Manifest;
 use stringless_core::plan;
@@ -9,12 +9,12 @@ use crate::flow::check::Head;
 use crate::flow::run::{LayerRun, label};
 use crate::log;
 
-/// A system's clock behind the time used is wrong, or was far ahead once.
+/// Warns about a system clock that is behind the agent's time. It is wrong now, or it was far ahead before.
 pub fn clock(run: &LayerRun<'_>, report: &mut LayerReport) {
     let Some(system) = run.io.clock.behind() else { return };
     let text = format!(
-        "{}: the system's clock shows {system}; the time used is {}, of the user-data or of an earlier check. If \
-         the clock is right, remove the files `layers/*/checked` of the state folder",
+        "{}: the system clock shows {system}, but the user-data or an earlier check is from {}. If the clock is \
+         right, remove the files `layers/*/checked` in the state folder",
         label(run),
         run.io.clock.now()
     );
@@ -22,7 +22,7 @@ pub fn clock(run: &LayerRun<'_>, report: &mut LayerReport) {
     report.warnings.push(text);
 }
 
-/// Expiry never stops what runs; it is announced before it comes, and said when it has come.
+/// Warns before and after an expiry. Expiry never stops the running release.
 pub fn expiry(run: &LayerRun<'_>, head: &Head, report: &mut LayerReport) {
     let now = run.io.clock.now();
     for warning in expiries(&head.manifest, head.trust.expires(), now) {
@@ -32,7 +32,7 @@ pub fn expiry(run: &LayerRun<'_>, head: &Head, report: &mut LayerReport) {
     }
 }
 
-/// What expires soon, or has expired, in words.
+/// The texts for what expires soon or has expired.
 pub fn expiries(manifest: &Manifest, trust: Option<Timestamp>, now: Timestamp) -> Vec<String> {
     let all = [("manifest", Some(manifest.created), manifest.expires), ("trust", None, trust)];
     let soon = all.into_iter().filter_map(|(what, from, expires)| {

@@ -1,5 +1,4 @@
-//! FreeBSD: kenv(1), sysctl(8) and ps(1) of its base system. The calls behind them are not to be had
-//! without unsafe code.
+//! FreeBSD: uses kenv(1), sysctl(8) and ps(1) of the base system, because their system calls would need unsafe code.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,38 +8,37 @@ use stringless_core::metadata::DMI;
 
 use super::Process;
 
-/// What the firmware says, by the name that Linux has for it; `None` where it says nothing. There is one
-/// firmware only, whatever folder stands for `/`.
+/// A text of the firmware, by its Linux name; `None` if it is missing. The folder that is used as `/` makes no
+/// difference.
 pub fn firmware(_root: &Path, name: &str) -> Option<String> {
     let (_, variable) = DMI.iter().find(|(linux, _)| *linux == name)?;
-    said_by("/bin/kenv", &["-q", variable])
+    output_of("/bin/kenv", &["-q", variable])
 }
 
-/// Which boot this is; `None` where that cannot be told. The value is no text: it is shown in hex.
+/// Identifies this boot; `None` if unknown. The value is binary, so sysctl prints it in hex.
 pub fn boot(_root: &Path) -> Option<String> {
-    let shown = said_by("/sbin/sysctl", &["-nx", "kern.boot_id"])?;
+    let shown = output_of("/sbin/sysctl", &["-nx", "kern.boot_id"])?;
     shown.rsplit(':').next().map(str::to_owned)
 }
 
-/// A process, if it is there and no zombie.
+/// A process, if it exists and is not a zombie.
 pub fn process(pid: u32) -> Option<Process> {
-    let shown = said_by("/bin/ps", &["-o", "state=", "-o", "etimes=", "-p", &pid.to_string()])?;
+    let shown = output_of("/bin/ps", &["-o", "state=", "-o", "etimes=", "-p", &pid.to_string()])?;
     let mut fields = shown.split_whitespace();
     if fields.next()?.starts_with('Z') {
         return None;
     }
     let age: u64 = fields.next()?.parse().ok()?;
     let uptime = u64::try_from(clock_gettime(ClockId::Monotonic).tv_sec).ok()?;
-    Some(Process { began: uptime.saturating_sub(age), age })
+    Some(Process { started: uptime.saturating_sub(age), age })
 }
 
-fn said_by(program: &str, args: &[&str]) -> Option<String> {
+fn output_of(program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let text = text.trim();
     (output.status.success() && !text.is_empty()).then(|| text.to_owned())
 }
 
-/// By so much may two looks at one process differ in when it began: of both clocks only whole seconds are
-/// told.
-pub const APART: u64 = 1;
+/// By how much two readings of one process's start time may differ: both clocks give only whole seconds.
+pub const TOLERANCE: u64 = 1;

@@ -1,4 +1,4 @@
-//! What only the operating system knows: the firmware's texts, which boot this is, when a process began.
+//! Facts from the operating system: the firmware's texts, the boot, and the start time of a process.
 
 #[cfg(target_os = "freebsd")]
 mod freebsd;
@@ -6,22 +6,22 @@ mod freebsd;
 mod linux;
 
 #[cfg(target_os = "freebsd")]
-pub use freebsd::{APART, boot, firmware, process};
+pub use freebsd::{TOLERANCE, boot, firmware, process};
 #[cfg(not(target_os = "freebsd"))]
-pub use linux::{APART, boot, firmware, process};
+pub use linux::{TOLERANCE, boot, firmware, process};
 
-/// A process at work.
+/// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// When it began, on a clock that no step of the time moves.
-    pub began: u64,
-    /// Seconds since then.
+    /// When it started, on a clock that does not change when the time is set.
+    pub started: u64,
+    /// Seconds since it started.
     pub age: u64,
 }
 
 impl Process {
-    /// Whether it is the one that began then.
-    pub fn is_of(self, began: u64) -> bool {
-        (began.saturating_sub(APART)..=began.saturating_add(APART)).contains(&self.began)
+    /// Whether it is the process with this start time.
+    pub fn matches(self, started: u64) -> bool {
+        (started.saturating_sub(TOLERANCE)..=started.saturating_add(TOLERANCE)).contains(&self.started)
     }
 }

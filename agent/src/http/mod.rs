@@ -1,6 +1,6 @@
-//! HTTP: time limits, no redirects, a proxy where one is set.
+//! The HTTP client: time limits, no redirects, and a proxy if one is set.
 
-pub mod tls;
+mod tls;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::error::{At, Error, Result};
 use crate::http::tls::Tls;
 
-/// The clients of a run: one for stores, one for the cloud's own addresses.
+/// The clients of a run: one for stores, one for the cloud's metadata addresses.
 #[derive(Debug)]
 pub struct Http {
     stores: Agent,
@@ -27,29 +27,29 @@ pub struct Http {
 pub struct Request<'a> {
     /// `GET` or `PUT`; never with a body.
     pub method: &'a str,
-    /// Absolute.
+    /// The absolute URL.
     pub url: &'a str,
-    /// Beside those that HTTP itself needs.
+    /// Headers in addition to those that HTTP itself needs.
     pub headers: &'a [(&'a str, String)],
-    /// For the whole exchange, the body included.
+    /// The time limit for the whole exchange, including the body.
     pub limit: Duration,
 }
 
-/// What came back: headers read, the body still to be read.
+/// A reply: the headers are read, the body is not.
 pub struct Reply {
     /// The status code.
     pub status: u16,
     reply: ureq::http::Response<Body>,
 }
 
-/// Why no reply came. Worth another try, all of them.
+/// Why there was no reply. All such errors are worth a retry.
 pub type Failure = String;
 
 impl Http {
     /// The clients for a configuration.
     ///
     /// # Errors
-    /// Configuration errors: the proxy, or the file of authorities.
+    /// Configuration: the proxy or `ca_file`.
     pub fn new(config: &Config, root: &std::path::Path, clock: &Arc<Clock>) -> Result<Self> {
         let extra = match &config.ca_file {
             Some(file) => {
@@ -66,35 +66,35 @@ impl Http {
         Ok(Self { stores: agent(proxy, tls(extra.as_deref())?), local: agent(None, tls(None)?) })
     }
 
-    /// Asks a store, through the proxy if there is one.
+    /// Sends a request to a store, through the proxy if there is one.
     ///
     /// # Errors
-    /// When no reply came in time.
+    /// There was no reply in time.
     pub fn send(&self, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
         send(&self.stores, request)
     }
 
-    /// Asks an address of the cloud's own, never through a proxy.
+    /// Sends a request to a metadata address of the cloud, never through a proxy.
     ///
     /// # Errors
-    /// When no reply came in time.
+    /// There was no reply in time.
     pub fn send_local(&self, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
         send(&self.local, request)
     }
 }
 
 impl Reply {
-    /// A header's text.
+    /// The text of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.reply.headers().get(name)?.to_str().ok()
     }
 
-    /// The body; what reads it sets the cap.
+    /// The body. The reader must limit its length.
     pub fn into_body(self) -> impl Read + Send + 'static {
         self.reply.into_body().into_reader()
     }
 
-    /// At most `cap` bytes of the body as text, whatever went wrong on the way.
+    /// At most `cap` bytes of the body as text. Errors while reading are ignored.
     pub fn text(self, cap: u64) -> String {
         let mut bytes = Vec::new();
         let _ = self.into_body().take(cap).read_to_end(&mut bytes);
@@ -108,7 +108,7 @@ fn send(agent: &Agent, request: &Request<'_>) -> std::result::Result<Reply, Fail
         builder = builder.header(*name, value);
     }
     let reply = if request.method == "PUT" {
-        // An empty body of a known length: without it the request would come in chunks.
+        // An empty body has a known length; without it, the request would be sent in chunks.
         run(agent, builder.body(&[][..]), request.limit)
     } else {
         run(agent, builder.body(()), request.limit)
@@ -126,7 +126,7 @@ fn run<S: AsSendBody>(
     agent.run(limited).map_err(|error| explain(&error))
 }
 
-/// An error with its causes, each told once.
+/// An error with its causes, without repetition.
 fn explain(error: &ureq::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -160,7 +160,7 @@ fn agent(proxy: Option<Proxy>, tls: Tls) -> Agent {
     Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
-/// The proxy of the configuration, else of the environment.
+/// The proxy from the configuration, or else from the environment.
 fn proxy(config: &Config) -> Result<Option<Proxy>> {
     let wrong = || Error::configuration("proxy: expected `http://[user:password@]host:port`");
     let given = match &config.proxy {
@@ -170,9 +170,9 @@ fn proxy(config: &Config) -> Result<Option<Proxy>> {
             None => return Ok(None),
         },
     };
-    // Others would be passed by in silence.
+    // Other kinds of proxies would be ignored without a message.
     if given.protocol() != ProxyProtocol::Http {
-        return Err(wrong().hint("no other kind of proxy is understood, in the environment neither"));
+        return Err(wrong().hint("other kinds of proxies are not supported, in the environment too"));
     }
     if given.is_from_env() && config.no_proxy.is_none() {
         return Ok(Some(given));
@@ -191,7 +191,7 @@ fn proxy(config: &Config) -> Result<Option<Proxy>> {
 }
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// For the head of a reply, however it trickles in.
+/// The time limit for the headers of a reply, even if they arrive in small pieces.
 const RESPONSE: Duration = Duration::from_secs(30);
 const STALLED: Duration = Duration::from_secs(15);
 const BUFFER: usize = 16 * 1024;

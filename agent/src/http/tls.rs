@@ -1,6 +1,6 @@
-//! TLS under ureq, with our own clock and, if the site has one, its own authority.
+//! TLS for ureq, with the agent's own clock and, if configured, additional certificate authorities.
 //!
-//! ureq's connector takes the time from the system; a node's clock may be years behind.
+//! Reason: ureq's own connector uses the system clock, which may be years behind on a node.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -17,14 +17,14 @@ use ureq::unversioned::transport::{
 
 use crate::clock::Clock;
 
-/// Wraps connections for `https` in TLS.
+/// Adds TLS to `https` connections.
 pub struct Tls(Arc<ClientConfig>);
 
 impl Tls {
-    /// `extra` is PEM text of authorities that count beside the built-in ones.
+    /// `extra` is PEM text with authorities to trust in addition to the built-in ones.
     ///
     /// # Errors
-    /// A sentence, when `extra` holds no certificate or one that is not understood.
+    /// A sentence, if `extra` contains no certificate or an invalid one.
     pub fn new(extra: Option<&[u8]>, clock: &Arc<Clock>) -> Result<Self, String> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(pem) = extra {
@@ -34,7 +34,7 @@ impl Tls {
                 roots.add(certificate).map_err(|error| error.to_string())?;
             }
             if roots.len() == before {
-                return Err("holds no certificate".into());
+                return Err("contains no certificate".into());
             }
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -83,7 +83,7 @@ impl<In: Transport> Connector<In> for Tls {
     }
 }
 
-/// A connection within TLS.
+/// A connection with TLS.
 pub struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
@@ -116,13 +116,13 @@ impl Transport for TlsTransport {
     }
 }
 
-/// An end without TLS's own farewell is a cut, and never the end of a body: others would take it for one.
+/// A connection that ends without TLS's close message was cut off. It must not look like the end of a body.
 fn cut(error: io::Error) -> io::Error {
     use io::ErrorKind::ConnectionAborted;
     use io::ErrorKind::ConnectionReset;
     use io::ErrorKind::UnexpectedEof;
     match error.kind() {
-        UnexpectedEof | ConnectionReset | ConnectionAborted => io::Error::other("the connection was cut"),
+        UnexpectedEof | ConnectionReset | ConnectionAborted => io::Error::other("the connection was cut off"),
         _ => error,
     }
 }

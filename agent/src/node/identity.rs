@@ -1,5 +1,5 @@
-//! What the metadata service told is kept, and asked for again only when this may be another instance:
-//! after a boot. So neither does an idle run ask, nor has the copy of a node its id.
+//! Caches the answers of the metadata service, and queries the service again only after a boot. So an idle run makes
+//! no request, and a cloned machine gets an id of its own.
 
 use std::path::Path;
 
@@ -10,81 +10,81 @@ use stringless_core::metadata::Metadata;
 use stringless_core::name::Name;
 use stringless_core::time::Timestamp;
 
-use super::metadata::ask;
+use super::metadata::query;
 use crate::disk::{Disk, read_capped, write};
 use crate::io::Io;
 use crate::{host, log};
 
-/// The answers, as they are kept in the state folder.
+/// The cached answers, as saved in the state folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CachedIdentity {
-    /// Who was asked, and for what.
+    /// A hash of the settings of the queried service.
     asked: String,
-    /// A hash of what the firmware says of the machine alone; none, where it says nothing.
+    /// A hash of the firmware's texts that identify the machine; none if there are none.
     machine: Option<String>,
-    /// The boot in which it was asked; none, where that cannot be told.
+    /// The boot during which the service was queried; none if unknown.
     boot: Option<String>,
     /// The id of the instance.
     pub instance_id: Option<Name>,
     /// The region.
     pub region: Option<Name>,
-    /// That there was no answer, or only to a part.
+    /// Present if an answer is missing.
     pub failed: Option<Failed>,
 }
 
-/// Questions without an answer.
+/// Failed queries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
-    /// How many times one after another.
+    /// The number of failures in a row.
     pub times: u32,
-    /// The last time.
+    /// The time of the last one.
     pub at: Timestamp,
-    /// What was the matter then.
+    /// The reason of the last one.
     pub why: String,
 }
 
 impl CachedIdentity {
-    /// What was told before; nobody is asked.
-    pub fn before(metadata: &Metadata, root: &Path, disk: &Disk) -> Self {
+    /// The saved answers, without a query.
+    pub fn saved(metadata: &Metadata, root: &Path, disk: &Disk) -> Self {
         if !is_here(metadata, root) {
             return Self::default();
         }
-        Self::nothing(metadata, root).kept(disk).unwrap_or_default()
+        Self::empty(metadata, root).load(disk).unwrap_or_default()
     }
 
-    /// What was told before; where that may be of another instance, or is not all, what is told now.
-    pub fn now(metadata: &Metadata, root: &Path, io: &Io) -> Self {
+    /// The saved answers; if they may be of another instance or are incomplete, the result of a new query.
+    pub fn current(metadata: &Metadata, root: &Path, io: &Io) -> Self {
         if !is_here(metadata, root) {
             return Self::default();
         }
-        let nothing = Self::nothing(metadata, root);
-        let before = nothing.kept(&io.disk).unwrap_or_default();
+        let empty = Self::empty(metadata, root);
+        let before = empty.load(&io.disk).unwrap_or_default();
         let now = io.clock.now();
-        if before.asked == nothing.asked && before.boot == nothing.boot && before.rests(now) {
+        if before.asked == empty.asked && before.boot == empty.boot && before.is_settled(now) {
             return before;
         }
-        let answers = ask(metadata, &io.http);
+        let answers = query(metadata, &io.http);
         let failed = answers.failure.map(|why| {
             let times = before.failed.as_ref().map_or(0, |failed| failed.times).saturating_add(1);
             if times == 1 {
-                log::warn(format_args!("asking the metadata service: {why}; without it for now"));
+                log::warn(format_args!("asking the metadata service: {why}; continuing without it"));
             }
             Failed { times, at: now, why }
         });
-        let told = Self {
+        let identity = Self {
             instance_id: answers.instance_id.or(before.instance_id),
             region: answers.region.or(before.region),
             failed,
-            ..nothing
+            ..empty
         };
-        // What cannot be kept is asked again by the next run.
-        let _ = write::replace(&io.disk.file(FILE), &json::write(&told));
-        told
+        // If the answers cannot be saved, the next run queries again.
+        let _ = write::replace(&io.disk.file(FILE), &json::write(&identity));
+        identity
     }
 
-    /// What is kept where nobody has answered yet.
-    fn nothing(metadata: &Metadata, root: &Path) -> Self {
+    /// An identity without answers.
+    fn empty(metadata: &Metadata, root: &Path) -> Self {
         let firmware: Vec<_> = OF_ONE_MACHINE.iter().filter_map(|name| host::firmware(root, name)).collect();
         Self {
             asked: hash(&json::write(metadata)),
@@ -94,18 +94,18 @@ impl CachedIdentity {
         }
     }
 
-    /// What was kept for this machine and these questions. Where the firmware does not tell machines
-    /// apart, that is what was kept in this boot.
-    fn kept(&self, disk: &Disk) -> Option<Self> {
-        let kept: Self = json::parse(&read_capped(&disk.file(FILE)).ok()??).ok()?;
-        let same_boot = self.boot.is_some() && kept.boot == self.boot;
-        let fits = kept.asked == self.asked && kept.machine == self.machine;
-        (fits && (self.machine.is_some() || same_boot)).then_some(kept)
+    /// Loads the answers that were saved for this machine and these settings. If the firmware does not identify the
+    /// machine, only answers from this boot count.
+    fn load(&self, disk: &Disk) -> Option<Self> {
+        let saved: Self = json::parse(&read_capped(&disk.file(FILE)).ok()??).ok()?;
+        let same_boot = self.boot.is_some() && saved.boot == self.boot;
+        let fits = saved.asked == self.asked && saved.machine == self.machine;
+        (fits && (self.machine.is_some() || same_boot)).then_some(saved)
     }
 
-    /// Whether it is all that can be told, or too early to ask for the rest: after a minute, and twice as
-    /// long each time, up to an hour.
-    fn rests(&self, now: Timestamp) -> bool {
+    /// Whether the answers are complete, or it is too early for the next query: that is a minute after the first
+    /// failure, then twice as long each time, up to an hour.
+    fn is_settled(&self, now: Timestamp) -> bool {
         self.failed.as_ref().is_none_or(|failed| {
             let pause = (FIRST_PAUSE << failed.times.saturating_sub(1).min(6)).min(LAST_PAUSE);
             failed.at <= now && now < failed.at.plus(pause)
@@ -113,7 +113,7 @@ impl CachedIdentity {
     }
 }
 
-/// Whether this is a machine of that cloud, by its firmware: nobody else's address is tried.
+/// Whether the firmware shows a machine of this cloud. On other machines, the address is not tried.
 fn is_here(metadata: &Metadata, root: &Path) -> bool {
     let begins = |name: &str, text: &str| {
         let said = host::firmware(root, name).unwrap_or_default();
@@ -128,9 +128,9 @@ fn hash(bytes: &[u8]) -> String {
     Sha256::of(bytes).to_string()
 }
 
-/// Its name in the state folder.
+/// The file's name in the state folder.
 const FILE: &str = "identity";
-/// What firmware says of one machine alone.
+/// The firmware's texts that identify one machine.
 const OF_ONE_MACHINE: [&str; 2] = ["product_uuid", "product_serial"];
 const FIRST_PAUSE: u64 = 60;
 const LAST_PAUSE: u64 = 3600;

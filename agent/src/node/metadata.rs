@@ -1,4 +1,4 @@
-//! Questions to a cloud's metadata service. Whatever goes wrong there, the run goes on without.
+//! Queries a cloud's metadata service. After any failure, the run continues without the answers.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,7 +11,7 @@ use stringless_core::name::Name;
 use crate::http::{Http, Request};
 use crate::signals;
 
-/// What the service told.
+/// The answers of the service.
 #[derive(Debug, Default)]
 pub struct Answers {
     /// The id of the instance.
@@ -22,8 +22,8 @@ pub struct Answers {
     pub failure: Option<String>,
 }
 
-/// Asks for the id and the region: a few short tries, never through a proxy, no redirect followed.
-pub fn ask(metadata: &Metadata, http: &Http) -> Answers {
+/// Queries the id and the region: a few short tries, never through a proxy, without redirects.
+pub fn query(metadata: &Metadata, http: &Http) -> Answers {
     let service = Service { http, address: &metadata.address, until: Instant::now() + ALL };
     let mut headers = sent(&metadata.headers);
     let mut answers = Answers::default();
@@ -38,16 +38,16 @@ pub fn ask(metadata: &Metadata, http: &Http) -> Answers {
     let questions = [Some(&metadata.instance_id), metadata.region.as_ref()];
     for (question, into) in questions.into_iter().zip([&mut answers.instance_id, &mut answers.region]) {
         let Some(question) = question else { continue };
-        let told = match answer.0 == question.path {
+        let fetched = match answer.0 == question.path {
             true => Ok(()),
             false => service.send("GET", &question.path, &headers).map(|text| {
                 answer = (question.path.clone(), text);
             }),
         };
         let read = || question.read(&answer.1).map_err(|why| format!("{}: {why}", service.url(&answer.0)));
-        match told.and_then(|()| read()) {
+        match fetched.and_then(|()| read()) {
             Ok(name) => *into = Some(name),
-            // Where not even the id is told, one reason is enough.
+            // After a failure, do not query the rest: one reason is enough.
             Err(why) => {
                 answers.failure = Some(why);
                 break;
@@ -78,7 +78,7 @@ impl Service<'_> {
         let answer = self.send("PUT", path, headers)?;
         let token = answer.trim();
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(format!("PUT {}: the answer is no token", self.url(path)));
+            return Err(format!("PUT {}: the answer is not a token", self.url(path)));
         }
         Ok(token.to_owned())
     }
@@ -89,7 +89,7 @@ impl Service<'_> {
         for n in 0..TRIES {
             sleep(PAUSE * n);
             let left = self.until.saturating_duration_since(Instant::now());
-            if signals::asked() || left.is_zero() {
+            if signals::stop_requested() || left.is_zero() {
                 break;
             }
             let request = Request { method, url: &url, headers, limit: left.min(EACH) };
@@ -111,23 +111,23 @@ impl Service<'_> {
     }
 }
 
-/// A body to its true end: half an id would be another node's.
+/// Reads a body to its end. Part of an id could be the id of another node.
 fn whole(body: impl Read) -> Result<String, String> {
     let mut bytes = Vec::new();
     body.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > LONGEST {
         return Err(format!("it answered more than {LONGEST} bytes"));
     }
-    String::from_utf8(bytes).map_err(|_| "it answered what is no text".to_owned())
+    String::from_utf8(bytes).map_err(|_| "the answer is not text".to_owned())
 }
 
 const TRIES: u32 = 3;
-/// The service is on the same host, or next to it: what takes longer is not there.
+/// The service is on the same host or near it. If it takes longer, it does not exist.
 const EACH: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(200);
-/// For all questions together.
+/// The time limit for all queries together.
 const ALL: Duration = Duration::from_secs(8);
-/// User-data and keys may be a part of the document that the answer is in.
+/// The longest answer. The document with the value may also contain user-data and keys.
 const LONGEST: u64 = 128 * 1024;
-/// Services answer these while they are being brought up to date, or asked too much.
+/// Services send these during an update or when they are overloaded.
 const WORTH_ANOTHER_TRY: [u16; 4] = [404, 408, 410, 429];

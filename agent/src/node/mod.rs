@@ -1,5 +1,5 @@
-//! Who and where this node is: by what cloud-init was told, else by the cloud's metadata service; else the
-//! configured name, else a hash of the machine id, else a name made up once.
+//! The id and the region of this node. The id comes from cloud-init, or else from the cloud's metadata service, the
+//! configured name, a hash of the machine id, or a random name.
 
 mod identity;
 mod metadata;
@@ -20,13 +20,13 @@ use identity::CachedIdentity;
 /// A node.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its id. It follows from what is on disk, so it stays until the instance changes.
+    /// The id. It stays the same until the instance changes.
     pub id: String,
-    /// The region that its cloud told it.
+    /// The region, if the cloud gives one.
     pub region: Option<Name>,
     /// Where the id comes from.
-    pub way: IdSource,
-    /// Why the metadata service gave no answer, where it was asked.
+    pub id_source: IdSource,
+    /// Why the metadata service gave no answer, if there was a query.
     pub warning: Option<String>,
 }
 
@@ -34,51 +34,51 @@ pub struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdSource {
-    /// cloud-init was told it by the cloud.
+    /// cloud-init, which got it from the cloud.
     CloudInit,
-    /// The metadata service told it.
+    /// The metadata service.
     Metadata,
-    /// `node` of the configuration.
+    /// `node` in the configuration.
     Configuration,
     /// A hash of the machine id.
     MachineId,
-    /// A random name, made up once.
+    /// A random name, created once.
     MadeUp,
 }
 
-/// Finds out, and asks the metadata service where that is due; what it tells is kept.
-pub fn find(config: &Config, root: &Path, io: &Io) -> Node {
-    node(config, root, &io.disk, |metadata| CachedIdentity::now(metadata, root, io))
+/// Identifies this node. Queries the metadata service if that is due, and saves the answers.
+pub fn identify(config: &Config, root: &Path, io: &Io) -> Node {
+    node(config, root, &io.disk, |metadata| CachedIdentity::current(metadata, root, io))
 }
 
-/// Finds out and asks nobody.
-pub fn known(config: &Config, root: &Path, disk: &Disk) -> Node {
-    node(config, root, disk, |metadata| CachedIdentity::before(metadata, root, disk))
+/// Identifies this node without a query.
+pub fn cached(config: &Config, root: &Path, disk: &Disk) -> Node {
+    node(config, root, disk, |metadata| CachedIdentity::saved(metadata, root, disk))
 }
 
-fn node(config: &Config, root: &Path, disk: &Disk, tell: impl FnOnce(&Metadata) -> CachedIdentity) -> Node {
+fn node(config: &Config, root: &Path, disk: &Disk, lookup: impl FnOnce(&Metadata) -> CachedIdentity) -> Node {
     let mut instance = read(root, "var/lib/cloud/data/instance-id")
-        .filter(|id| !UNTOLD.contains(&id.as_str()))
-        .and_then(|id| Name::of_instance(&id))
+        .filter(|id| !PLACEHOLDER_IDS.contains(&id.as_str()))
+        .and_then(|id| Name::from_instance_id(&id))
         .map(|id| (id, IdSource::CloudInit));
     let mut region = cloud_init_region(root);
     let mut warning = None;
     let lacking = |metadata: &&Metadata| instance.is_none() || region.is_none() && metadata.region.is_some();
     if let Some(metadata) = config.metadata.as_ref().filter(lacking) {
-        let told = tell(metadata);
-        instance = instance.or(told.instance_id.map(|id| (id, IdSource::Metadata)));
-        region = region.or(told.region);
-        warning = told.failed.map(|failed| failed.why);
+        let found = lookup(metadata);
+        instance = instance.or(found.instance_id.map(|id| (id, IdSource::Metadata)));
+        region = region.or(found.region);
+        warning = found.failed.map(|failed| failed.why);
     }
     let named = || Some((config.node.clone()?, IdSource::Configuration));
-    let (id, way) = match instance.or_else(named) {
-        Some((name, way)) => (name.to_string(), way),
-        None => of_the_machine(root).unwrap_or_else(|| (made_up(&disk.file("node")), IdSource::MadeUp)),
+    let (id, id_source) = match instance.or_else(named) {
+        Some((name, source)) => (name.to_string(), source),
+        None => from_machine_id(root).unwrap_or_else(|| (random_name(&disk.file("node")), IdSource::MadeUp)),
     };
-    Node { id, region, way, warning }
+    Node { id, region, id_source, warning }
 }
 
-/// What cloud-init keeps for others to read; all else in it is passed over.
+/// The part of cloud-init's public data that the agent reads.
 #[derive(Deserialize)]
 struct InstanceData {
     v1: Standard,
@@ -95,22 +95,22 @@ fn cloud_init_region(root: &Path) -> Option<Name> {
     Name::new(&data.v1.region?).ok()
 }
 
-/// The machine id itself is to be kept confidential: machine-id(5).
-fn of_the_machine(root: &Path) -> Option<(String, IdSource)> {
+/// An id from a hash of the machine id, because the machine id itself must stay confidential: machine-id(5).
+fn from_machine_id(root: &Path) -> Option<(String, IdSource)> {
     let machine = read(root, "etc/machine-id").filter(|id| id != "uninitialized");
     let machine = machine.or_else(|| read(root, "etc/hostid"))?;
     let hash = Sha256::of(format!("stringless node {machine}").as_bytes()).to_string();
     Some((format!("m-{}", &hash[..16]), IdSource::MachineId))
 }
 
-/// A random name, made once and kept.
-fn made_up(path: &Path) -> String {
-    let kept = read_capped(path).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
-    if let Some(name) = kept.and_then(|text| Name::new(text.trim()).ok()) {
+/// A random name, created once and saved.
+fn random_name(path: &Path) -> String {
+    let saved = read_capped(path).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some(name) = saved.and_then(|text| Name::new(text.trim()).ok()) {
         return name.to_string();
     }
     let name = format!("r-{:016x}", random());
-    // A name that cannot be kept is one for this run.
+    // If the name cannot be saved, it holds only for this run.
     let _ = make_folder(path.parent().unwrap_or(path)).and_then(|()| replace(path, name.as_bytes()));
     name
 }
@@ -120,5 +120,5 @@ fn read(root: &Path, path: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// What cloud-init writes when no cloud told it an id.
-const UNTOLD: [&str; 3] = ["iid-datasource-none", "nocloud", "iid-local01"];
+/// The ids that cloud-init writes if it got none from a cloud.
+const PLACEHOLDER_IDS: [&str; 3] = ["iid-datasource-none", "nocloud", "iid-local01"];

@@ -1,9 +1,9 @@
-//! A release on disk: built of packs beside the live one, switched to by one rename, swept when it is
-//! no longer needed.
+//! Releases on disk: builds a release from packs next to the live one, makes it live by one rename, and removes old
+//! releases and packs.
 //!
-//! Files are copies of those in the packs (shared extents, where the file system can): what an engine
-//! does to its release does not reach the verified packs. A folder under a release's name is complete,
-//! always: it appears by one rename and disappears by one.
+//! The files of a release are copies of those in the packs (with shared extents if the file system supports them), so
+//! an engine that changes its release does not change the verified packs. A folder with a release's name is always
+//! complete, because it appears and disappears by one rename.
 
 mod tree;
 
@@ -22,38 +22,37 @@ use stringless_core::verify::Verified;
 
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::write::{self, make_folder, remove, remove_folder};
-use crate::disk::{Disk, LayerDisk, folder_of, is_folder, read_capped, standing_at};
+use crate::disk::{Disk, LayerDisk, folder_of, is_folder, metadata_of, read_capped};
 use crate::error::{At, Result};
 
 /// A complete release on disk, live or not.
 #[derive(Debug)]
 pub struct Staged {
-    /// Which one.
+    /// The release.
     pub release: Release,
     /// Its folder.
     pub path: PathBuf,
 }
 
-/// The release that `current` leads to.
+/// The release that the link `current` points to.
 #[derive(Debug)]
 pub struct Live(pub Staged);
 
-/// Builds the release's folder out of packs that are all in place; `document` is the signed manifest. One
-/// that stands from an earlier run is used as it is, unless `anew`: then another takes its place in one
-/// step.
+/// Builds the release's folder from its packs, which must all be on disk. `document` is the signed manifest. An
+/// existing folder of an earlier run is used as it is; with `rebuild`, a new folder replaces it in one step.
 ///
 /// # Errors
-/// Refused: packs that overlap. Temporary: the disk.
+/// Refused: the packs overlap. Temporary: the disk.
 pub fn stage(
     manifest: &Verified<Manifest>,
     document: &[u8],
-    anew: bool,
+    rebuild: bool,
     disk: &Disk,
     layer: &LayerDisk,
 ) -> Result<Staged> {
-    let release = Release::of(manifest);
+    let release = Release::from_manifest(manifest);
     let path = layer.release(&release);
-    if folder_at(&path)? && !anew {
+    if folder_at(&path)? && !rebuild {
         return Ok(Staged { release, path });
     }
     let fresh = beside(&path, "new");
@@ -61,23 +60,23 @@ pub fn stage(
     make_folder(path.parent().unwrap_or(&path))?;
     make_folder(&fresh)?;
     tree::build(&manifest.packs, disk, &fresh)?;
-    // Written first: the sweep never takes a pack from a release that is there.
-    write::replace(&mark_of(&path), document)?;
+    // Written first, so that the sweep never removes a pack of an existing release.
+    write::replace(&manifest_path(&path), document)?;
     write::sync_all(&fresh)?;
     reach(Checkpoint::Marked);
-    put(&fresh, &path)?;
+    place(&fresh, &path)?;
     reach(Checkpoint::Staged);
     Ok(Staged { release, path })
 }
 
-/// A release that stands from an earlier run, with the signed manifest that it was built from.
-pub fn standing(release: &Release, layer: &LayerDisk) -> Option<(Staged, Vec<u8>)> {
+/// Finds a complete release on disk, with the signed manifest that it was built from.
+pub fn find(release: &Release, layer: &LayerDisk) -> Option<(Staged, Vec<u8>)> {
     let path = layer.release(release);
-    let document = read_capped(&mark_of(&path)).ok()??;
+    let document = read_capped(&manifest_path(&path)).ok()??;
     is_folder(&path).then(|| (Staged { release: release.clone(), path }, document))
 }
 
-/// The releases of an environment that are on disk.
+/// All releases of an environment on disk.
 ///
 /// # Errors
 /// Temporary.
@@ -94,7 +93,7 @@ pub fn all(layer: &LayerDisk, environment: &Name) -> Result<Vec<Release>> {
 /// Makes the release live.
 ///
 /// # Errors
-/// Temporary; the link then leads to the one release or to the other, both complete.
+/// Temporary; the link then points to the old or the new release, both complete.
 pub fn switch(staged: Staged, layer: &LayerDisk) -> Result<Live> {
     if layer.live().as_ref() != Some(&staged.release) {
         let current = layer.current();
@@ -108,21 +107,21 @@ pub fn switch(staged: Staged, layer: &LayerDisk) -> Result<Live> {
     Ok(Live(staged))
 }
 
-/// Removes releases of this layer that are not in `keep`, what was left half done, and packs that
-/// neither a release on the node nor `wanted` uses.
+/// Removes this layer's releases that are not in `keep`, unfinished folders, and packs that neither `wanted` nor any
+/// release on the node uses.
 ///
 /// # Errors
-/// Temporary; what could not be removed is tried again by the next sweep.
+/// Temporary; the next sweep tries again.
 pub fn sweep(keep: &[Release], wanted: &[Pack], disk: &Disk, layer: &LayerDisk) -> Result<()> {
     let kept: BTreeSet<PathBuf> = keep.iter().map(|release| layer.release(release)).collect();
     for folder in entries(&layer.releases())? {
-        // A link that somebody planted leads to what is not ours to sweep.
+        // Do not follow a link that somebody put here: its target is not ours.
         if !folder_at(&folder)? {
             remove(&folder)?;
             continue;
         }
         for path in entries(&folder)? {
-            if kept.contains(&path) || kept.iter().any(|kept| mark_of(kept) == path) {
+            if kept.contains(&path) || kept.iter().any(|kept| manifest_path(kept) == path) {
                 continue;
             }
             if hidden(&path) {
@@ -133,27 +132,27 @@ pub fn sweep(keep: &[Release], wanted: &[Pack], disk: &Disk, layer: &LayerDisk) 
             write::rename(&path, &gone)?;
             reach(Checkpoint::Gone);
             remove_folder(&gone)?;
-            remove(&mark_of(&path))?;
+            remove(&manifest_path(&path))?;
         }
-        // Succeeds only for an empty folder, and only such a one is to go.
+        // Removes the folder only if it is empty.
         write::remove_if_empty(&folder);
     }
     let mut used: BTreeSet<Sha256> = wanted.iter().map(|pack| pack.sha256).collect();
     for other in entries(&disk.file("layers"))? {
-        // What another site is about to fetch, or is in the middle of.
+        // Keep the packs that another layer is fetching or will fetch.
         if other != layer.root() {
             for manifest in entries(&other.join("manifests"))? {
                 used.extend(packs_of(&read_capped(&manifest)?.unwrap_or_default()));
             }
         }
         for folder in entries(&other.join("releases"))? {
-            for mark in entries(&folder)?.iter().filter(|path| hidden(path) && ends(path, ".manifest")) {
+            for mark in entries(&folder)?.iter().filter(|path| hidden(path) && ends_with(path, ".manifest")) {
                 used.extend(packs_of(&read_capped(mark)?.unwrap_or_default()));
             }
         }
     }
     let unused = |path: &Path| !hash_in(path).is_some_and(|sha256| used.contains(&sha256));
-    // A pack under its name is whole: all that go lose their names first, lastingly.
+    // A pack with its own name is always complete, so rename and sync all unused packs before removing them.
     let gone = disk.file("packs").join(".gone");
     let packs: Vec<_> = entries(&disk.file("packs"))?.into_iter().filter(|path| unused(path)).collect();
     if !packs.is_empty() {
@@ -166,21 +165,23 @@ pub fn sweep(keep: &[Release], wanted: &[Pack], disk: &Disk, layer: &LayerDisk) 
     Ok(())
 }
 
-/// Removes what an earlier run that was cut off left half done, so that no such run costs a node space
-/// until the next release. What an unfinished download has left is no litter: it is taken up.
+/// Removes unfinished files and folders of an interrupted run, so that they do not use space until the next release.
+/// Unfinished downloads stay, because the next run resumes them.
 ///
 /// # Errors
 /// Temporary.
-pub fn tidy(disk: &Disk, layer: &LayerDisk) -> Result<()> {
+pub fn clean_up(disk: &Disk, layer: &LayerDisk) -> Result<()> {
     for folder in entries(&layer.releases())?.into_iter().filter(|folder| is_folder(folder)) {
         let all = entries(&folder)?;
-        for path in all.iter().filter(|path| hidden(path) && (ends(path, ".new") || ends(path, ".gone"))) {
+        for path in
+            all.iter().filter(|path| hidden(path) && (ends_with(path, ".new") || ends_with(path, ".gone")))
+        {
             remove(path)?;
         }
-        for old in all.iter().filter(|path| hidden(path) && ends(path, ".old")) {
+        for old in all.iter().filter(|path| hidden(path) && ends_with(path, ".old")) {
             let name = old.file_name().unwrap_or_default().to_string_lossy();
             let path = folder.join(name.trim_start_matches('.').trim_end_matches(".old"));
-            // Cut off between two renames: what was to be replaced is still all there is.
+            // If the run was interrupted between two renames, the old folder is the only one: rename it back.
             if folder_at(&path)? { remove(old)? } else { write::rename(old, &path)? }
         }
     }
@@ -195,9 +196,9 @@ pub fn tidy(disk: &Disk, layer: &LayerDisk) -> Result<()> {
     Ok(())
 }
 
-/// Puts a complete folder under its name; one that stands there goes, and is never missing in between
-/// where the file system can exchange the two.
-fn put(fresh: &Path, path: &Path) -> Result<()> {
+/// Gives a complete folder its final name, and removes an existing folder with that name. If the file system can
+/// exchange two names, there is always a folder with that name.
+fn place(fresh: &Path, path: &Path) -> Result<()> {
     if !folder_at(path)? {
         remove(path)?;
         return write::rename(fresh, path);
@@ -212,23 +213,23 @@ fn put(fresh: &Path, path: &Path) -> Result<()> {
     remove_folder(&old)
 }
 
-/// A name for what belongs to a release and is none. No environment's name starts with a dot.
+/// The path of a file or folder that belongs to a release. It starts with a dot, unlike any environment's name.
 fn beside(release: &Path, what: &str) -> PathBuf {
     let name = release.file_name().unwrap_or_default().to_string_lossy();
     release.with_file_name(format!(".{name}.{what}"))
 }
 
-/// The hash that names a pack.
+/// The hash in a pack's file name.
 fn hash_in(path: &Path) -> Option<Sha256> {
     Sha256::parse(path.file_name()?.to_str()?).ok()
 }
 
-/// Whether a folder stands there. What cannot be looked at may well be one: it is not taken for litter.
+/// Whether the path is a folder. Returns an error if that is unknown, so that the folder is not removed.
 fn folder_at(path: &Path) -> Result<bool> {
-    Ok(standing_at(path)?.is_some_and(|found| found.is_dir()))
+    Ok(metadata_of(path)?.is_some_and(|found| found.is_dir()))
 }
 
-fn ends(path: &Path, end: &str) -> bool {
+fn ends_with(path: &Path, end: &str) -> bool {
     path.as_os_str().as_encoded_bytes().ends_with(end.as_bytes())
 }
 
@@ -236,24 +237,24 @@ fn hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// The signed manifest that a release was built from: a file beside its folder.
-fn mark_of(release: &Path) -> PathBuf {
+/// The path of the signed manifest that a release was built from: a file next to its folder.
+fn manifest_path(release: &Path) -> PathBuf {
     beside(release, "manifest")
 }
 
-/// The packs that a kept manifest names; none when it is not readable. It was verified when it was kept,
-/// and by now its key may have been rotated away.
+/// The packs of a saved manifest; none if it is not readable. It was verified before it was saved, and is not
+/// verified again: a rotation may have removed its key.
 fn packs_of(document: &[u8]) -> Vec<Sha256> {
     let packs = manifest_in(document).into_iter().flat_map(|manifest| manifest.packs);
     packs.map(|pack| pack.sha256).collect()
 }
 
-/// What a kept manifest says, as of [`packs_of`].
+/// Parses a saved manifest without verification; see [`packs_of`].
 pub fn manifest_in(document: &[u8]) -> Option<Manifest> {
     json::parse(Document::parse(document).ok()?.payload).ok()
 }
 
-/// The paths in a folder; none when there is no such folder.
+/// The paths in a folder; none if there is no such folder.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = match fs::read_dir(folder) {
         Ok(read) => read,

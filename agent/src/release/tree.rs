@@ -1,7 +1,7 @@
-//! Packs, laid one over another, become the tree of a release.
+//! Builds the tree of a release from its packs.
 //!
-//! A pack may lie below the folder of another; it may not lie below a link or a file of another, and no
-//! two may hold the same file. So no pack reaches out of the release by the help of a second one.
+//! A pack may be below a folder of another pack, but not below a link or a file of another pack, and no two packs may
+//! contain the same file. So no pack can leave the release with the help of another pack.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use stringless_core::pack::{Pack, title};
 use stringless_core::refusal::Refusal;
 
-use crate::disk::{Disk, content, standing_at, write};
+use crate::disk::{Disk, content, metadata_of, write};
 use crate::error::{At, Error, Result};
 
-/// Fills the empty folder `root` with the content of every pack.
+/// Copies the content of every pack into the empty folder `root`.
 ///
 /// # Errors
-/// Refused: packs that overlap. Temporary: the disk.
+/// Refused: the packs overlap. Temporary: the disk.
 pub fn build(packs: &[Pack], disk: &Disk, root: &Path) -> Result<()> {
     let mut packs: Vec<&Pack> = packs.iter().collect();
     packs.sort_by(|a, b| a.path.cmp(&b.path));
@@ -38,7 +38,7 @@ fn lay(from: &Path, to: &Path, pack: &Pack) -> Result<()> {
         if kind.is_dir() {
             enter(&target, pack)?;
             lay(&source, &target, pack)?;
-        } else if standing_at(&target)?.is_some() {
+        } else if metadata_of(&target)?.is_some() {
             return Err(overlap(&target, pack));
         } else if kind.is_symlink() {
             let link = fs::read_link(&source).at("reading", &source)?;
@@ -50,9 +50,9 @@ fn lay(from: &Path, to: &Path, pack: &Pack) -> Result<()> {
     Ok(())
 }
 
-/// Makes the folder, or finds it; what is there and is no folder of its own is another pack's.
+/// Creates the folder if needed. Anything there that is not a folder belongs to another pack.
 fn enter(folder: &Path, pack: &Pack) -> Result<()> {
-    match standing_at(folder)? {
+    match metadata_of(folder)? {
         Some(there) if there.is_dir() => Ok(()),
         Some(_) => Err(overlap(folder, pack)),
         None => content::make_open_folder(folder),
@@ -61,6 +61,6 @@ fn enter(folder: &Path, pack: &Pack) -> Result<()> {
 
 fn overlap(path: &Path, pack: &Pack) -> Error {
     let name = path.file_name().unwrap_or_default().display();
-    let why = format!("{} and another both hold `{name}`", title(&pack.path));
+    let why = format!("{} and another both contain `{name}`", title(&pack.path));
     Error::refused("the release", &Refusal::Invalid(why))
 }

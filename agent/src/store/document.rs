@@ -1,4 +1,4 @@
-//! Small objects, fetched whole: manifests and trust documents. One store with patience, or all at once.
+//! Fetches small objects, manifests and trust documents: from one store with retries, or from all in parallel.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -16,76 +16,76 @@ use crate::error::{Error, Result};
 use crate::io::random;
 use crate::signals;
 
-/// A small object, or why there is none.
+/// The answer to a request for a small object.
 #[derive(Debug)]
-pub enum Found {
-    /// The validator still holds.
+pub enum DocumentAnswer {
+    /// The ETag is still valid.
     NotModified,
     /// There is no such object.
     Missing,
-    /// Its bytes and validator.
+    /// Its bytes and ETag.
     Document(Vec<u8>, Option<String>),
 }
 
-/// How much is done for a document.
+/// How long and how often to try for a document.
 #[derive(Clone, Debug)]
-pub struct Patience {
-    /// After this the exchange is given up.
+pub struct RetryPolicy {
+    /// The time limit for one try.
     pub limit: Duration,
-    /// Whether a passing fault is worth further tries.
+    /// Whether to retry after a temporary error.
     pub retry: bool,
-    /// What the others have, once there is an answer to go on with.
+    /// How long to wait for the other stores after the first good answer.
     grace: Duration,
-    /// Set when the answer does not matter any more.
-    enough: Arc<AtomicBool>,
+    /// Set when the answer is no longer needed.
+    cancelled: Arc<AtomicBool>,
 }
 
-impl Patience {
-    /// All that is reasonable.
+impl RetryPolicy {
+    /// The full number of tries.
     pub fn full() -> Self {
-        Self { limit: DOCUMENT, retry: true, grace: GRACE, enough: Arc::default() }
+        Self { limit: DOCUMENT, retry: true, grace: GRACE, cancelled: Arc::default() }
     }
 
-    /// One short try: there is something to go on with.
+    /// One short try, if there is already a good answer.
     pub fn brief() -> Self {
-        Self { limit: BRIEF, retry: false, grace: GRACE, enough: Arc::default() }
+        Self { limit: BRIEF, retry: false, grace: GRACE, cancelled: Arc::default() }
     }
 
-    /// The same, where one good answer is enough.
-    pub fn for_one(self) -> Self {
+    /// The same, but one good answer is enough.
+    pub fn first_answer_only(self) -> Self {
         Self { grace: Duration::ZERO, ..self }
     }
 
-    fn is_over(&self) -> bool {
-        self.enough.load(Ordering::Relaxed) || signals::asked()
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed) || signals::stop_requested()
     }
 }
 
 impl StoreClient {
-    /// A small object, whole. What is forbidden may be missing: the caller decides.
+    /// Fetches a small object. S3 may answer 403 for a missing object; the caller decides what that means.
     ///
     /// # Errors
-    /// The last trouble, and after how many tries.
+    /// The last error and the number of tries.
     pub fn document(
         &self,
         key: &str,
         etag: Option<&str>,
-        patience: &Patience,
-    ) -> std::result::Result<Found, (RequestError, u32)> {
+        policy: &RetryPolicy,
+    ) -> std::result::Result<DocumentAnswer, (RequestError, u32)> {
         let start = Instant::now();
         let mut tried = 0;
         loop {
             tried += 1;
-            let trouble = match self.small(key, etag, patience.limit) {
+            let failure = match self.small(key, etag, policy.limit) {
                 Ok(found) => return Ok(found),
-                Err(trouble) => trouble,
+                Err(failure) => failure,
             };
-            let again = patience.retry && !trouble.is_lasting() && start.elapsed() < MAX_WAIT;
-            let wait = again.then(|| backoff::wait(tried, random())).flatten();
-            let Some(wait) = wait.filter(|_| !patience.is_over()) else { return Err((trouble, tried)) };
-            pause(Duration::from_millis(wait.max(trouble.asked_wait())), || patience.is_over());
-            if patience.is_over() {
-                return Err((trouble, tried));
+            let retry = policy.retry && !failure.is_permanent() && start.elapsed() < MAX_WAIT;
+            let wait = retry.then(|| backoff::wait(tried, random())).flatten();
+            let Some(wait) = wait.filter(|_| !policy.is_cancelled()) else { return Err((failure, tried)) };
+            pause(Duration::from_millis(wait.max(failure.retry_after_ms())), || policy.is_cancelled());
+            if policy.is_cancelled() {
+                return Err((failure, tried));
             }
         }
     }
@@ -95,46 +95,46 @@ impl StoreClient {
         key: &str,
         etag: Option<&str>,
         limit: Duration,
-    ) -> std::result::Result<Found, RequestError> {
-        let (etag, body) = match self.ask(&GetRequest { key, etag, from: 0, limit })? {
+    ) -> std::result::Result<DocumentAnswer, RequestError> {
+        let (etag, body) = match self.get(&GetRequest { key, etag, from: 0, limit })? {
             Answer::Content { etag, body, .. } => (etag, body),
-            Answer::NotModified => return Ok(Found::NotModified),
-            Answer::Missing => return Ok(Found::Missing),
+            Answer::NotModified => return Ok(DocumentAnswer::NotModified),
+            Answer::Missing => return Ok(DocumentAnswer::Missing),
         };
         let mut bytes = Vec::new();
         let read = body.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
         self.io.traffic.received(bytes.len() as u64);
-        read.map_err(|error| RequestError::worth_a_retry(error.to_string()))?;
-        // What is longer goes to the verifier, cut; it refuses it for its length.
-        Ok(Found::Document(bytes, etag.filter(|etag| etag.len() <= MAX_ETAG)))
+        read.map_err(|error| RequestError::retryable(error.to_string()))?;
+        // A longer object is cut to one byte over the limit, and the verifier refuses it for its length.
+        Ok(DocumentAnswer::Document(bytes, etag.filter(|etag| etag.len() <= MAX_ETAG)))
     }
 
-    /// A trouble of this store as an error of the run.
-    pub fn error(&self, key: &str, trouble: &RequestError, tried: u32) -> Error {
+    /// Turns an error of this store into an error of the run.
+    pub fn error(&self, key: &str, failure: &RequestError, tried: u32) -> Error {
         let tries = if tried > 1 { format!(" ({tried} tries)") } else { String::new() };
         let error =
-            Error::temporary(format!("fetching `{key}` from `{}`: {}{tries}", self.name, trouble.message));
-        match trouble.hint {
+            Error::temporary(format!("fetching `{key}` from `{}`: {}{tries}", self.name, failure.message));
+        match failure.hint {
             Some(hint) => error.hint(hint),
             None => error,
         }
     }
 }
 
-/// Asks every store for the same object at once, on conditions by store name, and hands each answer to
-/// `hear` as it comes; that tells whether the answer is one to go on with. From the first such on, the
-/// others have as long as `patience` allows. A store that was not heard of is left out.
+/// Requests the same object from all stores in parallel, with an ETag for each store name. Calls `handle` for each
+/// answer as it arrives; `handle` returns whether the answer is good. After the first good answer, the other stores
+/// have as long as `policy` allows. Stores that did not answer are left out.
 ///
 /// # Errors
-/// Temporary: told to stop by a signal. The threads are left to themselves, also then.
-pub fn ask_all(
+/// Temporary: stopped by a signal. The threads are never waited for.
+pub fn query_all(
     sources: &[Arc<StoreClient>],
     key: &str,
     etags: &BTreeMap<String, String>,
-    patience: &Patience,
-    mut hear: impl FnMut(usize, std::result::Result<Found, (RequestError, u32)>) -> bool,
+    policy: &RetryPolicy,
+    mut handle: impl FnMut(usize, std::result::Result<DocumentAnswer, (RequestError, u32)>) -> bool,
 ) -> Result<()> {
-    let answers = send_all(sources, key, etags, patience);
+    let answers = send_all(sources, key, etags, policy);
     let mut deadline: Option<Instant> = None;
     let mut missing = sources.len();
     while missing > 0 {
@@ -142,57 +142,57 @@ pub fn ask_all(
         match answers.recv_timeout(TICK) {
             Ok((number, answer)) => {
                 missing -= 1;
-                if hear(number, answer) {
-                    deadline.get_or_insert_with(|| Instant::now() + patience.grace);
+                if handle(number, answer) {
+                    deadline.get_or_insert_with(|| Instant::now() + policy.grace);
                 }
             }
             Err(RecvTimeoutError::Timeout) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {}
-            // Whoever is between two tries may still say why.
-            Err(RecvTimeoutError::Timeout) if !patience.is_over() => {
-                patience.enough.store(true, Ordering::Relaxed);
-                deadline = Some(Instant::now() + LAST_WORD);
+            // Give stores that wait for a retry the time to return their last error.
+            Err(RecvTimeoutError::Timeout) if !policy.is_cancelled() => {
+                policy.cancelled.store(true, Ordering::Relaxed);
+                deadline = Some(Instant::now() + ERROR_GRACE);
             }
             Err(_) => break,
         }
     }
-    patience.enough.store(true, Ordering::Relaxed);
-    // What a store said last may be only that it was not asked again, for the signal.
+    policy.cancelled.store(true, Ordering::Relaxed);
+    // After a signal, the last errors may only mean that there was no retry.
     signals::check()
 }
 
-type Heard = (usize, std::result::Result<Found, (RequestError, u32)>);
+type Numbered = (usize, std::result::Result<DocumentAnswer, (RequestError, u32)>);
 
 fn send_all(
     sources: &[Arc<StoreClient>],
     key: &str,
     etags: &BTreeMap<String, String>,
-    patience: &Patience,
-) -> Receiver<Heard> {
+    policy: &RetryPolicy,
+) -> Receiver<Numbered> {
     let (send, answers) = mpsc::channel();
     for (number, source) in sources.iter().enumerate() {
-        let (send, source, patience) = (send.clone(), Arc::clone(source), patience.clone());
+        let (send, source, policy) = (send.clone(), Arc::clone(source), policy.clone());
         let (key, etag) = (key.to_owned(), etags.get(&source.name).cloned());
-        thread::spawn(move || send.send((number, source.document(&key, etag.as_deref(), &patience))));
+        thread::spawn(move || send.send((number, source.document(&key, etag.as_deref(), &policy))));
     }
     answers
 }
 
-/// Sleeps, but not beyond a signal or `over`.
-pub fn pause(wait: Duration, over: impl Fn() -> bool) {
+/// Sleeps for `wait`, or until a signal arrives or `cancelled` is true.
+pub fn pause(wait: Duration, cancelled: impl Fn() -> bool) {
     let until = Instant::now() + wait;
-    while Instant::now() < until && !signals::asked() && !over() {
+    while Instant::now() < until && !signals::stop_requested() && !cancelled() {
         thread::sleep(wait.min(TICK));
     }
 }
 
 const DOCUMENT: Duration = Duration::from_secs(30);
 const BRIEF: Duration = Duration::from_secs(10);
-/// What the others have, once there is an answer to go on with.
+/// How long to wait for the other stores after the first good answer.
 const GRACE: Duration = Duration::from_secs(5);
-/// What they have to tell the trouble that they had, when that time is over.
-const LAST_WORD: Duration = Duration::from_millis(200);
-/// After so long no further try is begun.
+/// How long to wait after that for the errors of the other stores.
+const ERROR_GRACE: Duration = Duration::from_millis(200);
+/// After this time, there is no further try.
 const MAX_WAIT: Duration = Duration::from_secs(120);
 const TICK: Duration = Duration::from_millis(50);
-/// A longer validator is not kept: the state is small.
+/// A longer ETag is not saved, to keep the state small.
 const MAX_ETAG: usize = 256;

@@ -1,4 +1,4 @@
-//! A `file://` store: a folder, with the same conditions and ranges as a web server.
+//! A `file://` store: a folder, with ETags and ranges as on a web server.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
@@ -10,21 +10,21 @@ use rustix::io::Errno;
 
 use crate::store::{Answer, GetRequest, RequestError};
 
-/// Opens the object below the store's folder.
+/// Opens an object in the store's folder.
 ///
 /// # Errors
-/// What the file system said; not worth another try within this run.
+/// The file system's error. It is permanent in this run.
 pub fn open(folder: &str, wanted: &GetRequest<'_>) -> Result<Answer, RequestError> {
     let path = Path::new(folder).join(wanted.key);
-    let lasting = |error: std::io::Error| RequestError::lasting(error.to_string(), None);
-    // A FIFO that was planted there would keep the agent waiting for a writer.
+    let permanent = |error: std::io::Error| RequestError::permanent(error.to_string(), None);
+    // Without NONBLOCK, a FIFO in the folder would make the agent wait for a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut file = match rustix::fs::open(&path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         Err(Errno::NOENT) => return Ok(Answer::Missing),
-        Err(error) => return Err(lasting(error.into())),
+        Err(error) => return Err(permanent(error.into())),
     };
-    let meta = file.metadata().map_err(lasting)?;
+    let meta = file.metadata().map_err(permanent)?;
     if !meta.is_file() {
         return Ok(Answer::Missing);
     }
@@ -32,6 +32,6 @@ pub fn open(folder: &str, wanted: &GetRequest<'_>) -> Result<Answer, RequestErro
     if wanted.etag == Some(&etag) {
         return Ok(Answer::NotModified);
     }
-    file.seek(SeekFrom::Start(wanted.from)).map_err(lasting)?;
+    file.seek(SeekFrom::Start(wanted.from)).map_err(permanent)?;
     Ok(Answer::Content { etag: Some(etag), from: wanted.from, body: Box::new(file) })
 }

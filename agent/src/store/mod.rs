@@ -1,8 +1,8 @@
-//! A store, asked for objects: conditional, ranged, signed.
-
-pub mod credentials;
+//! The client for a store: conditional, ranged and signed requests.
 
 pub mod document;
+
+mod credentials;
 mod file;
 mod reply;
 
@@ -22,30 +22,29 @@ use crate::io::Io;
 use crate::store::credentials::Keyring;
 use reply::{answer, conditions};
 
-/// A store with the credentials for it. It owns what it needs: a thread that waits for a store is left
-/// to itself once the answer does not matter any more.
+/// A store and its credentials. It owns all its data, because a thread may still wait for a store when nobody needs
+/// the answer any more.
 pub struct StoreClient {
     /// The store's URL, for messages.
     pub name: String,
     store: Store,
     keyring: Keyring,
-    /// Seconds that this store's clock is ahead of ours; what it says of the time counts for signatures
-    /// to it, and for nothing else.
+    /// Seconds that this store's clock is ahead of ours. Used only for signatures for this store.
     skew: AtomicI64,
     io: Arc<Io>,
 }
 
-/// What a store said to one request.
+/// A store's answer to a request.
 pub enum Answer {
-    /// The validator still holds.
+    /// The ETag is still valid.
     NotModified,
     /// There is no such object.
     Missing,
-    /// The object, or its rest.
+    /// The object, or the requested part.
     Content {
-        /// The validator, for the next check.
+        /// The ETag for the next check.
         etag: Option<String>,
-        /// The position of the first byte that follows: 0, or what was asked for.
+        /// The position of the first byte: 0, or the requested one.
         from: u64,
         /// The bytes.
         body: Box<dyn Read + Send>,
@@ -55,45 +54,45 @@ pub enum Answer {
 /// Why a request failed.
 #[derive(Clone, Debug)]
 pub struct RequestError {
-    /// What the store, the network or the disk said.
+    /// The error of the store, the network or the disk.
     pub message: String,
-    /// What mends it, where that is known.
+    /// What to do about it, if known.
     pub hint: Option<&'static str>,
-    /// Whether another try may help, and the seconds that the server asked to wait.
-    again: Option<Option<u64>>,
-    /// The status of the answer; 0 when there was none.
+    /// Whether a retry may help, and the seconds that the server wants the client to wait.
+    retry: Option<Option<u64>>,
+    /// The status of the answer; 0 if there was none.
     status: u16,
 }
 
-/// What is asked for.
+/// A request for an object.
 #[derive(Clone, Copy, Debug)]
 pub struct GetRequest<'k> {
-    /// The object, by `stringless_core::layout`.
+    /// The object's name, from `stringless_core::layout`.
     pub key: &'k str,
-    /// The validator of what is here already.
+    /// The ETag of the bytes that the agent has already.
     pub etag: Option<&'k str>,
-    /// The first byte that is wanted.
+    /// The position of the first byte to send.
     pub from: u64,
-    /// The time for the whole exchange.
+    /// The time limit for the whole exchange.
     pub limit: Duration,
 }
 
 impl StoreClient {
-    /// The store behind settings that `Config::check` has passed.
+    /// A client for a store; `Config::check` has checked the settings.
     ///
     /// # Errors
-    /// Configuration errors.
+    /// Configuration.
     pub fn new(settings: &NodeStore, io: &Arc<Io>) -> Result<Self> {
         let store = settings.parse().map_err(Error::configuration)?;
         let keyring = Keyring::new(settings.credentials.clone());
         Ok(Self { name: settings.url.clone(), store, keyring, skew: AtomicI64::new(0), io: Arc::clone(io) })
     }
 
-    /// Asks once (and once more, signed anew, when the clock or the keys were at fault).
+    /// Sends a request once. Sends it again with a new signature if the clock or the keys were wrong.
     ///
     /// # Errors
-    /// What went wrong, and whether to try again.
-    pub fn ask(&self, wanted: &GetRequest<'_>) -> std::result::Result<Answer, RequestError> {
+    /// The error, and whether a retry may help.
+    pub fn get(&self, wanted: &GetRequest<'_>) -> std::result::Result<Answer, RequestError> {
         match &self.store {
             Store::File { root } => file::open(root, wanted),
             Store::Web { .. } => self.plain(wanted),
@@ -105,17 +104,17 @@ impl StoreClient {
         let reply = self.send(&self.store.object(wanted.key), &conditions(wanted), wanted.limit)?;
         match answer(reply, wanted)? {
             Ok(answer) => Ok(answer),
-            Err(refusal) => Err(refusal.trouble()),
+            Err(reply) => Err(reply.to_error()),
         }
     }
 
     fn signed(&self, bucket: &Bucket, wanted: &GetRequest<'_>) -> std::result::Result<Answer, RequestError> {
-        let mut renewed = false;
+        let mut retried = false;
         loop {
             let credentials = self.keyring.get(&self.io).map_err(|why| RequestError {
                 message: format!("no credentials: {why}"),
-                hint: Some("`credentials` of the store names the ways that are tried"),
-                again: Some(None),
+                hint: Some("`credentials` of the store names the sources to try"),
+                retry: Some(None),
                 status: 0,
             })?;
             let time = self.now();
@@ -132,30 +131,30 @@ impl StoreClient {
                 let scope = Scope { region: &bucket.region, service: "s3", time };
                 headers.extend(sigv4::sign_headers(&request, &scope, credentials));
             }
-            let reply = self.send(&bucket.url(wanted.key), &headers, wanted.limit)?;
-            let date = reply.header("date").and_then(|text| Timestamp::parse_http(text).ok());
-            let refusal = match answer(reply, wanted)? {
+            let response = self.send(&bucket.url(wanted.key), &headers, wanted.limit)?;
+            let date = response.header("date").and_then(|text| Timestamp::parse_http(text).ok());
+            let reply = match answer(response, wanted)? {
                 Ok(answer) => return Ok(answer),
-                Err(refusal) => refusal,
+                Err(reply) => reply,
             };
             let skewed = date.is_some_and(|date| self.correct(time, date));
-            let expired = refusal.body.contains("ExpiredToken") || refusal.body.contains("InvalidToken");
-            if renewed || !(skewed || expired) {
-                return Err(refusal.trouble());
+            let expired = reply.body.contains("ExpiredToken") || reply.body.contains("InvalidToken");
+            if retried || !(skewed || expired) {
+                return Err(reply.to_error());
             }
-            renewed = true;
+            retried = true;
             self.keyring.forget();
         }
     }
 
-    /// The time for signatures.
+    /// The time to use in signatures.
     fn now(&self) -> Timestamp {
         let skew = self.skew.load(Ordering::Relaxed);
         Timestamp::from_seconds(self.io.clock.now().seconds().saturating_add_signed(skew))
     }
 
-    /// Takes the store's time for the signatures to come. True when it differs from that of the last one
-    /// by so much that signing again makes sense.
+    /// Adopts the store's time for later signatures. True: it differs so much from the time of the last signature
+    /// that signing again makes sense.
     fn correct(&self, signed: Timestamp, server: Timestamp) -> bool {
         let seconds = |time: Timestamp| i64::try_from(time.seconds()).unwrap_or(i64::MAX);
         self.skew.store(seconds(server) - seconds(self.io.clock.now()), Ordering::Relaxed);
@@ -170,59 +169,58 @@ impl StoreClient {
     ) -> std::result::Result<Reply, RequestError> {
         self.io.traffic.request();
         let request = Request { method: "GET", url, headers, limit };
-        self.io.http.send(&request).map_err(RequestError::worth_a_retry)
+        self.io.http.send(&request).map_err(RequestError::retryable)
     }
 }
 
 impl RequestError {
-    /// A passing fault.
-    pub fn worth_a_retry(message: String) -> Self {
-        Self { message, hint: None, again: Some(None), status: 0 }
+    /// A temporary error.
+    pub fn retryable(message: String) -> Self {
+        Self { message, hint: None, retry: Some(None), status: 0 }
     }
 
-    /// A fault that another try will not mend.
-    pub fn lasting(message: String, hint: Option<&'static str>) -> Self {
-        Self { message, hint, again: None, status: 0 }
+    /// An error that a retry does not solve.
+    pub fn permanent(message: String, hint: Option<&'static str>) -> Self {
+        Self { message, hint, retry: None, status: 0 }
     }
 
-    /// Whether another try of the same request makes no sense.
-    pub fn is_lasting(&self) -> bool {
-        self.again.is_none()
+    /// Whether a retry of the same request is useless.
+    pub fn is_permanent(&self) -> bool {
+        self.retry.is_none()
     }
 
-    /// Whether the store refused to say: S3 does so for what is missing, to whoever may not list.
+    /// Whether the answer was 403. S3 sends it for missing objects too, if the client must not list the bucket.
     pub fn is_forbidden(&self) -> bool {
         self.status == 403
     }
 
-    /// Whether a request for the whole may do where one for a part did not.
-    pub fn dislikes_range(&self) -> bool {
+    /// Whether a request for the whole object may succeed after one for a range failed.
+    pub fn may_reject_range(&self) -> bool {
         matches!(self.status, 206 | 400 | 416 | 501)
     }
 
-    /// Milliseconds that the server asked to wait, within bounds; 0 when it asked for nothing.
-    pub fn asked_wait(&self) -> u64 {
-        self.again.flatten().unwrap_or(0).min(MAX_ASKED_WAIT) * 1000
+    /// Milliseconds that the server wants the client to wait, at most a minute; 0 if it said nothing.
+    pub fn retry_after_ms(&self) -> u64 {
+        self.retry.flatten().unwrap_or(0).min(MAX_RETRY_AFTER) * 1000
     }
 }
 
-/// Seconds; services refuse signatures that differ by more than 900.
+/// Seconds. Services refuse signatures that differ by more than 900.
 const TOLERANCE: u64 = 300;
-/// Seconds; a server may ask for no more patience than this.
-const MAX_ASKED_WAIT: u64 = 60;
+/// The longest wait that a server may ask for, in seconds.
+const MAX_RETRY_AFTER: u64 = 60;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_waited_for_as_it_asks_and_no_longer_than_a_minute() {
-        let asked =
-            |seconds| RequestError { again: Some(seconds), ..RequestError::worth_a_retry(String::new()) };
+    fn waits_as_long_as_the_store_asks_but_at_most_a_minute() {
+        let asked = |seconds| RequestError { retry: Some(seconds), ..RequestError::retryable(String::new()) };
         for (seconds, milliseconds) in [(None, 0), (Some(3), 3000), (Some(60), 60_000), (Some(61), 60_000)] {
-            assert_eq!(asked(seconds).asked_wait(), milliseconds);
+            assert_eq!(asked(seconds).retry_after_ms(), milliseconds);
         }
-        assert_eq!(asked(Some(u64::MAX)).asked_wait(), 60_000);
-        assert_eq!(RequestError::lasting(String::new(), None).asked_wait(), 0);
+        assert_eq!(asked(Some(u64::MAX)).retry_after_ms(), 60_000);
+        assert_eq!(RequestError::permanent(String::new(), None).retry_after_ms(), 0);
     }
 }

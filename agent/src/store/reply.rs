@@ -1,27 +1,27 @@
-//! A store's reply, sorted: an answer, an unwelcome status, or trouble.
+//! Sorts a store's reply: an answer, an error status, or an invalid reply.
 
 use stringless_core::time::Timestamp;
 
 use super::{Answer, GetRequest, RequestError};
 use crate::http::Reply;
 
-/// A reply that is no success.
+/// A reply with an error status.
 pub struct ErrorReply {
     status: u16,
     retry_after: Option<u64>,
-    /// What the store said, at most 64 KiB.
+    /// The body, at most 64 KiB.
     pub body: String,
 }
 
 impl ErrorReply {
-    /// As an error of the request.
-    pub fn trouble(&self) -> RequestError {
+    /// Turns the reply into an error of the request.
+    pub fn to_error(&self) -> RequestError {
         let code = between(&self.body, "<Code>", "</Code>").unwrap_or_default();
         let message = format!("the store answered {} {code}", self.status);
         let hint = match self.status {
             301 | 302 | 307 | 308 => "redirects are not followed: name the right `region` and `endpoint`",
             400 | 401 | 403 => {
-                "are the credentials of this bucket, and is `region` the service's own name for it?"
+                "are the credentials for this bucket, and is `region` the service's name for its region?"
             }
             _ => "",
         };
@@ -29,7 +29,7 @@ impl ErrorReply {
             message: message.trim_end().to_owned(),
             hint: Some(hint).filter(|hint| !hint.is_empty()),
             status: self.status,
-            again: matches!(self.status, 408 | 429 | 500..=599).then_some(self.retry_after),
+            retry: matches!(self.status, 408 | 429 | 500..=599).then_some(self.retry_after),
         }
     }
 }
@@ -37,7 +37,7 @@ impl ErrorReply {
 /// Sorts a reply.
 ///
 /// # Errors
-/// A reply that contradicts the request.
+/// The reply contradicts the request.
 pub fn answer(reply: Reply, wanted: &GetRequest<'_>) -> Result<Result<Answer, ErrorReply>, RequestError> {
     let etag = reply.header("etag").map(str::to_owned);
     match reply.status {
@@ -45,8 +45,8 @@ pub fn answer(reply: Reply, wanted: &GetRequest<'_>) -> Result<Result<Answer, Er
         206 if wanted.from > 0 => {
             let range = reply.header("content-range").unwrap_or_default();
             if !range.starts_with(&format!("bytes {}-", wanted.from)) {
-                let message = "the store sent another range than asked for".into();
-                return Err(RequestError { status: 206, ..RequestError::lasting(message, None) });
+                let message = "the store sent another range than requested".into();
+                return Err(RequestError { status: 206, ..RequestError::permanent(message, None) });
             }
             Ok(Ok(Answer::Content { etag, from: wanted.from, body: Box::new(reply.into_body()) }))
         }
@@ -59,7 +59,7 @@ pub fn answer(reply: Reply, wanted: &GetRequest<'_>) -> Result<Result<Answer, Er
     }
 }
 
-/// The headers that make a request conditional or ranged.
+/// The headers for a conditional or ranged request.
 pub fn conditions(wanted: &GetRequest<'_>) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
     if let Some(etag) = wanted.etag {
@@ -71,8 +71,7 @@ pub fn conditions(wanted: &GetRequest<'_>) -> Vec<(&'static str, String)> {
     headers
 }
 
-/// The seconds that the server asks to wait: as it says, or until the date that it names, by its own
-/// clock.
+/// The seconds that the server wants the client to wait: a number, or the time until a date by the server's clock.
 fn retry_after(reply: &Reply) -> Option<u64> {
     let text = reply.header("retry-after")?.trim();
     if let Ok(seconds) = text.parse() {

@@ -1,12 +1,12 @@
 //! How long to wait before the next try, and when to stop trying.
 
-/// The most tries of one request.
+/// The maximum number of tries for one request.
 pub const MAX_TRIES: u32 = 4;
 
 /// Milliseconds to wait after the failed try number `tried` (from 1), or `None` to stop.
 ///
-/// Doubles from one second, of which a random half to whole is taken: `random` is any number. A
-/// fleet that was cut off at one moment does not come back at one moment.
+/// The base wait is one second and doubles with each try; the result is a random value between half of it and
+/// all of it. `random` may be any number. The randomness keeps a fleet from retrying all at the same moment.
 #[must_use]
 pub fn wait(tried: u32, random: u64) -> Option<u64> {
     if tried >= MAX_TRIES {
@@ -16,7 +16,7 @@ pub fn wait(tried: u32, random: u64) -> Option<u64> {
     Some(full / 2 + random % (full / 2 + 1))
 }
 
-/// Seconds until the next run of a daemon: the interval, and a random part of the splay.
+/// Seconds until the daemon's next run: the interval plus a random part of the splay.
 #[must_use]
 pub fn next_run(interval: u64, splay: u64, random: u64) -> u64 {
     interval.saturating_add(random % splay.saturating_add(1))

@@ -1,4 +1,4 @@
-//! The node's configuration, `agent.json`: written by the generator, read by the agent.
+//! The node's configuration, `agent.json`. The generator writes it and the agent reads it.
 
 use alloc::format;
 use alloc::string::String;
@@ -28,7 +28,7 @@ macro_rules! config_path {
 }
 pub(crate) use config_path;
 
-/// Where an agent that was built for `os`, as targets name it, looks for its configuration.
+/// The path of the configuration for an agent built for `os` (the name of the system in a Rust target).
 #[must_use]
 pub fn file_on(os: &str) -> &'static str {
     if os == "freebsd" { "/usr/local/etc/stringless/agent.json" } else { "/etc/stringless/agent.json" }
@@ -40,30 +40,30 @@ pub fn file_on(os: &str) -> &'static str {
 pub struct Config {
     /// 1.
     pub format: u32,
-    /// When the bootstrap was rendered: the node's time is never taken to be earlier.
+    /// When the bootstrap was rendered. The agent never uses a time before this one.
     pub rendered: Timestamp,
-    /// The node's name, where the cloud has no instance id to offer.
+    /// The node's name, for clouds without an instance id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<Name>,
-    /// An absolute path; the folder that holds packs, releases and state.
+    /// The folder that holds packs, releases and state: an absolute path.
     #[serde(default = "state_dir", skip_serializing_if = "is_state_dir")]
     pub state_dir: String,
-    /// At most so many bytes may lie in it; none: as much as the file system has.
+    /// The most bytes that `state_dir` may hold; none: whatever the file system has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_budget: Option<u64>,
-    /// `http://[user:password@]host:port`; before the environment's.
+    /// `http://[user:password@]host:port`. It replaces the proxy of the environment variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
-    /// Hosts that are reached without the proxy, with commas between them.
+    /// Hosts to reach without the proxy, separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_proxy: Option<String>,
-    /// A PEM file of certificate authorities that count beside the built-in ones.
+    /// A PEM file with certificate authorities to trust in addition to the built-in ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
-    /// Whom the node asks who and where it is; none: what its first-boot agent left on disk counts.
+    /// The metadata service that knows the node's id and region; none: use what the first-boot agent left on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
-    /// What the node follows, in this order; modules of earlier layers come before those of later ones.
+    /// The layers that the node follows, in order. Modules of earlier layers come before those of later ones.
     pub layers: Vec<Layer>,
 }
 
@@ -73,23 +73,24 @@ pub struct Config {
 pub struct Layer {
     /// The site.
     pub site: Name,
-    /// The environment of it.
+    /// The environment of that site.
     pub environment: Name,
-    /// The lowest serial that counts, from the time of rendering: holds also when the state is lost.
+    /// The lowest serial that the node accepts, set when the bootstrap was rendered. It holds even if the node
+    /// loses its state.
     pub min_serial: u64,
-    /// Seconds between two checks of the daemon.
+    /// Seconds between two checks by the daemon.
     #[serde(default = "interval")]
     pub interval: u64,
-    /// At most so many random seconds more.
+    /// The most random seconds to add to `interval`.
     #[serde(default = "splay")]
     pub splay: u64,
-    /// The keys that counted at the time of rendering.
+    /// The keys that were trusted when the bootstrap was rendered.
     pub trust: TrustedKeys,
-    /// Where the bucket is to be found.
+    /// The stores to read from.
     pub stores: Vec<NodeStore>,
 }
 
-/// A store with the ways to its credentials.
+/// A store with the sources of its credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeStore {
@@ -104,34 +105,34 @@ pub struct NodeStore {
     /// See [`StoreSettings::style`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub style: Option<crate::store::Style>,
-    /// Tried in this order; only with `s3://`, and not empty there.
+    /// Sources of credentials, tried in this order. Required with `s3://`, not allowed otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<CredentialSource>,
 }
 
-/// A way to credentials.
+/// A source of credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum CredentialSource {
-    /// The role of an AWS instance, by IMDSv2.
+    /// The role of an AWS instance, read by IMDSv2.
     InstanceRole,
-    /// The role of an AWS container, by the address in `AWS_CONTAINER_CREDENTIALS_*_URI`.
+    /// The role of an AWS container, read from the address in `AWS_CONTAINER_CREDENTIALS_*_URI`.
     Container,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`.
     Environment,
-    /// Requests are not signed.
+    /// No credentials: requests are not signed.
     None,
-    /// Keys in this file.
+    /// Keys written in this file.
     Static(Credentials),
 }
 
-/// Why a configuration is not used: exit code 78.
+/// Why a configuration is rejected (exit code 78).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Not the expected JSON.
+    /// It is not the expected JSON.
     #[error("{0}")]
     Json(JsonError),
-    /// A rule that the types do not express.
+    /// It breaks a rule that the types do not express.
     #[error("{0}")]
     Rule(String),
 }
@@ -140,7 +141,7 @@ impl Config {
     /// Parses and checks `agent.json`.
     ///
     /// # Errors
-    /// [`ConfigError`] with the line, or with the key at fault.
+    /// [`ConfigError`], which names the line or the key at fault.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
         let config: Self = json::parse(bytes).map_err(ConfigError::Json)?;
         config.check().map_err(ConfigError::Rule)?;
@@ -153,7 +154,7 @@ impl Config {
     /// A sentence that names the key at fault.
     pub fn check(&self) -> Result<(), String> {
         if self.format != 1 {
-            return Err(format!("format {} is not known here, only 1", self.format));
+            return Err(format!("format {} is not supported, only 1", self.format));
         }
         if !self.state_dir.starts_with('/') {
             return Err(format!("state_dir `{}` is not an absolute path", self.state_dir));
@@ -162,13 +163,13 @@ impl Config {
             metadata.check().map_err(|why| format!("metadata: {why}"))?;
         }
         if self.layers.is_empty() {
-            return Err("layers: at least one is needed".into());
+            return Err("layers: at least one is required".into());
         }
         for (n, layer) in self.layers.iter().enumerate() {
-            // Their folders would be one where a file system makes no difference between `a` and `A`.
+            // On a file system that ignores case, both layers would share one folder.
             let same = |other: &Layer| other.site.as_str().eq_ignore_ascii_case(layer.site.as_str());
             if self.layers[..n].iter().any(same) {
-                return Err(format!("layers: site `{}` stands twice", layer.site));
+                return Err(format!("layers: site `{}` is listed twice", layer.site));
             }
             layer.check().map_err(|why| format!("layer `{}`: {why}", layer.site))?;
         }
@@ -177,13 +178,13 @@ impl Config {
 }
 
 impl Config {
-    /// Seconds between two runs of all that has to be looked at: the smallest interval of a layer.
+    /// The smallest interval of all layers, in seconds.
     #[must_use]
     pub fn shortest_interval(&self) -> u64 {
         self.layers.iter().map(|layer| layer.interval).min().unwrap_or_else(interval)
     }
 
-    /// What no output may show: the static keys, and the proxy's password.
+    /// The secrets that no output may show: static keys and the proxy's password.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let stores = self.layers.iter().flat_map(|layer| &layer.stores);
         let keys = stores.flat_map(|store| &store.credentials).filter_map(|source| match source {
@@ -198,12 +199,12 @@ impl Config {
 }
 
 impl Layer {
-    /// Whether it is time to check it again, in a run that comes at the [`Config::shortest_interval`], `tick`:
-    /// `checked` is when a check last got through. A run that comes a little early is taken for its own, as
-    /// the next one would be late by nearly a whole `tick`.
+    /// Whether this layer is due for a check. `checked` is the time of the last successful check; `tick` is the
+    /// time between two runs ([`Config::shortest_interval`]). A run that comes up to half a tick early counts as
+    /// due, because the next run would be almost a whole tick late.
     #[must_use]
     pub fn is_due(&self, checked: Option<Timestamp>, tick: u64, now: Timestamp) -> bool {
-        // A clock that was set back since makes it due at once rather than never.
+        // If the clock was set back since the last check, the layer is due at once; otherwise it might never be.
         checked.is_none_or(|at| now < at || now.plus(tick / 2) >= at.plus(self.interval))
     }
 
@@ -215,17 +216,19 @@ impl Layer {
         self.trust.check()?;
         if !(MIN_INTERVAL..=MAX_INTERVAL).contains(&self.interval) || self.splay > MAX_INTERVAL {
             return Err(format!(
-                "interval must be {MIN_INTERVAL} to {MAX_INTERVAL} seconds, splay at most that"
+                "interval must be {MIN_INTERVAL} to {MAX_INTERVAL} seconds, splay at most {MAX_INTERVAL}"
             ));
         }
         if self.stores.is_empty() {
-            return Err("stores: at least one is needed".into());
+            return Err("stores: at least one is required".into());
         }
         for store in &self.stores {
             let signed = matches!(store.parse()?, Store::S3(_));
             if signed == store.credentials.is_empty() {
                 let url = &store.url;
-                return Err(format!("store `{url}`: `credentials` belong to `s3://`, and are needed there"));
+                return Err(format!(
+                    "store `{url}`: `credentials` are required with `s3://`, and only there"
+                ));
             }
         }
         Ok(())
@@ -233,7 +236,7 @@ impl Layer {
 }
 
 impl NodeStore {
-    /// The store behind the settings.
+    /// Parses the settings.
     ///
     /// # Errors
     /// A sentence that names the setting at fault.
@@ -248,7 +251,7 @@ impl NodeStore {
     }
 }
 
-/// Where the agent looks for it: what is no part of the base system has its own folders on FreeBSD.
+/// The path of the configuration. FreeBSD keeps files that are not part of the base system below `/usr/local`.
 pub const CONFIG: &str = config_path!();
 /// The default of [`Config::state_dir`].
 pub const STATE_DIR: &str = "/var/lib/stringless";
@@ -283,14 +286,14 @@ mod tests {
                    {"static": {"access_key_id": "A", "secret_access_key": "S"}}]}]}]}"#;
 
     #[test]
-    fn each_system_has_its_place() {
+    fn each_system_has_its_own_path() {
         let here = if cfg!(target_os = "freebsd") { "freebsd" } else { "linux" };
         assert_eq!(file_on(here), config_path!());
         assert!(file_on("freebsd") != file_on("linux"));
     }
 
     #[test]
-    fn reads_what_it_writes() {
+    fn a_written_config_parses_to_the_same_value() {
         let config = Config::parse(GOOD.as_bytes()).unwrap();
         assert_eq!(config.state_dir, STATE_DIR);
         assert_eq!(config.layers[0].interval, 300);
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_with_the_place() {
+    fn errors_name_the_line_or_the_key() {
         let cases = [
             ("\"site\"", "\"sites\"", "did you mean `site`"),
             ("\"format\": 1", "\"format\": 2", "format 2"),
@@ -326,12 +329,12 @@ mod tests {
         assert!(layer.is_due(None, 300, at));
         assert!(!due(300, 0) && !due(300, 3300) && !due(300, 3449));
         assert!(due(300, 3450) && due(300, 3600) && due(300, 90_000));
-        assert!(due(3600, 1800), "the only one is always due");
+        assert!(due(3600, 1800), "a single layer is always due");
         assert!(layer.is_due(Some(at.plus(1)), 300, at), "the clock was set back");
     }
 
     #[test]
-    fn no_site_stands_twice() {
+    fn refuses_a_site_that_is_listed_twice() {
         let mut config = Config::parse(GOOD.as_bytes()).unwrap();
         let layer = |site| Layer { site: Name::new(site).unwrap(), ..config.layers[0].clone() };
         let others = [layer("base"), layer("Example"), layer("example")];
@@ -343,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_not_shown() {
+    fn debug_output_hides_secrets() {
         let config = Config::parse(GOOD.replace("\"S\"", "\"hidden\"").as_bytes()).unwrap();
         assert!(!format!("{config:?}").contains("hidden"));
     }

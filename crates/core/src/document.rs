@@ -1,11 +1,11 @@
-//! The signed document: minisign blocks, an empty line, and the payload that they sign.
+//! The signed document: minisign signature blocks, an empty line, and the signed payload.
 //!
 //! ```text
 //! untrusted comment: <text>
 //! <base64 signature>
 //! trusted comment: <type> <site> <name> <number>
 //! <base64 global signature>
-//!                                ← more blocks of four lines, then one empty line
+//!                                ← more blocks of four lines each, then one empty line
 //! {"type": …}                    ← the payload, to the end of the object
 //! ```
 
@@ -16,27 +16,27 @@ use crate::json::MAX_BYTES;
 /// The most signature blocks that a document may carry.
 pub const MAX_BLOCKS: usize = 16;
 
-/// A document that was taken apart, and not yet verified.
+/// A document split into its parts, not yet verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document<'a> {
-    /// Each four-line block, as minisign writes it, with its final newline.
+    /// The four-line blocks as minisign writes them, each with its final newline.
     pub blocks: Vec<&'a str>,
-    /// Exactly the signed bytes.
+    /// The signed bytes.
     pub payload: &'a [u8],
 }
 
-/// Why bytes are not a signed document.
+/// Why some bytes are not a signed document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
     /// Longer than [`MAX_BYTES`].
     #[error("longer than the limit of {MAX_BYTES} bytes")]
     TooLong,
-    /// The signature part is not blocks of four lines and one empty line.
+    /// The signature part does not consist of blocks of four lines and one empty line.
     #[error("line {line}: expected {expected}")]
     Line {
         /// Counted from 1.
         line: usize,
-        /// What should stand there.
+        /// What that line should contain.
         expected: &'static str,
     },
     /// More than [`MAX_BLOCKS`] blocks.
@@ -48,8 +48,8 @@ impl<'a> Document<'a> {
     /// Splits `bytes` into blocks and payload.
     ///
     /// # Errors
-    /// [`DocumentError`] when the form above is not met to the letter: one block at least, lines end
-    /// with a single line feed, comments hold no control characters, the payload starts with `{`.
+    /// [`DocumentError`] unless the bytes have exactly the form above: at least one block, lines that end with a
+    /// single line feed, no control characters in comments, and a payload that starts with `{`.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DocumentError> {
         if bytes.len() > MAX_BYTES {
             return Err(DocumentError::TooLong);
@@ -80,7 +80,7 @@ impl<'a> Document<'a> {
         Ok(Self { blocks, payload: lines.rest })
     }
 
-    /// The bytes of a document; `blocks` are minisign's `.minisig` texts.
+    /// Builds the bytes of a document. `blocks` are the contents of minisign's `.minisig` files.
     #[must_use]
     pub fn assemble(blocks: &[impl AsRef<str>], payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -126,7 +126,7 @@ mod tests {
     const BLOCK: &str = "untrusted comment: a\nAAAA\ntrusted comment: b\nBBBB\n";
 
     #[test]
-    fn splits_what_it_assembled() {
+    fn an_assembled_document_splits_into_the_same_parts() {
         let bytes = Document::assemble(&[BLOCK, BLOCK], b"{}\n\n");
         let document = Document::parse(&bytes).unwrap();
         assert_eq!(document.blocks, [BLOCK, BLOCK]);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_other_forms() {
+    fn refuses_malformed_documents() {
         let many = Document::assemble(&[BLOCK; MAX_BLOCKS + 1], b"{}");
         assert_eq!(Document::parse(&many), Err(DocumentError::TooManyBlocks));
         let long = Document::assemble(&[BLOCK], &alloc::vec![b'{'; MAX_BYTES]);

@@ -1,8 +1,8 @@
-//! Which archive entries may be unpacked: an allow-list.
+//! The allow-list for archive entries: what may be unpacked.
 //!
-//! Regular files, folders and links that stay inside the pack; every parent folder stands before its
-//! content. Everything else is refused, not skipped: a pack is made by our own packer, so an odd entry
-//! is damage or an attack.
+//! Allowed are regular files, folders, and links that stay inside the pack. Every folder must come before its
+//! content. Anything else is refused, not skipped: our own packer makes the packs, so an unexpected entry
+//! means damage or an attack.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
@@ -12,12 +12,12 @@ use alloc::vec::Vec;
 use crate::hash::Sha256;
 use crate::pack::{Pack, check_path};
 
-/// What an archive entry claims to be.
+/// The kind that an archive entry claims to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind<'a> {
-    /// A regular file of so many bytes.
+    /// A regular file.
     File {
-        /// Its content, in bytes.
+        /// The length of its content in bytes.
         size: u64,
     },
     /// A folder.
@@ -41,7 +41,7 @@ pub struct EntryError {
     pub why: &'static str,
 }
 
-/// Checks the entries of one pack in their order, and counts them against the manifest.
+/// Checks the entries of one pack in order, and compares their number and size with the manifest.
 #[derive(Debug)]
 pub struct AllowList {
     unpacked: u64,
@@ -51,7 +51,7 @@ pub struct AllowList {
 }
 
 impl AllowList {
-    /// The allow-list for one pack, with the counts that its manifest names.
+    /// An allow-list for one pack, with the counts from the manifest.
     #[must_use]
     pub fn new(pack: &Pack) -> Self {
         Self { unpacked: pack.unpacked, files: pack.files, folders: BTreeSet::new(), names: BTreeSet::new() }
@@ -59,19 +59,18 @@ impl AllowList {
 
     /// Checks the next entry.
     ///
-    /// `path` is the name as it stands in the archive, without the final slash of a folder; `mode`
-    /// its permission bits.
+    /// `path` is the name in the archive, without a folder's final slash; `mode` is the permission bits.
     ///
     /// # Errors
-    /// [`EntryError`] for the first rule that it breaks.
+    /// [`EntryError`] for the first broken rule.
     pub fn admit(&mut self, path: &str, kind: &Kind<'_>, mode: u32) -> Result<(), EntryError> {
-        self.rule(path, kind, mode).map_err(|why| EntryError { path: shown(path), why })
+        self.rule(path, kind, mode).map_err(|why| EntryError { path: escaped(path), why })
     }
 
-    /// Whether exactly the announced bytes and entries came.
+    /// Checks that the archive had exactly the bytes and entries that the manifest announced.
     ///
     /// # Errors
-    /// What is missing: `unpacked bytes` or `files`.
+    /// The count that does not match: `unpacked bytes` or `files`.
     pub fn finish(&self) -> Result<(), &'static str> {
         match (self.unpacked, self.files) {
             (0, 0) => Ok(()),
@@ -88,10 +87,10 @@ impl AllowList {
         if let Some((parent, _)) = path.rsplit_once('/')
             && !self.folders.contains(&mark(parent))
         {
-            return Err("has no folder before it");
+            return Err("comes before its folder");
         }
         if !self.names.insert(mark(&path.to_lowercase())) {
-            return Err("stands twice, or differs from another only in case");
+            return Err("occurs twice, or differs from another only in case");
         }
         self.files = self.files.checked_sub(1).ok_or("is one more than the manifest counts")?;
         match kind {
@@ -109,34 +108,34 @@ impl AllowList {
     }
 }
 
-/// GNU's records of names that are too long for a header, until the entry comes that they belong to.
+/// Collects GNU long-name records until the entry that they belong to arrives.
 ///
-/// They are the one extension that a pack may use: our packer needs no other, and readers disagree on
-/// what holds where POSIX's stand beside them.
+/// A record holds a name that is too long for a tar header. Packs may use no other extension: our packer
+/// needs none, and tar readers disagree about which name is valid if POSIX records are present as well.
 #[derive(Debug, Default)]
 pub struct LongNames {
     name: Option<String>,
     target: Option<String>,
 }
 
-/// Which name a record carries.
+/// Which name a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Long {
-    /// The entry's.
+    /// The entry's own name.
     Name,
-    /// That of what a link leads to.
+    /// The target of a link.
     Target,
 }
 
 impl LongNames {
-    /// The longest record, its final zero byte included: more than a name may have, so that one that is too
-    /// long is told by its name. Whoever reads one reads at most a byte more.
+    /// The longest record in bytes, including its final zero byte. The limit is above the longest allowed name, so
+    /// that the error for a name that is too long can quote the name. A reader needs at most one byte more.
     pub const MAX: usize = 4097;
 
-    /// Takes a record.
+    /// Adds a record.
     ///
     /// # Errors
-    /// The rule that it breaks.
+    /// The broken rule.
     pub fn take(&mut self, which: Long, record: &[u8]) -> Result<(), &'static str> {
         if record.len() > Self::MAX {
             return Err("a name is longer than 4096 bytes");
@@ -149,10 +148,10 @@ impl LongNames {
         }
     }
 
-    /// Name and target of the entry that follows, given what its header says.
+    /// The name and target of the entry that follows; `name` and `target` are those in its header.
     ///
     /// # Errors
-    /// A name that is not UTF-8.
+    /// The name or the target is not UTF-8.
     pub fn of_entry(&mut self, name: &[u8], target: &[u8]) -> Result<(String, String), &'static str> {
         let or = |long: Option<String>, short: &[u8]| match long {
             Some(long) => Ok(long),
@@ -161,22 +160,22 @@ impl LongNames {
         Ok((or(self.name.take(), name)?, or(self.target.take(), target)?))
     }
 
-    /// Whether every record had its entry.
+    /// Checks that an entry followed every record.
     ///
     /// # Errors
-    /// When one had none.
+    /// A record without an entry.
     pub fn finish(&self) -> Result<(), &'static str> {
         let none = self.name.is_none() && self.target.is_none();
-        if none { Ok(()) } else { Err("a long name is followed by no entry") }
+        if none { Ok(()) } else { Err("a long name has no entry after it") }
     }
 }
 
 const NOT_UTF8: &str = "a name or a link's target is not UTF-8";
 
-/// Checks that a link at `path` with this target cannot leave the pack.
+/// Checks that a link at `path` to `target` cannot leave the pack. The target need not exist.
 ///
 /// # Errors
-/// The rule that is broken. The target need not exist.
+/// The broken rule.
 pub fn check_target(path: &str, target: &str) -> Result<(), &'static str> {
     if target.is_empty() || target.len() > 1024 || target.chars().any(char::is_control) {
         return Err("is a link with an empty, overlong or unprintable target");
@@ -189,7 +188,7 @@ pub fn check_target(path: &str, target: &str) -> Result<(), &'static str> {
     for part in target.split('/') {
         match part {
             "" | "." => {}
-            // A `..` after a name could climb out through another link.
+            // The name before `..` could be another link, which leads out of the pack.
             ".." if below => return Err("is a link whose target goes down and up again"),
             ".." => depth = depth.checked_sub(1).ok_or("is a link that leaves the pack")?,
             _ => below = true,
@@ -198,15 +197,15 @@ pub fn check_target(path: &str, target: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A name as eight bytes: a pack may have 100,000 of them, and the agent little memory. Two names
-/// with one mark can only make a refusal.
+/// The first eight bytes of a name's hash. A pack may have 100,000 names, and the agent should need little
+/// memory. If two names had the same mark, the pack would be refused, nothing worse.
 fn mark(name: &str) -> u64 {
     let hash = Sha256::of(name.as_bytes());
     let (first, _) = hash.as_bytes().split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
     u64::from_le_bytes(*first)
 }
 
-fn shown(path: &str) -> String {
+fn escaped(path: &str) -> String {
     path.chars().take(200).flat_map(char::escape_debug).collect()
 }
 
@@ -279,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_belong_to_the_next_entry_alone() {
+    fn a_long_name_belongs_to_the_next_entry_only() {
         let mut long = LongNames::default();
         assert_eq!(long.of_entry(b"short", b""), Ok(("short".into(), "".into())));
         long.take(Long::Target, b"a target\0").unwrap();

@@ -1,17 +1,17 @@
-//! What is wrong with a file or a request, and what mends it.
+//! An error in a file or a request, with a hint on how to correct it.
 
 use alloc::format;
 use alloc::string::String;
 
 use crate::suggest::nearest;
 
-/// A fault in a file or a request that its author can mend.
+/// An error that the author of a file or a request can correct.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Fault {
     /// Gerund, object, cause.
     pub message: String,
-    /// The key or flag that mends it.
+    /// The key or flag to change.
     pub hint: Option<String>,
 }
 
@@ -21,13 +21,13 @@ impl Fault {
         Self { message: message.into(), hint: None }
     }
 
-    /// The same with a hint.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// The same with the nearest valid key as the hint, where the message has serde's words for an unknown one.
+    /// Adds the nearest valid key as a hint, if the message is serde's message for an unknown key.
     #[must_use]
     pub fn nearest(self) -> Self {
         match nearest(&self.message).map(|key| format!("did you mean `{key}`?")) {

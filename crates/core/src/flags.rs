@@ -1,4 +1,4 @@
-//! The agent's command line: one table for the parser, the usage text and the docs.
+//! The agent's command line: one table for the parser, the help text and the docs.
 
 use alloc::format;
 use alloc::string::String;
@@ -8,45 +8,53 @@ use crate::config::config_path;
 /// A flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flag {
-    /// Without the dashes.
+    /// The name without the dashes.
     pub long: &'static str,
-    /// What its value is called, for flags that take one.
+    /// The placeholder for its value; `None` for a flag without a value.
     pub value: Option<&'static str>,
-    /// One line.
+    /// The help, one line.
     pub help: &'static str,
 }
 
-/// A word that may stand first.
+/// A command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The word.
+    /// Its name.
     pub name: &'static str,
-    /// What follows it.
+    /// Its arguments, as the help shows them.
     pub arguments: &'static str,
-    /// One line.
+    /// The help, one line.
     pub help: &'static str,
 }
 
-/// Every flag, in the order of the usage text.
+/// Every flag, in the order of the help text.
 pub const FLAGS: &[Flag] = &[
-    flag("once", None, "check, fetch, verify, apply once, and exit"),
-    flag("daemon", None, "run at the layers' intervals until SIGTERM"),
-    flag("noop", None, "fetch and verify; let the engine only say what it would do"),
-    flag("force", None, "run the engine now, due or not"),
-    flag("due", None, "with --once: pass over layers whose interval has not passed"),
-    flag("environment", Some("E"), "use this environment for this run; of several layers, SITE/E"),
-    flag("config", Some("FILE"), concat!("the configuration [", config_path!(), "]")),
-    flag("root", Some("DIR"), "a folder that stands for /: configuration and state are below it"),
-    flag("json", None, "print the report, or the status, as JSON"),
-    flag("detailed-exitcodes", None, "exit 2 when something was changed"),
+    flag("once", None, "check, fetch, verify and apply once, then exit"),
+    flag("daemon", None, "run at each layer's interval until SIGTERM"),
+    flag("noop", None, "fetch and verify; the engine only shows what it would do"),
+    flag("force", None, "run the engine even if nothing is due"),
+    flag("due", None, "with --once: skip layers whose interval is not over yet"),
+    flag("environment", Some("E"), "use this environment for this run; SITE/E if several layers"),
+    flag("config", Some("FILE"), concat!("the configuration file [", config_path!(), "]")),
+    flag("root", Some("DIR"), "use DIR as /: the configuration and the state are below it"),
+    flag("json", None, "print the report or the status as JSON"),
+    flag("detailed-exitcodes", None, "exit 2 if something was changed"),
     flag("help", None, "print this text"),
     flag("version", None, "print the version"),
 ];
 
 /// Every command.
 pub const COMMANDS: &[Command] = &[
-    Command { name: "status", arguments: "", help: "say what runs here, and how the last run ended" },
-    Command { name: "verify", arguments: "FILE", help: "verify a signed document with this node's trust" },
+    Command {
+        name: "status",
+        arguments: "",
+        help: "show what is applied here and the result of the last run",
+    },
+    Command {
+        name: "verify",
+        arguments: "FILE",
+        help: "verify a signed document with the keys that this node trusts",
+    },
     Command { name: "version", arguments: "", help: "print the version" },
 ];
 
@@ -54,7 +62,7 @@ const fn flag(long: &'static str, value: Option<&'static str>, help: &'static st
     Flag { long, value, help }
 }
 
-/// The usage text.
+/// The help text.
 #[must_use]
 pub fn usage() -> String {
     let mut text = String::from("usage: stringless-agent [COMMAND] [FLAGS]\n\ncommands:\n");
@@ -68,8 +76,8 @@ pub fn usage() -> String {
         text.push_str(&format!("  {left:<22} {}\n", flag.help));
     }
     text.push_str("\nexit codes:\n");
-    for ending in crate::report::Outcome::ALL {
-        text.push_str(&format!("  {:<22} {}\n", ending.exit_code(true), ending.meaning()));
+    for outcome in crate::report::Outcome::ALL {
+        text.push_str(&format!("  {:<22} {}\n", outcome.exit_code(true), outcome.meaning()));
     }
     text
 }

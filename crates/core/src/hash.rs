@@ -1,4 +1,4 @@
-//! SHA-256 values, as they stand in manifests and object names.
+//! SHA-256 values, as used in manifests and object names.
 
 use alloc::format;
 use alloc::string::String;
@@ -55,17 +55,17 @@ fn digit(byte: u8) -> Result<u8, HashError> {
     }
 }
 
-/// A running SHA-256 over bytes that arrive in parts.
+/// Computes a SHA-256 over bytes that arrive in parts.
 #[derive(Clone, Default)]
 pub struct Hasher(sha2::Sha256);
 
 impl Hasher {
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The hash of all bytes taken.
+    /// The hash of all added bytes.
     #[must_use]
     pub fn finish(self) -> Sha256 {
         Sha256(self.0.finalize().into())

@@ -1,4 +1,4 @@
-//! Strict reading of our JSON: a size cap, unknown keys refused, the place and the nearest key told.
+//! Strict parsing of our JSON: a size limit, no unknown keys, and errors that name the line and the nearest key.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -11,13 +11,13 @@ use crate::suggest::nearest;
 /// The largest JSON text that is parsed, and the largest signed document: 1 MiB.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// Why a JSON text was not understood.
+/// Why a JSON text could not be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// Longer than [`MAX_BYTES`].
     #[error("longer than the limit of {MAX_BYTES} bytes")]
     TooLong,
-    /// Not the expected shape; the text gives line, column and, if one is near, the key meant.
+    /// It does not have the expected shape. The text names line, column and, if there is one, a similar valid key.
     #[error("{0}")]
     Shape(String),
 }
@@ -25,7 +25,7 @@ pub enum JsonError {
 /// Parses `bytes` as `T`.
 ///
 /// # Errors
-/// [`JsonError`], with line and column.
+/// [`JsonError`], with the line and column.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     if bytes.len() > MAX_BYTES {
         return Err(JsonError::TooLong);
@@ -41,7 +41,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     })
 }
 
-/// `value` as indented JSON with a final newline: a form that is read by people, too.
+/// `value` as indented JSON with a final newline, readable for people.
 ///
 /// # Panics
 /// Never for the types of this crate: their keys are strings and their numbers finite.

@@ -55,13 +55,13 @@ impl PublicKey {
         &self.text
     }
 
-    /// Whether both are the same Ed25519 key, whatever ids they carry.
+    /// Whether both hold the same Ed25519 key, even if their ids differ.
     #[must_use]
     pub fn same_key(&self, other: &Self) -> bool {
         self.bytes == other.bytes
     }
 
-    /// The trusted comment of `block` when it is this key's prehashed signature of `payload`.
+    /// The trusted comment of `block`, if `block` is a valid prehashed signature of `payload` by this key.
     pub(crate) fn verify(&self, block: &str, payload: &[u8]) -> Option<String> {
         let signature = minisign_verify::Signature::decode(block).ok()?;
         self.verifier.verify(payload, &signature, false).ok()?;

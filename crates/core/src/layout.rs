@@ -1,4 +1,4 @@
-//! Where things lie in a bucket, below the site's prefix.
+//! The object names in a bucket, below the site's prefix.
 
 use alloc::format;
 use alloc::string::String;
@@ -7,13 +7,13 @@ use crate::hash::Sha256;
 use crate::name::Name;
 use crate::version::Version;
 
-/// The signed trust document of a version; immutable.
+/// The signed trust document of one version; immutable.
 #[must_use]
 pub fn trust(version: u64) -> String {
     format!("trust/{version}.json")
 }
 
-/// The signed manifest of an environment: the one object that an idle check reads.
+/// The signed manifest of an environment. A check that finds nothing new reads only this object.
 #[must_use]
 pub fn manifest(environment: &Name) -> String {
     format!("env/{environment}/manifest")
@@ -25,15 +25,15 @@ pub fn history(environment: &Name, serial: u64) -> String {
     format!("env/{environment}/history/{serial}")
 }
 
-/// The claim of a publisher, in stores without conditional writes. Nodes never read it.
+/// A publisher's claim, used in stores without conditional writes. Nodes never read it.
 #[must_use]
 pub fn claim(environment: &Name) -> String {
     format!("env/{environment}/claim")
 }
 
-/// Which packs are being removed, and since when; there while that lasts. Nodes never read it.
+/// The list of packs that gc is removing, and when it started. It exists only while gc runs. Nodes never read it.
 #[must_use]
-pub fn doomed() -> String {
+pub fn gc_mark() -> String {
     String::from("packs/doomed")
 }
 

@@ -1,7 +1,7 @@
 //! Formats, checks and plans of Stringless, shared by the generator and the agent.
 //!
-//! Nothing here does IO: bytes, time and random numbers come in; values, plans and refusals go out.
-//! `#![no_std]` lets the compiler keep it so. Every format has its one definition here.
+//! This crate does no IO: it takes bytes, times and random numbers, and returns values, plans and refusals.
+//! `#![no_std]` makes the compiler enforce that. Every format is defined here, once.
 #![no_std]
 
 extern crate alloc;
@@ -11,6 +11,7 @@ extern crate std;
 
 pub mod backoff;
 pub mod config;
+pub mod count;
 pub mod document;
 pub mod entry;
 pub mod fault;

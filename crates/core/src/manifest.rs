@@ -1,4 +1,4 @@
-//! The manifest: the signed list of packs that makes one release of an environment.
+//! The manifest: the signed list of packs that form one release of an environment.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -20,30 +20,30 @@ pub const FORMAT: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Always `manifest`: no other signed payload can be taken for one.
+    /// Always `manifest`, so that no other signed payload passes for a manifest.
     #[serde(rename = "type")]
     pub kind: ManifestType,
     /// [`FORMAT`].
     pub format: u32,
-    /// The site that it belongs to.
+    /// The site.
     pub site: Name,
-    /// The environment that it is a release of.
+    /// The environment.
     pub environment: Name,
-    /// The release's number, only ever rising.
+    /// The number of the release. It only ever increases.
     pub serial: u64,
     /// The newest trust version at the time of signing.
     pub trust_version: u64,
-    /// When it was made.
+    /// When the manifest was created.
     pub created: Timestamp,
-    /// From when on it is no longer accepted as new; null: never.
+    /// From this time on, no node accepts the release as new; null: it does not expire.
     pub expires: Option<Timestamp>,
-    /// Which agent may apply it, and which is published beside it.
+    /// The oldest agent that may apply the release, and the agent published with it.
     pub agent: AgentPin,
-    /// How the node applies it.
+    /// How a node applies the release.
     pub apply: Apply,
-    /// Its content.
+    /// The content of the release.
     pub packs: Vec<Pack>,
-    /// What it was built from. Told to people, never acted upon.
+    /// What the release was built from: information for people, no node acts on it.
     pub source: Source,
 }
 
@@ -51,12 +51,12 @@ pub struct Manifest {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ManifestType {
-    /// The one value.
+    /// The only value.
     #[default]
     Manifest,
 }
 
-/// The agent's versions that matter to a release.
+/// The agent versions that matter for a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentPin {
@@ -64,7 +64,7 @@ pub struct AgentPin {
     pub minimum: Version,
     /// The published agent, as the bootstrap pins it.
     pub version: Version,
-    /// Per target (`x86_64-unknown-linux-musl`) the published file; empty before `agent push`.
+    /// The published file for each target (for example `x86_64-unknown-linux-musl`); empty before `agent push`.
     pub targets: BTreeMap<Name, AgentFile>,
 }
 
@@ -72,9 +72,9 @@ pub struct AgentPin {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentFile {
-    /// In bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// Of the file.
+    /// The hash of the file.
     pub sha256: Sha256,
 }
 
@@ -82,26 +82,26 @@ pub struct AgentFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Apply {
-    /// What applies it, with its settings.
+    /// The engine that applies it, with its settings.
     pub engine: Engine,
-    /// Seconds after which the engine is ended; 1 to 86,400.
+    /// The engine's time limit in seconds, 1 to 86,400. After that, the agent ends it.
     pub timeout: u64,
-    /// Seconds after which an unchanged release is applied again; null: only on change.
+    /// Seconds after which an unchanged release is applied again; null: apply only new releases.
     pub reapply: Option<u64>,
-    /// What a node does when the engine fails.
+    /// What a node does if the engine fails.
     #[serde(default)]
     pub failure: Failure,
 }
 
-/// What a node does about a release whose engine fails.
+/// What a node does with a release whose engine fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
-    /// So many runs may fail before the release is quarantined: 1 to 100.
+    /// The number of failed runs after which the release is quarantined: 1 to 100.
     pub tries: u32,
     /// Seconds of quarantine before the next try; null: until a newer release, or `--force`.
     pub quarantine: Option<u64>,
-    /// Whether the last good release is made live and applied again meanwhile.
+    /// Whether the node makes the last good release live and applies it again in the meantime.
     pub fall_back: bool,
 }
 
@@ -127,12 +127,13 @@ pub enum Engine {
 pub struct ScriptEngine {
     /// The executable file, relative to the release.
     pub run: String,
-    /// Whether it changes nothing where `STRINGLESS_NOOP` is `1`; else `--noop` does not run it.
+    /// Whether it supports `--noop`: it changes nothing if `STRINGLESS_NOOP` is `1`. Without support, `--noop`
+    /// does not run it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub noop: bool,
 }
 
-/// Settings of the `puppet` engine; the rest stands in the release's `environment.conf`.
+/// Settings of the `puppet` engine. Other settings are in the release's `environment.conf`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PuppetEngine {}
@@ -143,51 +144,51 @@ pub struct PuppetEngine {}
 pub struct Source {
     /// Name and version of the generator.
     pub tool: String,
-    /// The git commit of the source tree, if it is one.
+    /// The git commit of the source tree, if it is a git repository.
     pub commit: Option<String>,
     /// Whether the tree differed from that commit.
     pub dirty: bool,
-    /// The branch that it is, where the environment is one.
+    /// The git branch, if the environment is built from a branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
-    /// The release that it took over from: the one before it, from which the history goes on backwards.
+    /// The serial of the release before this one: the next step back in the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<u64>,
-    /// The release whose content it has again, where it was rolled back or promoted.
+    /// For a rollback or a promotion: the release whose content this release repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Origin>,
-    /// What the `Puppetfile` brought, sorted by path.
+    /// The modules from the `Puppetfile`, sorted by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modules: Vec<Module>,
 }
 
-/// A release that another one repeats.
+/// The release whose content another release repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// Its environment.
     pub environment: Name,
-    /// Its number there.
+    /// Its serial in that environment.
     pub serial: u64,
 }
 
-/// A module of somebody else's.
+/// A third-party module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Module {
-    /// Its folder in the release, which is the path of its pack.
+    /// Its folder in the release, which is also the path of its pack.
     pub path: String,
-    /// As the `Puppetfile` has it: `puppetlabs/apt`, or `apt`.
+    /// The name in the `Puppetfile`: `puppetlabs/apt` or `apt`.
     pub name: String,
     /// A version, a commit, or an archive's hash.
     pub version: String,
-    /// Where it is from: the URL of a forge, a repository or an archive.
+    /// Its source: the URL of a forge, a repository or an archive.
     pub from: String,
 }
 
 impl Manifest {
-    /// No serial is as high as this: one that is was forged or a mistake. With one release a second it would be
-    /// reached after 285 million years.
+    /// Every real serial is below this number; a higher one is forged or a mistake. One release each second would
+    /// need 285 million years to get there.
     pub const LAST_SERIAL: u64 = 1 << 53;
 
     /// Checks the rules that the types do not express.
@@ -196,7 +197,7 @@ impl Manifest {
     /// A sentence that names the field at fault.
     pub fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
-            return Err(format!("format {} is not known here, only {FORMAT}", self.format));
+            return Err(format!("format {} is not supported, only {FORMAT}", self.format));
         }
         if self.serial == 0 || self.trust_version == 0 {
             return Err("serial and trust_version start at 1".into());
@@ -216,7 +217,7 @@ impl Manifest {
         check_index(&self.packs)
     }
 
-    /// The trusted comment that each of its signatures carries.
+    /// The trusted comment that each signature of this manifest carries.
     #[must_use]
     pub fn comment(&self) -> String {
         format!("manifest {} {} {}", self.site, self.environment, self.serial)

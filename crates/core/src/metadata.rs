@@ -1,5 +1,5 @@
-//! How a node asks its cloud who and where it is: data of the cloud, a part of `agent.json` where no
-//! first-boot agent leaves the answers on disk.
+//! How a node gets its id and region from its cloud's metadata service. Part of `agent.json` for systems whose
+//! first-boot agent does not leave this data on disk.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -15,50 +15,50 @@ use crate::name::Name;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
-    /// What the firmware of its machines says: names of [`DMI`], and how their texts begin, small and
-    /// capital letters alike. One of these sets must hold, else nobody is asked; none: always.
+    /// How to recognise a machine of this cloud: names of [`DMI`] and the beginning of their texts, ignoring case.
+    /// The service is queried only if all texts of at least one set match; an empty list matches every machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dmi: Vec<BTreeMap<String, String>>,
-    /// `http://host`, before each path.
+    /// `http://host`, put before each path.
     pub address: String,
-    /// Sent with every question.
+    /// Headers of every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// What is asked first, where a question needs its answer.
+    /// The request for a token, if the service requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
     /// The id of the instance.
     pub instance_id: Question,
-    /// The region, or what is nearest to one.
+    /// The region, or the closest thing that the cloud has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Question>,
 }
 
-/// A token for the questions to come.
+/// The request for a token, which later requests send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// Asked with PUT.
+    /// The path, requested with PUT.
     pub path: String,
-    /// Sent with that.
+    /// Headers of that request.
     pub headers: BTreeMap<String, String>,
-    /// The header that the token goes into.
+    /// The header in which later requests send the token.
     pub header: String,
 }
 
-/// One question.
+/// A request for one value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// Asked with GET.
+    /// The path, requested with GET.
     pub path: String,
-    /// Where in the JSON of the answer, as a pointer of RFC 6901; none: the answer is the text itself.
+    /// The JSON pointer (RFC 6901) to the value in the answer; none: the whole answer is the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<String>,
-    /// Only what follows the last one of this character counts, as in `projects/1/zones/z`.
+    /// Keep only the text after the last such character, as `/` in `projects/1/zones/z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<char>,
-    /// And of that, only what stands before the last one of this character, as in `europe-west3-b`.
+    /// Then keep only the text before the last such character, as `-` in `europe-west3-b`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<char>,
 }
@@ -72,24 +72,24 @@ impl Metadata {
         for (name, text) in self.dmi.iter().flatten() {
             if !DMI.iter().any(|(known, _)| known == name) {
                 let known: Vec<&str> = DMI.iter().map(|(name, _)| *name).collect();
-                return Err(format!("dmi: `{name}` is none of {}", known.join(", ")));
+                return Err(format!("dmi: `{name}` is not one of {}", known.join(", ")));
             }
             if text.is_empty() {
-                return Err(format!("dmi: the text of `{name}` is empty, every machine has that"));
+                return Err(format!("dmi: the text of `{name}` is empty: it matches every machine"));
             }
         }
         if self.dmi.iter().any(BTreeMap::is_empty) {
-            return Err("dmi: a set is empty, it holds on every machine".into());
+            return Err("dmi: a set is empty: it matches every machine".into());
         }
         if !is_address(&self.address) {
-            return Err(format!("address `{}`: expected `http://host`, and no path", self.address));
+            return Err(format!("address `{}`: expected `http://host` without a path", self.address));
         }
         headers("headers", &self.headers)?;
         if let Some(token) = &self.token {
             path("token", &token.path)?;
             headers("token: headers", &token.headers)?;
             if !is_header(&token.header) {
-                return Err(format!("token: header: `{}` is no name of a header", token.header));
+                return Err(format!("token: header: `{}` is not a header name", token.header));
             }
         }
         self.instance_id.check("instance_id")?;
@@ -108,19 +108,19 @@ impl Question {
         }
     }
 
-    /// What the service answered to this.
+    /// Reads the value from the service's answer.
     ///
     /// # Errors
-    /// A sentence that quotes nothing of the answer: it may be another one than was asked for.
+    /// A sentence that does not quote the answer, which may contain something other than expected.
     pub fn read(&self, answer: &str) -> Result<Name, &'static str> {
         let text = match &self.json {
             None => answer.to_string(),
             Some(pointer) => {
-                let document: Value = serde_json::from_str(answer).map_err(|_| "the answer is no JSON")?;
+                let document: Value = serde_json::from_str(answer).map_err(|_| "the answer is not JSON")?;
                 match document.pointer(pointer) {
                     Some(Value::String(text)) => text.clone(),
                     Some(Value::Number(number)) => number.to_string(),
-                    _ => return Err("the answer has no text and no number there"),
+                    _ => return Err("the answer has no text or number there"),
                 }
             }
         };
@@ -131,12 +131,11 @@ impl Question {
         if let Some((before, _)) = self.before.and_then(|mark| text.rsplit_once(mark)) {
             text = before;
         }
-        Name::of_instance(text).ok_or("the answer is no name")
+        Name::from_instance_id(text).ok_or("the answer is not a name")
     }
 }
 
-/// Texts of a machine's firmware: the file of `/sys/class/dmi/id/` on Linux, and the variable of kenv(1)
-/// on FreeBSD.
+/// Texts of a machine's firmware: the file in `/sys/class/dmi/id/` on Linux, and the kenv(1) variable on FreeBSD.
 pub const DMI: [(&str, &str); 14] = [
     ("bios_vendor", "smbios.bios.vendor"),
     ("bios_version", "smbios.bios.version"),
@@ -154,7 +153,7 @@ pub const DMI: [(&str, &str); 14] = [
     ("sys_vendor", "smbios.system.maker"),
 ];
 
-/// `http://`, a name or a literal address, a port at most.
+/// `http://`, a host name or IP address, and an optional port.
 fn is_address(text: &str) -> bool {
     let Some(host) = text.strip_prefix("http://") else { return false };
     let (host, rest) = match host.strip_prefix('[') {
@@ -173,7 +172,7 @@ fn path(key: &str, path: &str) -> Result<(), String> {
     if path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
         return Ok(());
     }
-    Err(format!("{key}: path `{}`: expected one that begins with `/`, of ASCII", path.escape_debug()))
+    Err(format!("{key}: path `{}`: expected ASCII that begins with `/`", path.escape_debug()))
 }
 
 fn headers(key: &str, headers: &BTreeMap<String, String>) -> Result<(), String> {
@@ -190,7 +189,7 @@ fn is_header(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-/// RFC 6901, 3; of something within the document.
+/// A pointer (RFC 6901, 3) to a part of the document.
 fn is_pointer(text: &str) -> bool {
     text.starts_with('/') && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_clouds_need() {
+    fn accepts_the_settings_of_real_clouds() {
         assert_eq!(checked(GOOD), Ok(()));
         for address in ["http://metadata.google.internal", "http://[fd00:ec2::254]:80", "http://a:8080"] {
             assert_eq!(checked(&GOOD.replace("http://169.254.169.254", address)), Ok(()), "{address}");
@@ -220,9 +219,9 @@ mod tests {
     }
 
     #[test]
-    fn refuses_with_the_key() {
+    fn errors_name_the_key() {
         let cases = [
-            ("sys_vendor", "sys_vendors", "`sys_vendors` is none of bios_vendor"),
+            ("sys_vendor", "sys_vendors", "`sys_vendors` is not one of bios_vendor"),
             ("\"Amazon EC2\"", "\"\"", "`sys_vendor` is empty"),
             ("{\"product_uuid\": \"ec2\"}", "{}", "a set is empty"),
             ("http://169.254.169.254", "https://169.254.169.254", "address `https:"),
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_answers_of_each_kind() {
+    fn reads_text_and_json_answers() {
         let question = |json: Option<&str>, after, before| Question {
             path: "/".into(),
             json: json.map(Into::into),

@@ -35,13 +35,12 @@ impl Name {
         let ok = bytes.len() <= Self::MAX
             && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
             && bytes.iter().all(inside);
-        if ok { Ok(Self(text.to_owned())) } else { Err(NameError(shown(text))) }
+        if ok { Ok(Self(text.to_owned())) } else { Err(NameError(escaped(text))) }
     }
 
-    /// The name that an instance's id is: itself, or the last of its parts, where dots are between them
-    /// and it is too long as a whole.
+    /// The name for an instance id: the id itself or, if it is too long, the part after its last dot.
     #[must_use]
-    pub fn of_instance(id: &str) -> Option<Self> {
+    pub fn from_instance_id(id: &str) -> Option<Self> {
         let last = || Self::new(id.rsplit('.').next()?).ok();
         Self::new(id).ok().or_else(|| if id.len() > Self::MAX { last() } else { None })
     }
@@ -54,7 +53,7 @@ impl Name {
 }
 
 /// At most 80 characters of a rejected text, control characters escaped.
-fn shown(text: &str) -> String {
+fn escaped(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
@@ -91,18 +90,18 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_is_named_by_its_id_or_the_end_of_it() {
+    fn an_instance_name_is_its_id_or_the_end_of_its_id() {
         let end = "anyhqljr3kf6wrycw2nyvwsxnhlqkvbd5kvsr2ms5v6tjzmjnsfjvtgkuqxq";
         let long = format!("ocid1.instance.oc1.eu-frankfurt-1.{end}");
-        assert_eq!(Name::of_instance("i-0abc.x").unwrap().as_str(), "i-0abc.x");
-        assert_eq!(Name::of_instance(&long).unwrap().as_str(), end);
+        assert_eq!(Name::from_instance_id("i-0abc.x").unwrap().as_str(), "i-0abc.x");
+        assert_eq!(Name::from_instance_id(&long).unwrap().as_str(), end);
         for text in ["", ".", "a b.c", &"a".repeat(64), &format!("{long}."), &format!("{long} x")] {
-            assert_eq!(Name::of_instance(text), None, "{text:?}");
+            assert_eq!(Name::from_instance_id(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn refuses_what_could_leave_a_path() {
+    fn refuses_names_that_could_leave_a_path() {
         let long = "a".repeat(64);
         for text in ["", ".", "..", ".hidden", "a/b", "a b", "é", "-x", "a\n", "a\0", &long] {
             assert!(Name::new(text).is_err(), "{text:?}");

@@ -8,40 +8,52 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::Sha256;
 
-/// One pack of a release: where its content belongs, and how large it is.
+/// One pack of a release: the place of its content, and its size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pack {
-    /// The folder of the release that the content fills: `modules/ntp`, or empty for the top level.
+    /// The folder of the release that holds the content: `modules/ntp`, or empty for the top level.
     pub path: String,
-    /// Of the compressed bytes; also the pack's name in the bucket.
+    /// The hash of the compressed bytes; also the pack's name in the bucket.
     pub sha256: Sha256,
-    /// Compressed bytes.
+    /// The number of compressed bytes.
     pub size: u64,
     /// The sum of the sizes of its files, in bytes.
     pub unpacked: u64,
-    /// How many entries the archive has: files, folders and links.
+    /// The number of archive entries: files, folders and links.
     pub files: u64,
 }
 
-/// How a pack is called in messages: by its path, which is empty at the top level.
+/// The name of a pack in messages: its path, or a description for the top level, whose path is empty.
 #[must_use]
 pub fn title(path: &str) -> String {
     if path.is_empty() { "the top-level pack".into() } else { format!("pack `{path}`") }
 }
 
-/// The most packs of one release.
+/// The path of something in `folder`, relative to what `folder` is relative to. An empty folder is the top level.
+#[must_use]
+pub fn join_path(folder: &str, path: &str) -> String {
+    if folder.is_empty() { path.into() } else { format!("{folder}/{path}") }
+}
+
+/// `path` relative to `folder`, if it is in it. An empty folder is the top level.
+#[must_use]
+pub fn relative_path<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
+    if folder.is_empty() { Some(path) } else { path.strip_prefix(folder)?.strip_prefix('/') }
+}
+
+/// The maximum number of packs in a release.
 pub const MAX_PACKS: usize = 4096;
-/// The largest pack, compressed: 1 GiB.
+/// The maximum size of a compressed pack: 1 GiB.
 pub const MAX_PACK_BYTES: u64 = 1 << 30;
-/// The largest content of a pack: 4 GiB.
+/// The maximum size of a pack's content: 4 GiB.
 pub const MAX_UNPACKED_BYTES: u64 = 4 << 30;
-/// The most entries of a pack.
+/// The maximum number of entries in a pack.
 pub const MAX_FILES: u64 = 100_000;
-/// The largest content of a release over all packs: 16 GiB.
+/// The maximum size of a release's content, all packs together: 16 GiB.
 pub const MAX_RELEASE_BYTES: u64 = 16 << 30;
 
-/// Checks a pack index: limits, safe relative paths, no path twice.
+/// Checks a pack index: the limits, safe relative paths, and no path twice.
 ///
 /// # Errors
 /// A sentence that names the pack at fault.
@@ -80,7 +92,7 @@ pub fn check_index(packs: &[Pack]) -> Result<(), String> {
 /// Checks that `path` is relative, stays inside, and can be written on any Unix.
 ///
 /// # Errors
-/// The rule that is broken.
+/// The broken rule.
 pub fn check_path(path: &str) -> Result<(), &'static str> {
     if path.is_empty() {
         return Err("is empty");
@@ -131,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_too_large() {
+    fn refuses_packs_that_are_too_large() {
         assert!(check_index(&[Pack { size: MAX_PACK_BYTES + 1, ..pack("a") }]).is_err());
         assert!(check_index(&[Pack { unpacked: MAX_UNPACKED_BYTES + 1, ..pack("a") }]).is_err());
         assert!(check_index(&[Pack { files: MAX_FILES + 1, ..pack("a") }]).is_err());

@@ -1,4 +1,4 @@
-//! The decisions of a run, as pure questions over state, manifest and time.
+//! The decisions of a run: pure functions of the state, the manifest and the time.
 
 use alloc::string::ToString;
 
@@ -10,42 +10,42 @@ use crate::time::Timestamp;
 use crate::verify::{Verified, not_expired};
 use crate::version::Version;
 
-/// What [`admit`] holds a manifest against.
+/// The limits that [`admit`] compares a manifest with.
 #[derive(Clone, Copy, Debug)]
 pub struct Floor<'a> {
-    /// The newest manifest that was accepted for this environment, if any.
+    /// The newest manifest accepted for this environment, if any.
     pub seen: Option<&'a Seen>,
-    /// The lowest serial that the bootstrap allows; 0 for an environment that it does not name.
+    /// The lowest serial that the bootstrap allows; 0 for an environment that the bootstrap does not name.
     pub bootstrap: u64,
     /// The trust version of the bootstrap.
     pub bootstrap_version: u64,
-    /// The lowest serial that the trust in use allows; 0: it says nothing of the environment.
+    /// The lowest serial that the trust in use allows; 0 if it does not mention the environment.
     pub trust: u64,
     /// The trust version in use.
     pub trust_version: u64,
     /// When the trust in use expires.
     pub trust_expires: Option<Timestamp>,
-    /// The agent that asks.
+    /// The version of this agent.
     pub agent: Version,
-    /// The time used.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// Whether a verified manifest may be used: no rollback, no other bytes under a known serial, not
-/// expired, an agent new enough.
+/// Decides whether a verified manifest may be used: it must not be a rollback, must not have other bytes under a
+/// known serial, must not be expired, and must not need a newer agent.
 ///
-/// The manifest that is already in use passes whatever its date: expiry blocks what is new, never
-/// what runs. A rotation resets a poisoned serial: for manifests that were made under the newer trust,
-/// the floor that this trust (or a bootstrap of its version) states stands in for the last serial seen.
-/// An older manifest gains nothing by a rotation, also when the same key signs before and after it; and
-/// once a manifest of a newer trust was accepted, none of an older one follows it, whatever its serial.
+/// The manifest that is already in use always passes, even if it is expired: expiry blocks new releases, never
+/// the running one. A rotation resets a poisoned serial: for a manifest made under the newer trust, the lowest
+/// serial of that trust (or of a bootstrap with its version) replaces the last serial seen. A manifest made before
+/// the rotation gains nothing from it, even if the same key signs before and after. Once a manifest made under a
+/// newer trust was accepted, no manifest made under an older trust may follow, whatever its serial.
 ///
 /// # Errors
 /// The [`Refusal`].
 pub fn admit(manifest: &Verified<Manifest>, floor: &Floor<'_>) -> Result<(), Refusal> {
     let found = manifest.serial;
     let in_use = |seen: &Seen| found == seen.serial && manifest.sha256() == seen.sha256;
-    // First of all: a newer trust may reset what follows.
+    // This check comes first, because a newer trust may reset the limits below.
     if manifest.trust_version > floor.trust_version && !floor.seen.is_some_and(in_use) {
         return Err(Refusal::TrustMissing { needed: manifest.trust_version, current: floor.trust_version });
     }
@@ -61,7 +61,7 @@ pub fn admit(manifest: &Verified<Manifest>, floor: &Floor<'_>) -> Result<(), Ref
             && floor.trust_version >= manifest.trust_version
             && (floor.trust > 0 || floor.bootstrap_version > seen.made_under)
     };
-    // A trust newer than the bootstrap, with a word of its own on the environment, replaces its floor.
+    // A trust newer than the bootstrap that sets a lowest serial for the environment replaces the bootstrap's.
     let superseded = floor.trust > 0 && floor.trust_version > floor.bootstrap_version;
     if found < floor.bootstrap && !superseded {
         return below(floor.bootstrap, "the lowest that this node's bootstrap allows");
@@ -89,28 +89,27 @@ pub fn admit(manifest: &Verified<Manifest>, floor: &Floor<'_>) -> Result<(), Ref
     not_expired("manifest", manifest.expires, floor.now)
 }
 
-/// How fresh a manifest is: of several that are admitted, the greatest counts. A newer trust goes before
-/// a higher serial, as a rotation resets a serial that was poisoned.
+/// How fresh a manifest is: of several admitted manifests, use the one with the greatest value. A newer trust
+/// counts more than a higher serial, because a rotation resets a poisoned serial.
 #[must_use]
 pub fn freshness(manifest: &Manifest) -> (u64, u64) {
     (manifest.trust_version, manifest.serial)
 }
 
-/// The time that an accepted manifest vouches for: `now`, but never later than the first expiry of what
-/// was accepted, nor than a month after the manifest's making; and without any expiry never later than its
-/// making.
+/// The earliest time that the node's clock may show from now on, as far as an accepted manifest proves it: `now`,
+/// but not later than the first expiry of the manifest and the trust, and not later than 30 days after the
+/// manifest was created. If nothing expires, it is not later than the manifest's creation.
 ///
-/// This becomes the floor of the node's clock. A clock that stood in the future for a while thus leaves no
-/// floor that would make the next release look expired for long; and one that is set back revives nothing
-/// that had expired.
+/// So a clock that was wrongly ahead for a while does not make the next releases look expired for long, and a
+/// clock that is set back does not make an expired release valid again.
 #[must_use]
-pub fn vouched(manifest: &Manifest, trust_expires: Option<Timestamp>, now: Timestamp) -> Timestamp {
+pub fn clock_floor(manifest: &Manifest, trust_expires: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let end = manifest.expires.into_iter().chain(trust_expires).min();
     now.min(end.unwrap_or(manifest.created)).min(manifest.created.plus(MONTH))
 }
 
-/// Whether an expiry is so near that it is to be announced: within the last third of a known life, and
-/// within a week for a manifest, a month for trust.
+/// Whether to warn about an expiry. With a known start `from` (a manifest): in the last third of the lifetime, but
+/// at most a week before. Without one (trust): 30 days before.
 #[must_use]
 pub fn expires_soon(from: Option<Timestamp>, expires: Timestamp, now: Timestamp) -> bool {
     let notice = match from {
@@ -120,36 +119,36 @@ pub fn expires_soon(from: Option<Timestamp>, expires: Timestamp, now: Timestamp)
     now.plus(notice) >= expires
 }
 
-/// What is to be done about the release that the node follows.
+/// What to do about the release that the node follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Nothing.
+    /// Do nothing.
     Nothing,
-    /// The engine runs.
+    /// Run the engine.
     Run(Reason),
-    /// It failed too often and is left alone until then; `None`: until a newer release, or `--force`.
+    /// The release failed too often; do not try it before this time. `None`: not before a newer release or `--force`.
     Quarantined(Option<Timestamp>),
 }
 
 /// Why an engine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Asked for on the command line.
+    /// `--force` on the command line.
     Forced,
-    /// Another release than the live one, or than the last one applied.
+    /// The release is not the live one, or not the last one applied.
     NewRelease,
-    /// The modules of an earlier layer are others than those it was applied over.
+    /// The modules of an earlier layer changed since the release was applied.
     NewModules,
-    /// The last run failed, or was cut off.
+    /// The last run failed or was interrupted.
     Retry,
-    /// The time to undo drift has come.
+    /// The release is due to be applied again, to undo drift.
     Reapply,
-    /// A newer release failed, and this is the last good one.
+    /// A newer release failed; this is the last good one.
     FallBack,
 }
 
-/// What is due for `release`, applied as `apply` says over the modules that `over` stands for; `live` is the
-/// one that is on disk, whole.
+/// Decides what is due for `release`. `apply` is its setting, `over` identifies the modules of earlier layers, and
+/// `live` is the complete release that is live now.
 #[must_use]
 pub fn due(
     state: &State,
@@ -186,7 +185,7 @@ pub fn due(
     }
 }
 
-/// What is due for the last good release while a newer one is in quarantine.
+/// Decides what is due for the last good release while a newer one is in quarantine.
 #[must_use]
 pub fn due_meanwhile(
     state: &State,
@@ -197,7 +196,7 @@ pub fn due_meanwhile(
 ) -> Option<Reason> {
     match state.applied.as_ref().filter(|applied| applied.release == *good) {
         Some(applied) if live == Some(good) => {
-            // One failed fall-back is said, and not tried at each check: at the pace of drift, or hourly.
+            // A failed fall-back is not tried again at each check, but at the reapply interval, or every hour.
             let pace = apply.reapply.or((!applied.ok).then_some(HOUR));
             reapply(applied, pace, now).then_some(Reason::Reapply)
         }
@@ -205,24 +204,24 @@ pub fn due_meanwhile(
     }
 }
 
-/// How the failure of a release stands; `None`: it may be tried again.
+/// Whether a failed release is in quarantine; `None`: it may be tried again.
 fn quarantine(failed: &Failed, policy: &Failure, now: Timestamp) -> Option<Due> {
     if failed.times < policy.tries {
         return None;
     }
     let Some(seconds) = policy.quarantine else { return Some(Due::Quarantined(None)) };
     let until = failed.at.plus(seconds);
-    // A clock that was set back since makes it due at once rather than never.
+    // If the clock was set back since the failure, the quarantine ends at once; otherwise it might never end.
     (failed.at <= now && now < until).then_some(Due::Quarantined(Some(until)))
 }
 
 fn reapply(applied: &Applied, every: Option<u64>, now: Timestamp) -> bool {
-    // A clock that was set back since makes the run due at once rather than never.
+    // If the clock was set back since the last run, the next one is due at once; otherwise it might never be.
     every.is_some_and(|every| now >= applied.at.plus(every) || now < applied.at)
 }
 
 impl Reason {
-    /// For messages and reports.
+    /// The text for messages and reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Why something that was fetched is not used: every cause of exit code 3.
+//! Why the agent does not use something that it fetched: every cause of exit code 3.
 
 use alloc::string::String;
 
@@ -9,25 +9,25 @@ use crate::json::JsonError;
 use crate::pack::title;
 use crate::time::Timestamp;
 
-/// A refusal. It changes nothing on the node: what ran before goes on.
+/// A refusal. It changes nothing on the node: the current release stays.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Not the form of a signed document.
+    /// The bytes are not a signed document.
     #[error("not a signed document: {0}")]
     Form(DocumentError),
-    /// The payload is signed, and not understood.
+    /// The payload is signed but cannot be parsed.
     #[error("signed, but not understood: {0}")]
     Payload(JsonError),
-    /// A rule of the format that its types do not express.
+    /// The payload breaks a rule of the format that the types do not express.
     #[error("signed, but not valid: {0}")]
     Invalid(String),
     /// Too few signatures by trusted keys.
-    #[error("{valid} of {threshold} needed signatures are by keys of trust version {version}")]
+    #[error("{valid} of {threshold} required signatures are by keys of trust version {version}")]
     Signatures {
         /// Distinct trusted keys with a valid signature.
         valid: usize,
-        /// How many are needed.
+        /// How many are required.
         threshold: usize,
         /// The trust in use.
         version: u64,
@@ -37,10 +37,10 @@ pub enum Refusal {
     Comment {
         /// The signed comment.
         found: String,
-        /// What the payload asks for.
+        /// The comment that belongs to the payload.
         expected: String,
     },
-    /// Signed for something else: a site, an environment, a type.
+    /// The document was signed for another site, environment or type.
     #[error("signed for {what} `{found}`, expected `{expected}`")]
     Foreign {
         /// `site`, `environment` or `type`.
@@ -50,22 +50,22 @@ pub enum Refusal {
         /// As configured.
         expected: String,
     },
-    /// An older release than one that was accepted before, or than the bootstrap allows.
+    /// The release is older than one accepted before, or than the bootstrap or the trust allows.
     #[error("rollback: serial {found} is below {floor}, {why}")]
     Rollback {
-        /// The serial offered.
+        /// The serial of the release.
         found: u64,
         /// The lowest serial that is accepted.
         floor: u64,
-        /// Where the floor comes from.
+        /// Where this limit comes from.
         why: &'static str,
     },
-    /// Made under an older trust than a release that was accepted before.
+    /// The release was made under an older trust than a release accepted before.
     #[error("rollback: made under trust version {found}, after a release of trust version {seen}")]
     OlderTrust {
         /// The trust version that the manifest names.
         found: u64,
-        /// The one that the accepted manifest names.
+        /// The trust version that the accepted manifest names.
         seen: u64,
     },
     /// Two different manifests under one serial.
@@ -81,21 +81,21 @@ pub enum Refusal {
         what: &'static str,
         /// As signed.
         expires: Timestamp,
-        /// The time used.
+        /// The agent's current time.
         now: Timestamp,
     },
-    /// The next trust document does not follow the one in use.
+    /// The trust document does not directly follow the one in use.
     #[error("trust version {found} does not follow version {current}")]
     TrustOrder {
-        /// The version offered.
+        /// The version of the document.
         found: u64,
         /// The version in use.
         current: u64,
     },
-    /// A newer trust is known to exist, and the store does not hand it out.
-    #[error("trust version {needed} is needed, and the store has none after {current}")]
+    /// A newer trust is known to exist, but the store does not have it.
+    #[error("trust version {needed} is needed, but the store has none after {current}")]
     TrustMissing {
-        /// The version that the manifest, or one before it, names.
+        /// The version that this manifest or an earlier one names.
         needed: u64,
         /// The version in use.
         current: u64,
@@ -108,30 +108,30 @@ pub enum Refusal {
         /// This program.
         this: String,
     },
-    /// A pack whose bytes are not those of the manifest.
-    #[error("{}: {found}, expected {expected}", title(path))]
+    /// A pack whose hash is not the one in the manifest.
+    #[error("{}: hash {found}, expected {expected}", title(path))]
     Hash {
-        /// Where the pack belongs.
+        /// The path of the pack.
         path: String,
-        /// What came.
+        /// The hash of the received bytes.
         found: Sha256,
-        /// What the manifest names.
+        /// The hash in the manifest.
         expected: Sha256,
     },
-    /// A pack of another size than the manifest says.
-    #[error("{}: {what} other than the {expected} of the manifest", title(path))]
+    /// A pack whose size is not the one in the manifest.
+    #[error("{}: {what} differ from the {expected} in the manifest", title(path))]
     Size {
-        /// Where the pack belongs.
+        /// The path of the pack.
         path: String,
         /// `bytes`, `unpacked bytes` or `files`.
         what: &'static str,
-        /// What the manifest names.
+        /// The number in the manifest.
         expected: u64,
     },
-    /// An archive entry that may not be unpacked.
+    /// An archive entry that must not be unpacked.
     #[error("{}: {entry}", title(path))]
     Archive {
-        /// Where the pack belongs.
+        /// The path of the pack.
         path: String,
         /// Which entry, and why.
         entry: EntryError,
@@ -139,7 +139,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// A word for programs: stable.
+    /// A stable identifier for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

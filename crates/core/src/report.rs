@@ -1,4 +1,4 @@
-//! How a run ended: exit codes, and the report of the last run.
+//! The outcome of a run: exit codes, and the report of the last run.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,28 +9,28 @@ use crate::name::Name;
 use crate::state::Release;
 use crate::time::Timestamp;
 
-/// How a run ended. The codes are the same in every program and document.
+/// The outcome of a run. Every program and document uses the same codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Nothing to do, or applied without a change.
+    /// There was nothing to do, or the release was applied and nothing changed.
     Converged,
-    /// Applied, and something changed, or may have: a script need not say.
+    /// The release was applied, and something changed or may have changed: a script need not say.
     Changed,
-    /// No store answered, or another run holds the lock: nothing changed, run again.
+    /// No store answered, or another run holds the lock. Nothing changed; run again.
     Temporary,
     /// The engine failed.
     EngineFailed,
-    /// What came was not trusted.
+    /// The fetched data is not trusted.
     Refused,
-    /// The command line was not understood.
+    /// The command line is invalid.
     Usage,
-    /// The configuration was not understood.
+    /// The configuration is invalid.
     Configuration,
 }
 
 impl Outcome {
-    /// Every ending, in the order of the manual.
+    /// Every outcome, in the order of the manual.
     pub const ALL: [Self; 7] = [
         Self::Converged,
         Self::Temporary,
@@ -41,7 +41,7 @@ impl Outcome {
         Self::Configuration,
     ];
 
-    /// The exit code; `detailed` is the flag `--detailed-exitcodes`.
+    /// The exit code. `detailed`: with `--detailed-exitcodes`.
     #[must_use]
     pub fn exit_code(self, detailed: bool) -> u8 {
         match self {
@@ -60,17 +60,17 @@ impl Outcome {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Converged => "converged: nothing to do, or applied",
-            Self::Changed => "only with --detailed-exitcodes: something changed, or would change with --noop",
+            Self::Changed => "with --detailed-exitcodes only: something changed, or would change with --noop",
             Self::Temporary => "temporary: no store answered, or another run holds the lock; run again",
             Self::Refused => "refused: signature, trust, rollback, expiry, hash or hostile archive",
             Self::EngineFailed => "the engine failed; the message says which release is live",
-            Self::Usage => "the command line was not understood",
-            Self::Configuration => "the configuration was not understood",
+            Self::Usage => "the command line is invalid",
+            Self::Configuration => "the configuration is invalid",
         }
     }
 }
 
-/// The last run, as it is kept on disk and printed by `--json`.
+/// The report of a run, as saved on disk and printed by `--json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
@@ -80,22 +80,22 @@ pub struct Report {
     pub agent: String,
     /// The node id.
     pub node: String,
-    /// The region, where the node's cloud told it one.
+    /// The region, if the node knows it from its cloud.
     #[serde(default)]
     pub region: Option<Name>,
     /// When the run began.
     pub started: Timestamp,
-    /// How long it took.
+    /// How long the run took.
     pub milliseconds: u64,
-    /// The worst ending of its layers.
-    pub ending: Outcome,
-    /// Its exit code.
+    /// The worst outcome of all layers.
+    pub outcome: Outcome,
+    /// The exit code of the run.
     pub exit_code: u8,
-    /// One per layer that was run.
+    /// One report for each layer.
     pub layers: Vec<LayerReport>,
 }
 
-/// A release of an earlier layer, as a later one's engine saw it.
+/// The release of an earlier layer that the engine of a later layer saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Over {
@@ -105,38 +105,38 @@ pub struct Over {
     pub release: Release,
 }
 
-/// One layer's part of a run.
+/// The report of one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerReport {
     /// The site.
     pub site: Name,
-    /// The environment that was asked for.
+    /// The environment.
     pub environment: Name,
-    /// How it ended.
-    pub ending: Outcome,
-    /// Whether it was run with `--noop`: nothing was applied.
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Whether the run used `--noop`, so that nothing was applied.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub noop: bool,
-    /// The release that is live afterwards.
+    /// The release that was live after the run.
     pub live: Option<Release>,
-    /// Why the engine ran; null when it did not.
+    /// Why the engine ran; null if it did not run.
     pub reason: Option<String>,
     /// Requests sent to stores.
     pub requests: u64,
-    /// Bytes of bodies received from stores.
+    /// Bytes received from stores, bodies only.
     pub received: u64,
-    /// Packs that were fetched.
+    /// The number of fetched packs.
     pub fetched: u64,
-    /// The error with its causes; null when there was none.
+    /// The error with its causes; null if there was none.
     pub error: Option<String>,
-    /// For an engine's run: its exit status, null when it was ended by a signal.
+    /// The engine's exit status; null if it did not run or a signal ended it.
     pub engine_status: Option<i32>,
-    /// The earlier layers whose modules the engine saw, in their order.
+    /// The earlier layers whose modules the engine saw, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub over: Vec<Over>,
     /// The end of the engine's output.
     pub output: String,
-    /// What will need attention: expiry near, stores ignored.
+    /// What needs attention, such as an expiry soon or an ignored store.
     pub warnings: Vec<String>,
 }

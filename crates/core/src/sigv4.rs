@@ -1,8 +1,7 @@
-//! AWS Signature Version 4, header and query form, as every S3-compatible service accepts it.
+//! AWS Signature Version 4, in headers and in the query string, as S3-compatible services accept it.
 //!
-//! Spec: "Signing AWS API requests" in the AWS IAM user guide. Differs from it where S3 does: the
-//! path is encoded once and never normalised. The tests hold it against the published suite and
-//! against the `aws-sigv4` crate.
+//! Spec: "Signing AWS API requests" in the AWS IAM user guide. Differs from spec, as S3 does: the path is encoded
+//! once and never normalised. The tests compare this code with the published suite and with the `aws-sigv4` crate.
 
 use alloc::format;
 use alloc::string::String;
@@ -15,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Sha256;
 use crate::time::Timestamp;
 
-/// Keys of an account or role. Their `Debug` form shows the id alone.
+/// Keys of an account or role. The `Debug` form shows only the id.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
@@ -23,7 +22,7 @@ pub struct Credentials {
     pub access_key_id: String,
     /// The secret half.
     pub secret_access_key: String,
-    /// For temporary keys.
+    /// The session token of temporary keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_token: Option<String>,
 }
@@ -39,17 +38,17 @@ impl fmt::Debug for Credentials {
 pub struct Request<'a> {
     /// `GET`, `PUT` …
     pub method: &'a str,
-    /// The path, already encoded ([`encode_path`]), with its first slash.
+    /// The path, already encoded ([`encode_path`]), with its leading slash.
     pub path: &'a str,
     /// Query parameters, not encoded.
     pub query: &'a [(&'a str, &'a str)],
-    /// Headers to sign beside those that signing adds; `host` must be among them.
+    /// Headers to sign in addition to those that signing adds. `host` must be one of them.
     pub headers: &'a [(&'a str, &'a str)],
     /// The SHA-256 of the body in hex, or [`UNSIGNED_PAYLOAD`].
     pub payload: &'a str,
 }
 
-/// Where and when a signature holds.
+/// Where and when a signature is valid.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     /// The region's name as the service knows it.
@@ -60,13 +59,12 @@ pub struct Scope<'a> {
     pub time: Timestamp,
 }
 
-/// What stands in the payload's place when the body is not signed (S3 only).
+/// Used as the payload hash if the body is not signed (S3 only).
 pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
-/// SHA-256 of no bytes, in hex.
+/// The SHA-256 of an empty body, in hex.
 pub const EMPTY_PAYLOAD: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// The headers to add to an S3 request: date, payload hash, token and `authorization`, names in lower
-/// case.
+/// The headers to add to an S3 request: date, payload hash, token and `authorization`. The names are lower case.
 #[must_use]
 pub fn sign_headers(
     request: &Request<'_>,
@@ -85,7 +83,7 @@ pub fn sign_headers(
     added
 }
 
-/// The value of the `authorization` header over exactly the request's own headers.
+/// The value of the `authorization` header that signs exactly the headers of `request`.
 #[must_use]
 pub fn authorization(request: &Request<'_>, scope: &Scope<'_>, credentials: &Credentials) -> String {
     let (canonical, signed) = canonical_request(request);
@@ -95,7 +93,7 @@ pub fn authorization(request: &Request<'_>, scope: &Scope<'_>, credentials: &Cre
     format!("AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={signed}, Signature={signature}")
 }
 
-/// The query string of a presigned request that holds for `expires` seconds (at most seven days).
+/// The query string of a presigned request that is valid for `expires` seconds (at most seven days).
 #[must_use]
 pub fn presign(request: &Request<'_>, scope: &Scope<'_>, credentials: &Credentials, expires: u32) -> String {
     let credential = format!("{}/{}", credentials.access_key_id, scope.text());
@@ -142,7 +140,7 @@ pub fn string_to_sign(canonical: &str, scope: &Scope<'_>) -> String {
     format!("AWS4-HMAC-SHA256\n{}\n{}\n{hash}", scope.time.amz(), scope.text())
 }
 
-/// Encodes each byte of a path but `/` and the unreserved ones, as S3 does: once.
+/// Encodes a path as S3 does: once, every byte except `/` and the unreserved characters.
 #[must_use]
 pub fn encode_path(path: &str) -> String {
     encode(path, b"/")
@@ -191,7 +189,7 @@ fn encode(text: &str, keep: &[u8]) -> String {
     out
 }
 
-/// Outer blanks cut, inner runs of blanks made one.
+/// Removes outer blanks, and replaces each inner run of blanks with one.
 fn folded(value: &str) -> String {
     let words: Vec<_> = value.split_ascii_whitespace().collect();
     words.join(" ")

@@ -1,4 +1,4 @@
-//! What a node remembers of a layer between runs, `state.json`.
+//! What a node remembers about a layer between runs: `state.json`.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -16,15 +16,15 @@ use crate::verify::Verified;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
-    /// 1; a higher one was written by a newer agent.
+    /// 1. A newer agent may write a higher number.
     pub format: u32,
-    /// Per environment the newest manifest that was accepted.
+    /// For each environment, the newest accepted manifest.
     pub seen: BTreeMap<Name, Seen>,
-    /// Per environment the newest release that was applied without failure.
+    /// For each environment, the newest release that was applied successfully.
     pub last_good: BTreeMap<Name, Release>,
     /// The last run of the engine.
     pub applied: Option<Applied>,
-    /// Per environment the release whose engine failed, or was cut off, until it succeeds.
+    /// For each environment, the release whose engine failed or was interrupted, until it succeeds.
     #[serde(default)]
     pub failed: BTreeMap<Name, Failed>,
 }
@@ -35,20 +35,20 @@ pub struct State {
 pub struct Seen {
     /// Its serial.
     pub serial: u64,
-    /// The trust version that it was accepted under.
+    /// The trust version in use when it was accepted.
     pub trust_version: u64,
-    /// The trust version that it names itself: what is made under an older one does not follow it.
+    /// The trust version that the manifest names. No manifest made under an older one may follow it.
     pub made_under: u64,
-    /// Of its signed payload.
+    /// The hash of its signed payload.
     pub sha256: Sha256,
-    /// Per store, by its URL, the validator for just these bytes, sent back with the next check.
+    /// For each store URL, the ETag of exactly these bytes. The next check sends it.
     pub etags: BTreeMap<String, String>,
 }
 
 impl Seen {
-    /// A manifest as it was accepted under a trust version, without validators.
+    /// An accepted manifest, with the trust version in use and without ETags.
     #[must_use]
-    pub fn of(manifest: &Verified<Manifest>, trust_version: u64) -> Self {
+    pub fn new(manifest: &Verified<Manifest>, trust_version: u64) -> Self {
         Self {
             serial: manifest.serial,
             trust_version,
@@ -67,8 +67,8 @@ pub struct Release {
     pub environment: Name,
     /// The serial.
     pub serial: u64,
-    /// The first [`Release::ID`] hex digits of the SHA-256 of the manifest's payload: after a rotation,
-    /// one serial may stand for two releases.
+    /// The first [`Release::ID`] hex digits of the SHA-256 of the manifest's payload. It is needed because a
+    /// serial may be used again after a rotation.
     pub id: String,
 }
 
@@ -76,19 +76,19 @@ impl Release {
     /// The length of an id.
     pub const ID: usize = 16;
 
-    /// The release that a manifest makes.
+    /// The release of a manifest.
     #[must_use]
-    pub fn of(manifest: &Verified<Manifest>) -> Self {
-        Self::new(&manifest.environment, manifest.serial, &manifest.sha256())
+    pub fn from_manifest(manifest: &Verified<Manifest>) -> Self {
+        Self::with_hash(&manifest.environment, manifest.serial, &manifest.sha256())
     }
 
-    /// The release that a manifest made that was seen.
+    /// The release of an accepted manifest.
     #[must_use]
-    pub fn seen(environment: &Name, seen: &Seen) -> Self {
-        Self::new(environment, seen.serial, &seen.sha256)
+    pub fn from_seen(environment: &Name, seen: &Seen) -> Self {
+        Self::with_hash(environment, seen.serial, &seen.sha256)
     }
 
-    fn new(environment: &Name, serial: u64, sha256: &Sha256) -> Self {
+    fn with_hash(environment: &Name, serial: u64, sha256: &Sha256) -> Self {
         let mut id = format!("{sha256}");
         id.truncate(Self::ID);
         Self { environment: environment.clone(), serial, id }
@@ -99,28 +99,28 @@ impl Release {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Applied {
-    /// What was applied.
+    /// The applied release.
     pub release: Release,
-    /// When it began.
+    /// When the run started.
     pub at: Timestamp,
-    /// Whether it succeeded. False also while it runs, so that a killed run counts as failed.
+    /// Whether the run succeeded. It is false while the engine runs, so a killed run counts as failed.
     pub ok: bool,
-    /// Stands for the modules of earlier layers that the engine saw; none: it saw none.
+    /// Identifies the modules of earlier layers that the engine saw; none if it saw none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Sha256>,
 }
 
-/// Runs of a release that did not succeed.
+/// The failed runs of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failed {
     /// The release.
     pub release: Release,
-    /// How many runs were begun since it last succeeded; one that is cut off counts, too.
+    /// The number of runs started since the last success. Interrupted runs count as well.
     pub times: u32,
-    /// When the last of them began.
+    /// When the last of them started.
     pub at: Timestamp,
-    /// See [`Applied::over`]: over other modules it may well succeed.
+    /// See [`Applied::over`]. With other modules, the release may succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Sha256>,
 }

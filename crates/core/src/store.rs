@@ -1,4 +1,4 @@
-//! Stores: how they are written in settings, and the address of an object in one.
+//! Stores: their settings, and the address of an object in a store.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sigv4::encode_path;
 
-/// A store as settings name it; the same keys in `stringless.yaml` and in `agent.json`.
+/// The settings of a store, the same in `stringless.yaml` and `agent.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSettings {
@@ -16,16 +16,16 @@ pub struct StoreSettings {
     /// The region that S3 requests are signed for; only with `s3://`, and required there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// `https://host[:port]` of another S3 service than AWS; only with `s3://`. Plain `http://` is
-    /// allowed here, for a lab: content is signed, and secrets are never sent.
+    /// `https://host[:port]` of an S3 service other than AWS; only with `s3://`. Plain `http://` is allowed for a
+    /// lab: the content is signed, and secrets are never sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Where the bucket's name goes; only with `s3://`.
+    /// Where the bucket's name is put; only with `s3://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub style: Option<Style>,
 }
 
-/// Where a bucket's name stands in an S3 address.
+/// Where an S3 address contains the bucket's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
@@ -36,7 +36,7 @@ pub enum Style {
     Path,
 }
 
-/// A store whose settings were understood.
+/// A store with parsed settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// A folder.
@@ -58,43 +58,42 @@ pub enum Store {
 pub struct Bucket {
     /// `https` or `http`.
     pub scheme: String,
-    /// `host[:port]` as it stands in the URL and in the signed `Host` header.
+    /// `host[:port]` as in the URL and in the signed `Host` header.
     pub host: String,
-    /// What stands before the key in the path, encoded: empty, or `/bucket`; then the prefix.
+    /// The part of the path before the key, encoded: `/bucket` or nothing, then the prefix.
     pub base: String,
     /// The region to sign for.
     pub region: String,
 }
 
-/// Why settings of a store are not understood.
+/// Why the settings of a store are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("store `{url}`: {why}")]
 pub struct StoreError {
-    /// As written.
+    /// The URL as written.
     pub url: String,
     /// What is wrong with it.
     pub why: &'static str,
 }
 
 impl StoreSettings {
-    /// Understands the settings.
+    /// Parses the settings.
     ///
     /// # Errors
-    /// [`StoreError`] for an unknown scheme, parts that are missing, or parts that belong to another
-    /// kind of store.
+    /// [`StoreError`] for an unknown scheme, a missing setting, or a setting of another kind of store.
     pub fn parse(&self) -> Result<Store, StoreError> {
-        self.understand().map_err(|why| StoreError { url: self.url.clone(), why })
+        self.parsed().map_err(|why| StoreError { url: self.url.clone(), why })
     }
 
-    fn understand(&self) -> Result<Store, &'static str> {
+    fn parsed(&self) -> Result<Store, &'static str> {
         if self.url.chars().any(|c| c.is_control() || c == ' ') {
-            return Err("holds a space or control character");
+            return Err("contains a space or control character");
         }
         let (scheme, rest) = self.url.split_once("://").ok_or("has no `://`")?;
         let plain = self.region.is_none() && self.endpoint.is_none() && self.style.is_none();
         match scheme {
             "s3" => self.bucket(rest).map(Store::S3),
-            _ if !plain => Err("region, endpoint and style belong to `s3://` only"),
+            _ if !plain => Err("region, endpoint and style are for `s3://` only"),
             "https" => {
                 check_host(rest)?;
                 Ok(Store::Web { base: self.url.trim_end_matches('/').to_string() })
@@ -103,7 +102,7 @@ impl StoreSettings {
                 Ok(Store::File { root: rest.trim_end_matches('/').to_string() })
             }
             "file" => Err("needs an absolute path: `file:///path`"),
-            _ => Err("is none of `s3://`, `https://`, `file://`"),
+            _ => Err("is not `s3://`, `https://` or `file://`"),
         }
     }
 
@@ -126,7 +125,7 @@ impl StoreSettings {
             return Err("needs an `endpoint` of the form `https://host[:port]`");
         }
         check_host(host)?;
-        // HTTP clients leave a default port out of `Host`, and it is `Host` that is signed.
+        // HTTP clients leave the default port out of `Host`, and the signature covers `Host`.
         let default = if scheme == "https" { ":443" } else { ":80" };
         let host = host.strip_suffix(default).unwrap_or(host);
         let style = self.style.unwrap_or_default();
@@ -164,13 +163,13 @@ impl Store {
 }
 
 impl Bucket {
-    /// The encoded path of the object at `key`, as it is signed and sent.
+    /// The encoded path of the object at `key`, as signed and sent.
     #[must_use]
     pub fn path(&self, key: &str) -> String {
         format!("{}/{}", self.base, encode_path(key))
     }
 
-    /// The whole URL of the object at `key`.
+    /// The URL of the object at `key`.
     #[must_use]
     pub fn url(&self, key: &str) -> String {
         format!("{}://{}{}", self.scheme, self.host, self.path(key))
@@ -189,7 +188,7 @@ fn check_host(rest: &str) -> Result<(), &'static str> {
         return Err("needs a host name of letters, digits, `-`, `.`, with `:port` at most");
     }
     if rest.contains(['?', '#']) {
-        return Err("may not hold `?` or `#`");
+        return Err("must not contain `?` or `#`");
     }
     Ok(())
 }
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_objects() {
+    fn builds_the_address_of_an_object() {
         let at = |settings: StoreSettings| settings.parse().unwrap().object("env/a b/manifest");
         assert_eq!(at(settings("file:///srv/bucket/")), "/srv/bucket/env/a b/manifest");
         assert_eq!(
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_it_does_not_understand() {
+    fn refuses_what_it_does_not_parsed() {
         for url in [
             "bucket",
             "ftp://x/y",

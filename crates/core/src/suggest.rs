@@ -1,11 +1,11 @@
-//! The nearest valid key for a mistyped one, from serde's own message.
+//! Finds the nearest valid key for a mistyped one, using serde's error message.
 
 use alloc::vec::Vec;
 
-/// The valid key nearest to the unknown one that `message` complains about.
+/// The valid key that is most similar to the unknown key in `message`.
 ///
-/// Reads serde's texts ``unknown field `x`, expected one of `a`, `b` `` and
-/// ``unknown variant …``; `None` for other messages and when nothing is near.
+/// Reads serde's messages ``unknown field `x`, expected one of `a`, `b` `` and ``unknown variant …``. `None` for
+/// other messages, and if no key is similar.
 #[must_use]
 pub fn nearest(message: &str) -> Option<&str> {
     let from = message.find("unknown field `").or_else(|| message.find("unknown variant `"))?;

@@ -1,7 +1,6 @@
-//! Points in time as whole seconds, and the four texts in which they are written.
+//! Points in time in whole seconds, and the four text forms for them.
 //!
-//! The node has no date library: the civil calendar below is the whole need, and the tests hold it
-//! against one.
+//! The agent uses no date library: the calendar below is all it needs. The tests compare it with a date library.
 
 use alloc::format;
 use alloc::string::String;
@@ -9,7 +8,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Seconds since 1970-01-01T00:00:00Z, at most the end of the year 9999.
+/// Seconds since 1970-01-01T00:00:00Z, up to the end of the year 9999.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(u64);
@@ -20,10 +19,10 @@ pub struct Timestamp(u64);
 pub struct TimeError;
 
 impl Timestamp {
-    /// The last second that has a text: 9999-12-31T23:59:59Z.
+    /// The last second with a text form: 9999-12-31T23:59:59Z.
     pub const MAX: Self = Self(253_402_300_799);
 
-    /// The time `seconds` after the epoch, cut at [`Timestamp::MAX`].
+    /// The time `seconds` after the epoch, at most [`Timestamp::MAX`].
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
         if seconds > Self::MAX.0 { Self::MAX } else { Self(seconds) }
@@ -41,10 +40,10 @@ impl Timestamp {
         Self::from_seconds(self.0.saturating_add(seconds))
     }
 
-    /// Parses RFC 3339 in the one form that we write: UTC, whole seconds, `T` and `Z`.
+    /// Parses RFC 3339, but only the form that we write: UTC, whole seconds, `T` and `Z`.
     ///
     /// # Errors
-    /// [`TimeError`] for any other form, and for days that do not exist.
+    /// [`TimeError`] for any other form, and for dates that do not exist.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         let b = text.as_bytes();
         let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'Z')];
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_other_forms_and_false_days() {
+    fn refuses_other_forms_and_dates_that_do_not_exist() {
         for text in [
             "",
             "2026-11-20",

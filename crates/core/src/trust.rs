@@ -1,10 +1,11 @@
-//! Trust: which keys sign for a site, how many of them must, and how one set follows another.
+//! Trust: which keys may sign for a site, and how many of them must.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::count::count;
 use serde::{Deserialize, Serialize};
 
 use crate::key::PublicKey;
@@ -15,21 +16,21 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trust {
-    /// Always `trust`: no other signed payload can be taken for one.
+    /// Always `trust`, so that no other signed payload passes for a trust document.
     #[serde(rename = "type")]
     pub kind: TrustType,
-    /// The site that it belongs to.
+    /// The site.
     pub site: Name,
-    /// Rises by one with each rotation; the first is 1.
+    /// The version: 1 at first, one more with each rotation.
     pub version: u64,
     /// How many distinct keys must sign.
     pub threshold: usize,
     /// The keys.
     pub keys: Vec<TrustKey>,
-    /// From when on it is no longer accepted as new; null: never.
+    /// From this time on, no node accepts new releases under this trust; null: it does not expire.
     pub expires: Option<Timestamp>,
-    /// Per environment the lowest serial that counts from this version on: a rotation resets what a
-    /// stolen key may have poisoned.
+    /// For each environment, the lowest serial that is accepted from this version on. With it, a rotation resets
+    /// a serial that a stolen key may have raised.
     pub min_serial: BTreeMap<Name, u64>,
 }
 
@@ -37,7 +38,7 @@ pub struct Trust {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrustType {
-    /// The one value.
+    /// The only value.
     #[default]
     Trust,
 }
@@ -46,17 +47,16 @@ pub enum TrustType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustKey {
-    /// Whose it is.
+    /// The name of its owner.
     pub name: Name,
-    /// Minisign's id: 16 upper-case hex digits, the same that the key carries.
+    /// Minisign's key id: 16 upper-case hex digits, the same as in the key.
     pub id: String,
     /// The base64 line of the public key.
     pub key: PublicKey,
 }
 
-/// What verification needs of a trust: the keys in use, wherever they came from.
-///
-/// In the node's config this is what the bootstrap embedded.
+/// The part of a trust that verification needs. The node's configuration contains the one that the bootstrap
+/// embedded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedKeys {
@@ -68,7 +68,7 @@ pub struct TrustedKeys {
     pub keys: Vec<PublicKey>,
 }
 
-/// The most keys of one trust.
+/// The maximum number of keys in a trust.
 pub const MAX_KEYS: usize = 16;
 
 impl Trust {
@@ -85,7 +85,7 @@ impl Trust {
         self.trusted_keys().check()
     }
 
-    /// The keys to verify with once this document is accepted.
+    /// The keys to verify with after this document is accepted.
     #[must_use]
     pub fn trusted_keys(&self) -> TrustedKeys {
         TrustedKeys {
@@ -95,7 +95,7 @@ impl Trust {
         }
     }
 
-    /// The trusted comment that each of its signatures carries.
+    /// The trusted comment that each signature of this document carries.
     #[must_use]
     pub fn comment(&self) -> String {
         format!("trust {} keys {}", self.site, self.version)
@@ -103,7 +103,7 @@ impl Trust {
 }
 
 impl TrustedKeys {
-    /// Checks version, threshold, and that no key stands twice, whatever id it carries.
+    /// Checks the version and the threshold, and that no key is listed twice, even under different ids.
     ///
     /// # Errors
     /// A sentence that names the fault.
@@ -115,11 +115,11 @@ impl TrustedKeys {
             return Err(format!("{} keys, at most {MAX_KEYS} are allowed", self.keys.len()));
         }
         if self.threshold == 0 || self.threshold > self.keys.len() {
-            return Err(format!("threshold {} with {} keys", self.threshold, self.keys.len()));
+            return Err(format!("threshold {} with {}", self.threshold, count(self.keys.len(), "key")));
         }
         for (n, key) in self.keys.iter().enumerate() {
             if self.keys[..n].iter().any(|other| other.same_key(key)) {
-                return Err(format!("key {} stands twice", key.id()));
+                return Err(format!("key {} is listed twice", key.id()));
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The one verifier: bytes and trusted keys in, a [`Verified`] value or a [`Refusal`] out.
 //!
-//! Nothing else makes a `Verified`. The generator checks with it what it has signed.
+//! Nothing else creates a `Verified`. The generator uses this verifier for what it has signed.
 
 use serde::de::DeserializeOwned;
 
@@ -23,8 +23,8 @@ pub struct Verified<T> {
 impl<T> Verified<T> {
     /// The SHA-256 of the signed payload.
     ///
-    /// Not of the document: whoever passes it on can add signatures of keys that nobody asked for, or
-    /// write another untrusted comment, and it stays the same.
+    /// It is not the hash of the whole document: a mirror can add signatures by unknown keys or change the
+    /// untrusted comment, and this hash stays the same.
     #[must_use]
     pub fn sha256(&self) -> Sha256 {
         self.sha256
@@ -40,10 +40,10 @@ impl<T> core::ops::Deref for Verified<T> {
 
 /// Verifies a manifest for one site and environment.
 ///
-/// Whether it may replace what the node has (rollback, expiry) is [`crate::plan::admit`]'s question.
+/// It does not check rollback and expiry: [`crate::plan::admit`] does.
 ///
 /// # Errors
-/// [`Refusal`] by the first check that fails: form, signatures, payload, site, environment, comment.
+/// [`Refusal`] of the first check that fails: form, signatures, payload, site, environment, comment, rules.
 pub fn manifest(
     bytes: &[u8],
     trusted: &TrustedKeys,
@@ -60,12 +60,12 @@ pub fn manifest(
     Ok(Verified { value: manifest, sha256: Sha256::of(document.payload) })
 }
 
-/// Verifies the trust document that follows `current`: version N+1, signed by the threshold of N's
-/// keys and of its own. Expiry is no question here: it is one of the newest version alone, when
-/// something is signed by it ([`crate::plan::admit`]).
+/// Verifies the trust document that follows `current`: version N+1, signed by enough keys of version N and by
+/// enough of its own keys. It does not check expiry: that matters only for the newest version, when a manifest is
+/// verified with it ([`crate::plan::admit`]).
 ///
 /// # Errors
-/// [`Refusal`] by the first check that fails.
+/// [`Refusal`] of the first check that fails.
 pub fn next_trust(bytes: &[u8], current: &TrustedKeys, site: &Name) -> Result<Verified<Trust>, Refusal> {
     let document = Document::parse(bytes).map_err(Refusal::Form)?;
     signatures(&document, current)?;
@@ -77,21 +77,21 @@ pub fn next_trust(bytes: &[u8], current: &TrustedKeys, site: &Name) -> Result<Ve
     Ok(Verified { value: trust, sha256: Sha256::of(document.payload) })
 }
 
-/// Verifies a trust document by its own keys alone: how a site begins, and how a node reads back a
-/// document that it accepted before.
+/// Verifies a trust document by its own keys only: for the first version of a site, and for a document that the
+/// node accepted before and saved.
 ///
 /// # Errors
-/// [`Refusal`] by the first check that fails.
+/// [`Refusal`] of the first check that fails.
 pub fn own_trust_document(bytes: &[u8], site: &Name) -> Result<Verified<Trust>, Refusal> {
     let document = Document::parse(bytes).map_err(Refusal::Form)?;
     let trust = own_trust(&document, site)?;
     Ok(Verified { value: trust, sha256: Sha256::of(document.payload) })
 }
 
-/// Refuses what is past its date.
+/// Refuses an expired document.
 ///
 /// # Errors
-/// [`Refusal::Expired`] from the second of `expires` on.
+/// [`Refusal::Expired`] if `now` is at or after `expires`.
 pub fn not_expired(what: &'static str, expires: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
     match expires {
         Some(expires) if now >= expires => Err(Refusal::Expired { what, expires, now }),
@@ -109,7 +109,7 @@ fn own_trust(document: &Document<'_>, site: &Name) -> Result<Trust, Refusal> {
     Ok(trust)
 }
 
-/// Counts distinct trusted keys with a valid signature; one key twice counts once.
+/// Counts the distinct trusted keys with a valid signature. Two signatures by one key count once.
 fn signatures(document: &Document<'_>, trusted: &TrustedKeys) -> Result<(), Refusal> {
     trusted.check().map_err(Refusal::Invalid)?;
     let signed = |key: &&crate::key::PublicKey| {
@@ -122,7 +122,7 @@ fn signatures(document: &Document<'_>, trusted: &TrustedKeys) -> Result<(), Refu
     Err(Refusal::Signatures { valid, threshold: trusted.threshold, version: trusted.version })
 }
 
-/// Each valid signature by a trusted key must carry the payload's own comment.
+/// Each valid signature by a trusted key must carry the comment that belongs to the payload.
 fn comments(document: &Document<'_>, trusted: &TrustedKeys, expected: &str) -> Result<(), Refusal> {
     for key in &trusted.keys {
         for block in &document.blocks {

@@ -1,4 +1,4 @@
-//! When an engine is due, and what for.
+//! When an engine is due, and for which reason.
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
@@ -47,20 +47,20 @@ fn an_engine_is_due_for_a_reason() {
         plan::due(&state, live.as_ref(), &release(7), &often, None, earlier, false),
         Due::Run(Reason::Reapply)
     );
-    // Another release is live, or none is whole: the one that was applied is switched to again.
+    // If another release or none is live, the applied release is made live again.
     let once = apply(None, Failure::default());
     for live in [None, Some(release(6))] {
         let due = plan::due(&state, live.as_ref(), &release(7), &once, None, now(), false);
         assert_eq!(due, Due::Run(Reason::NewRelease));
     }
-    // The same serial with other bytes, after a rotation.
+    // The same serial with other bytes, as after a rotation.
     let other = Release { id: "f".repeat(16), ..release(7) };
     let due = plan::due(&state, Some(&release(7)), &other, &once, None, now(), false);
     assert_eq!(due, Due::Run(Reason::NewRelease));
 }
 
 #[test]
-fn a_release_that_fails_is_left_alone_after_some_tries() {
+fn a_release_is_quarantined_after_some_failed_tries() {
     let failing = |times| {
         let failed = Failed { release: release(8), times, at: now(), over: None };
         State { failed: [(name("production"), failed)].into(), ..applied(8, false) }
@@ -75,7 +75,7 @@ fn a_release_that_fails_is_left_alone_after_some_tries() {
     assert_eq!(due(2, Some(100), 8, 99, false), Due::Quarantined(Some(now().plus(100))));
     assert_eq!(due(2, Some(100), 8, 100, false), Due::Run(Reason::Retry));
     assert_eq!(due(2, None, 8, 1 << 40, false), Due::Quarantined(None));
-    // What ends it: a newer release, the command line, and a clock that proves to have been ahead.
+    // A newer release, `--force`, or a clock that was set back ends the quarantine.
     assert_eq!(due(2, None, 9, 0, false), Due::Run(Reason::NewRelease));
     assert_eq!(due(2, None, 8, 0, true), Due::Run(Reason::Forced));
     let earlier = Timestamp::from_seconds(now().seconds() - 1);
@@ -84,7 +84,7 @@ fn a_release_that_fails_is_left_alone_after_some_tries() {
 }
 
 #[test]
-fn modules_of_an_earlier_layer_that_changed_make_a_later_one_due() {
+fn changed_modules_of_an_earlier_layer_make_a_later_one_due() {
     let [old, new] = [b"old", b"new"].map(|text| Some(Sha256::of(text)));
     let applied = |ok, over| {
         let applied = Applied { release: release(7), at: now(), ok, over };
@@ -96,10 +96,10 @@ fn modules_of_an_earlier_layer_that_changed_make_a_later_one_due() {
     };
     assert_eq!(due(&applied(true, old), old, 1), Due::Nothing);
     assert_eq!(due(&applied(true, old), new, 1), Due::Run(Reason::NewModules));
-    // The first layer that stands before it, and the last one that goes.
+    // The first earlier layer is added, and the last one is removed.
     assert_eq!(due(&applied(true, None), new, 1), Due::Run(Reason::NewModules));
     assert_eq!(due(&applied(true, old), None, 1), Due::Run(Reason::NewModules));
-    // A release that failed over the old ones is tried over the new ones, and not again over the old.
+    // A release that failed with the old modules is tried with the new ones, but not again with the old ones.
     let failed = Failed { release: release(7), times: 1, at: now(), over: old };
     let state = State { failed: [(name("production"), failed)].into(), ..applied(false, old) };
     assert_eq!(due(&state, old, 1), Due::Quarantined(None));
@@ -107,7 +107,7 @@ fn modules_of_an_earlier_layer_that_changed_make_a_later_one_due() {
 }
 
 #[test]
-fn meanwhile_the_last_good_release_is_kept_up() {
+fn during_a_quarantine_the_last_good_release_is_applied() {
     let meanwhile = |state: &State, live: &Release, reapply, later| {
         let apply = apply(reapply, Failure::default());
         plan::due_meanwhile(state, Some(live), &release(7), &apply, now().plus(later))

@@ -1,4 +1,4 @@
-//! What may replace what.
+//! Which manifests may replace which.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
@@ -26,7 +26,7 @@ fn made_under(pair: &KeyPair, trust: u64, serial: u64, expires: &str) -> Verifie
 }
 
 fn seen(manifest: &Verified<Manifest>) -> Seen {
-    Seen::of(manifest, 1)
+    Seen::new(manifest, 1)
 }
 
 fn floor(seen: Option<&Seen>) -> Floor<'_> {
@@ -72,19 +72,19 @@ fn a_rotation_resets_a_poisoned_serial() {
     let next = made_under(&pair, 2, 8, "null");
     let rotated = Floor { trust: 8, trust_version: 2, bootstrap: u64::MAX, ..floor(Some(&poisoned)) };
     assert_eq!(plan::admit(&next, &rotated), Ok(()));
-    // A rotation that says nothing of the environment resets nothing.
+    // A rotation that does not mention the environment resets nothing.
     let silent = Floor { trust_version: 2, ..floor(Some(&poisoned)) };
     assert!(matches!(plan::admit(&next, &silent), Err(Refusal::Rollback { .. })));
-    // A bootstrap that was rendered after the rotation states the floor as well.
-    let anew = Floor { bootstrap: 8, bootstrap_version: 2, trust_version: 2, ..floor(Some(&poisoned)) };
-    assert_eq!(plan::admit(&next, &anew), Ok(()));
+    // A bootstrap that was rendered after the rotation sets the lowest serial too.
+    let rerendered = Floor { bootstrap: 8, bootstrap_version: 2, trust_version: 2, ..floor(Some(&poisoned)) };
+    assert_eq!(plan::admit(&next, &rerendered), Ok(()));
     let six = made_under(&pair, 2, 6, "null");
-    assert!(matches!(plan::admit(&six, &anew), Err(Refusal::Rollback { floor: 8, .. })));
+    assert!(matches!(plan::admit(&six, &rerendered), Err(Refusal::Rollback { floor: 8, .. })));
 }
 
 #[test]
 fn a_rotation_does_not_let_an_older_release_come_back() {
-    // The key stays in the new trust: what it signed before the rotation is still well signed.
+    // The key stays in the new trust, so its signatures from before the rotation are still valid.
     let pair = key_pair();
     let known = seen(&made(&pair, 10, "null"));
     let rotated = Floor { trust: 3, trust_version: 2, ..floor(Some(&known)) };
@@ -93,7 +93,7 @@ fn a_rotation_does_not_let_an_older_release_come_back() {
 }
 
 #[test]
-fn a_bootstrap_holds_when_the_state_is_lost_and_the_trust_is_not_newer() {
+fn the_bootstrap_limit_holds_if_the_state_is_lost() {
     let pair = key_pair();
     let five = made_under(&pair, 2, 5, "null");
     let lost = Floor { bootstrap: 50, bootstrap_version: 2, trust: 3, trust_version: 2, ..floor(None) };
@@ -101,19 +101,19 @@ fn a_bootstrap_holds_when_the_state_is_lost_and_the_trust_is_not_newer() {
 }
 
 #[test]
-fn refuses_a_release_whose_trust_is_held_back() {
+fn refuses_a_release_if_its_trust_is_missing() {
     let pair = key_pair();
     let next = made_under(&pair, 2, 8, "null");
     let missing = Err(Refusal::TrustMissing { needed: 2, current: 1 });
     assert_eq!(plan::admit(&next, &floor(None)), missing);
-    // Or was lost on the node: what was seen under it keeps its rank.
+    // The same if the node lost the newer trust: the last manifest seen still requires it.
     let known = Seen { trust_version: 2, ..seen(&made(&pair, 7, "null")) };
     assert_eq!(plan::admit(&made(&pair, 8, "null"), &floor(Some(&known))), missing);
 }
 
 #[test]
-fn a_newer_trust_is_asked_for_before_a_serial_is_called_too_low() {
-    // A second rotation that keeps the key: what it resets is known only once it is here.
+fn a_missing_trust_is_reported_before_a_low_serial() {
+    // A second rotation with the same key: what it resets is known only from its document.
     let pair = key_pair();
     let poisoned = seen(&made(&pair, u64::MAX, "null"));
     let next = made_under(&pair, 3, 8, "null");
@@ -121,7 +121,7 @@ fn a_newer_trust_is_asked_for_before_a_serial_is_called_too_low() {
     assert_eq!(plan::admit(&next, &before), Err(Refusal::TrustMissing { needed: 3, current: 2 }));
     let after = Floor { trust: 8, trust_version: 3, ..floor(Some(&poisoned)) };
     assert_eq!(plan::admit(&next, &after), Ok(()));
-    // What runs already needs no trust that was lost since.
+    // The running release does not need a trust that was lost later.
     let running = made_under(&pair, 2, 7, "null");
     let lost = seen(&running);
     assert_eq!(plan::admit(&running, &Floor { trust_version: 1, ..floor(Some(&lost)) }), Ok(()));
@@ -136,7 +136,7 @@ fn refuses_other_bytes_under_a_known_serial() {
 }
 
 #[test]
-fn expiry_blocks_what_is_new_and_never_what_runs() {
+fn expiry_blocks_a_new_release_but_not_the_running_one() {
     let pair = key_pair();
     let old = made(&pair, 7, "\"2026-11-20T18:00:00Z\"");
     assert!(matches!(plan::admit(&old, &floor(None)), Err(Refusal::Expired { what: "manifest", .. })));
@@ -159,37 +159,37 @@ fn refuses_a_release_for_a_newer_agent() {
 }
 
 #[test]
-fn what_an_older_trust_made_does_not_follow_what_a_newer_one_made() {
-    // Poisoned by a key that the rotation kept, and replayed by a mirror afterwards.
+fn a_manifest_of_an_older_trust_may_not_follow_one_of_a_newer_trust() {
+    // A key that the rotation kept signed a poisoned manifest, and a mirror replays it later.
     let pair = key_pair();
-    let known = Seen::of(&made_under(&pair, 2, 8, "null"), 2);
+    let known = Seen::new(&made_under(&pair, 2, 8, "null"), 2);
     let after = Floor { trust: 8, trust_version: 2, ..floor(Some(&known)) };
     let poisoned = made(&pair, u64::MAX, "null");
     assert_eq!(plan::admit(&poisoned, &after), Err(Refusal::OlderTrust { found: 1, seen: 2 }));
     assert!(plan::freshness(&poisoned) < plan::freshness(&made_under(&pair, 2, 8, "null")));
-    // The new trust was walked to while the poisoned manifest was still the one in use.
-    let walked = Seen::of(&poisoned, 2);
+    // The node accepted the new trust while the poisoned manifest was still in use.
+    let walked = Seen::new(&poisoned, 2);
     let after = Floor { trust: 8, trust_version: 2, ..floor(Some(&walked)) };
     assert_eq!(plan::admit(&made_under(&pair, 2, 8, "null"), &after), Ok(()));
 }
 
 #[test]
-fn a_check_vouches_for_no_time_after_an_expiry() {
+fn the_clock_floor_is_never_after_an_expiry() {
     let pair = key_pair();
     let open = made(&pair, 7, "null");
     let closed = made(&pair, 7, "\"2027-01-01T00:00:00Z\"");
     let ahead = now().plus(10 * 365 * 86_400);
-    assert_eq!(plan::vouched(&open, None, ahead), open.created);
-    assert_eq!(plan::vouched(&closed, None, now()), now());
-    assert_eq!(plan::vouched(&closed, None, ahead), closed.created.plus(30 * 86_400));
+    assert_eq!(plan::clock_floor(&open, None, ahead), open.created);
+    assert_eq!(plan::clock_floor(&closed, None, now()), now());
+    assert_eq!(plan::clock_floor(&closed, None, ahead), closed.created.plus(30 * 86_400));
     let short = made(&pair, 7, "\"2026-11-30T00:00:00Z\"");
-    assert_eq!(Some(plan::vouched(&short, None, ahead)), short.expires);
+    assert_eq!(Some(plan::clock_floor(&short, None, ahead)), short.expires);
     let trust = now().plus(100);
-    assert_eq!(plan::vouched(&closed, Some(trust), ahead), trust);
+    assert_eq!(plan::clock_floor(&closed, Some(trust), ahead), trust);
 }
 
 #[test]
-fn an_expiry_is_announced_before_it_comes() {
+fn warns_before_an_expiry() {
     let month = now().plus(30 * 86_400);
     assert!(!plan::expires_soon(Some(now()), month, now().plus(22 * 86_400)));
     assert!(plan::expires_soon(Some(now()), month, now().plus(23 * 86_400)));

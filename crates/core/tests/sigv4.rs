@@ -1,7 +1,7 @@
-//! Our signer against the published AWS suite, header and query form.
+//! Tests our signer with the published AWS suite, in headers and in the query string.
 //!
-//! The suite's service normalises paths and encodes them twice; S3 does neither. So the test
-//! prepares the path by the suite's rule and hands it over, as the agent hands over S3's.
+//! The suite's service normalises paths and encodes them twice; S3 does neither. So the test prepares the path by the
+//! suite's rule before it calls the signer.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
@@ -54,7 +54,7 @@ impl Case {
         for line in lines.filter(|line| !line.is_empty()) {
             match line.split_once(':') {
                 Some((name, value)) if !line.starts_with(' ') => headers.push((name.into(), value.into())),
-                // A folded header goes on.
+                // A continuation line of a folded header.
                 _ => headers.last_mut().unwrap().1 += line,
             }
         }
@@ -104,7 +104,7 @@ impl Case {
             payload: &self.payload,
         };
 
-        // Header form: what our caller adds for S3 is added here by hand, as the suite asks for less.
+        // Header form. The suite signs fewer headers than S3 needs, so add them here instead of calling `sign_headers`.
         let date = time.amz();
         let mut headers = plain.clone();
         headers.push(("x-amz-date", &date));
@@ -122,7 +122,7 @@ impl Case {
         let authorization = sigv4::authorization(&header_form, &scope, &credentials);
         assert!(authorization.ends_with(&format!("Signature={}", text("header-signature.txt"))), "{folder}");
 
-        // Query form. A token that is added after signing is the caller's business, not the signer's.
+        // Query form. If the token is added after signing, the caller does that, not the signer.
         let token = credentials.session_token.clone().filter(|_| !late_token);
         let signer = Credentials { session_token: token, ..credentials };
         let expires = u32::try_from(self.context["expiration_in_seconds"].as_u64().unwrap()).unwrap();
@@ -136,7 +136,7 @@ fn text(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap().replace("\r\n", "\n")
 }
 
-/// RFC 3986, 5.2.4, and runs of slashes made one: the suite's rule for services other than S3.
+/// RFC 3986, 5.2.4, with repeated slashes merged: the suite's rule for services other than S3.
 fn normalized(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {

@@ -1,4 +1,4 @@
-//! The verifier against documents that the reference implementation of minisign has signed.
+//! Tests the verifier with documents signed by the reference implementation of minisign.
 
 mod support;
 
@@ -14,13 +14,13 @@ fn check(bytes: &[u8], trusted: &TrustedKeys) -> Result<u64, Refusal> {
 }
 
 #[test]
-fn accepts_what_the_threshold_signed() {
+fn accepts_a_document_with_enough_signatures() {
     let (a, b, c) = (key_pair(), key_pair(), key_pair());
     let payload = manifest(7, "null");
     let by = |pairs: &[&_]| signed(pairs, payload.as_bytes(), &manifest_comment(7));
     assert_eq!(check(&by(&[&a]), &trusted(1, 1, &[&a])), Ok(7));
     assert_eq!(check(&by(&[&c, &a]), &trusted(1, 2, &[&a, &b, &c])), Ok(7));
-    // A signature by a stranger is neither counted nor held against the document.
+    // A signature by an unknown key does not count, and does no harm.
     assert_eq!(check(&by(&[&b, &a]), &trusted(1, 1, &[&a])), Ok(7));
 }
 
@@ -33,7 +33,7 @@ fn refuses_an_unknown_key() {
 }
 
 #[test]
-fn counts_one_key_twice_once() {
+fn two_signatures_by_one_key_count_once() {
     let (a, b) = (key_pair(), key_pair());
     let bytes = signed(&[&a, &a], manifest(7, "null").as_bytes(), &manifest_comment(7));
     let refusal = check(&bytes, &trusted(1, 2, &[&a, &b])).unwrap_err();
@@ -51,7 +51,7 @@ fn refuses_one_key_under_two_ids() {
         PublicKey::parse(&Base64::encode_string(&raw)).unwrap()
     };
     let twice = TrustedKeys { version: 1, threshold: 2, keys: vec![public(&a), other] };
-    assert!(twice.check().unwrap_err().contains("stands twice"));
+    assert!(twice.check().unwrap_err().contains("is listed twice"));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn refuses_a_trust_document_as_a_manifest_and_the_reverse() {
 }
 
 #[test]
-fn refuses_signed_nonsense() {
+fn refuses_signed_but_invalid_manifests() {
     let a = key_pair();
     let trusted = trusted(1, 1, &[&a]);
     let good = manifest(7, "null");
@@ -125,7 +125,7 @@ fn refuses_signed_nonsense() {
 
 #[test]
 fn refuses_a_legacy_signature() {
-    // Of the message itself and not of its hash: minisign's form before 0.10, valid in every other way.
+    // It signs the message itself, not its hash: minisign's form before 0.10. It is valid in every other way.
     use base64ct::Base64;
     use base64ct::Encoding;
     use ring::signature::Ed25519KeyPair;
@@ -162,7 +162,7 @@ fn follows_a_rotation_signed_by_old_and_new() {
     assert_eq!(refusal, Refusal::Signatures { valid: 0, threshold: 1, version: 2 });
     assert_eq!(next(&[&a], 3, &[&a], "null"), Err(Refusal::TrustOrder { found: 3, current: 1 }));
     assert_eq!(next(&[&a], 1, &[&a], "null"), Err(Refusal::TrustOrder { found: 1, current: 1 }));
-    // A step in the middle of the chain may be long past its date.
+    // A document in the middle of the chain may be expired.
     assert_eq!(next(&[&a], 2, &[&a], "\"2020-01-01T00:00:00Z\""), Ok(2));
 }
 

@@ -1,10 +1,10 @@
-//! Wycheproof's Ed25519 vectors through the code that verifies our documents.
+//! Runs Wycheproof's Ed25519 vectors through the code that verifies our documents.
 //!
-//! A minisign signature is two Ed25519 signatures: one of the payload, one of the first and the
-//! comment. The vectors give the first. The second is made here with the secret keys that belong to
-//! the vectors' public keys (RFC 8032, 7.1, and Wycheproof's own test key), so that the first alone
-//! decides. Vectors sign the message itself, documents its hash: hence minisign's older form, which
-//! the same Ed25519 code checks, and which our documents refuse.
+//! A minisign signature consists of two Ed25519 signatures: the first signs the payload, the second signs the first
+//! one and the comment. The vectors contain the first. This test makes the second with the secret keys of the vectors'
+//! public keys (RFC 8032, 7.1, and Wycheproof's own test key), so that only the first decides. Vectors sign the
+//! message itself, but our documents sign its hash. So the test uses minisign's older form: the same Ed25519 code
+//! checks it, although our documents may not use it.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
@@ -33,7 +33,7 @@ fn ed25519_agrees_with_wycheproof() {
             let valid = test["result"] == "valid";
             let id = &test["tcId"];
             match (&pair, valid) {
-                // Whose secret key is unknown can only be refused here.
+                // Without the secret key, this test can only check that a signature is refused.
                 (None, true) => unknown += 1,
                 (pair, _) => {
                     assert_eq!(verifies(&public, test, pair.as_ref()), valid, "tcId {id}");
@@ -59,7 +59,7 @@ fn verifies(public: &[u8], test: &Value, pair: Option<&Ed25519KeyPair>) -> bool 
         encode(&[b"Ed", &id, &signature]),
         encode(&[&global]),
     );
-    // A signature of another length than 64 bytes ends here.
+    // A signature that does not have 64 bytes ends here.
     let Ok(decoded) = Signature::decode(&block) else { return false };
     key.verify(&message, &decoded, true).is_ok()
 }

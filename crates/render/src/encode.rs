@@ -1,4 +1,4 @@
-//! Encodings: which of them a cloud and a boot agent take, and how they are made. No IO.
+//! Encodings: which of them a cloud and a boot agent accept, and the encoding itself. No IO.
 
 use std::io::Write as _;
 
@@ -8,7 +8,7 @@ use stringless_core::fault::Fault;
 
 use crate::platform::{BootAgent, Cloud, Encoding};
 
-/// The encodings in which user-data gets through `cloud` to `boot`, the default first.
+/// The encodings in which user-data reaches `boot` on `cloud`, the default first.
 #[must_use]
 pub fn usable(cloud: &Cloud, boot: &BootAgent) -> Vec<Encoding> {
     let unpacked = |encoding: &Encoding| !encoding.packs() || boot.gzip;
@@ -19,10 +19,10 @@ pub fn usable(cloud: &Cloud, boot: &BootAgent) -> Vec<Encoding> {
     cloud.encodings.iter().copied().filter(unpacked).filter(decoded).collect()
 }
 
-/// The encoding to use: `wanted`, else the default.
+/// The encoding to use: `wanted`, or the default.
 ///
 /// # Errors
-/// When user-data does not get through in that encoding.
+/// When user-data in this encoding does not reach the boot agent.
 pub fn encoding(cloud: &Cloud, boot: &BootAgent, wanted: Option<Encoding>) -> Result<Encoding, Fault> {
     let usable = usable(cloud, boot);
     let Some(wanted) = wanted else { return Ok(usable.first().copied().unwrap_or(Encoding::Plain)) };
@@ -31,21 +31,21 @@ pub fn encoding(cloud: &Cloud, boot: &BootAgent, wanted: Option<Encoding>) -> Re
     }
     let names: Vec<&str> = usable.iter().map(|encoding| encoding.as_str()).collect();
     let fault = Fault::new(format!(
-        "rendering for {} and {}: it does not take the encoding `{}`",
+        "rendering for {} and {}: the encoding `{}` is not possible",
         cloud.name,
         boot.name,
         wanted.as_str()
     ));
-    Err(fault.hint(format!("encodings that it takes: {}", names.join(", "))))
+    Err(fault.hint(format!("possible encodings: {}", names.join(", "))))
 }
 
-/// `text` in that encoding: the same bytes each time.
+/// `text` in this encoding: the same bytes each time.
 #[must_use]
 pub fn encode(text: &[u8], encoding: Encoding) -> Vec<u8> {
     match encoding {
         Encoding::Plain => text.to_vec(),
         Encoding::Gzip => gzip(text),
-        // No line end: one would keep those who guess from seeing base64 in it.
+        // No line end: programs that guess the encoding would not recognise base64 with one.
         Encoding::Base64 => base64(text),
         Encoding::GzipBase64 => base64(&gzip(text)),
     }
@@ -55,9 +55,9 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
     Base64::encode_string(bytes).into_bytes()
 }
 
-/// Without time and name of a file.
+/// Compresses `bytes`, without a time or a file name in the header.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut writer = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::best());
-    // Memory takes all that is written to it.
+    // Writing to memory cannot fail.
     writer.write_all(bytes).and_then(|()| writer.finish()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The encoding that a tool or a cloud takes.
+//! The encoding for a tool or a cloud.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::encode;
 use crate::platform::{BootAgent, Cloud, Encoding, Form};
 use crate::request::Tool;
 
-/// The encoding for `tool`, and without one for the cloud's own field: `wanted`, else the default.
+/// The encoding for `tool`, or without a tool for the cloud's own field: `wanted`, or the default.
 ///
 /// # Errors
-/// When the tool does not fit the cloud, or user-data does not get through in that encoding.
+/// When the tool does not fit the cloud, or user-data in this encoding does not reach the boot agent.
 pub fn encoding(
     tool: Option<Tool>,
     cloud: &Cloud,
@@ -22,16 +22,17 @@ pub fn encoding(
     let Some(tool) = tool else { return encode::encoding(cloud, boot, wanted) };
     let fault = |why: &str| {
         let fault = Fault::new(format!("rendering for {} as {}: {why}", cloud.name, tool.as_str()));
-        fault.hint("without `--as` it is for the cloud's own field")
+        fault.hint("leave out `--as` to render for the cloud's own field")
     };
     let usable = encode::usable(cloud, boot);
     let mut takes = match tool {
         Tool::Packer | Tool::Curl if !boot.forms.contains(&Form::Script) => {
-            return Err(fault(&format!("it runs a script, and {} runs none", boot.name))
-                .hint("without `--as` it is for the cloud's own field: no script sets this system up"));
+            return Err(fault(&format!("the tool runs a script, and {} runs none", boot.name)).hint(
+                "leave out `--as` to render for the cloud's own field: this system is not set up by a script",
+            ));
         }
         Tool::Packer | Tool::Curl if form != Form::Script => {
-            return Err(fault("it runs a script").hint("leave out `--form`, or use `--form script`"));
+            return Err(fault("the tool runs a script").hint("leave out `--form`, or use `--form script`"));
         }
         Tool::Packer | Tool::Curl => vec![Encoding::Plain],
         Tool::Seed if !cloud.seed => {
@@ -52,13 +53,13 @@ pub fn encoding(
     match (wanted, takes.first()) {
         (None, Some(first)) => Ok(*first),
         (Some(wanted), _) if takes.contains(&wanted) => Ok(wanted),
-        (None, None) => Err(fault(&format!("nothing of it gets through to {}", boot.name))),
-        (Some(wanted), _) => Err(fault(&format!("it does not take the encoding `{}`", wanted.as_str()))
-            .hint(format!("encodings that it takes: {}", names.join(", ")))),
+        (None, None) => Err(fault(&format!("no encoding reaches {}", boot.name))),
+        (Some(wanted), _) => Err(fault(&format!("the encoding `{}` is not possible", wanted.as_str()))
+            .hint(format!("possible encodings: {}", names.join(", ")))),
     }
 }
 
-/// By encoding, the lines of HCL that hand it over.
+/// By encoding, the lines of HCL that pass the user-data.
 pub(crate) fn arguments<'a>(cloud: &'a Cloud, boot: &BootAgent) -> Option<&'a BTreeMap<Encoding, String>> {
     let terraform = cloud.terraform.as_ref()?;
     Some(terraform.elsewhere.get(&boot.id).unwrap_or(&terraform.arguments))

@@ -1,17 +1,17 @@
-//! Lines of a template that explain what follows them.
+//! Lines of a template that explain the lines after them.
 
 use super::request::Part;
 
-/// A text, explained.
+/// A text with explanations of its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Explained {
     /// ASCII, LF.
     pub text: String,
-    /// In their order; together they are the whole text.
+    /// In order; together they cover the whole text.
     pub parts: Vec<Part>,
 }
 
-/// Takes the lines that explain out of the text: each is about those that follow, up to the next.
+/// Removes the explanations from the text. Each is about the lines after it, up to the next explanation.
 pub(crate) fn explained(text: &str) -> Explained {
     let mut script = Explained { text: String::with_capacity(text.len()), parts: Vec::new() };
     let mut lines = 0;
@@ -30,7 +30,7 @@ pub(crate) fn explained(text: &str) -> Explained {
     script
 }
 
-/// Begins a line of a template that explains those that follow it.
+/// Begins a line of a template that explains the lines after it.
 const EXPLAINS: &str = "#: ";
 
 #[cfg(test)]
@@ -38,10 +38,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_explains_is_taken_out_and_counted() {
+    fn explanations_are_removed_and_cover_the_lines_after_them() {
         let script = explained("#: one\na\nb\n#: none\n#: two\nc\n");
         assert_eq!(script.text, "a\nb\nc\n");
-        let told: Vec<_> = script.parts.iter().map(|part| (part.line, part.lines, &*part.does)).collect();
-        assert_eq!(told, [(1, 2, "one"), (3, 1, "two")]);
+        let parts: Vec<_> = script.parts.iter().map(|part| (part.line, part.lines, &*part.does)).collect();
+        assert_eq!(parts, [(1, 2, "one"), (3, 1, "two")]);
     }
 }

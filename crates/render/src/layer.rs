@@ -1,5 +1,5 @@
-//! A layer: what a node's `agent.json` holds of one site, as a file that one site's people give to another's.
-//! It is public: keys for a store never stand in it. No IO.
+//! A layer: the part of a node's `agent.json` about one site, as a file for the people of another site.
+//! The file is public: it never holds keys for a store. No IO.
 
 use stringless_core::config::{CredentialSource, Layer, NodeStore};
 use stringless_core::fault::Fault;
@@ -9,27 +9,32 @@ use stringless_core::trust::TrustedKeys;
 
 use crate::site::{CredentialKind, Site};
 
-/// The layers of other sites that a node follows beside its own.
+/// The layers of other sites that a node follows besides its own site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layers {
-    /// Before its own.
+    /// Layers before the node's own site.
     pub before: Vec<Layer>,
-    /// After it.
+    /// Layers after it.
     pub after: Vec<Layer>,
 }
 
 impl Layers {
-    /// All of them.
+    /// All layers, those before the own site first.
     pub fn all(&self) -> impl Iterator<Item = &Layer> {
         self.before.iter().chain(&self.after)
     }
 }
 
-/// The layer of a site, for nodes of whatever cloud.
+/// Makes the layer of a site, for nodes on any cloud.
 ///
 /// # Errors
-/// When only keys could read its stores.
-pub fn of(site: &Site, environment: &Name, trust: TrustedKeys, min_serial: u64) -> Result<Layer, Fault> {
+/// When the site's stores can be read with static keys only.
+pub fn from_site(
+    site: &Site,
+    environment: &Name,
+    trust: TrustedKeys,
+    min_serial: u64,
+) -> Result<Layer, Fault> {
     let stores = site.stores.iter().map(|store| {
         let private = store.url.starts_with("s3://");
         Ok(NodeStore {
@@ -51,7 +56,7 @@ pub fn of(site: &Site, environment: &Name, trust: TrustedKeys, min_serial: u64) 
     })
 }
 
-/// The ways to a store that need no key in the file.
+/// The sources of credentials that need no key in the file.
 fn sources(kinds: &[CredentialKind]) -> Result<Vec<CredentialSource>, Fault> {
     if kinds.is_empty() {
         return Ok(vec![CredentialSource::InstanceRole]);
@@ -66,9 +71,12 @@ fn sources(kinds: &[CredentialKind]) -> Result<Vec<CredentialSource>, Fault> {
     let sources: Vec<_> = sources.collect();
     match sources.is_empty() {
         false => Ok(sources),
-        true => Err(Fault::new("making the layer: nodes read its store with keys, and it holds none").hint(
-            "give others an `https://` store in front of the bucket, or name `instance_role` or `environment` in \
-             `node.credentials`, too",
+        true => Err(Fault::new(
+            "making the layer: nodes read its store with static keys, and a layer holds no keys",
+        )
+        .hint(
+            "put an `https://` store in front of the bucket, or add `instance_role` or `environment` to \
+             `node.credentials`",
         )),
     }
 }
@@ -76,7 +84,7 @@ fn sources(kinds: &[CredentialKind]) -> Result<Vec<CredentialSource>, Fault> {
 /// Reads the layer that came from the file `origin`.
 ///
 /// # Errors
-/// When it is none, is not understood by nodes, or holds a key.
+/// When the bytes are not a layer, when nodes would refuse it, or when it holds a key.
 pub fn parse(bytes: &[u8], origin: &str) -> Result<Layer, Fault> {
     let fault = |why: String| Fault::new(format!("reading the layer `{origin}`: {why}"));
     if bytes.len() > MAX_BYTES {
@@ -86,17 +94,17 @@ pub fn parse(bytes: &[u8], origin: &str) -> Result<Layer, Fault> {
     layer.check().map_err(|why| fault(why).hint(MADE))?;
     let sources = layer.stores.iter().flat_map(|store| &store.credentials);
     if sources.into_iter().any(|source| matches!(source, CredentialSource::Static(_))) {
-        return Err(fault("a key stands in it".into()).hint(
-            "a layer is handed on: let its store be read by a role, by `environment`, or over `https://`",
+        return Err(fault("it holds a key".into()).hint(
+            "a layer is public: its store must be readable with a role, with `environment`, or over `https://`",
         ));
     }
     Ok(layer)
 }
 
-/// The layer as it is on a cloud: without the role where the cloud offers none.
+/// The layer for one cloud: without the role if the cloud has no roles.
 ///
 /// # Errors
-/// When nothing is left to read its stores with.
+/// When no source of credentials is left for one of its stores.
 pub fn on_cloud(layer: &Layer, cloud: &str, has_role: bool) -> Result<Layer, Fault> {
     let mut layer = layer.clone();
     for store in layer.stores.iter_mut().filter(|store| !store.credentials.is_empty()) {
@@ -104,10 +112,10 @@ pub fn on_cloud(layer: &Layer, cloud: &str, has_role: bool) -> Result<Layer, Fau
         if store.credentials.is_empty() {
             let (site, url) = (&layer.site, &store.url);
             return Err(Fault::new(format!(
-                "rendering the layer `{site}` for {cloud}: it offers no role to read `{url}` with"
+                "rendering the layer `{site}` for {cloud}: the cloud has no role to read `{url}` with"
             ))
             .hint(
-                "name `environment` in its `credentials`, with the keys in the node's \
+                "add `environment` to its `credentials`, and put the keys into the node's \
                  `/etc/stringless/environment`; or ask for a layer with an `https://` store",
             ));
         }
@@ -128,14 +136,14 @@ mod tests {
         let site = Site::parse(&format!("{SITE}{more}"), "stringless.yaml").unwrap();
         let key = stringless_core::key::PublicKey::parse(KEY).unwrap();
         let trust = TrustedKeys { version: 1, threshold: 1, keys: vec![key] };
-        of(&site, &Name::new("production").unwrap(), trust, 7)
+        from_site(&site, &Name::new("production").unwrap(), trust, 7)
     }
 
     const S3: &str = "stores: [{url: 's3://configs/p', region: r}]\n";
 
     #[test]
-    fn it_is_read_as_it_was_written_and_holds_no_key() {
-        for (more, ways) in [
+    fn a_layer_is_read_as_it_was_written_and_holds_no_key() {
+        for (more, sources) in [
             (S3.to_owned(), vec![CredentialSource::InstanceRole]),
             ("stores: [{url: 'https://h.example'}]\n".to_owned(), vec![]),
             (
@@ -144,15 +152,15 @@ mod tests {
             ),
         ] {
             let layer = layer(&more).unwrap();
-            assert_eq!(layer.stores[0].credentials, ways, "{more}");
+            assert_eq!(layer.stores[0].credentials, sources, "{more}");
             assert_eq!(parse(&json::write(&layer), "x").unwrap(), layer);
         }
         let fault = layer(&format!("{S3}node: {{credentials: [static]}}\n")).unwrap_err();
-        assert!(fault.message.contains("with keys") && fault.hint.unwrap().contains("https://"));
+        assert!(fault.message.contains("with static keys") && fault.hint.unwrap().contains("https://"));
     }
 
     #[test]
-    fn what_is_no_layer_is_refused_with_its_file() {
+    fn the_fault_of_an_invalid_layer_names_its_file() {
         let good = String::from_utf8(json::write(&layer(S3).unwrap())).unwrap();
         let key = r#"{"static": {"access_key_id": "A", "secret_access_key": "hidden"}}"#;
         for (text, why) in [
@@ -162,7 +170,7 @@ mod tests {
             (good.replace("\"interval\": 300", "\"interval\": 1"), "interval must be"),
             (good.replace("s3://configs/p", "ftp://b/p"), "ftp://b/p"),
             (good.replace("\"threshold\": 1", "\"threshold\": 2"), "threshold 2"),
-            (good.replace("\"instance_role\"", key), "a key stands in it"),
+            (good.replace("\"instance_role\"", key), "it holds a key"),
             (format!("{good}{}", " ".repeat(MAX_BYTES)), "more than"),
         ] {
             let fault = parse(text.as_bytes(), "base.json").unwrap_err();
@@ -173,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cloud_without_a_role_leaves_the_other_ways() {
+    fn a_cloud_without_roles_leaves_the_other_sources() {
         let both = layer(&format!("{S3}node: {{credentials: [instance_role, environment]}}\n")).unwrap();
         assert_eq!(on_cloud(&both, "C", true).unwrap(), both);
         let left = on_cloud(&both, "C", false).unwrap();

@@ -1,6 +1,7 @@
 //! The site file, the platforms, and (distro, cloud, site) → user-data.
 //!
-//! No IO: bytes, keys and the time come in. It is built for `wasm32-unknown-unknown`, too.
+//! No IO: bytes, keys, the time and the tool's version are arguments. The crate also builds for
+//! `wasm32-unknown-unknown`.
 
 pub mod bootstrap;
 pub mod embed;
@@ -28,14 +29,14 @@ use crate::platform::Form;
 pub use crate::request::{Part, Request, UserData};
 use crate::site::CredentialKind;
 
-/// The environment variables of `stringless render` that hold keys for nodes: id, secret, session token.
+/// The environment variables of `stringless render` with static keys for nodes: id, secret, session token.
 pub const STATIC_KEYS: [&str; 3] =
     ["STRINGLESS_NODE_ACCESS_KEY_ID", "STRINGLESS_NODE_SECRET_ACCESS_KEY", "STRINGLESS_NODE_SESSION_TOKEN"];
 
-/// The node's configuration that is rendered for `request`.
+/// The node's configuration for `request`.
 ///
 /// # Errors
-/// As of [`render`].
+/// Those of [`render`].
 pub fn node_config(request: &Request<'_>) -> Result<stringless_core::config::Config, Fault> {
     node_config::config(request)
 }
@@ -43,8 +44,8 @@ pub fn node_config(request: &Request<'_>) -> Result<stringless_core::config::Con
 /// Renders user-data.
 ///
 /// # Errors
-/// When the request asks for what the distro or the cloud cannot do, when a pin or a key is missing,
-/// and when the result is larger than the cloud takes; the hint names the setting.
+/// When the distro or the cloud does not support the request, when a pin or a key is missing, and when
+/// the result is larger than the cloud accepts. The hint names the setting.
 pub fn render(request: &Request<'_>) -> Result<UserData, Fault> {
     let Explained { text: body, parts } = match request.form {
         Form::Script | Form::CloudConfig | Form::Mime => script::script(request)?,
@@ -56,7 +57,7 @@ pub fn render(request: &Request<'_>) -> Result<UserData, Fault> {
     Ok(UserData { text, form, encoding, body, parts, notes })
 }
 
-/// Whether the node reads its stores with credentials of that kind.
+/// Whether the node reads its stores with credentials of this kind.
 pub(crate) fn uses(request: &Request<'_>, kind: CredentialKind) -> bool {
     let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
     private && node_config::kinds(request).is_ok_and(|kinds| kinds.contains(&kind))

@@ -24,7 +24,7 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
             credentials: if private { sources(request)? } else { Vec::new() },
         });
     }
-    let told = request.boot_agents().all(|agent| agent.keeps_identity);
+    let identity_saved = request.boot_agents().all(|agent| agent.keeps_identity);
     let mut config = Config {
         format: 1,
         rendered: request.now,
@@ -34,7 +34,7 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
         proxy: node.proxy.clone(),
         no_proxy: node.no_proxy.clone(),
         ca_file: node.ca_file.as_ref().map(|_| format!("{}/ca.pem", request.distro.paths.etc)),
-        metadata: request.cloud.metadata.clone().filter(|_| !told),
+        metadata: request.cloud.metadata.clone().filter(|_| !identity_saved),
         layers: Vec::new(),
     };
     let role = request.cloud.credentials.contains(&CredentialKind::InstanceRole);
@@ -55,8 +55,8 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
     Ok(config)
 }
 
-/// What this node uses of the ways that the site names; of the cloud's own, the best first, where it
-/// names none. Where the cloud offers a role, no key is embedded.
+/// The sources of credentials that this node uses: those of the site that the cloud supports, or if the
+/// site names none, the cloud's best. If the cloud offers a role, no key is embedded.
 pub(crate) fn kinds(request: &Request<'_>) -> Result<Vec<CredentialKind>, Fault> {
     let (cloud, listed) = (request.cloud, &request.site.node.credentials);
     let role = cloud.credentials.contains(&CredentialKind::InstanceRole)
@@ -105,14 +105,15 @@ pub(crate) fn static_keys<'a>(request: &'a Request<'_>) -> Result<&'a Credential
     Ok(keys)
 }
 
-/// Only the units of that form read a file of variables. Elsewhere the agent would find none, at each run.
+/// Only the units of the form `nix` read a file of variables. In other forms the agent would find none at
+/// any run.
 fn nothing_sets_variables(request: &Request<'_>) -> Fault {
     Fault::new(format!(
-        "rendering for {}: `node.credentials` names `environment`, and nothing hands the agent variables there",
+        "rendering for {}: `node.credentials` names `environment`, but nothing sets variables for the agent there",
         request.distro.name
     ))
     .hint(format!(
-        "leave it out; it is for the form `{}`, and for an `agent.json` of your own (`stringless layer`)",
+        "remove `environment`; it is for the form `{}`, and for an `agent.json` of your own (`stringless layer`)",
         Form::Nix.as_str()
     ))
 }

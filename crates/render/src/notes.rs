@@ -1,4 +1,4 @@
-//! What to know before pasting.
+//! Notes to read before pasting.
 
 use stringless_core::config::Layer;
 
@@ -7,8 +7,8 @@ use super::node_config;
 use super::request::Request;
 use crate::site::{CredentialKind, FirstFetch, Schedule};
 
-/// What to know before pasting: the cloud's notes, which are about private stores, and what holds for
-/// this rendering, with `body`, alone.
+/// The notes to read before pasting: the cloud's notes, which are about private stores, and those about
+/// this rendering alone, whose text is `body`.
 pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
     let (distro, cloud) = (request.distro, request.cloud);
     let stores = &request.site.stores;
@@ -31,7 +31,7 @@ pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
         notes.push(format!("the support of {} ends on {eol}", distro.name));
     }
     if own && node_config::kinds(request).is_ok_and(|kinds| kinds.contains(&CredentialKind::Static)) {
-        notes.insert(0, secret(request, "a key stands in it"));
+        notes.insert(0, secret(request, "the user-data holds a key"));
         if !cloud.lock.is_empty() {
             notes.insert(1, instead(request));
         }
@@ -41,32 +41,32 @@ pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
     folders.sort_unstable();
     folders.dedup();
     for folder in folders {
-        notes.push(format!("`{folder}` is a folder of the node itself: it must be there at first boot"));
+        notes.push(format!("`{folder}` is a folder on the node: it must exist at the first boot"));
     }
     if request.site.node.proxy.as_deref().is_some_and(names_a_user) {
-        notes.insert(0, secret(request, "the password of `node.proxy` stands in it"));
+        notes.insert(0, secret(request, "the user-data holds the password of `node.proxy`"));
     }
     if request.site.first_fetch() == FirstFetch::Presigned {
         let session = request.presigned.values().any(|link| link.contains("X-Amz-Security-Token="));
         notes.push(if session {
-            "its link to the agent ends with the session of the key that signed it, after seven days at the \
+            "its link to the agent expires with the session of the key that signed it, after seven days at the \
              latest"
                 .into()
         } else {
-            "its link to the agent ends: start machines with it within seven days".into()
+            "its link to the agent expires: start machines with it within seven days".into()
         });
     }
     if engine::package(request).is_ok_and(|package| package.is_some_and(|package| package.is_foreign())) {
-        notes.push("installing openvox-agent from its own repository was not run in a test".into());
+        notes.push("no test has installed openvox-agent from OpenVox's repository".into());
     }
     notes
 }
 
-/// What cron makes of an interval that it cannot keep, where it starts the agent or stands in.
+/// A note if cron starts the agent, or may have to, and cannot keep the interval.
 fn cron_note(request: &Request<'_>, body: &str) -> Option<String> {
     let own = request.site.node.interval;
     let seconds = request.layers.all().map(|layer| layer.interval).fold(own.seconds(), u64::min);
-    let kept = cron::kept(seconds)?;
+    let kept = cron::deviation(seconds)?;
     let what = match seconds == own.seconds() {
         true => format!("`node.interval` is {own}"),
         false => format!("the smallest interval of a layer is {seconds}s"),
@@ -74,13 +74,13 @@ fn cron_note(request: &Request<'_>, body: &str) -> Option<String> {
     match request.site.node.schedule {
         Schedule::Cron => Some(format!("{what}, which cron cannot keep: {kept}")),
         _ if body.contains(&cron::fields(seconds)) => {
-            Some(format!("{what}, which cron cannot keep where it has to stand in: {kept}"))
+            Some(format!("{what}, which cron cannot keep if the node has no systemd: {kept}"))
         }
         _ => None,
     }
 }
 
-/// Which sites the node follows, where it is not one alone.
+/// The sites that the node follows, if it follows more than one.
 fn layers_note(request: &Request<'_>) -> Option<String> {
     let names = |layers: &[Layer]| -> Vec<String> {
         layers.iter().map(|layer| format!("`{}/{}`", layer.site, layer.environment)).collect()
@@ -90,42 +90,45 @@ fn layers_note(request: &Request<'_>) -> Option<String> {
     (all.len() > 1).then(|| format!("it follows {}; modules of the first come first", all.join(", ")))
 }
 
-/// What stands in user-data, and who can read it: where that is every process, it is a warning.
+/// Names a secret in the user-data, and who can read it: a warning if every process can.
 fn secret(request: &Request<'_>, what: &str) -> String {
     let (cloud, lock) = (request.cloud, request.lock);
     match (cloud.lock.is_empty(), lock) {
         (true, _) => format!("{what}, readable by {}", cloud.readable_by),
         (false, None) => format!("WARNING: {what}, readable by {}", cloud.readable_by),
-        (false, Some(_)) => format!(
-            "{what}, readable by {}, until the script has locked that for all but root",
-            cloud.readable_by
-        ),
+        (false, Some(_)) => {
+            format!("{what}, readable by {}, until the script restricts it to root", cloud.readable_by)
+        }
     }
 }
 
-/// What needs no key, and what makes one matter less.
+/// How to do without a key, or how to reduce the risk of one.
 fn instead(request: &Request<'_>) -> String {
     let cloud = request.cloud;
     let role = cloud.credentials.contains(&CredentialKind::InstanceRole);
     let without = if role {
-        "an instance role needs no key: leave `node.credentials` out, and attach one"
+        "an instance role needs no key: attach one, and remove `node.credentials`"
     } else {
         "nodes need no key for an `https://` store in front of the bucket"
     };
     let least = if cloud.object_store.is_some() {
-        format!("; else let it be one that may only read (`stringless policy {} --for nodes`)", cloud.id)
+        format!("; otherwise use a key that may only read (`stringless policy {} --for nodes`)", cloud.id)
     } else {
-        "; else let it be one that may only read (`stringless policy`)".into()
+        "; otherwise use a key that may only read (`stringless policy`)".into()
     };
-    let lock = if request.lock.is_none() { ", and keep it for root with `--lock-metadata`" } else { "" };
+    let lock = if request.lock.is_none() {
+        ", and restrict the metadata service to root with `--lock-metadata`"
+    } else {
+        ""
+    };
     format!("{without}{least}{lock}")
 }
 
-/// Whether the URL carries a user, and so most likely a password.
+/// Whether the URL names a user, and so probably holds a password.
 fn names_a_user(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
-/// Ninety days: time enough to plan a change of the system.
+/// Ninety days: enough time to plan a change of the system.
 const SOON: u64 = 90 * 86_400;

@@ -1,5 +1,5 @@
-//! (site, dialect) → the policies of its bucket: what nodes and publishers may do, in the words of a store.
-//! No IO. Dialects are data: `templates/policies/<dialect>/<form>.tera`, one line `#: ` for each thing to say.
+//! (site, dialect) → the policy of its bucket: what nodes and publishers may do, in the language of a store.
+//! No IO. Dialects are data: `templates/policies/<dialect>/<form>.tera`, with one line `#: ` for each note.
 
 use std::collections::BTreeSet;
 
@@ -12,44 +12,46 @@ use crate::platform::{self, Platforms};
 use crate::site::Site;
 use crate::templates::fill;
 
-/// Whom a policy is for.
+/// The party that a policy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Audience {
-    /// Machines that follow the site.
+    /// The machines that follow the site.
     Nodes,
-    /// Whoever publishes it.
+    /// The people or programs that publish it.
     Publisher,
 }
 
-/// What is asked for.
+/// A request for a policy.
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyRequest<'a> {
-    /// The site; its first store counts.
+    /// The site; the policy is for its first store.
     pub site: &'a Site,
-    /// The one environment that is meant; `None`: every one.
+    /// The environment; `None`: every one.
     pub environment: Option<&'a Name>,
-    /// Whom the policy is for; `None` where the form holds both.
+    /// The party that the policy is for; `None` if the form holds both policies.
     pub audience: Option<Audience>,
-    /// The name of that party, where the store wants one.
+    /// The name of that party, if the store requires one.
     pub principal: Option<&'a str>,
     /// `policy`, or another form of the dialect.
     pub form: &'a str,
+    /// The version of the program that writes it.
+    pub tool_version: &'a str,
 }
 
-/// A policy, and what is to be said of it.
+/// A policy, with notes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Policy {
-    /// What is loaded into the store, or run.
+    /// The text to load into the store, or to run.
     pub text: String,
-    /// What it is, how it gets there, what it cannot express.
+    /// What the policy is, how to install it, and what it cannot express.
     pub notes: Vec<String>,
 }
 
-/// What the templates see.
+/// The values for the templates.
 #[derive(Clone, Debug, Serialize)]
 struct PolicyContext<'a> {
-    version: &'static str,
+    version: &'a str,
     site: &'a str,
     url: &'a str,
     bucket: &'a str,
@@ -59,34 +61,34 @@ struct PolicyContext<'a> {
     endpoint: &'a str,
     /// A name, or `*`.
     environment: &'a str,
-    /// The environment is a name.
+    /// Whether the policy is for one environment.
     one: bool,
     for_publisher: bool,
     principal: &'a str,
-    /// `bucket/prefix/`: what stands before the key of an object.
+    /// `bucket/prefix/`: the text before the key of an object.
     place: String,
 }
 
-/// The dialect that `name` stands for: a cloud's, by id or alias, or itself.
+/// The dialect with this name, or the dialect of the cloud with this id or alias.
 ///
 /// # Errors
-/// When there is none, with those there are; or when the cloud has no store of its own.
-pub fn dialect(catalog: &Platforms, name: &str) -> Result<String, Fault> {
+/// When there is none (the hint lists them), or when no store of the cloud is known.
+pub fn dialect(platforms: &Platforms, name: &str) -> Result<String, Fault> {
     let of_cloud =
-        catalog.clouds.iter().find(|cloud| cloud.id == name || cloud.aliases.iter().any(|a| a == name));
+        platforms.clouds.iter().find(|cloud| cloud.id == name || cloud.aliases.iter().any(|a| a == name));
     let Some(cloud) = of_cloud else {
         if dialects().contains(name) {
             return Ok(name.to_owned());
         }
         return Err(Fault::new(format!(
-            "looking up the policies of `{name}`: it is no cloud and no dialect"
+            "looking up the policies of `{name}`: it is neither a cloud nor a dialect"
         ))
         .hint(format!("`stringless list clouds` names clouds; dialects are {}", names(&dialects()))));
     };
     let policy = cloud.object_store.as_ref().and_then(|store| store.policy.as_ref());
     policy.map(ToString::to_string).ok_or_else(|| {
         Fault::new(format!(
-            "looking up the policies of {}: it has no object store that is known here",
+            "looking up the policies of {}: no object store of this cloud is known",
             cloud.name
         ))
         .hint(format!("name the store's dialect instead: {}", names(&dialects())))
@@ -96,26 +98,26 @@ pub fn dialect(catalog: &Platforms, name: &str) -> Result<String, Fault> {
 /// Writes the policy in `dialect`.
 ///
 /// # Errors
-/// When the site's first store is no bucket, when its name would be read as more than a name, when the
-/// dialect has no such form or wants to know more.
+/// When the site's first store is not a bucket, when a policy would read its prefix as a pattern, when the
+/// dialect has no such form, or when it needs an audience or a principal.
 pub fn policy(dialect: &str, ask: &PolicyRequest<'_>) -> Result<Policy, Fault> {
     let template = template(dialect, ask.form)?;
     let text = platform::templates().find(|(name, _)| *name == template).map_or("", |(_, text)| text);
     if text.contains("for_publisher") && ask.audience.is_none() {
-        return Err(Fault::new("writing the policy: it is for nodes, or for the publisher")
-            .hint("`--for nodes` or `--for publisher`"));
+        return Err(Fault::new("writing the policy: nodes and publishers need different policies")
+            .hint("add `--for nodes` or `--for publisher`"));
     }
     if let Some(example) = text.lines().find_map(|line| line.strip_prefix(WANTS))
         && ask.principal.is_none()
     {
-        return Err(Fault::new("writing the policy: this store names in it whom it is for")
-            .hint(format!("`--principal NAME`, as in {example}")));
+        return Err(Fault::new("writing the policy: a policy of this store names its principal")
+            .hint(format!("add `--principal NAME`, as in {example}")));
     }
     if let Some(principal) = ask.principal
         && !principal.bytes().all(|b| b.is_ascii_alphanumeric() || b":/_.@+=-".contains(&b))
     {
         return Err(Fault::new(format!(
-            "writing the policy: `{}` is no name of a principal",
+            "writing the policy: `{}` is not the name of a principal",
             principal.escape_default()
         )));
     }
@@ -131,14 +133,14 @@ pub fn policy(dialect: &str, ask: &PolicyRequest<'_>) -> Result<Policy, Fault> {
     if let Some(environment) = ask.environment
         && !policy.text.contains(environment.as_str())
     {
-        policy.notes.push(format!(
-            "NOT LEAST PRIVILEGE: it is not for `{environment}` alone, but for every environment"
-        ));
+        policy
+            .notes
+            .push(format!("NOT LEAST PRIVILEGE: it is for every environment, not for `{environment}` alone"));
     }
     Ok(policy)
 }
 
-/// The name of the template of that form.
+/// The name of the template for this form.
 fn template(dialect: &str, form: &str) -> Result<String, Fault> {
     let name = format!("policies/{dialect}/{form}.tera");
     let of_dialect = format!("policies/{dialect}/");
@@ -164,25 +166,25 @@ fn context(ask: &PolicyRequest<'_>, audience: Option<Audience>) -> Result<Contex
     settings.parse().map_err(|error| Fault::new(format!("reading {error}")))?;
     let Some(rest) = settings.url.strip_prefix("s3://") else {
         return Err(Fault::new(format!(
-            "writing the policy: the first store, `{}`, is no bucket",
+            "writing the policy: the first store, `{}`, is not a bucket",
             settings.url
         ))
-        .hint("policies are for `s3://` stores; whoever can write a folder is up to its file system"));
+        .hint("policies are for `s3://` stores; the file system decides who can write a folder"));
     };
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let prefix = prefix.trim_matches('/');
-    // `*`, `?` and `$` are wildcards and variables of policies, quotes end their strings.
+    // In policies, `*` and `?` are wildcards, `$` begins a variable, and a quote ends a string.
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._/+=@".contains(&b);
     if !prefix.bytes().all(plain) {
         return Err(Fault::new(format!(
-            "writing the policy: the prefix `{prefix}` of the first store is more than a name to policies"
+            "writing the policy: a policy would read the prefix `{prefix}` of the first store as a pattern"
         ))
-        .hint("use letters, digits and `-._/+=@` in it"));
+        .hint("use only letters, digits and `-._/+=@` in the prefix"));
     }
     let region = settings.region.as_deref().unwrap_or_default();
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-    let page = PolicyContext {
-        version: env!("CARGO_PKG_VERSION"),
+    let values = PolicyContext {
+        version: ask.tool_version,
         site: ask.site.site.as_str(),
         url: settings.url.trim_end_matches('/'),
         bucket,
@@ -195,10 +197,10 @@ fn context(ask: &PolicyRequest<'_>, audience: Option<Audience>) -> Result<Contex
         place: format!("{bucket}/{prefix}"),
         prefix,
     };
-    Context::from_serialize(&page).map_err(|error| Fault::new(error.to_string()))
+    Context::from_serialize(&values).map_err(|error| Fault::new(error.to_string()))
 }
 
-/// Takes the lines that say something out of the text.
+/// Separates the notes from the text.
 fn noted(text: &str) -> Policy {
     let mut policy = Policy { text: String::with_capacity(text.len()), notes: Vec::new() };
     for line in text.split_inclusive('\n').filter(|line| !line.starts_with(WANTS)) {
@@ -216,9 +218,9 @@ fn names(all: &BTreeSet<&str>) -> String {
 
 /// The form that every dialect has.
 pub const POLICY: &str = "policy";
-/// Begins a line of a template that is said beside the policy.
+/// Begins a line of a template that is a note.
 const SAYS: &str = "#: ";
-/// Begins a line of a template that shows what its principal looks like.
+/// Begins a line of a template that shows an example of a principal.
 const WANTS: &str = "#? ";
 
 #[cfg(test)]

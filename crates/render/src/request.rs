@@ -1,4 +1,4 @@
-//! What is asked of a rendering, and what comes out.
+//! A request to render, and the result.
 
 use std::collections::BTreeMap;
 
@@ -15,63 +15,66 @@ use crate::layer::Layers;
 use crate::platform::{BootAgent, Cloud, Distro, Encoding, Form, Platforms};
 use crate::site::Site;
 
-/// All that one rendering depends on; the same request gives the same bytes.
+/// Everything that a rendering depends on: the same request gives the same bytes.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// The system that boots.
+    /// The system of the machine.
     pub distro: &'a Distro,
-    /// Where it boots.
+    /// The cloud that starts the machine.
     pub cloud: &'a Cloud,
-    /// What runs the user-data there, and takes `form`.
+    /// The boot agent that runs the user-data there, and accepts `form`.
     pub boot: &'a BootAgent,
-    /// What runs it on other images of the distro.
+    /// Boot agents of other images of the distro.
     pub also: Vec<&'a BootAgent>,
-    /// The form.
+    /// The form of the user-data.
     pub form: Form,
-    /// How it is handed over.
+    /// The encoding of the user-data.
     pub encoding: Encoding,
-    /// Files of its user's own, which go with it; for the form `mime` only.
+    /// Further files of the user; for the form `mime` only.
     pub with: &'a [Attachment],
-    /// What it becomes a part of; `None`: it goes to the cloud as it is.
+    /// The tool whose file embeds the user-data; `None`: the user-data goes to the cloud directly.
     pub tool: Option<Tool>,
-    /// The CPU, as `uname -m` names it, where the form holds one agent only; `None`: the distro's usual one.
+    /// The CPU, as `uname -m` names it, for forms with a single agent; `None`: the distro's usual one.
     pub cpu: Option<&'a str>,
     /// The site's settings.
     pub site: &'a Site,
     /// The environment that the node follows.
     pub environment: &'a Name,
-    /// The layers of other sites that the node follows, too.
+    /// The layers of other sites that the node also follows.
     pub layers: &'a Layers,
-    /// The keys that count now.
+    /// The currently trusted keys.
     pub trust: TrustedKeys,
-    /// The lowest serial that the node takes: the published one.
+    /// The lowest serial that the node accepts: the published one.
     pub min_serial: u64,
     /// The agent to install.
     pub agent: AgentPins<'a>,
-    /// Per target the signed URL of the agent; needed where the first fetch is `presigned`. Only CPUs
-    /// that have one are rendered for.
+    /// For each target the signed URL of the agent; required if the first fetch is `presigned`. The result
+    /// supports only CPUs that have a URL here.
     pub presigned: BTreeMap<Name, String>,
-    /// Keys for nodes ([`STATIC_KEYS`]); needed where `static` is all that the cloud can offer.
+    /// Keys for nodes ([`STATIC_KEYS`]); required if `static` is the only source of credentials.
     pub static_keys: Option<Credentials>,
     /// The text of the site's `ca_file`.
     pub ca_pem: Option<String>,
-    /// Whether the script keeps the cloud's metadata service for root.
+    /// Whether the script restricts the cloud's metadata service to root.
     pub lock: Option<MetadataLock>,
-    /// The time of rendering: the node's clock is never taken to be earlier.
+    /// The time of rendering: a node treats an earlier clock as wrong.
     pub now: Timestamp,
+    /// The version of the program that renders.
+    pub tool_version: &'a str,
 }
 
-/// How much it matters that the metadata service is kept for root.
+/// What the script does if it cannot restrict the metadata service to root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetadataLock {
-    /// Where the node has no firewall for it, the script says so and goes on.
+    /// On a node without a firewall, the script prints a message and continues.
     Wanted,
-    /// Where it has none, the script fails.
+    /// On a node without a firewall, the script fails.
     Required,
 }
 
 impl MetadataLock {
-    /// What the script does where the node has no firewall for it. It is also how an older rendering tells.
+    /// The line of the script for a node without a firewall. It also shows in an older rendering which of
+    /// the two was rendered.
     pub(crate) fn without_firewall(self) -> &'static str {
         match self {
             Self::Wanted => "say 'cannot lock the metadata service (reason above)'",
@@ -83,109 +86,112 @@ impl MetadataLock {
 /// How user-data reaches a distro on a cloud.
 #[derive(Clone, Debug)]
 pub struct Delivery<'a> {
-    /// What runs it.
+    /// The boot agent that runs it.
     pub boot: &'a BootAgent,
-    /// What runs it on other images of that distro.
+    /// Boot agents of other images of the distro.
     pub also: Vec<&'a BootAgent>,
-    /// The form.
+    /// The form of the user-data.
     pub form: Form,
 }
 
-/// How user-data reaches `distro` on `cloud`: in the form that is wanted and by the boot agent that is (an
-/// id), else in the default form by the best.
+/// How user-data reaches `distro` on `cloud`: in the wanted form and through the wanted boot agent (an id),
+/// or in the default form and through the best boot agent.
 ///
 /// # Errors
-/// When user-data does not reach the distro there, or not in that form, or not by that agent.
+/// When user-data does not reach the distro there, or not in this form, or not through this boot agent.
 pub fn delivery<'a>(
-    catalog: &'a Platforms,
+    platforms: &'a Platforms,
     distro: &Distro,
     cloud: &Cloud,
     form: Option<Form>,
     agent: Option<&str>,
 ) -> Result<Delivery<'a>, Fault> {
     let pair = format!("rendering for {} on {}", distro.name, cloud.name);
-    let forms = catalog.forms(distro, cloud);
+    let forms = platforms.forms(distro, cloud);
     if forms.is_empty() {
         let ids = |ids: &[Name], word| ids.iter().map(Name::as_str).collect::<Vec<_>>().join(word);
         let own = ids(&distro.boot_agents, " or ");
         return Err(Fault::new(format!(
-            "{pair}: user-data does not reach it there, as its images run {own}"
+            "{pair}: user-data does not reach the distro there, because its images run {own}"
         ))
-        .hint(format!("{} hands user-data to {}", cloud.name, ids(&cloud.boot_agents, ", "))));
+        .hint(format!("{} gives user-data to {}", cloud.name, ids(&cloud.boot_agents, ", "))));
     }
     let is_wanted = |one: &&BootAgent| agent.is_none_or(|agent| one.id == agent);
-    let taken = |form: &&Form| catalog.boot_agents(distro, cloud, Some(**form)).any(|one| is_wanted(&one));
+    let taken = |form: &&Form| platforms.boot_agents(distro, cloud, Some(**form)).any(|one| is_wanted(&one));
     let Some(form) = form.or(forms.iter().find(taken).copied()) else {
-        let known: Vec<&str> = catalog.boot_agents(distro, cloud, None).map(|one| &*one.id).collect();
-        return Err(Fault::new(format!("{pair}: no image of it there runs `{}`", agent.unwrap_or_default()))
-            .hint(format!("`--boot-agent` takes {}", known.join(" or "))));
+        let known: Vec<&str> = platforms.boot_agents(distro, cloud, None).map(|one| &*one.id).collect();
+        return Err(Fault::new(format!(
+            "{pair}: no image of the distro there runs `{}`",
+            agent.unwrap_or_default()
+        ))
+        .hint(format!("`--boot-agent` takes {}", known.join(" or "))));
     };
-    let mut takers = catalog.boot_agents(distro, cloud, Some(form)).filter(is_wanted);
+    let mut takers = platforms.boot_agents(distro, cloud, Some(form)).filter(is_wanted);
     match takers.next() {
         Some(boot) => Ok(Delivery { boot, also: takers.collect(), form }),
         None => {
-            let by = agent.map(|agent| format!(" by `{agent}`")).unwrap_or_default();
+            let by = agent.map(|agent| format!(" with `{agent}`")).unwrap_or_default();
             let known: Vec<&str> = forms.into_iter().map(Form::as_str).collect();
-            Err(Fault::new(format!("{pair}: it does not take the form `{}`{by}", form.as_str()))
-                .hint(format!("forms that it takes: {}", known.join(", "))))
+            Err(Fault::new(format!("{pair}: the form `{}` is not possible{by}", form.as_str()))
+                .hint(format!("possible forms: {}", known.join(", "))))
         }
     }
 }
 
 impl Request<'_> {
-    /// Everything that may run it.
+    /// All boot agents that may run the user-data.
     pub(crate) fn boot_agents(&self) -> impl Iterator<Item = &BootAgent> {
         std::iter::once(self.boot).chain(self.also.iter().copied())
     }
 }
 
-/// The published agent, as the bootstrap pins it.
+/// The published agent that the bootstrap script pins.
 #[derive(Clone, Copy, Debug)]
 pub struct AgentPins<'a> {
     /// Its version.
     pub version: Version,
-    /// Per target size and hash.
+    /// For each target, size and hash.
     pub targets: &'a BTreeMap<Name, AgentFile>,
 }
 
-/// What is pasted, and what is said beside it.
+/// Rendered user-data, and notes about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserData {
-    /// ASCII, LF.
+    /// The user-data: ASCII, with LF as the line end.
     pub text: String,
     /// The form of `text`.
     pub form: Form,
-    /// How it is handed over.
+    /// The encoding of the user-data.
     pub encoding: Encoding,
-    /// What does the work: the bootstrap script inside, or the whole text where it is no script.
+    /// The bootstrap script in the text, or the whole text if its form holds no script.
     pub body: String,
-    /// What each line of `body` will do.
+    /// Explanations of the lines of `body`.
     pub parts: Vec<Part>,
-    /// What its user should know before pasting it.
+    /// Notes to read before pasting.
     pub notes: Vec<String>,
 }
 
-/// Some lines of a text, and what they will do.
+/// Some lines of a text, with an explanation.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Part {
     /// The number of the first line, from 1.
     pub line: usize,
     /// The number of lines.
     pub lines: usize,
-    /// What they will do.
+    /// What these lines do.
     pub does: String,
 }
 
-/// What takes it.
+/// A tool whose file embeds the user-data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tool {
     /// HCL2 that makes an image.
     Packer,
     /// HCL that starts a machine.
     Terraform,
-    /// YAML that starts one.
+    /// YAML that starts a machine.
     CloudFormation,
-    /// Lines for the shell of a machine that runs already.
+    /// Shell commands for a machine that already runs.
     Curl,
     /// A NoCloud volume.
     Seed,
@@ -195,7 +201,7 @@ impl Tool {
     /// Every tool.
     pub const ALL: [Self; 5] = [Self::Packer, Self::Terraform, Self::CloudFormation, Self::Curl, Self::Seed];
 
-    /// As it is written in flags.
+    /// The name in flags.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -207,7 +213,7 @@ impl Tool {
         }
     }
 
-    /// Whether the user-data does not pass through the cloud: then its limits do not count.
+    /// Whether the user-data does not pass through the cloud, so that the cloud's limits do not apply.
     #[must_use]
     pub const fn goes_past_the_cloud(self) -> bool {
         matches!(self, Self::Packer | Self::Curl)

@@ -21,7 +21,7 @@ pub(crate) fn templates() -> Result<&'static Tera, Fault> {
 
 fn read_templates() -> Result<Tera, Fault> {
     let mut tera = Tera::default();
-    // The usual `{#` stands in every `${#name}` of the shell.
+    // Not the default `{#`: it occurs in every `${#name}` of a shell script.
     let delimiters =
         tera::Delimiters { comment_start: "<#".into(), comment_end: "#>".into(), ..Default::default() };
     tera.set_delimiters(delimiters).map_err(|error| broken(&error))?;
@@ -31,7 +31,7 @@ fn read_templates() -> Result<Tera, Fault> {
     Ok(tera)
 }
 
-/// A line that holds nothing but tags leaves no line behind.
+/// Removes the line end of each line that holds only tags.
 pub(crate) fn without_tag_lines(text: &str) -> String {
     let only_tags = |mut line: &str| {
         let some = line.starts_with("{%");
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_tags_leaves_no_line() {
+    fn a_line_of_tags_leaves_no_empty_line() {
         let text = "a\n{% if x %}\nb\n{% endif %}{% if y %}\n{% if z %}c{% endif %}\n  {% x %}\n";
         assert_eq!(
             without_tag_lines(text),

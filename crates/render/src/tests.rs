@@ -24,7 +24,7 @@ apply: {engine: {script: {run: apply}}}
 ";
 
 struct Case {
-    catalog: Platforms,
+    platforms: Platforms,
     site: Site,
     environment: Name,
     layers: Layers,
@@ -35,7 +35,7 @@ impl Case {
     fn new(site: &str) -> Self {
         let target = |name: &&str| (Name::new(name).unwrap(), AgentFile { size: 1, sha256: Sha256::of(b"") });
         Self {
-            catalog: Platforms::embedded().unwrap(),
+            platforms: Platforms::embedded().unwrap(),
             site: Site::parse(site, "stringless.yaml").unwrap(),
             environment: Name::new("production").unwrap(),
             layers: Layers::default(),
@@ -43,18 +43,18 @@ impl Case {
         }
     }
 
-    /// One that has all kinds of packages.
+    /// A distro with both packages of Puppet.
     fn distro(&self) -> &Distro {
         let all = |distro: &&Distro| distro.puppet.openvox.is_some() && distro.puppet.distro.is_some();
-        self.catalog.distros.iter().find(all).unwrap()
+        self.platforms.distros.iter().find(all).unwrap()
     }
 
-    /// For the first pair whose cloud does, or does not, offer a role.
+    /// The request for the first cloud that offers a role, or that offers none.
     fn request(&self, role: bool) -> Request<'_> {
         let offers = |cloud: &&Cloud| cloud.credentials.contains(&CredentialKind::InstanceRole);
         let distro = self.distro();
-        let cloud = self.catalog.clouds.iter().find(|cloud| offers(cloud) == role).unwrap();
-        let Delivery { boot, also, form } = delivery(&self.catalog, distro, cloud, None, None).unwrap();
+        let cloud = self.platforms.clouds.iter().find(|cloud| offers(cloud) == role).unwrap();
+        let Delivery { boot, also, form } = delivery(&self.platforms, distro, cloud, None, None).unwrap();
         Request {
             distro,
             cloud,
@@ -80,12 +80,13 @@ impl Case {
             ca_pem: None,
             lock: None,
             now: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
+            tool_version: "0.1.0",
         }
     }
 }
 
 #[test]
-fn no_key_is_embedded_where_the_cloud_offers_a_role() {
+fn no_key_is_embedded_if_the_cloud_offers_a_role() {
     let case = Case::new(&format!("{SITE}node: {{credentials: [static, instance_role]}}\n"));
     let with_role = render(&case.request(true)).unwrap().text;
     assert!(with_role.contains("instance_role") && !with_role.contains("secret+key/1"));
@@ -124,7 +125,7 @@ fn keys_with_odd_characters_are_refused() {
 }
 
 #[test]
-fn the_first_fetch_needs_a_way_to_sign() {
+fn the_first_fetch_needs_credentials_to_sign() {
     let case = Case::new(&format!("{SITE}node: {{credentials: [environment]}}\n"));
     let fault = render(&case.request(true)).unwrap_err();
     assert!(fault.message.contains("no role and no keys to sign with"), "{fault}");
@@ -164,7 +165,7 @@ fn the_engine_is_pinned_or_comes_from_a_signed_archive() {
 }
 
 #[test]
-fn only_agents_that_are_pinned_are_rendered() {
+fn only_pinned_agents_are_rendered() {
     let mut case = Case::new(SITE);
     case.targets.retain(|target, _| target.as_str().starts_with("aarch64"));
     let script = render(&case.request(true)).unwrap().text;
@@ -175,26 +176,26 @@ fn only_agents_that_are_pinned_are_rendered() {
 }
 
 #[test]
-fn what_is_too_large_is_refused_with_what_to_drop() {
+fn the_fault_of_too_large_user_data_names_what_can_be_removed() {
     let case = Case::new(&format!("{SITE}node: {{ca_file: ca.pem}}\n"));
     let line = "A".repeat(64) + "\n";
     let pem = format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", line.repeat(300));
     let request = Request { ca_pem: Some(pem), form: Form::CloudConfig, ..case.request(true) };
     let fault = render(&request).unwrap_err();
-    assert!(fault.message.contains("it takes 16384 (raw bytes"), "{fault}");
+    assert!(fault.message.contains("the cloud accepts 16384 (raw bytes"), "{fault}");
     let hint = fault.hint.unwrap();
     assert!(hint.contains("the form `script`") && hint.contains("fewer certificates"), "{hint}");
 }
 
 #[test]
-fn a_ca_file_brings_certificates_and_nothing_else() {
+fn only_the_certificates_of_a_ca_file_are_rendered() {
     let case = Case::new(&format!("{SITE}node: {{ca_file: ca.pem}}\n"));
     let with = |pem: Option<&str>| render(&Request { ca_pem: pem.map(Into::into), ..case.request(true) });
     let good = "subject=/CN=é\n-----BEGIN CERTIFICATE-----\r\nAAAA\n-----END CERTIFICATE-----\n";
     let script = with(Some(good)).unwrap().text;
     assert!(script.contains("<<'END_PEM'") && script.contains("\n-----BEGIN CERTIFICATE-----\nAAAA\n"));
     assert!(!script.contains("subject"));
-    // Words are base64, too: no line of it may be the end of the text.
+    // A word can be base64: no line of a certificate may be the end of the here-document.
     let words = "-----BEGIN CERTIFICATE-----\nPEM\nreboot\nAA=\n-----END CERTIFICATE-----\n";
     let script = with(Some(words)).unwrap().text;
     assert!(script.contains("\nreboot\nAA=\n-----END CERTIFICATE-----\nEND_PEM\n"), "{script}");
@@ -225,21 +226,21 @@ fn the_same_request_gives_the_same_bytes() {
 }
 
 #[test]
-fn says_what_to_know_about_this_rendering() {
+fn the_notes_are_about_this_rendering() {
     let case = Case::new(SITE);
     let notes = |request: Request<'_>| render(&request).unwrap().explain(&request, "user-data").notes;
     let cloud = &case.request(true).cloud.notes;
     assert_eq!(&notes(case.request(true)), cloud);
-    // A key that every process can read comes first, with what would do without it.
+    // The first notes are about a key that every process can read, and how to do without it.
     let mut keyed = case.request(false);
-    let told = notes(keyed.clone());
-    assert!(told[0].starts_with("WARNING: a key stands in it, readable by "), "{told:?}");
-    assert!(told[1].contains("need no key") && told[1].contains("may only read"), "{told:?}");
-    assert!(told[1].contains("`--lock-metadata`") && told[2..].starts_with(&keyed.cloud.notes), "{told:?}");
+    let found = notes(keyed.clone());
+    assert!(found[0].starts_with("WARNING: the user-data holds a key, readable by "), "{found:?}");
+    assert!(found[1].contains("need no key") && found[1].contains("may only read"), "{found:?}");
+    assert!(found[1].contains("--lock-metadata") && found[2..].starts_with(&keyed.cloud.notes), "{found:?}");
     keyed.lock = Some(MetadataLock::Wanted);
-    let told = notes(keyed);
-    assert!(told[0].starts_with("a key stands in it") && told[0].contains("until the script has locked"));
-    assert!(!told[1].contains("--lock-metadata"), "{told:?}");
+    let found = notes(keyed);
+    assert!(found[0].starts_with("the user-data holds a key") && found[0].contains("script restricts it"));
+    assert!(!found[1].contains("--lock-metadata"), "{found:?}");
     let at = |text: &str| Request { now: Timestamp::parse(text).unwrap(), ..case.request(true) };
     let eol = case.distro().eol.clone().unwrap();
     assert!(notes(at(&format!("{eol}T23:59:59Z"))).last().unwrap().ends_with(&format!(" ends on {eol}")));
@@ -247,52 +248,52 @@ fn says_what_to_know_about_this_rendering() {
 }
 
 #[test]
-fn says_what_cron_makes_of_an_interval() {
-    let told = |node: &str| {
+fn a_note_describes_an_interval_that_cron_cannot_keep() {
+    let note_about_cron = |node: &str| {
         let case = Case::new(&format!("{SITE}node: {{{node}}}\n"));
         let notes = render(&case.request(true)).unwrap().notes;
         notes.into_iter().find(|note| note.contains("cron"))
     };
-    let note = told("schedule: cron, interval: 45m").unwrap();
+    let note = note_about_cron("schedule: cron, interval: 45m").unwrap();
     assert!(note.contains("`node.interval` is 45m, which cron cannot keep: "), "{note}");
-    // Where there is no systemd after all.
-    let note = told("schedule: timer, interval: 90m").unwrap();
-    assert!(note.contains("has to stand in: it starts the agent every hour"), "{note}");
-    for kept in ["schedule: cron, interval: 2h", "schedule: timer", "schedule: boot, interval: 45m"] {
-        assert_eq!(told(kept), None, "{kept}");
+    // A timer falls back to cron on a node without systemd.
+    let note = note_about_cron("schedule: timer, interval: 90m").unwrap();
+    assert!(note.contains("if the node has no systemd: it starts the agent every hour"), "{note}");
+    for exact in ["schedule: cron, interval: 2h", "schedule: timer", "schedule: boot, interval: 45m"] {
+        assert_eq!(note_about_cron(exact), None, "{exact}");
     }
 }
 
 #[test]
-fn says_what_stands_in_it_and_what_ends() {
+fn notes_name_secrets_folders_and_links_that_expire() {
     let notes = |case: &Case, role| render(&case.request(role)).unwrap().notes;
     let stores = SITE.replace("{url: 's3://example/nodes', region: eu-central-1}", "{url: 'file:///srv/a'}");
     let folder = Case::new(&stores);
     for role in [true, false] {
-        let expected = "`/srv/a` is a folder of the node itself: it must be there at first boot";
+        let expected = "`/srv/a` is a folder on the node: it must exist at the first boot";
         assert_eq!(notes(&folder, role), [expected], "nothing about credentials");
     }
-    for (proxy, told) in [("http://proxy:3128/@", false), ("http://me:secret@proxy:3128", true)] {
+    for (proxy, named) in [("http://proxy:3128/@", false), ("http://me:secret@proxy:3128", true)] {
         let case = Case::new(&format!("{SITE}node: {{proxy: '{proxy}'}}\n"));
         let first = notes(&case, true).remove(0);
-        assert_eq!(first.starts_with("WARNING: the password of `node.proxy` stands in it"), told, "{first}");
+        assert_eq!(first.starts_with("WARNING: the user-data holds the password of "), named, "{first}");
         assert!(!first.contains("secret"), "{first}");
     }
     let case = Case::new(&format!("{SITE}node: {{first_fetch: presigned}}\n"));
     let target = case.targets.keys().next().unwrap();
-    for (query, told) in [("X-Amz-Signature=1", "within seven days"), ("X-Amz-Security-Token=1", "session")] {
+    for (query, why) in [("X-Amz-Signature=1", "within seven days"), ("X-Amz-Security-Token=1", "session")] {
         let presigned = BTreeMap::from([(target.clone(), format!("https://h/a?{query}"))]);
         let last = render(&Request { presigned, ..case.request(true) }).unwrap().notes.pop().unwrap();
-        assert!(last.starts_with("its link to the agent ends") && last.contains(told), "{last}");
+        assert!(last.starts_with("its link to the agent expires") && last.contains(why), "{last}");
     }
     let puppet = SITE.replace("{script: {run: apply}}", "{puppet: {}}");
     let id = &case.distro().id;
     let pin = Sha256::of(b"");
-    for (settings, told) in [
+    for (settings, noted) in [
         ("package: distro".to_owned(), false),
         (format!("version: 8.28.1, release_sha256: {{{id}: {pin}}}"), true),
     ] {
         let case = Case::new(&format!("{puppet}puppet: {{{settings}}}\n"));
-        assert_eq!(notes(&case, true).pop().unwrap().contains("was not run in a test"), told, "{settings}");
+        assert_eq!(notes(&case, true).pop().unwrap().contains("no test has installed"), noted, "{settings}");
     }
 }

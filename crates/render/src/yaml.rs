@@ -1,4 +1,4 @@
-//! YAML, with errors that name file, line and key.
+//! Reading YAML, with errors that name file, line and key.
 
 use serde::de::DeserializeOwned;
 use stringless_core::fault::Fault;
@@ -6,11 +6,11 @@ use stringless_core::fault::Fault;
 /// Reads `text`, which came from the file `origin`, as YAML.
 ///
 /// # Errors
-/// With file, line and column, the key at fault, and the nearest valid one as the hint.
+/// Names the file, the line and the key at fault; the hint names the nearest valid key.
 pub fn from_yaml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, Fault> {
     serde_yaml::from_str(text).map_err(|error| {
-        let told = error.to_string();
-        let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
+        let text_of_error = error.to_string();
+        let what = text_of_error.rsplit_once(" at line ").map_or(text_of_error.as_str(), |(what, _)| what);
         let fault = Fault::new(match error.location() {
             Some(at) => {
                 let line = key_line(text, what, at.line());
@@ -22,7 +22,7 @@ pub fn from_yaml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, Fau
     })
 }
 
-/// The line that `what` is about: serde gives the line where its map starts.
+/// The line of the key or value that `what` quotes: serde reports only the line where its map starts.
 fn key_line(text: &str, what: &str, from: usize) -> usize {
     let Some(quoted) = what.split('`').nth(1) else { return from };
     let is_key = KEYS.iter().any(|mark| what.contains(mark));
@@ -36,14 +36,14 @@ fn key_line(text: &str, what: &str, from: usize) -> usize {
     if what.contains("duplicate") { found.next().or(first) } else { first }.unwrap_or(from)
 }
 
-/// `what` with the full path of its key: serde leaves the last one out where a type refuses its text.
+/// `what` with the full path of its key: serde omits the last key if a type refuses the text of its value.
 fn with_key(text: &str, what: &str, line: usize) -> String {
     let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
     let quoted = what.split('`').nth(1).unwrap_or_default();
     let word = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.[]-".contains(&b));
     match (key_and_value(line), what.split_once(": ")) {
         _ if KEYS.iter().any(|mark| what.contains(mark)) => what.into(),
-        (Some((key, value)), told) if word(key) && value.contains(quoted) => match told {
+        (Some((key, value)), parts) if word(key) && value.contains(quoted) => match parts {
             Some((path, _)) if word(path) && path.split(['.', '[']).any(|part| part == key) => what.into(),
             Some((path, why)) if word(path) => format!("{path}.{key}: {why}"),
             _ => format!("{key}: {what}"),

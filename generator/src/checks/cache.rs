@@ -1,6 +1,6 @@
-//! What was found of a content, remembered from run to run.
+//! A cache of what checks found, from run to run.
 //!
-//! A memory that cannot be read is an empty one: everything is checked again then.
+//! An unreadable cache counts as empty: everything is checked again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,22 +12,22 @@ use stringless_core::hash::{Hasher, Sha256};
 use super::Fault;
 use crate::clock::now;
 use crate::error::Error;
-use crate::fs::write_whole;
+use crate::fs::write_atomic;
 use crate::source::content::FileContent;
 
-/// The memory.
+/// The cache.
 pub struct CheckCache {
     file: PathBuf,
     today: u64,
-    told: CacheFile,
+    content: CacheFile,
     changed: bool,
 }
 
-/// What is known of several contents.
+/// The results for several contents.
 pub struct Answers {
-    /// Of each, in their order; `None`: the check could not tell.
+    /// The faults of each content, in order; `None`: the check could not run on it.
     pub faults: Vec<Option<Vec<Fault>>>,
-    /// Why it could not.
+    /// Why a check could not run.
     pub why: Option<String>,
 }
 
@@ -39,13 +39,13 @@ struct CacheFile {
 
 #[derive(Serialize, Deserialize)]
 struct Entry {
-    /// The day on which it was of use, since 1970, give or take a week.
+    /// The day of its last use, in days since 1970, accurate to a week.
     day: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     faults: Vec<Fault>,
 }
 
-/// The name of what is checked: every word counts.
+/// The key of a check in the cache, made of all `words`.
 pub fn key(words: &[&str]) -> String {
     let mut text = Vec::new();
     for word in words {
@@ -53,29 +53,29 @@ pub fn key(words: &[&str]) -> String {
         text.push(0);
     }
     let mut key = Sha256::of(&text).to_string();
-    // Enough for a name that nobody gains by forging.
+    // Long enough, because nobody would gain from a collision.
     key.truncate(32);
     key
 }
 
-/// What stands for a content without reading it; `None` where a change would not be seen in it.
+/// A mark that changes with the content, without reading it; `None` if a change might not show in it.
 pub fn mark(content: &FileContent) -> Option<String> {
     let mut hash = Hasher::default();
     content.mark(&mut hash).then(|| hash.finish().to_string())
 }
 
 impl CheckCache {
-    /// Reads the memory in `folder`.
+    /// Reads the cache in `folder`.
     pub fn read(folder: &Path) -> Self {
         let file = folder.join("known.json");
-        let told = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<CacheFile>(&bytes).ok());
-        let told = told.filter(|told| told.format == FORMAT).unwrap_or_default();
-        Self { file, today: now().seconds() / 86_400, told, changed: false }
+        let content = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<CacheFile>(&bytes).ok());
+        let content = content.filter(|content| content.format == FORMAT).unwrap_or_default();
+        Self { file, today: now().seconds() / 86_400, content, changed: false }
     }
 
-    /// What was found of it, if it was ever checked.
+    /// The saved faults, if there is an entry.
     pub fn recall(&mut self, key: &str) -> Option<Vec<Fault>> {
-        let entry = self.told.entries.get_mut(key)?;
+        let entry = self.content.entries.get_mut(key)?;
         if self.today.abs_diff(entry.day) > WEEK {
             entry.day = self.today;
             self.changed = true;
@@ -83,15 +83,15 @@ impl CheckCache {
         Some(entry.faults.clone())
     }
 
-    /// Remembers what was found.
-    pub fn keep(&mut self, key: String, faults: &[Fault]) {
+    /// Saves the faults of a check.
+    pub fn save(&mut self, key: String, faults: &[Fault]) {
         let entry = Entry { day: self.today, faults: faults.to_vec() };
-        self.told.entries.insert(key, entry);
+        self.content.entries.insert(key, entry);
         self.changed = true;
     }
 
-    /// What `work` finds of each content, or found of it before.
-    /// `key` makes of what stands for a content what stands for its check.
+    /// The faults that `work` finds in each content, or found before.
+    /// `key` makes the key of a check from the mark or the hash of a content.
     ///
     /// # Errors
     /// When a content cannot be read.
@@ -107,7 +107,7 @@ impl CheckCache {
             marks.iter().map(|mark| mark.as_ref().and_then(|mark| self.recall(mark))).collect();
         let unseen: Vec<usize> = (0..contents.len()).filter(|&n| found[n].is_none()).collect();
         let read = FileContent::read_all(&unseen.iter().map(|&n| contents[n]).collect::<Vec<_>>())?;
-        // The same bytes may have come from elsewhere, at another time.
+        // The same bytes may be in the cache from another file.
         let keys: Vec<String> = read.iter().map(|bytes| key(&Sha256::of(bytes).to_string())).collect();
         let mut new: Vec<(usize, Vec<u8>)> = Vec::new();
         for ((&n, bytes), key) in unseen.iter().zip(read).zip(&keys) {
@@ -126,26 +126,26 @@ impl CheckCache {
         }
         for (&n, key) in unseen.iter().zip(keys) {
             let Some(faults) = &found[n] else { continue };
-            self.keep(key, faults);
+            self.save(key, faults);
             if let Some(mark) = &marks[n] {
-                self.keep(mark.clone(), faults);
+                self.save(mark.clone(), faults);
             }
         }
         Ok(Answers { faults: found, why })
     }
 
-    /// Writes what is new, without what nobody asked for in a month.
+    /// Writes the cache if it changed, without entries that were not used for a month.
     pub fn write(mut self) -> Result<(), Error> {
         if !self.changed {
             return Ok(());
         }
-        self.told.format = FORMAT;
-        self.told.entries.retain(|_, entry| self.today.abs_diff(entry.day) <= MONTH);
-        write_whole(&self.file, &stringless_core::json::write(&self.told))
+        self.content.format = FORMAT;
+        self.content.entries.retain(|_, entry| self.today.abs_diff(entry.day) <= MONTH);
+        write_atomic(&self.file, &stringless_core::json::write(&self.content))
     }
 }
 
-/// Rises when a check of ours finds other things in the same content.
+/// Must rise when one of our checks finds other faults in the same content.
 const FORMAT: u32 = 1;
 const WEEK: u64 = 7;
 const MONTH: u64 = 30;

@@ -6,7 +6,7 @@ use serde_yaml::{Deserializer, Value};
 
 use super::Fault;
 
-/// What is wrong with a file of YAML documents.
+/// The faults of a file of YAML documents.
 pub fn yaml(content: &[u8]) -> Vec<Fault> {
     let text = match text(content) {
         Ok(text) => text,
@@ -15,7 +15,7 @@ pub fn yaml(content: &[u8]) -> Vec<Fault> {
     for document in Deserializer::from_str(text) {
         let Err(error) = Value::deserialize(document) else { continue };
         let told = error.to_string();
-        // A map may take in several others.
+        // A map may merge several others.
         if told.contains("duplicate entry with key \"<<\"") {
             continue;
         }
@@ -26,7 +26,7 @@ pub fn yaml(content: &[u8]) -> Vec<Fault> {
     Vec::new()
 }
 
-/// What is wrong with a JSON file.
+/// The faults of a JSON file.
 pub fn json(content: &[u8]) -> Vec<Fault> {
     let text = match text(content) {
         Ok(text) => text,
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ruby_takes_for_yaml_passes() {
+    fn yaml_that_ruby_accepts_passes() {
         for text in [
             "",
             "---\n",
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_yaml_is_told_with_its_line() {
+    fn the_fault_of_invalid_yaml_names_its_line() {
         for (text, expected) in [
             ("a: 1\nb: [1, 2\nc: 3\n", "3: did not find expected ',' or ']'"),
             ("a: 1\n\tb: 2\n", "2: found a tab character"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_with_its_line() {
+    fn the_fault_of_invalid_json_names_its_line() {
         assert_eq!(told(&json(b"{\"a\": [1, 2.5e3, null, \"\\u00e9\"]}\n")), "");
         for (text, expected) in [
             ("", "1: EOF while parsing a value"),

@@ -1,14 +1,14 @@
-//! ERB templates: compiled by Ruby, and not run.
+//! ERB templates: Ruby compiles them and does not run them.
 
 use serde::Deserialize;
 
 use super::Fault;
 use super::tool::{Tool, laid_out};
 
-/// What is wrong with each template.
+/// The faults of each template.
 ///
 /// # Errors
-/// Why Ruby could not tell.
+/// Why Ruby could not check them.
 pub fn templates(tool: &Tool, contents: &[Vec<u8>]) -> Result<Vec<Vec<Fault>>, String> {
     let (folder, names) = laid_out(contents, "erb")?;
     let mut found = Vec::new();
@@ -21,14 +21,14 @@ pub fn templates(tool: &Tool, contents: &[Vec<u8>]) -> Result<Vec<Vec<Fault>>, S
             Some(told) => found.extend(told.iter().map(Told::faults)),
             None => {
                 let why = said.err.lines().find(|line| !line.trim().is_empty());
-                return Err(format!("Ruby says: {}", why.unwrap_or("nothing that can be understood")));
+                return Err(format!("Ruby says: {}", why.unwrap_or("nothing that could be parsed")));
             }
         }
     }
     Ok(found)
 }
 
-/// What Ruby says of a file: null is good.
+/// Ruby's result for a file; null: no fault.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Told(Option<String>);
@@ -39,8 +39,8 @@ impl Told {
     }
 }
 
-/// `0.erb:3: syntax error, …`, or since Ruby 3.4 `0.erb:3: syntax errors found` and the line with a mark
-/// below it.
+/// Parses `0.erb:3: syntax error, …`, or since Ruby 3.4 `0.erb:3: syntax errors found` with the source
+/// line and a mark below it.
 fn fault(told: &str) -> Fault {
     let first = told.lines().next().unwrap_or_default();
     let (place, message) = first
@@ -55,7 +55,7 @@ fn fault(told: &str) -> Fault {
     Fault { path: None, line: place.parse().ok(), message }
 }
 
-/// As Puppet makes a template of a file. Ruby's compiler is asked, and what it makes is thrown away.
+/// Compiles a file as Puppet does, and discards the result.
 const SCRIPT: &str = include_str!("erb.rb");
 const AT_MOST: usize = 1000;
 
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_of_rubys_compiler_are_understood() {
+    fn both_formats_of_rubys_compiler_are_parsed() {
         let old = "0.erb:3: syntax error, unexpected end-of-input, expecting `end'\n...x\n   ^";
         let new = "0.erb:2: syntax errors found (SyntaxError)\n    1 | x\n> 2 | if a {\n    |      ^ unexpected '{', expecting end\n";
         let fault = |told| {

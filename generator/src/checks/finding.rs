@@ -1,4 +1,4 @@
-//! The checks, what each looks at, and what is told of it.
+//! The checks, the files that each checks, and their findings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,40 +25,40 @@ pub enum Check {
     Hiera,
 }
 
-/// What a check found.
+/// A finding of a check.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// In this file of the release.
+    /// The file, relative to the release.
     pub path: String,
-    /// From 1, where it is known.
+    /// The line, from 1, if it is known.
     pub line: Option<u64>,
-    /// Which check.
+    /// The check.
     pub check: Check,
-    /// What is wrong.
+    /// The fault.
     pub message: String,
-    /// Whether nothing is built before it is mended.
+    /// Whether it stops the build.
     pub required: bool,
 }
 
 /// A check that could not run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unable {
-    /// Which check.
+    /// The check.
     pub check: Check,
-    /// Files that it should have checked.
+    /// The number of files that it should have checked.
     pub files: usize,
-    /// Why not.
+    /// The reason.
     pub why: String,
-    /// Whether nothing is built before it runs.
+    /// Whether this stops the build.
     pub required: bool,
 }
 
-/// What came of all checks.
+/// The results of all checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Checked {
-    /// Files that were checked, now or before; of Hiera, each `hiera.yaml` with its data.
+    /// The number of files that were checked, now or before; for Hiera, each `hiera.yaml` and its data.
     pub files: BTreeMap<Check, usize>,
-    /// By path and line.
+    /// The findings, sorted by path and line.
     pub findings: Vec<Finding>,
     /// Checks that could not run.
     pub unable: Vec<Unable>,
@@ -77,29 +77,31 @@ impl Checked {
                 more => format!(", and {} more", more - 1),
             };
             return Err(Error::refused(format!("checking `{what}`: {first}{more}")).hint(format!(
-                "mend it; `checks: {{{}: warn}}` in the site file lets it pass",
+                "correct it; with `checks: {{{}: warn}}` in the site file it is only a warning",
                 first.check
             )));
         }
         match self.unable.iter().find(|unable| unable.required) {
             None => Ok(()),
-            Some(unable) => Err(Error::configuration(format!("checking `{what}`: {unable}"))
-                .hint(format!("`checks: {{{}: warn}}` in the site file goes on without it", unable.check))),
+            Some(unable) => Err(Error::configuration(format!("checking `{what}`: {unable}")).hint(format!(
+                "with `checks: {{{}: warn}}` in the site file the build continues without it",
+                unable.check
+            ))),
         }
     }
 }
 
 impl Check {
-    /// Whether it looks at the file at `path`.
+    /// Whether it checks the file at `path`.
     pub fn wants(self, path: &str) -> bool {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let Some((stem, extension)) = name.rsplit_once('.') else { return false };
         let folders = || folder.split('/');
-        // Faulty on purpose, as a rule.
+        // Fixtures are often faulty on purpose.
         if stem.is_empty() || format!("/{folder}/").contains("/spec/fixtures/") {
             return false;
         }
-        // Of editors and the like, with rules of their own; and templates, whatever they are called.
+        // Skips hidden files, which belong to editors and other tools, and templates, with any file name.
         let plain = || !folders().chain([name]).any(|part| part.starts_with('.') || part == "templates");
         match self {
             Self::Puppet => extension == "pp",
@@ -111,7 +113,7 @@ impl Check {
         }
     }
 
-    /// Programs that can do it, the first one that is there; names are looked up in `PATH`.
+    /// The programs that can run it, in order of preference; names are searched in `PATH`.
     pub fn program(self) -> Option<&'static [&'static str]> {
         match self {
             Self::Puppet | Self::Epp => Some(&["puppet", "/opt/puppetlabs/bin/puppet"]),
@@ -120,7 +122,7 @@ impl Check {
         }
     }
 
-    /// Plans are written in more of the language than manifests.
+    /// Plans may use more of the language than manifests.
     pub fn mode(self, path: &str) -> &'static str {
         if self == Self::Puppet && path.split('/').any(|part| part == "plans") { TASKS } else { "" }
     }
@@ -155,7 +157,7 @@ impl fmt::Display for Unable {
     }
 }
 
-/// In the order in which they run.
+/// All checks, in the order in which they run.
 pub const ALL: [Check; 6] = [Check::Puppet, Check::Epp, Check::Erb, Check::Yaml, Check::Json, Check::Hiera];
-/// The mode of plans.
+/// The mode for plans.
 pub const TASKS: &str = "tasks";

@@ -1,6 +1,6 @@
-//! One's own code → what is wrong with it, before nodes find out.
+//! Checks of the site's own code: they find faults before nodes do.
 //!
-//! What was found of a content is remembered: what did not change is not checked again.
+//! Results are cached by content: an unchanged file is not checked again.
 
 mod cache;
 mod data;
@@ -14,6 +14,7 @@ use std::path::Path;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::{Deserialize, Serialize};
+use stringless_core::pack::join_path;
 use stringless_render::site::{CheckSettings, Want};
 
 use self::cache::{Answers, CheckCache};
@@ -21,19 +22,20 @@ use self::finding::{ALL, TASKS};
 pub use self::finding::{Check, Checked, Finding, Unable};
 use self::tool::Tool;
 use crate::error::{Error, Result};
+use crate::site::SiteDir;
 use crate::source::content::FileContent;
-use crate::source::{FoundKind, Tree};
+use crate::source::{EntryKind, Tree};
 
 /// A file of a release.
 #[derive(Clone, Debug)]
 pub struct File {
     /// Its path in the release.
     pub path: String,
-    /// What it is.
+    /// Its kind.
     pub kind: FileKind,
 }
 
-/// What a [`File`] is.
+/// The kind of a [`File`].
 #[derive(Clone, Debug)]
 pub enum FileKind {
     /// A regular file.
@@ -42,30 +44,38 @@ pub enum FileKind {
     Link(FileContent),
 }
 
-/// One thing that a check says of the content that it was given.
+/// One fault that a check finds in a content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Fault {
-    /// The file, where the check is about several.
+    /// The file, if the check is about several files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<String>,
-    /// From 1.
+    /// The line, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     message: String,
 }
 
-/// Checks `files` as `settings` say; `memory` is the folder in which what was found is remembered.
+/// Checks the environment's own code in `tree` with the settings of the site file.
 ///
 /// # Errors
-/// When a file cannot be read, or `checks.ignore` is not understood. What is wrong with the files is no
-/// error here: see [`Checked::verdict`].
+/// As [`run`].
+pub fn check(site: &SiteDir, tree: &Tree) -> Result<Checked> {
+    run(&site.site.checks, &File::all(tree), &site.cache("checks")?)
+}
+
+/// Checks `files` with `settings`; `memory` is the folder of the cache.
+///
+/// # Errors
+/// When a file cannot be read, or `checks.ignore` is invalid. Faults in the files are not an error here:
+/// see [`Checked::verdict`].
 pub fn run(settings: &CheckSettings, files: &[File], memory: &Path) -> Result<Checked> {
     let ignored = ignored(&settings.ignore)?;
     let files: Vec<&File> = files
         .iter()
         .filter(|file| !ignored.matched_path_or_any_parents(&file.path, false).is_ignore())
         .collect();
-    let mut known = CheckCache::read(memory);
+    let mut cache = CheckCache::read(memory);
     let mut checked = Checked::default();
     for check in ALL {
         let want = want(settings, check);
@@ -74,8 +84,8 @@ pub fn run(settings: &CheckSettings, files: &[File], memory: &Path) -> Result<Ch
         }
         let required = want == Want::Required;
         let result = match check {
-            Check::Hiera => hiera(&files, &mut known),
-            _ => each(check, &files, &mut known),
+            Check::Hiera => hiera(&files, &mut cache),
+            _ => each(check, &files, &mut cache),
         }?;
         if result.files > 0 {
             checked.files.insert(check, result.files);
@@ -87,7 +97,7 @@ pub fn run(settings: &CheckSettings, files: &[File], memory: &Path) -> Result<Ch
         let unable = result.unable.into_iter();
         checked.unable.extend(unable.map(|(files, why)| Unable { check, files, why, required }));
     }
-    known.write()?;
+    cache.write()?;
     checked.findings.sort();
     Ok(checked)
 }
@@ -104,18 +114,18 @@ fn want(settings: &CheckSettings, check: Check) -> Want {
 }
 
 impl File {
-    /// The regular files of `tree`, and its links.
+    /// The regular files and links of `tree`.
     #[must_use]
     pub fn all(tree: &Tree) -> Vec<Self> {
         let mut files = Vec::new();
         for (pack, found) in &tree.packs {
             for one in found {
                 let kind = match &one.kind {
-                    FoundKind::File { content, .. } => FileKind::Regular(content.clone()),
-                    FoundKind::Link { target } => FileKind::Link(target.clone()),
-                    FoundKind::Folder => continue,
+                    EntryKind::File { content, .. } => FileKind::Regular(content.clone()),
+                    EntryKind::Link { target } => FileKind::Link(target.clone()),
+                    EntryKind::Folder => continue,
                 };
-                let path = if pack.is_empty() { one.path.clone() } else { format!("{pack}/{}", one.path) };
+                let path = join_path(pack, &one.path);
                 files.push(Self { path, kind });
             }
         }
@@ -123,7 +133,7 @@ impl File {
     }
 }
 
-/// What came of one check.
+/// The result of one check.
 #[derive(Default)]
 struct Found {
     files: usize,
@@ -131,8 +141,8 @@ struct Found {
     unable: Option<(usize, String)>,
 }
 
-/// A check that looks at one file at a time.
-fn each(check: Check, files: &[&File], known: &mut CheckCache) -> Result<Found> {
+/// Runs a check that reads one file at a time.
+fn each(check: Check, files: &[&File], cache: &mut CheckCache) -> Result<Found> {
     let mine: Vec<(&str, &FileContent)> = files
         .iter()
         .filter(|file| check.wants(&file.path))
@@ -149,7 +159,7 @@ fn each(check: Check, files: &[&File], known: &mut CheckCache) -> Result<Found> 
         Some(programs) => match Tool::find(programs) {
             Some(tool) => Some(tool),
             None => {
-                let unable = Some((mine.len(), format!("`{}` is not here", programs[0])));
+                let unable = Some((mine.len(), format!("`{}` is not installed", programs[0])));
                 return Ok(Found { unable, ..Found::default() });
             }
         },
@@ -168,7 +178,7 @@ fn each(check: Check, files: &[&File], known: &mut CheckCache) -> Result<Found> 
             _ => Ok(contents.iter().map(|content| data::yaml(content)).collect()),
         };
         let contents: Vec<&FileContent> = part.iter().map(|(_, content)| *content).collect();
-        let Answers { faults, why } = known.of_each(&contents, key, work)?;
+        let Answers { faults, why } = cache.of_each(&contents, key, work)?;
         if let Some(why) = why {
             let left = faults.iter().filter(|faults| faults.is_none()).count();
             found.files -= left;
@@ -181,18 +191,18 @@ fn each(check: Check, files: &[&File], known: &mut CheckCache) -> Result<Found> 
     Ok(found)
 }
 
-/// The check that looks at files together.
-fn hiera(files: &[&File], known: &mut CheckCache) -> Result<Found> {
+/// Runs the check that reads several files together.
+fn hiera(files: &[&File], cache: &mut CheckCache) -> Result<Found> {
     let mut found = Found::default();
     for tree in hiera::trees(files) {
         let mut words = tree.words()?;
         words.insert(0, Check::Hiera.to_string());
         let key = cache::key(&words.iter().map(String::as_str).collect::<Vec<_>>());
-        let faults = match known.recall(&key) {
+        let faults = match cache.recall(&key) {
             Some(faults) => faults,
             None => {
                 let faults = tree.check()?;
-                known.keep(key, &faults);
+                cache.save(key, &faults);
                 faults
             }
         };
@@ -206,7 +216,7 @@ fn ignored(patterns: &[String]) -> Result<Gitignore> {
     let mut builder = GitignoreBuilder::new("");
     let fault = |e: ignore::Error| {
         Error::configuration(format!("reading the site file: checks.ignore: {e}"))
-            .hint("its patterns are those of `.gitignore`")
+            .hint("its patterns have the syntax of `.gitignore`")
     };
     for pattern in patterns {
         builder.add_line(None, pattern).map_err(fault)?;

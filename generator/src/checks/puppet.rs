@@ -1,4 +1,4 @@
-//! Manifests and EPP templates, by Puppet's own parser.
+//! Manifests and EPP templates, checked by Puppet's own parser.
 
 use std::num::NonZero;
 use std::path::Path;
@@ -9,16 +9,16 @@ use serde_json::Value;
 use super::Fault;
 use super::tool::{Said, Tool, laid_out};
 
-/// What is wrong with each manifest; `tasks`: they are plans.
+/// The faults of each manifest; `tasks`: they are plans.
 ///
 /// # Errors
-/// Why Puppet could not tell.
+/// Why Puppet could not check them.
 pub fn manifests(tool: &Tool, tasks: bool, contents: &[Vec<u8>]) -> Result<Vec<Vec<Fault>>, String> {
     let mut command = vec!["parser", "validate", "--render-as", "json"];
     command.extend(tasks.then_some("--tasks"));
     by_parts(contents, |part| {
         let (said, mut faults) = run(tool, &command, part, "pp")?;
-        // The one fault of a file stands here alone; of several, only that there are some.
+        // The JSON has the fault of a file with one fault. For a file with several, it only says that there are some.
         let told = said.out.find('{').and_then(|at| serde_json::from_str::<Value>(&said.out[at..]).ok());
         for (file, fault) in told.as_ref().and_then(Value::as_object).into_iter().flatten() {
             let of = index(file).and_then(|n| faults.get_mut(n)).filter(|known| known.is_empty());
@@ -26,15 +26,15 @@ pub fn manifests(tool: &Tool, tasks: bool, contents: &[Vec<u8>]) -> Result<Vec<V
                 known.push(Fault { path: None, line: fault["line"].as_u64(), message: message.to_owned() });
             }
         }
-        // An old Puppet stops at the first fault, and says nothing here.
+        // An old Puppet stops at the first fault, and prints no JSON.
         settled(&said, faults, told.is_some())
     })
 }
 
-/// What is wrong with each template.
+/// The faults of each template.
 ///
 /// # Errors
-/// Why Puppet could not tell.
+/// Why Puppet could not check them.
 pub fn templates(tool: &Tool, contents: &[Vec<u8>]) -> Result<Vec<Vec<Fault>>, String> {
     let command = ["epp", "validate", "--continue_on_error"];
     by_parts(contents, |part| {
@@ -44,7 +44,7 @@ pub fn templates(tool: &Tool, contents: &[Vec<u8>]) -> Result<Vec<Vec<Fault>>, S
     })
 }
 
-/// Several at a time where there is much to do: starting it takes longer than to read a hundred files.
+/// Runs several Puppets in parallel for many files: starting one takes longer than checking a hundred files.
 fn by_parts(
     contents: &[Vec<u8>],
     work: impl Fn(&[Vec<u8>]) -> Result<Vec<Vec<Fault>>, String> + Sync,
@@ -57,7 +57,7 @@ fn by_parts(
             let workers: Vec<_> = parts.chunks(size).map(|part| scope.spawn(|| work(part))).collect();
             workers
                 .into_iter()
-                .map(|worker| worker.join().unwrap_or_else(|_| Err("a thread ended".into())))
+                .map(|worker| worker.join().unwrap_or_else(|_| Err("a thread panicked".into())))
                 .collect()
         });
         for part in done {
@@ -76,7 +76,7 @@ fn run(
     let (folder, names) = laid_out(contents, extension)?;
     let at = |name: &str| folder.path().join(name).display().to_string();
     let mut arguments: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
-    // Nothing of the workstation's own Puppet is read, and no code of any module.
+    // Puppet reads neither the workstation's own configuration nor code of any module.
     for setting in ["confdir", "codedir", "vardir"] {
         arguments.extend([format!("--{setting}"), at(setting)]);
     }
@@ -94,16 +94,16 @@ fn run(
     Ok((said, faults))
 }
 
-/// Either it passed them all, or it says which it did not: then `whole`.
+/// The faults, if Puppet passed all files or named the faulty ones; `whole` if its report is complete.
 fn settled(said: &Said, faults: Vec<Vec<Fault>>, whole: bool) -> Result<Vec<Vec<Fault>>, String> {
     if said.success || whole && faults.iter().any(|of| !of.is_empty()) {
         return Ok(faults);
     }
     let why = said.err.lines().chain(said.out.lines()).find(|line| !line.trim().is_empty());
-    Err(format!("Puppet says: {}", why.unwrap_or("nothing, and fails")))
+    Err(format!("Puppet says: {}", why.unwrap_or("nothing, but it failed")))
 }
 
-/// `Error: … (file: /tmp/x/3.pp, line: 2, column: 1)`: which file, and what.
+/// Parses `Error: … (file: /tmp/x/3.pp, line: 2, column: 1)`: the number of the file, and the fault.
 fn located(line: &str) -> Option<(usize, Fault)> {
     let line = line.strip_prefix("Error: ")?;
     let (message, place) = line.rsplit_once(" (file: ")?;
@@ -114,14 +114,14 @@ fn located(line: &str) -> Option<(usize, Fault)> {
     Some((index(file)?, Fault { path: None, line: number, message }))
 }
 
-/// The number that a file of [`laid_out`] is named by.
+/// The number in the name of a file of [`laid_out`].
 fn index(file: &str) -> Option<usize> {
     Path::new(file).file_stem()?.to_str()?.parse().ok()
 }
 
 const AT_LEAST: usize = 60;
 const AT_MOST: usize = 400;
-/// What a catalog's compiler would want to say.
+/// The start of Puppet's messages, which adds nothing here.
 const PREFIX: &str = "Could not parse for environment production: ";
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_found_in_what_puppet_says() {
+    fn file_and_line_are_parsed_from_puppets_messages() {
         let told = "Error: Could not parse for environment production: Syntax error at '}' (file: /tmp/a b/3.pp, line: 12, column: 1)";
         let fault = |line, message: &str| Fault { path: None, line, message: message.into() };
         assert_eq!(located(told), Some((3, fault(Some(12), "Syntax error at '}'"))));

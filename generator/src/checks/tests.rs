@@ -11,17 +11,17 @@ fn file(path: &str, content: &str) -> File {
 }
 
 #[test]
-fn what_was_found_of_a_content_is_remembered() {
+fn results_are_cached_by_content() {
     let folder = tempfile::tempdir().unwrap();
     let check = |files: &[File]| run(&CheckSettings::default(), files, folder.path()).unwrap();
     let files = [file("data/a.yaml", "a: [1\n"), file("data/b.yaml", "b: 1\n"), file("x.json", "{}")];
     let first = check(&files);
     assert_eq!(first.files, BTreeMap::from([(Check::Yaml, 2), (Check::Json, 1)]));
     assert_eq!(first.findings.len(), 1);
-    let told = first.findings[0].to_string();
-    assert!(told.starts_with("data/a.yaml:2: did not find expected"), "{told}");
+    let finding = first.findings[0].to_string();
+    assert!(finding.starts_with("data/a.yaml:2: did not find expected"), "{finding}");
 
-    // What the memory says is told; nothing is checked again.
+    // The cached result is used; nothing is checked again.
     let memory = folder.path().join("known.json");
     let text = std::fs::read_to_string(&memory).unwrap();
     std::fs::write(&memory, text.replace("did not find", "did find")).unwrap();
@@ -32,7 +32,7 @@ fn what_was_found_of_a_content_is_remembered() {
     let messages: Vec<&str> = more.findings.iter().map(|finding| &*finding.message).collect();
     assert!(messages[0].starts_with("did find") && messages[1].starts_with("did not find"), "{messages:?}");
 
-    // A memory that somebody damaged is none.
+    // A damaged cache counts as empty.
     std::fs::write(&memory, "{").unwrap();
     assert_eq!(check(&files), first);
 }
@@ -62,10 +62,10 @@ fn what_is_required_stops_and_what_is_off_does_not_run() {
         |text: &str| checked(text).verdict("production").map_err(|e| (e.exit_code(), e.to_string()));
     assert_eq!(verdict("{}"), Ok(()));
     assert_eq!(checked("{yaml: off, json: off}"), Checked::default());
-    let (code, told) = verdict("{yaml: required}").unwrap_err();
-    assert!(code == 3 && told.starts_with("checking `production`: a.yaml:2: "), "{told}");
-    let (_, told) = verdict("{yaml: required, json: required}").unwrap_err();
-    assert!(told.ends_with(" (yaml), and 1 more"), "{told}");
+    let (code, error) = verdict("{yaml: required}").unwrap_err();
+    assert!(code == 3 && error.starts_with("checking `production`: a.yaml:2: "), "{error}");
+    let (_, error) = verdict("{yaml: required, json: required}").unwrap_err();
+    assert!(error.ends_with(" (yaml), and 1 more"), "{error}");
     assert_eq!(verdict("{yaml: required, ignore: [a.*]}"), Ok(()));
     assert!(checked("{ignore: ['*']}").findings.is_empty());
 }
@@ -94,15 +94,15 @@ fn files_go_to_the_checks_that_know_them() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_told() {
+fn a_missing_program_is_reported() {
     assert!(Tool::find(&["no-such-program", "/no/such/program"]).is_none());
     let unable =
-        Unable { check: Check::Puppet, files: 3, why: "`puppet` is not here".into(), required: true };
+        Unable { check: Check::Puppet, files: 3, why: "`puppet` is not installed".into(), required: true };
     let checked = Checked { unable: vec![unable], ..Checked::default() };
     let error = checked.verdict("production").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "checking `production`: 3 files not checked (puppet): `puppet` is not here"
+        "checking `production`: 3 files not checked (puppet): `puppet` is not installed"
     );
     assert_eq!((error.exit_code(), error.hint_text().is_some()), (78, true));
 }

@@ -1,4 +1,4 @@
-//! A program of the workstation: found, told apart from its other versions, and run on files for a while.
+//! A program on the workstation: finding it, identifying its version, and running it on files with a time limit.
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -13,32 +13,32 @@ pub struct Tool {
     path: PathBuf,
 }
 
-/// What a program said.
+/// The output of a program.
 #[derive(Clone, Debug)]
 pub struct Said {
-    /// Whether it ended with 0.
+    /// Whether its exit code was 0.
     pub success: bool,
-    /// On standard output.
+    /// Its standard output.
     pub out: String,
-    /// On standard error.
+    /// Its standard error.
     pub err: String,
 }
 
 impl Tool {
-    /// The first of `programs` that is there; names without `/` are looked up in `PATH`.
+    /// The first of `programs` that exists; names without `/` are searched in `PATH`.
     pub fn find(programs: &[&str]) -> Option<Self> {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = env::split_paths(&path).collect();
         let places = programs.iter().flat_map(|program| match program.contains('/') {
             true => vec![PathBuf::from(program)],
-            // A relative one would depend on where this runs.
+            // A relative folder in `PATH` would depend on the working folder.
             false => folders.iter().filter(|f| f.is_absolute()).map(|f| f.join(program)).collect(),
         });
         let runs = |path: &PathBuf| fs::metadata(path).is_ok_and(|m| m.is_file() && m.mode() & 0o111 != 0);
         Some(Self { path: places.into_iter().find(runs)? })
     }
 
-    /// What changes when another version is installed.
+    /// A text that changes when another version is installed.
     pub fn identity(&self) -> String {
         let real = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let told = fs::metadata(&real)
@@ -47,10 +47,10 @@ impl Tool {
         format!("{} {told}", real.display())
     }
 
-    /// Runs it in `folder`, without the secrets of the surroundings and without settings of its own.
+    /// Runs it in `folder`, without secrets in its environment and without settings of the user.
     ///
     /// # Errors
-    /// Why it did not run to its end.
+    /// Why it did not finish.
     pub fn run(&self, folder: &Path, arguments: &[String]) -> Result<Said, String> {
         let mut command = Command::new(&self.path);
         let kept = KEPT.iter().filter_map(|name| Some((name, env::var_os(name)?)));
@@ -70,11 +70,11 @@ impl Tool {
     }
 }
 
-/// Writes `contents` into a folder of its own, each named by its number, and hands out that folder; names of
-/// anybody's choice are nothing for a command line.
+/// Writes `contents` into a new temporary folder, each named by its number, and returns the folder: file names
+/// that others chose must not go onto a command line.
 ///
 /// # Errors
-/// Why not.
+/// Why a file could not be written.
 pub fn laid_out(contents: &[Vec<u8>], extension: &str) -> Result<(tempfile::TempDir, Vec<String>), String> {
     let told = |e: std::io::Error| format!("writing to a temporary folder: {e}");
     let folder = tempfile::tempdir().map_err(told)?;
@@ -96,7 +96,7 @@ fn wait(child: &mut Child) -> Result<bool, String> {
         if begun.elapsed() > LIMIT {
             child.kill().ok();
             child.wait().ok();
-            return Err(format!("it did not end within {} minutes", LIMIT.as_secs() / 60));
+            return Err(format!("it did not finish within {} minutes", LIMIT.as_secs() / 60));
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
@@ -107,13 +107,13 @@ fn text(pipe: Option<impl Read>) -> String {
     let mut bytes = Vec::new();
     if let Some(mut pipe) = pipe {
         pipe.by_ref().take(MAX_OUTPUT).read_to_end(&mut bytes).ok();
-        // It may write on; nobody reads it.
+        // It may still write; the output is no longer read.
         std::io::copy(&mut pipe, &mut std::io::sink()).ok();
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// How programs in Ruby find their parts, whoever installed them.
+/// The variables through which Ruby programs find their libraries.
 const KEPT: &[&str] = &[
     "PATH",
     "GEM_HOME",

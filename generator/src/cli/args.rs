@@ -10,45 +10,45 @@ use stringless_render::policy::Audience;
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The folder; made when it is missing.
+    /// The folder of the site; it is created if it is missing.
     pub dir: PathBuf,
-    /// The site's name: part of every signature.
+    /// The name of the site, which is part of every signature.
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub site: Name,
-    /// s3://bucket/prefix, or file:///folder.
+    /// The store to publish to: s3://bucket/prefix or file:///folder.
     #[arg(long, value_name = "URL")]
     pub store: String,
-    /// The bucket's region; needed with s3://.
+    /// The region of the bucket; required with s3://.
     #[arg(long)]
     pub region: Option<String>,
-    /// https://host of another S3 service than AWS.
+    /// The address of an S3 service other than AWS: https://host.
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
-    /// Where the bucket's name goes in S3 addresses [default: virtual].
+    /// Put the name of the bucket into the host (virtual) or into the path of S3 addresses [default: virtual].
     #[arg(long, value_parser = style, value_name = "virtual|path")]
     pub style: Option<Style>,
-    /// Take endpoint, region and style from this cloud's object store; `stringless list clouds` has them.
+    /// Take endpoint, region and style from the object store of this cloud; `stringless list clouds` lists clouds.
     #[arg(long, value_name = "CLOUD", conflicts_with = "endpoint")]
     pub cloud: Option<String>,
-    /// With --cloud: a part of the endpoint that is the account's own.
+    /// With --cloud: a part of the endpoint that belongs to your account.
     #[arg(long, value_name = "NAME=VALUE", requires = "cloud")]
     pub endpoint_part: Vec<String>,
-    /// What applies a release on the nodes.
+    /// The engine that applies a release on the nodes.
     #[arg(long, value_enum, default_value_t = EngineKind::Script)]
     pub engine: EngineKind,
     /// The first environment.
     #[arg(long, value_name = "E", default_value = "production", value_parser = name)]
     pub environment: Name,
-    /// What the key is called.
+    /// The name of the key.
     #[arg(long, value_name = "NAME", default_value = "release", value_parser = name)]
     pub key_name: Name,
-    /// Keep the secret key without a password, protected by its file mode alone.
+    /// Store the secret key without a password, protected only by its file mode.
     #[arg(long)]
     pub no_password: bool,
-    /// Trust this secret key, as `minisign -G` makes it, and make none; it stays where it is.
+    /// Trust this existing secret key, as `minisign -G` makes it, and make no new one. The file stays where it is.
     #[arg(long, value_name = "FILE", conflicts_with = "no_password")]
     pub key: Option<PathBuf>,
-    /// Only say what would be written.
+    /// Only print what would be written.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -56,7 +56,7 @@ pub struct InitArgs {
 /// Engines by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EngineKind {
-    /// A script of the release.
+    /// A script in the release.
     Script,
     /// `puppet apply`.
     Puppet,
@@ -65,12 +65,12 @@ pub enum EngineKind {
 /// Arguments of `keygen`.
 #[derive(Debug, Args)]
 pub struct KeygenArgs {
-    /// The secret key's file.
+    /// The file for the secret key.
     pub path: PathBuf,
-    /// Keep the secret key without a password, protected by its file mode alone.
+    /// Store the secret key without a password, protected only by its file mode.
     #[arg(long)]
     pub no_password: bool,
-    /// Only say what would be written.
+    /// Only print what would be written.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -78,10 +78,10 @@ pub struct KeygenArgs {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Only this environment [default: every one].
+    /// Only this environment [default: all].
     #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
-    /// Fetch nothing: build from what was fetched before.
+    /// Fetch nothing: build from what was fetched earlier.
     #[arg(long, visible_alias = "cached")]
     pub offline: bool,
     /// Print the findings as JSON.
@@ -92,38 +92,38 @@ pub struct CheckArgs {
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// The older release: N, or ENV:N of another environment; `published` for N is the newest one
-    /// [default: published].
+    /// The older release: a serial N, or ENV:N of another environment; `published` instead of N means the published
+    /// release [default: published].
     #[arg(value_name = "OLD", value_parser = revision)]
     pub old: Option<Revision>,
-    /// The newer release, likewise [default: what would be built].
+    /// The newer release, in the same form [default: a new build].
     #[arg(value_name = "NEW", value_parser = revision)]
     pub new: Option<Revision>,
     /// The environment [default: the only one, or production].
     #[arg(long, short, value_name = "E", value_parser = name, conflicts_with = "all")]
     pub environment: Option<Name>,
-    /// Every environment, each against what is published of it.
+    /// Compare every environment with its own published release.
     #[arg(long, conflicts_with_all = ["old", "from"])]
     pub all: bool,
-    /// Compare with what is published of this environment: short for ENV:published.
+    /// Compare with the published release of this environment; the same as ENV:published.
     #[arg(long, value_name = "ENV", value_parser = name, conflicts_with = "old")]
     pub from: Option<Name>,
-    /// Fetch nothing: build from what was fetched before.
+    /// Fetch nothing: build from what was fetched earlier.
     #[arg(long, visible_alias = "cached")]
     pub offline: bool,
-    /// Print only how many lines of each file change.
+    /// Print only the number of changed lines of each file.
     #[arg(long)]
     pub stat: bool,
-    /// Print the lines of your own code only; of modules of the Puppetfile, how many.
+    /// Print the changed lines of your own code only, and their number for modules of the Puppetfile.
     #[arg(long, conflicts_with = "stat")]
     pub own: bool,
-    /// Print the changes as JSON, without the lines.
+    /// Print the changes as JSON, without the changed lines.
     #[arg(long, conflicts_with_all = ["stat", "own"])]
     pub json: bool,
-    /// Print it as Markdown for a comment on a pull or merge request, at most 60,000 bytes long.
+    /// Print Markdown for a comment on a pull or merge request, at most 60,000 bytes long.
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
-    /// Print it all at once, also on a terminal.
+    /// Do not start a pager on a terminal.
     #[arg(long)]
     pub no_pager: bool,
 }
@@ -131,9 +131,9 @@ pub struct DiffArgs {
 /// A release by its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
-    /// `None`: the one that the command is about.
+    /// `None`: the environment that the command is about.
     pub environment: Option<Name>,
-    /// `None`: the newest that is published.
+    /// `None`: the published release.
     pub serial: Option<u64>,
 }
 
@@ -142,7 +142,7 @@ pub struct Revision {
 pub struct VerifyArgs {
     /// A signed document on disk: a manifest or a trust document.
     pub file: Option<PathBuf>,
-    /// The environment [default: every one that is published].
+    /// Only this environment [default: all that are published].
     #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
     /// Print the findings as JSON.
@@ -156,7 +156,7 @@ pub struct AgentPushArgs {
     /// The folder that holds TARGET/stringless-agent for each target.
     #[arg(long, value_name = "DIR", default_value = "target/agents")]
     pub from: PathBuf,
-    /// Only say what would be uploaded.
+    /// Only print what would be uploaded.
     #[arg(long)]
     pub dry_run: bool,
     /// Print the pin as JSON.
@@ -167,19 +167,19 @@ pub struct AgentPushArgs {
 /// Arguments of `policy`.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
-    /// A cloud of `stringless list clouds`, or a dialect such as garage.
+    /// A cloud of `stringless list clouds`, or the name of a dialect such as garage.
     pub store: String,
-    /// Whom it is for; forms that hold both need none.
+    /// Who gets the policy; not needed for forms that hold both policies.
     #[arg(long = "for", value_enum, value_name = "WHOM")]
     pub audience: Option<PolicyFor>,
-    /// Only this environment [default: every one, also of later].
+    /// Only this environment [default: all, future ones included].
     #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
-    /// What the store calls that party, where its policies say so.
+    /// The name of the nodes or publishers in the store, for stores whose policies contain it.
     #[arg(long, value_name = "NAME")]
     pub principal: Option<String>,
-    /// policy, or where the store has them cloudformation or terraform: a whole file for bucket, role and
-    /// keys [default: policy].
+    /// policy; or, where the store supports them, cloudformation or terraform: a complete file for bucket, role and keys
+    /// [default: policy].
     #[arg(long, value_name = "FORM")]
     pub form: Option<String>,
     /// Print policy and notes as one JSON object.
@@ -187,12 +187,12 @@ pub struct PolicyArgs {
     pub json: bool,
 }
 
-/// Whom a policy is for.
+/// Who gets a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PolicyFor {
-    /// Machines that follow the site: they read.
+    /// Machines that follow the site: they only read.
     Nodes,
-    /// Whoever publishes.
+    /// People or jobs that publish.
     Publisher,
 }
 
@@ -208,7 +208,7 @@ impl From<PolicyFor> for Audience {
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only these.
+    /// List only these.
     #[arg(value_enum)]
     pub what: Option<Listed>,
     /// Print them as JSON.
@@ -219,9 +219,9 @@ pub struct ListArgs {
 /// What `list` lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Listed {
-    /// Systems that boot.
+    /// Operating systems.
     Distros,
-    /// Places where they boot.
+    /// Clouds, and other places where machines boot.
     Clouds,
     /// How far each pair was tested.
     Pairs,

@@ -6,6 +6,7 @@ use clap::Args;
 use stringless_core::name::Name;
 
 use super::args::name;
+use super::trust::SigningArgs;
 
 /// Arguments of `build`.
 #[derive(Debug, Args)]
@@ -16,10 +17,10 @@ pub struct BuildArgs {
     /// Every environment.
     #[arg(long)]
     pub all: bool,
-    /// Fetch nothing: build from what was fetched before.
+    /// Fetch nothing: build from what was fetched earlier.
     #[arg(long, visible_alias = "cached")]
     pub offline: bool,
-    /// Copy the packs into this folder, too.
+    /// Also copy the packs into this folder.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print the pack index as JSON.
@@ -33,25 +34,16 @@ pub struct PublishArgs {
     /// The environment [default: the only one, or production].
     #[arg(long, short, value_name = "E", value_parser = name, conflicts_with = "all")]
     pub environment: Option<Name>,
-    /// Every environment: all are built before the first is published.
+    /// Every environment. All are built before the first is published.
     #[arg(long)]
     pub all: bool,
-    /// Fetch nothing: build from what was fetched before, as `build --offline` does.
+    /// Fetch nothing: build from what was fetched earlier, as `build --offline` does.
     #[arg(long)]
     pub cached: bool,
-    /// A secret key; once for each signature that the trust asks for [default: those in keys/].
-    #[arg(long, short, value_name = "FILE")]
-    pub key: Vec<PathBuf>,
-    /// Sign nothing here: write what is to be signed on another machine.
-    #[arg(long, conflicts_with = "key")]
-    pub offline: bool,
-    /// Sign again although nothing changed, or although the published release is dated after now.
+    /// Publish although nothing changed, or although the date of the published release lies in the future.
     #[arg(long)]
     pub force: bool,
-    /// Only say what would be published.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print what was done as JSON.
-    #[arg(long)]
-    pub json: bool,
+    /// How it is signed.
+    #[command(flatten)]
+    pub sign: SigningArgs,
 }

@@ -2,6 +2,8 @@
 
 mod args;
 mod build;
+mod examples;
+mod habits;
 mod modules;
 mod releases;
 mod render;
@@ -16,26 +18,27 @@ use clap_complete::Shell;
 
 pub use self::args::*;
 pub use self::build::*;
+pub use self::habits::{first_word, habit};
 pub use self::modules::*;
 pub use self::releases::*;
 pub use self::render::*;
 pub use self::trust::*;
 
-/// Packs, signs and publishes configuration, and renders the user-data that makes a stock cloud image
-/// follow it.
+/// Packs, signs and publishes configuration, and renders user-data that makes a stock cloud image follow it.
 ///
-/// A site is a folder with `stringless.yaml`. The commands read it from this folder or the nearest one
-/// above it.
+/// A site is a folder with the file `stringless.yaml`. The commands look for that file in the current folder, then in
+/// each folder above it.
 ///
-/// Exit codes: 0 done; 1 temporary, run again; 2 only `diff`, `modules outdated` and `render --check`: there are
-/// changes; 3 refused; 64 usage; 78 configuration.
+/// Exit codes: 0 done; 1 temporary error, try again; 2 there are changes (only `diff`, `modules outdated` and `render
+/// --check`); 3 refused; 64 wrong usage; 78 wrong configuration.
 #[derive(Debug, Parser)]
-#[command(name = "stringless", version, styles = STYLES, max_term_width = 100, after_long_help = VARIABLES)]
+#[command(name = "stringless", version, styles = STYLES, max_term_width = 100)]
+#[command(after_help = examples::PROGRAM, after_long_help = format!("{}\n\n{VARIABLES}", examples::PROGRAM))]
 pub struct Cli {
-    /// The site file, or its folder.
+    /// The site file, or the folder that holds it.
     #[arg(long, short = 'f', global = true, env = "STRINGLESS_SITE_FILE", value_name = "FILE", value_parser = path())]
     pub site_file: Option<PathBuf>,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -45,159 +48,182 @@ pub struct Cli {
 pub enum Command {
     /// Make a site: its file, a key pair, and the first trust document.
     ///
-    /// Asks for a password for the key, unless STRINGLESS_PASSWORD holds it or --no-password is given.
-    /// Nothing that exists is written over.
+    /// Asks for a password for the key, unless STRINGLESS_PASSWORD holds it or --no-password is given. Existing files
+    /// are never overwritten.
     ///
     /// Effect: writes DIR/stringless.yaml, DIR/keys/, DIR/trust/, DIR/.gitignore.
+    #[command(after_help = examples::INIT)]
     Init(InitArgs),
     /// Make a minisign key pair.
     ///
-    /// The secret key is written to PATH with mode 0600, the public key beside it, ending in .pub.
-    /// Keys made by `minisign -G` are as good.
+    /// Writes the secret key to PATH with mode 0600, and the public key to PATH with the ending .pub. Keys made by
+    /// `minisign -G` can be used, too.
     ///
     /// Effect: writes PATH and its .pub.
+    #[command(after_help = examples::KEYGEN)]
     Keygen(KeygenArgs),
-    /// Validate everything that can be validated without the store.
+    /// Check the site, its keys and its environments, without access to the store.
     ///
-    /// Effect: read-only, but for the cache .stringless/.
+    /// Effect: read-only, except for the cache .stringless/.
+    #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
-    /// Make the packs of an environment.
+    /// Build the packs of an environment.
     ///
-    /// The same tree gives the same bytes, on any machine. Your own code is checked as `checks` in the site
-    /// file says: by what is here of Puppet and Ruby, and for the syntax of YAML, JSON and Hiera.
+    /// The same files give the same bytes on any machine. Your own code is checked as `checks` in the site file says:
+    /// with the Puppet and the Ruby of this machine, where they are installed, and for the syntax of YAML, JSON and
+    /// Hiera.
     ///
-    /// Effect: writes .stringless/, and --out.
+    /// Effect: writes to .stringless/ and --out.
+    #[command(after_help = examples::BUILD)]
     Build(BuildArgs),
     /// Show what publishing would change, or what changed between two releases.
     ///
-    /// Modules of the Puppetfile with their versions come first, then settings, then the lines of your
-    /// own code, then those of the modules. On a terminal, PAGER shows what is longer than it.
+    /// Prints the modules of the Puppetfile with their versions, then the settings, then the changed lines of your own
+    /// code, then those of the modules. On a terminal, PAGER shows long output.
     ///
-    /// Exits with 2 when there are changes.
+    /// The exit code is 2 when there are changes.
     ///
-    /// Effect: read-only, but for the cache .stringless/.
+    /// Effect: read-only, except for the cache .stringless/.
+    #[command(after_help = examples::DIFF)]
     Diff(DiffArgs),
     /// Build, sign and upload a release.
     ///
-    /// Reads what is published, verifies it as a node would, and signs what is new under the next
-    /// serial. Packs go first and the pointer last, on condition that nobody else published meanwhile.
-    /// Does nothing when nothing changed and the expiry is not near. Where the keys at hand are too few, it
-    /// writes what is to be signed elsewhere, and exits with 1; see `submit`.
+    /// Reads the published release, verifies it as a node does, and signs new content under the next serial. Uploads the
+    /// packs first and the pointer last; if another publisher was faster, the pointer stays. Does nothing when the
+    /// content is the same and the expiry is not near. If too few keys are available here, it writes a document that is
+    /// to be signed elsewhere, and exits with 1: see `submit`.
     ///
     /// Effect: writes to the first of the site's stores.
+    #[command(after_help = examples::PUBLISH)]
     Publish(PublishArgs),
     /// List the releases of an environment, the newest first.
     ///
-    /// Which one nodes follow, what each was built from, and whether its content is still there. What is
-    /// `never published` was signed, and its publication cut off or overtaken.
+    /// Shows which release nodes follow, what each release was built from, and whether its content still exists. A
+    /// release marked `never published` was signed, but its publication was interrupted, or another one was faster.
     ///
     /// Effect: read-only.
+    #[command(after_help = examples::HISTORY)]
     History(HistoryArgs),
     /// Publish the content of an earlier release again.
     ///
-    /// Serials only rise, and nodes take no older one: the old content goes out under the next serial, with
-    /// the apply settings of its day. What `stringless gc` removed is looked for in the cache and in the
-    /// site's other stores. Exits with 1 where the keys at hand are too few; see `submit`.
+    /// Nodes never accept a lower serial. So the old content is published under the next serial, with the apply settings
+    /// of the old release. Packs that `stringless gc` removed are taken from the cache or from the site's other stores.
+    /// Exits with 1 if too few keys are available here: see `submit`.
     ///
     /// Effect: writes to the first of the site's stores.
+    #[command(after_help = examples::ROLLBACK)]
     Rollback(RollbackArgs),
     /// Publish the content of one environment in another.
     ///
-    /// The same packs, byte for byte, with the apply settings that the site file has for TO. Exits with 1
-    /// where the keys at hand are too few; see `submit`.
+    /// Publishes the same packs, byte for byte, with the apply settings that the site file has for TO. Exits with 1 if
+    /// too few keys are available here: see `submit`.
     ///
     /// Effect: writes to the first of the site's stores.
+    #[command(after_help = examples::PROMOTE)]
     Promote(PromoteArgs),
-    /// Remove packs that nothing needs any more.
+    /// Remove packs that no release needs any more.
     ///
-    /// Needed is what the store's environments publish, what so many releases before hold, what was
-    /// published or uploaded lately, what a publication under way or a signature to come waits for. Without
-    /// --delete nothing is removed, and the bytes are told. Trust documents, the history of serials and
-    /// agents always stay. Other publishers may go on meanwhile: who needs what is being removed is told so,
-    /// and nothing is published that lacks a pack.
+    /// A pack is needed by the published releases, by --keep releases before each of them, by releases and packs
+    /// younger than --grace, by a publication that is running, and by documents that wait for signatures. Without
+    /// --delete nothing is removed, and the size of the unneeded packs is printed. Trust documents, manifests and agents
+    /// always stay. Others may publish at the same time: a publisher that needs one of these packs is stopped with a
+    /// message; no release is published without all its packs.
     ///
     /// Effect: read-only; with --delete, removes packs from one of the site's stores.
+    #[command(after_help = examples::GC)]
     Gc(GcArgs),
-    /// Copy what is published to another store.
+    /// Copy the published releases to another store.
     ///
-    /// Trust, agents, packs and releases are verified while they are copied; each environment's pointer
-    /// comes after what it needs, and never goes back. What is there already stays: cut off, it goes on
-    /// where it was.
+    /// Verifies trust, agents, packs and releases while it copies them. The pointer of each environment is copied last,
+    /// and is never replaced by an older one. Objects that the other store has already are not copied again, so a run
+    /// that was interrupted can be repeated.
     ///
     /// Effect: writes to the store URL.
+    #[command(after_help = examples::MIRROR)]
     Mirror(MirrorArgs),
-    /// Sign what is published again, before its date, with the same content.
+    /// Sign the published releases again before they expire, with the same content.
     ///
-    /// Each release of which a third of its life is left goes out under the next serial. The trust is
-    /// signed first, from thirty days before its date.
+    /// A release with less than a third of its lifetime left is published again under the next serial. The trust is
+    /// signed first, if it expires within thirty days.
     ///
     /// Effect: writes to the first of the site's stores, and trust/N.json.
+    #[command(after_help = examples::REFRESH)]
     Refresh(RefreshArgs),
-    /// Publish what was signed elsewhere.
+    /// Publish documents that were signed elsewhere.
     ///
-    /// What `publish`, `refresh` and `keys` could not sign, or were told not to by --offline, waits in
-    /// .stringless/pending/. Sign a copy of it with `minisign -S -s KEY -m FILE -t COMMENT`, put the
-    /// .minisig beside it, and run this. Signatures may come one at a time; each is checked at once.
-    /// Exits with 1 while some are missing.
+    /// Documents that `publish`, `refresh` and `keys` could not sign, or did not sign because of --offline, wait in
+    /// .stringless/pending/. Sign a copy with `minisign -S -s KEY -m FILE -t COMMENT`, put the .minisig file beside the
+    /// document, and run this command. Signatures may come one at a time; each is checked at once. Exits with 1 while
+    /// signatures are missing.
     ///
     /// Effect: writes to the first of the site's stores, .stringless/pending/, and trust/N.json.
+    #[command(after_help = examples::SUBMIT)]
     Submit(SubmitArgs),
-    /// The keys that sign for the site: show and change them.
+    /// Show and change the keys that sign for the site.
     ///
-    /// Each change is the next version of the trust, signed by enough keys of the version before and
-    /// enough of its own.
-    #[command(subcommand)]
+    /// Each change makes the next version of the trust. Enough keys of the version before, and enough keys of the new
+    /// version, must sign it.
+    #[command(subcommand, after_help = examples::KEYS)]
     Keys(KeysCommand),
-    /// The modules of a Puppetfile: lock them, and ask about them.
-    #[command(subcommand)]
+    /// Lock the modules of a Puppetfile, and show them.
+    #[command(subcommand, after_help = examples::MODULES)]
     Modules(ModulesCommand),
-    /// Read the stores as a node would: trust, signatures, expiry, every pack.
+    /// Verify the stores as a node does: trust, signatures, expiry, every pack.
     ///
-    /// With FILE: verify one signed document on disk by the site's trust.
+    /// With FILE: verify one signed document on disk with the site's trust.
     ///
     /// Effect: read-only.
+    #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
-    /// The agent that nodes install.
-    #[command(subcommand)]
+    /// Upload the agent that nodes install.
+    #[command(subcommand, after_help = examples::AGENT)]
     Agent(AgentCommand),
     /// Print user-data for a distro on a cloud.
     ///
-    /// What is to be pasted goes to standard output; where to, its size and who can read it to standard
-    /// error. Keys that the user-data must hold are read from STRINGLESS_NODE_ACCESS_KEY_ID,
-    /// STRINGLESS_NODE_SECRET_ACCESS_KEY and STRINGLESS_NODE_SESSION_TOKEN. SOURCE_DATE_EPOCH stands in
-    /// for the time of rendering.
+    /// Prints the user-data on standard output. Prints on standard error where to paste it, its size and who can read it.
+    /// If the user-data must hold access keys, they are read from STRINGLESS_NODE_ACCESS_KEY_ID,
+    /// STRINGLESS_NODE_SECRET_ACCESS_KEY and STRINGLESS_NODE_SESSION_TOKEN. SOURCE_DATE_EPOCH replaces the time of
+    /// rendering.
     ///
-    /// Effect: read-only, but for --out.
+    /// Effect: read-only, except for --out.
+    #[command(after_help = examples::RENDER, override_usage = USAGE_OF_RENDER)]
     Render(RenderArgs),
-    /// Print this site's layer, which others render into their nodes beside their own.
+    /// Print this site's layer, which other sites render into their nodes beside their own.
     ///
-    /// It is public: where the bucket is, the keys that are trusted, the lowest serial that counts. See
-    /// `render --layer-before`.
+    /// A layer holds no secrets: it names the bucket, the trusted keys and the lowest accepted serial. See `render
+    /// --layer-before`.
     ///
-    /// Effect: read-only, but for --out.
+    /// Effect: read-only, except for --out.
+    #[command(after_help = examples::LAYER)]
     Layer(LayerArgs),
-    /// Print what nodes and publishers may do, in the words of a store: least privilege for the site's bucket.
+    /// Print an access policy with least privilege for nodes or publishers of the site's first store.
     ///
-    /// STORE is a cloud, whose object store is meant, or a dialect of its own. What is to be loaded or run
-    /// goes to standard output; what it is, and what the store cannot express, to standard error. The
-    /// first of the site's stores is meant.
+    /// STORE is a cloud, for its object store, or the name of a policy dialect. Prints the policy, ready to be loaded or
+    /// run, on standard output; prints on standard error what the policy does, and what the store cannot express.
     ///
     /// Effect: read-only.
+    #[command(after_help = examples::POLICY)]
     Policy(PolicyArgs),
-    /// List the distros and clouds, and how far each pair was tested.
+    /// List the distros, the clouds, and how far each pair was tested.
     ///
     /// Effect: read-only.
+    #[command(after_help = examples::LIST)]
     List(ListArgs),
     /// Print a completion script for a shell.
     ///
+    /// The script asks `stringless` at each Tab, so it completes distros, clouds and the environments of the site file.
+    /// For bash: `source <(stringless completions bash)` in ~/.bashrc.
+    ///
     /// Effect: read-only.
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell.
         shell: Shell,
     },
-    /// Print the manual page, or write one page per command into a folder.
+    /// Print the manual page, or write a page for each command and for the agent into a folder.
     ///
-    /// Effect: read-only, but for --out.
+    /// Effect: read-only, except for --out.
+    #[command(after_help = examples::MAN)]
     Man {
         /// The folder.
         #[arg(long, value_name = "DIR")]
@@ -208,31 +234,36 @@ pub enum Command {
 /// `stringless agent`.
 #[derive(Debug, Subcommand)]
 pub enum AgentCommand {
-    /// Upload agent binaries and pin them.
+    /// Upload the agent binaries and pin their hashes.
     ///
-    /// A version's binaries never change: another file under the same version is refused.
+    /// The binaries of a version never change: a different file under the same version is refused.
     ///
     /// Effect: writes to the first of the site's stores, and stringless.lock.json.
+    #[command(after_help = examples::AGENT_PUSH)]
     Push(AgentPushArgs),
 }
 
-/// A path that may be empty: an empty variable is none.
+/// Accepts an empty path: an empty variable counts as unset.
 fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 
+const USAGE_OF_RENDER: &str = "\
+stringless render [OPTIONS] <DISTRO> <CLOUD>
+       stringless render [OPTIONS] --check <FILE> [DISTRO CLOUD]";
+
 const VARIABLES: &str = "\
 Environment:
-  STRINGLESS_SITE_FILE   as --site-file
-  STRINGLESS_PASSWORD    the password of secret keys; nobody is asked then
-  STRINGLESS_FORGE_TOKEN what a forge asks for before it answers
-  STRINGLESS_CA_FILE     a PEM file of authorities that count beside the built-in ones
+  STRINGLESS_SITE_FILE   same as --site-file
+  STRINGLESS_PASSWORD    the password of secret keys, instead of a prompt
+  STRINGLESS_FORGE_TOKEN the access token of a forge that requires one
+  STRINGLESS_CA_FILE     a PEM file with certificate authorities, beside the built-in ones
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
-                         keys for s3:// stores; else those of the profile AWS_PROFILE in
-                         AWS_SHARED_CREDENTIALS_FILE [~/.aws/credentials] or AWS_CONFIG_FILE
+                         keys for s3:// stores; without them, the keys of the profile AWS_PROFILE
+                         in AWS_SHARED_CREDENTIALS_FILE [~/.aws/credentials] or AWS_CONFIG_FILE
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY
-                         the way to the stores
-  PAGER                  what shows a long `diff` on a terminal [less -R]; `cat`: nothing does
+                         proxies for the stores
+  PAGER                  the program that shows a long `diff` on a terminal [less -R]; `cat`: none
   NO_COLOR               plain output";
 
 const STYLES: Styles = Styles::styled()

@@ -6,43 +6,48 @@ use clap::{Args, Subcommand};
 use stringless_core::name::Name;
 
 use super::args::name;
+use super::examples;
 
 /// `stringless modules`.
 #[derive(Debug, Subcommand)]
 pub enum ModulesCommand {
-    /// Resolve what the Puppetfile declares and what that needs, and write Puppetfile.lock.
+    /// Resolve the modules of the Puppetfile and their dependencies, and write Puppetfile.lock.
     ///
-    /// Takes the newest releases that fit together. With NAME: only those are looked at again, also where a
-    /// release has another content than was locked; everything else stays as it is locked.
+    /// Takes the newest releases that fit together. With NAME, only these modules are updated, also when the content of
+    /// a locked release changed; the others stay locked as they are.
     ///
-    /// Effect: writes Puppetfile.lock beside the Puppetfile, and .stringless/.
+    /// Effect: writes Puppetfile.lock beside the Puppetfile, and to .stringless/.
+    #[command(after_help = examples::MODULES_UPDATE)]
     Update(UpdateArgs),
-    /// Show which locked modules have newer releases, moved, or were given up.
+    /// Show which locked modules have newer releases, moved, or are deprecated.
     ///
-    /// Exits with 2 when there are any.
+    /// The exit code is 2 when there are any.
     ///
-    /// Effect: read-only, but for the cache .stringless/.
+    /// Effect: read-only, except for the cache .stringless/.
+    #[command(after_help = examples::MODULES_OUTDATED)]
     Outdated(OutdatedArgs),
-    /// Show why a module is there: who declares it, who needs it, and in which versions.
+    /// Show why a module is locked: where it is declared, which modules need it, and in which versions.
     ///
     /// Effect: read-only.
+    #[command(after_help = examples::MODULES_WHY)]
     Why(WhyArgs),
-    /// Show the locked modules as a tree of what needs what.
+    /// Show the locked modules as a tree of dependencies.
     ///
     /// Effect: read-only.
+    #[command(after_help = examples::MODULES_TREE)]
     Tree(TreeArgs),
 }
 
-/// Which Puppetfile is meant.
+/// Which Puppetfile to use.
 #[derive(Debug, Args)]
 pub struct PuppetfileArgs {
-    /// The environment whose Puppetfile is meant [default: the only one, or production].
+    /// Use the Puppetfile of this environment [default: the only one, or production].
     #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
-    /// A Puppetfile in a folder, with its lock file beside it, instead of an environment's.
+    /// Use this Puppetfile, and the lock file beside it, instead of an environment's.
     #[arg(long, value_name = "FILE")]
     pub puppetfile: Option<PathBuf>,
-    /// Print it as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -56,10 +61,10 @@ pub struct UpdateArgs {
     /// Which Puppetfile.
     #[command(flatten)]
     pub which: PuppetfileArgs,
-    /// Fetch nothing: take what was fetched before.
+    /// Fetch nothing: use what was fetched earlier.
     #[arg(long)]
     pub offline: bool,
-    /// Only say what would be locked.
+    /// Only print what would be locked.
     #[arg(long)]
     pub dry_run: bool,
 }

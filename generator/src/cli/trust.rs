@@ -1,4 +1,4 @@
-//! The arguments of the commands around keys and signatures.
+//! The arguments of the commands for keys and signatures.
 
 use std::path::PathBuf;
 
@@ -7,66 +7,72 @@ use stringless_core::name::Name;
 use stringless_render::site::Limit;
 
 use super::args::name;
+use super::examples;
 
 /// `stringless keys`.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Show the keys that count, and whether their secret halves are here.
+    /// Show the trusted keys, and which secret keys are on this machine.
     ///
     /// Effect: read-only.
+    #[command(after_help = examples::KEYS_LIST)]
     List(KeysListArgs),
-    /// Let one key more sign.
+    /// Trust one more key.
     ///
-    /// Effect: writes trust/N.json here, then into the first of the site's stores.
+    /// Effect: writes trust/N.json here, then to the first of the site's stores.
+    #[command(after_help = examples::KEYS_ADD)]
     Add {
-        /// What the key is called: whose it is.
+        /// The name of the key, for example of its owner.
         #[arg(value_parser = name)]
         name: Name,
         /// The public key: a .pub file, or its second line.
         #[arg(long, value_name = "FILE|KEY")]
         public: String,
-        /// What goes with it.
+        /// Other settings of the change.
         #[command(flatten)]
         change: ChangeArgs,
     },
-    /// Let a key sign no more.
+    /// Stop trusting a key.
     ///
-    /// What it signed does not count from then on: publish each environment again.
+    /// Its signatures no longer count: publish each environment again.
     ///
-    /// Effect: writes trust/N.json here, then into the first of the site's stores.
+    /// Effect: writes trust/N.json here, then to the first of the site's stores.
+    #[command(after_help = examples::KEYS_REMOVE)]
     Remove {
-        /// What the key is called.
+        /// The name of the key.
         #[arg(value_parser = name)]
         name: Name,
-        /// What goes with it.
+        /// Other settings of the change.
         #[command(flatten)]
         change: ChangeArgs,
     },
-    /// Put another key in the place of one, in one step: what to do when it was stolen.
+    /// Replace a key by another one in one step, for example when it was stolen.
     ///
-    /// The old key signs for its successor once more. What it signed before does not count from then on:
-    /// publish each environment again.
+    /// The old key signs this change for the last time. Its earlier signatures no longer count: publish each environment
+    /// again.
     ///
-    /// Effect: writes trust/N.json here, then into the first of the site's stores.
+    /// Effect: writes trust/N.json here, then to the first of the site's stores.
+    #[command(after_help = examples::KEYS_ROTATE)]
     Rotate {
-        /// What the key is called.
+        /// The name of the key.
         #[arg(value_parser = name)]
         name: Name,
         /// The new public key: a .pub file, or its second line.
         #[arg(long, value_name = "FILE|KEY")]
         public: String,
-        /// What goes with it.
+        /// Other settings of the change.
         #[command(flatten)]
         change: ChangeArgs,
     },
     /// Set how many keys must sign.
     ///
-    /// Effect: writes trust/N.json here, then into the first of the site's stores.
+    /// Effect: writes trust/N.json here, then to the first of the site's stores.
+    #[command(after_help = examples::KEYS_THRESHOLD)]
     Threshold {
         /// From 1 to the number of keys.
         #[arg(value_name = "N")]
         number: usize,
-        /// What goes with it.
+        /// Other settings of the change.
         #[command(flatten)]
         change: ChangeArgs,
     },
@@ -80,27 +86,35 @@ pub struct KeysListArgs {
     pub json: bool,
 }
 
-/// What goes with every change of the keys.
+/// How a command that publishes or changes the keys signs.
 #[derive(Debug, Args)]
-pub struct ChangeArgs {
-    /// The serial that an environment goes on from; once for each [default: the published one].
-    #[arg(long, value_name = "E=N", value_parser = serial)]
-    pub min_serial: Vec<(Name, u64)>,
-    /// From when on the trust is no longer accepted as new, as 52w, or `never` [default: as before].
-    #[arg(long, value_name = "SPAN", value_parser = limit)]
-    pub expires: Option<Limit>,
-    /// A secret key; once for each signature that is needed [default: those in keys/].
+pub struct SigningArgs {
+    /// A secret key; repeat it for each signature that the trust requires [default: those in keys/].
     #[arg(long, short, value_name = "FILE")]
     pub key: Vec<PathBuf>,
-    /// Sign nothing here: write what is to be signed on another machine.
+    /// Sign nothing here: write the document that is to be signed on another machine.
     #[arg(long, conflicts_with = "key")]
     pub offline: bool,
-    /// Only say what would be written.
+    /// Only print what would be signed and written.
     #[arg(long)]
     pub dry_run: bool,
     /// Print what was done as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Settings of every change of the keys.
+#[derive(Debug, Args)]
+pub struct ChangeArgs {
+    /// The lowest serial that nodes accept for an environment; repeat the flag for more [default: the published one].
+    #[arg(long, value_name = "E=N", value_parser = serial)]
+    pub min_serial: Vec<(Name, u64)>,
+    /// The trust expires after this time, for example 52w, or `never` [default: as before].
+    #[arg(long, value_name = "SPAN", value_parser = limit)]
+    pub expires: Option<Limit>,
+    /// How the documents are signed.
+    #[command(flatten)]
+    pub sign: SigningArgs,
 }
 
 /// Arguments of `refresh`.
@@ -109,36 +123,28 @@ pub struct RefreshArgs {
     /// The environment [default: every one that is published].
     #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
-    /// Sign the releases although their expiry is not near.
+    /// Sign the releases even if they do not expire soon.
     #[arg(long)]
     pub force: bool,
-    /// Sign the trust although its expiry is not near.
+    /// Sign the trust even if it does not expire soon.
     #[arg(long)]
     pub trust: bool,
-    /// How long the trust counts from now on, as 52w, or `never`; as --trust [default: a year, if it expires at all].
+    /// The new trust expires after this time, for example 52w, or `never`; implies --trust [default: a year, if the trust
+    /// expires at all].
     #[arg(long, value_name = "SPAN", value_parser = limit)]
     pub expires: Option<Limit>,
-    /// The serial that an environment goes on from under the new trust; as --trust.
+    /// The lowest serial that nodes accept for an environment under the new trust; implies --trust.
     #[arg(long, value_name = "E=N", value_parser = serial)]
     pub min_serial: Vec<(Name, u64)>,
-    /// A secret key; once for each signature that is needed [default: those in keys/].
-    #[arg(long, short, value_name = "FILE")]
-    pub key: Vec<PathBuf>,
-    /// Sign nothing here: write what is to be signed on another machine.
-    #[arg(long, conflicts_with = "key")]
-    pub offline: bool,
-    /// Only say what would be signed.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print what was done as JSON.
-    #[arg(long)]
-    pub json: bool,
+    /// How the documents are signed.
+    #[command(flatten)]
+    pub sign: SigningArgs,
 }
 
 /// Arguments of `submit`.
 #[derive(Debug, Args)]
 pub struct SubmitArgs {
-    /// Only say what would be published, and what is missing.
+    /// Only print what would be published, and which signatures are missing.
     #[arg(long)]
     pub dry_run: bool,
     /// Print what was done as JSON.

@@ -13,7 +13,7 @@ use stringless_render::platform::Platforms;
 
 use crate::cli::AgentPushArgs;
 use crate::error::{Error, Result};
-use crate::output::{format, print};
+use crate::output::{format, json, print};
 use crate::site::SiteDir;
 use crate::site::agent_lock::{LOCK_FILE, minimum};
 use crate::site::stores::open_store;
@@ -21,7 +21,6 @@ use crate::store::{Condition, Put, Store};
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
     pushed: bool,
     agent: &'a AgentPin,
 }
@@ -29,11 +28,11 @@ struct Report<'a> {
 /// Uploads agent binaries and pins them.
 ///
 /// # Errors
-/// When there are none, or another file is known under the version.
+/// When there are no binaries, or the version has a different file already.
 pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let found = binaries(&args.from)?;
-    let version = site.site.agent.version;
+    let version = site.agent_version();
     let mut lock = site.lock()?;
     let mut pin = AgentPin { minimum: minimum(), version, targets: lock.pin(version).targets };
     for (target, bytes) in &found {
@@ -55,11 +54,11 @@ pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
         ));
     }
     if !args.dry_run {
-        lock.remember(pin.clone());
+        lock.add(pin.clone());
         lock.write(&site.root)?;
     }
     if args.json {
-        print::json(&Report { format: print::JSON_FORMAT, pushed: !args.dry_run, agent: &pin })?;
+        json::print(None, &Report { pushed: !args.dry_run, agent: &pin })?;
     } else {
         print::out(&lines)?;
     }
@@ -69,7 +68,7 @@ pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
 fn put(store: &Store, key: &str, bytes: &[u8], dry_run: bool) -> Result<&'static str> {
     if let Some(there) = store.get(key, MAX_AGENT)? {
         if there.bytes == bytes {
-            return Ok("there already:");
+            return Ok("already there:");
         }
         return Err(other(&store.url(key), "the agent"));
     }
@@ -78,7 +77,7 @@ fn put(store: &Store, key: &str, bytes: &[u8], dry_run: bool) -> Result<&'static
     }
     match store.put(key, bytes, Condition::Absent)? {
         Put::Written => Ok("uploaded"),
-        Put::NotHeld => {
+        Put::Rejected => {
             Err(Error::temporary(format!("writing {}: another publisher was faster", store.url(key)))
                 .hint("run it again: the same file under the same version is no conflict"))
         }
@@ -92,8 +91,8 @@ fn binaries(from: &Path) -> Result<BTreeMap<Name, Vec<u8>>> {
             "`make agents` builds them; `--from DIR` names the folder that holds TARGET/stringless-agent",
         )
     };
-    let catalog = Platforms::embedded()?;
-    let known: BTreeSet<&Name> = catalog.distros.iter().flat_map(|distro| &distro.targets).collect();
+    let platforms = Platforms::embedded()?;
+    let known: BTreeSet<&Name> = platforms.distros.iter().flat_map(|distro| &distro.targets).collect();
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(from).map_err(|e| missing(&e.to_string()))?.flatten() {
         let path = entry.path().join("stringless-agent");
@@ -112,31 +111,31 @@ fn binaries(from: &Path) -> Result<BTreeMap<Name, Vec<u8>>> {
     if found.is_empty() { Err(missing("there is none")) } else { Ok(found) }
 }
 
-/// An ELF file for the CPU and the system that the target names: what is pinned is what nodes will run.
+/// Checks that the file is an ELF file for the CPU and the system of `target`: nodes will run it.
 fn check_binary(path: &Path, target: &Name, bytes: &[u8]) -> Result<()> {
     let fault = |why: &str| {
         Error::refused(format!("reading `{}`: {why}", path.display()))
             .hint("the folder TARGET holds the agent that was built for TARGET; `make agents` puts them so")
     };
     if bytes.len() as u64 > MAX_AGENT {
-        return Err(fault("larger than an agent may be"));
+        return Err(fault("it is larger than an agent may be"));
     }
     if !bytes.starts_with(b"\x7fELF") || bytes.len() < 20 {
-        return Err(fault("not an ELF executable"));
+        return Err(fault("it is not an ELF executable"));
     }
     let machine = u16::from_le_bytes([bytes[18], bytes[19]]);
     let cpu = target.as_str().split('-').next().unwrap_or_default();
     if MACHINES.iter().any(|(name, expected)| *name == cpu && *expected != machine) {
-        return Err(fault(&format!("made for another CPU than `{target}`")));
+        return Err(fault(&format!("it is built for another CPU than `{target}`")));
     }
     if is_freebsd(bytes) != target.as_str().ends_with("-freebsd") {
-        return Err(fault(&format!("made for another system than `{target}`")));
+        return Err(fault(&format!("it is built for another system than `{target}`")));
     }
     Ok(())
 }
 
-/// Whether a 64-bit little-endian ELF file is for FreeBSD: it says so in its head, or its loader is that of
-/// FreeBSD. All other files are taken for Linux, where static ones name neither.
+/// Whether a 64-bit little-endian ELF file is for FreeBSD, by its header or its loader. Other files count as Linux,
+/// where static files name neither.
 fn is_freebsd(bytes: &[u8]) -> bool {
     let number = |at: usize, length: usize| -> Option<usize> {
         let bytes = bytes.get(at..at.checked_add(length)?)?;
@@ -153,8 +152,8 @@ fn is_freebsd(bytes: &[u8]) -> bool {
 }
 
 fn other(place: &str, what: &str) -> Error {
-    Error::refused(format!("pushing {what}: {place} has another file under this version"))
-        .hint("a version's files never change: raise `agent: {version: …}` in the site file, and build that version")
+    Error::refused(format!("pushing {what}: {place} has a different file under this version"))
+        .hint("the files of a version never change: raise `agent: {version: …}` in the site file, and build that version")
 }
 
 const MAX_AGENT: u64 = 64 << 20;

@@ -8,20 +8,17 @@ use stringless_core::manifest::Source;
 use stringless_core::name::Name;
 use stringless_core::pack::Pack;
 
-use super::checks;
-use crate::checks::Checked;
+use crate::checks::{self, Checked};
 use crate::cli::BuildArgs;
 use crate::error::{Error, Result};
-use crate::fs::write_whole;
-use crate::output::{format, print};
+use crate::fs::write_atomic;
+use crate::output::{self, format, json, print};
 use crate::pack::{self, Build, cache};
 use crate::progress::Progress;
 use crate::site::SiteDir;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
-    site: &'a Name,
     environments: Vec<Built<'a>>,
 }
 
@@ -32,7 +29,7 @@ struct Built<'a> {
     checks: &'a Checked,
 }
 
-/// The pack index of one environment, also kept as `.stringless/index/<environment>.json`.
+/// The pack index of one environment, also written to `.stringless/index/<environment>.json`.
 #[derive(Serialize)]
 struct Index<'a> {
     format: u32,
@@ -44,7 +41,7 @@ struct Index<'a> {
 /// Builds the packs of one or every environment.
 ///
 /// # Errors
-/// When the tree holds what a release may not, or a required check does not pass.
+/// When the source holds something that is not allowed in a release, or a required check fails.
 pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
     let (site, notes) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     for note in notes {
@@ -56,7 +53,8 @@ pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
     let mut builds = Vec::new();
     for name in &names {
         let build = pack::build(&site, name, &progress)?;
-        let checked = checks::admit(&site, name, &build)?;
+        let checked = checks::check(&site, &build.tree)?;
+        output::checks::admit(name, &checked)?;
         write_index(&site, name, &build)?;
         if let Some(out) = &args.out {
             copy(&build, out)?;
@@ -66,17 +64,17 @@ pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
     if args.json {
         let environments =
             builds.iter().map(|(name, build, checks)| Built { index: index(name, build), checks }).collect();
-        print::json(&Report { format: print::JSON_FORMAT, site: &site.site.site, environments })?;
+        json::print(Some(&site.site.site), &Report { environments })?;
         return Ok(0);
     }
     for (name, build, _) in &builds {
-        print::out(&told(name, build))?;
+        print::out(&summary(name, build))?;
     }
     Ok(0)
 }
 
 fn index<'a>(environment: &'a Name, build: &'a Build) -> Index<'a> {
-    Index { format: print::JSON_FORMAT, environment, source: &build.source, packs: &build.packs }
+    Index { format: json::FORMAT, environment, source: &build.source, packs: &build.packs }
 }
 
 fn write_index(site: &SiteDir, name: &Name, build: &Build) -> Result<()> {
@@ -85,7 +83,7 @@ fn write_index(site: &SiteDir, name: &Name, build: &Build) -> Result<()> {
     if fs::read(&path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    write_whole(&path, &bytes)
+    write_atomic(&path, &bytes)
 }
 
 fn copy(build: &Build, out: &Path) -> Result<()> {
@@ -97,7 +95,7 @@ fn copy(build: &Build, out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn told(name: &Name, build: &Build) -> String {
+fn summary(name: &Name, build: &Build) -> String {
     let mut rows = vec![["PACK", "FILES", "SIZE", "SHA-256"].map(str::to_owned).to_vec()];
     for pack in &build.packs {
         let path = if pack.path.is_empty() { "(top level)" } else { &pack.path };
@@ -110,5 +108,10 @@ fn told(name: &Name, build: &Build) -> String {
         ]);
     }
     let bytes = build.packs.iter().map(|pack| pack.size).sum();
-    format!("{}{name}: {} packs, {}\n", format::table(&rows), build.packs.len(), format::size(bytes))
+    format!(
+        "{}{name}: {}, {}\n",
+        format::table(&rows),
+        format::count(build.packs.len(), "pack"),
+        format::size(bytes)
+    )
 }

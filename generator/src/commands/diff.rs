@@ -6,28 +6,24 @@ use std::path::Path;
 use serde::Serialize;
 use stringless_archive::writer::ItemKind;
 use stringless_core::name::Name;
-use stringless_core::pack::Pack;
-use stringless_core::trust::TrustedKeys;
+use stringless_core::pack::{Pack, join_path};
 
 use crate::cli::{DiffArgs, Revision};
 use crate::error::{Error, Result};
 use crate::output::escape::printable;
 use crate::output::review_text::{self, Shown};
-use crate::output::{pager, print, review_markdown};
+use crate::output::{json, pager, print, review_markdown};
 use crate::pack::{self, Build, cache};
+use crate::parallel;
 use crate::progress::Progress;
 use crate::release::diff::Items;
 use crate::release::review::{self, Review, Side};
+use crate::remote::site_store::SiteStore;
 use crate::remote::verified::VerifiedPack;
-use crate::site::stores::open_store;
-use crate::site::{SiteDir, trust_chain};
-use crate::store::Store;
-use crate::{parallel, remote};
+use crate::site::SiteDir;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
-    site: &'a Name,
     changed: bool,
     environments: &'a [Review],
 }
@@ -35,22 +31,19 @@ struct Report<'a> {
 /// Shows what publishing would change, or what changed between two releases; 2 when there are changes.
 ///
 /// # Errors
-/// When the build or the store refuses, or there is no such release.
+/// When the build fails, the store refuses, or there is no such release.
 pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
     let (site, _) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     let names: Vec<Name> =
         if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
-    let publisher =
-        Publisher { store: open_store(&site)?, trusts: trust_chain::keys(&site.trust()?), site: &site };
-    let reviews: Vec<Review> =
-        names.iter().map(|name| publisher.review(name, args)).collect::<Result<_>>()?;
+    let releases = Releases { remote: SiteStore::open(&site)?, site: &site };
+    let reviews: Vec<Review> = names.iter().map(|name| releases.review(name, args)).collect::<Result<_>>()?;
     let changed = reviews.iter().any(|review| review.changed);
     let shown = Shown { own: !args.stat, third_party: !args.stat && !args.own };
     if args.json {
-        let site = &site.site.site;
-        print::json(&Report { format: print::JSON_FORMAT, site, changed, environments: &reviews })?;
+        json::print(Some(&site.site.site), &Report { changed, environments: &reviews })?;
     } else if args.markdown {
-        // One comment, however many environments.
+        // All environments share one comment.
         let most = review_markdown::MAX_BYTES / reviews.len().max(1);
         let pages: Vec<String> =
             reviews.iter().map(|one| review_markdown::markdown(one, shown, most)).collect();
@@ -62,14 +55,13 @@ pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
     Ok(if changed { CHANGES } else { 0 })
 }
 
-/// Where releases are read.
-struct Publisher<'a> {
+/// The releases to compare: published ones, and what is built here.
+struct Releases<'a> {
     site: &'a SiteDir,
-    store: Store,
-    trusts: Vec<TrustedKeys>,
+    remote: SiteStore<'a>,
 }
 
-impl Publisher<'_> {
+impl Releases<'_> {
     fn review(&self, environment: &Name, args: &DiffArgs) -> Result<Review> {
         let old = match (&args.old, &args.from) {
             (Some(revision), _) => Some(self.release(environment, revision)?),
@@ -89,7 +81,7 @@ impl Publisher<'_> {
         };
         let before = self.items(&old.as_ref().map(changed).unwrap_or_default())?;
         let after = self.items(&changed(&new))?;
-        Ok(Review::of(environment, old.as_ref(), &new, (&before, &after)))
+        Ok(Review::new(environment, old.as_ref(), &new, (&before, &after)))
     }
 
     fn release(&self, environment: &Name, revision: &Revision) -> Result<Side> {
@@ -100,13 +92,11 @@ impl Publisher<'_> {
                     .hint(format!("`stringless publish -e {environment}` publishes it"))
             });
         };
-        let site = &self.site.site.site;
-        let manifest = remote::release(&self.store, site, environment, serial, &self.trusts)?;
-        Ok(Side::published(&manifest))
+        Ok(Side::published(&self.remote.release(environment, serial)?.manifest))
     }
 
     fn newest(&self, environment: &Name) -> Result<Option<Side>> {
-        let found = remote::read(&self.store, &self.site.site.site, environment, &self.trusts)?;
+        let found = self.remote.published(environment)?;
         Ok(found.map(|published| Side::published(&published.manifest)))
     }
 
@@ -119,8 +109,8 @@ impl Publisher<'_> {
             packs,
             source,
             apply: self.site.site.apply(environment)?,
-            agent: self.site.lock()?.pin(self.site.site.agent.version),
-            trust_version: self.trusts.last().map_or(0, |trusted| trusted.version),
+            agent: self.site.lock()?.pin(self.site.agent_version()),
+            trust_version: self.remote.newest_trust()?.version,
         })
     }
 
@@ -130,10 +120,9 @@ impl Publisher<'_> {
     }
 
     fn items_of(&self, pack: &Pack) -> Result<Vec<(String, ItemKind)>> {
-        let full = |path: String| if pack.path.is_empty() { path } else { format!("{}/{path}", pack.path) };
         let mut items = Vec::new();
         self.verified(pack)?
-            .each(|item| items.push((full(item.path), item.kind)))
+            .each(|item| items.push((join_path(&pack.path, &item.path), item.kind)))
             .map_err(|refusal| Error::refusal("reading", "what is published", &refusal))?;
         Ok(items)
     }
@@ -144,13 +133,13 @@ impl Publisher<'_> {
         if let Some(verified) = cache::find(&folder, pack) {
             return Ok(verified);
         }
-        let verified = VerifiedPack::fetch(&self.store, pack)?;
+        let verified = VerifiedPack::fetch(&self.remote.store, pack)?;
         cache::save(&folder, &verified)?;
         Ok(verified)
     }
 }
 
-/// For a terminal: without what a file may hold to deceive it, and in colour.
+/// `text` for a terminal: in colour, and without control characters from the compared files.
 fn painted(text: &str) -> String {
     let (text, coloured) = (printable(text), print::coloured());
     let mut out = String::with_capacity(text.len());
@@ -171,7 +160,7 @@ fn painted(text: &str) -> String {
     out
 }
 
-/// The exit code that says that there are changes.
+/// The exit code when there are changes.
 const CHANGES: u8 = 2;
-/// At a time.
+/// Downloads at a time.
 const DOWNLOADS: usize = 4;

@@ -5,35 +5,32 @@ use std::path::Path;
 use serde::Serialize;
 use stringless_core::name::Name;
 
-use super::mirror;
 use crate::cli::GcArgs;
 use crate::clock::now;
 use crate::error::Result;
-use crate::output::{format, print};
+use crate::output::{format, json, print};
 use crate::progress::Progress;
 use crate::release::gc::{Collector, Keep, Plan, Removed};
-use crate::site::SiteDir;
-use crate::site::stores::open_one;
+use crate::remote::site_store::SiteStore;
+use crate::site::{SiteDir, stores};
 use crate::store::Listed;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
-    site: &'a Name,
     store: String,
-    /// False for what would be done.
+    /// False without `--delete`.
     done: bool,
     keep: usize,
     grace: u64,
     environments: Vec<Kept<'a>>,
     needed: Sum,
-    /// Not needed, and too new to be removed.
+    /// Not needed, but too new to be removed.
     young: Sum,
-    /// Removed, or what would be.
+    /// Removed, or without `--delete` to be removed.
     removed: Sum,
-    /// The keys of those.
+    /// The keys of the removed packs.
     packs: Vec<&'a str>,
-    /// Keys of objects that are no packs; they stay.
+    /// Keys of objects that are not packs; they stay.
     foreign: Vec<&'a str>,
 }
 
@@ -49,54 +46,51 @@ struct Sum {
     bytes: u64,
 }
 
-/// Tells which packs nothing needs, and removes them where it is told to.
+/// Prints which packs no release needs, and removes them with `--delete`.
 ///
 /// # Errors
-/// Refused when it cannot be known what is needed.
+/// Refused when it cannot be known which packs are needed.
 pub fn run(site: Option<&Path>, args: &GcArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
-    let chain = site.trust()?;
-    let settings = match &args.store {
-        Some(url) => mirror::own(&site, url)?,
-        None => &site.site.stores[0],
-    };
-    let store = open_one(&site, settings)?;
-    store.check_writable()?;
+    let settings = stores::settings(&site, args.store.as_deref())?;
+    let remote = SiteStore::open_one(&site, settings)?;
+    remote.store.check_writable()?;
     let keep = Keep { releases: args.keep, grace: args.grace.seconds() };
-    let yard = Collector { site: &site, chain: &chain, store: &store, keep };
-    let mut plan = yard.plan(now())?;
-    let mut removed = Sum::of(plan.doomed.iter().map(|(_, listed)| listed));
-    let removing = args.delete && !(plan.doomed.is_empty() && plan.halves.is_empty());
+    let collector = Collector { remote: &remote, keep };
+    let mut plan = collector.plan(now())?;
+    let mut removed = Sum::of(plan.unneeded.iter().map(|(_, listed)| listed));
+    let removing = args.delete && !(plan.unneeded.is_empty() && plan.leftovers.is_empty());
     let before: Plan = plan.clone();
     if removing {
         let bar = Progress::new().bar("removing", removed.packs);
-        let (after, done) = yard.remove(&plan, |_| bar.inc(1))?;
+        let (after, done) = collector.remove(&plan, |_| bar.inc(1))?;
         bar.finish_and_clear();
         let Removed { packs, bytes } = done;
         (plan, removed) = (after, Sum { packs, bytes });
     }
     let url = settings.url.clone();
     if !args.json {
-        return print::out(&told(&site, &url, &plan, removed, args)).map(|()| 0);
+        return print::out(&summary(&site, &url, &plan, removed, args)).map(|()| 0);
     }
-    print::json(&Report {
-        format: print::JSON_FORMAT,
-        site: &site.site.site,
-        store: url,
-        done: args.delete,
-        keep: args.keep,
-        grace: args.grace.seconds(),
-        environments: plan
-            .releases
-            .iter()
-            .map(|(environment, serials)| Kept { environment, serials })
-            .collect(),
-        needed: Sum::of(plan.needed.iter()),
-        young: Sum::of(plan.young.iter()),
-        removed,
-        packs: before.doomed.iter().map(|(_, listed)| listed.key.as_str()).collect(),
-        foreign: plan.foreign.iter().map(|listed| listed.key.as_str()).collect(),
-    })?;
+    json::print(
+        Some(&site.site.site),
+        &Report {
+            store: url,
+            done: args.delete,
+            keep: args.keep,
+            grace: args.grace.seconds(),
+            environments: plan
+                .releases
+                .iter()
+                .map(|(environment, serials)| Kept { environment, serials })
+                .collect(),
+            needed: Sum::of(plan.needed.iter()),
+            young: Sum::of(plan.recent.iter()),
+            removed,
+            packs: before.unneeded.iter().map(|(_, listed)| listed.key.as_str()).collect(),
+            foreign: plan.foreign.iter().map(|listed| listed.key.as_str()).collect(),
+        },
+    )?;
     Ok(0)
 }
 
@@ -108,12 +102,12 @@ impl Sum {
         })
     }
 
-    fn told(self) -> String {
-        format!("{}, {}", format::packs(self.packs), format::size(self.bytes))
+    fn summary(self) -> String {
+        format!("{}, {}", format::count(self.packs, "pack"), format::size(self.bytes))
     }
 }
 
-fn told(site: &SiteDir, url: &str, plan: &Plan, removed: Sum, args: &GcArgs) -> String {
+fn summary(site: &SiteDir, url: &str, plan: &Plan, removed: Sum, args: &GcArgs) -> String {
     let mut text = format!("{}, {url}\n", site.site.site);
     let rows: Vec<Vec<String>> = plan
         .releases
@@ -121,20 +115,20 @@ fn told(site: &SiteDir, url: &str, plan: &Plan, removed: Sum, args: &GcArgs) -> 
         .map(|(environment, serials)| vec![format!("  {environment}"), format!("keeps {}", ranges(serials))])
         .collect();
     text.push_str(&format::table(&rows));
-    text.push_str(&format!("  needed   {}\n", Sum::of(plan.needed.iter()).told()));
-    text.push_str(&format!("  too new  {}\n", Sum::of(plan.young.iter()).told()));
+    text.push_str(&format!("  needed   {}\n", Sum::of(plan.needed.iter()).summary()));
+    text.push_str(&format!("  too new  {}\n", Sum::of(plan.recent.iter()).summary()));
     for listed in &plan.foreign {
-        text.push_str(&format!("  no pack  {}, left alone\n", listed.key.escape_debug()));
+        text.push_str(&format!("  no pack  {}, not touched\n", listed.key.escape_debug()));
     }
     text.push_str(&match (args.delete, removed.packs) {
         (_, 0) => "nothing to remove\n".to_owned(),
-        (true, _) => format!("removed {}\n", removed.told()),
-        (false, _) => format!("would remove {}: `--delete` does it\n", removed.told()),
+        (true, _) => format!("removed {}\n", removed.summary()),
+        (false, _) => format!("would remove {}: `--delete` does it\n", removed.summary()),
     });
     text
 }
 
-/// Serials in falling order, as `12 to 9, 4`.
+/// Serials in falling order as text: `12 to 9, 4`.
 fn ranges(serials: &[u64]) -> String {
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for serial in serials {
@@ -154,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn serials_are_told_in_ranges() {
+    fn serials_are_printed_as_ranges() {
         assert_eq!(ranges(&[12, 11, 10, 4, 2, 1]), "12 to 10, 4, 2 to 1");
         assert_eq!((ranges(&[7]).as_str(), ranges(&[]).as_str()), ("7", ""));
     }

@@ -10,17 +10,14 @@ use stringless_core::name::Name;
 
 use crate::cli::HistoryArgs;
 use crate::error::{Error, Result};
-use crate::output::{format, print};
-use crate::remote;
-use crate::remote::history::{Release, Shelf, Walk};
-use crate::site::stores::open_store;
-use crate::site::{SiteDir, trust_chain};
+use crate::output::{format, json, print};
+use crate::remote::history::{Release, Walk};
+use crate::remote::site_store::SiteStore;
+use crate::site::SiteDir;
 use crate::store::Store;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
-    site: &'a Name,
     environment: &'a Name,
     /// The serial that nodes follow.
     published: u64,
@@ -33,16 +30,16 @@ struct Line {
     state: State,
     created: Option<String>,
     expires: Option<String>,
-    /// The newest trust version by whose keys it is signed.
+    /// The newest trust version whose keys signed it.
     trust_version: Option<u64>,
     packs: usize,
     bytes: u64,
-    /// How many packs the store no longer has; null where it does not list.
+    /// The number of packs that the store no longer has; null for a store that cannot list its objects.
     gone: Option<usize>,
     commit: Option<String>,
     dirty: bool,
     branch: Option<String>,
-    /// The release whose content it has again.
+    /// The earlier release with the same content, after `rollback` and `promote`.
     release: Option<Origin>,
     error: Option<String>,
 }
@@ -50,65 +47,68 @@ struct Line {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
-    /// Nodes follow it.
+    /// Nodes follow this release.
     Published,
-    /// They did.
+    /// Nodes followed this release earlier.
     Earlier,
-    /// It was signed, and its publication cut off or overtaken, or is under way.
+    /// It was signed, but never published: the publication was interrupted or overtaken, or is still running.
     Unpublished,
-    /// The one before says that it was there.
+    /// A later release names it, but the store does not have it.
     Missing,
-    /// Nobody who counts signed what is there.
+    /// No trusted key signed it.
     Refused,
 }
 
 /// Shows the releases of an environment, the newest first.
 ///
 /// # Errors
-/// Refused when nothing is published, or something in the history is no release of the site.
+/// Refused when nothing is published, or an object of the history is not a release of the site.
 pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
-    let keys = trust_chain::keys(&site.trust()?);
-    let store = open_store(&site)?;
-    let shelf = Shelf { store: &store, site: &site.site.site, environment: &environment, keys: &keys };
-    let Some(current) = remote::read(&store, &site.site.site, &environment, &keys)? else {
+    let remote = SiteStore::open(&site)?;
+    let (store, history) = (&remote.store, remote.history(&environment));
+    let Some(current) = remote.published(&environment)? else {
         return Err(Error::refused(format!("reading the history of `{environment}`: nothing is published"))
             .hint(format!("`stringless publish -e {environment}`")));
     };
     let lists = !matches!(store, Store::Web(_));
     let listed: Vec<u64> =
-        if lists { shelf.listed()?.into_iter().map(|(serial, _)| serial).collect() } else { Vec::new() };
-    let packs = if lists { Some(sizes(&store)?) } else { None };
+        if lists { history.listed()?.into_iter().map(|(serial, _)| serial).collect() } else { Vec::new() };
+    let packs = if lists { Some(sizes(store)?) } else { None };
     let mut failure = None;
     let mut lines = vec![Line::of(&Release::from(&current), State::Published, packs.as_ref())];
-    for (serial, found) in Walk::before(shelf, &current.manifest, &listed).take(args.limit.saturating_sub(1))
+    for (serial, found) in
+        Walk::before(history, &current.manifest, &listed).take(args.limit.saturating_sub(1))
     {
         lines.push(line(serial, found, State::Earlier, packs.as_ref(), &mut failure)?);
     }
-    let told: BTreeSet<u64> = lines.iter().map(|line| line.serial).collect();
-    let last = told.first().copied().unwrap_or(0);
+    let shown: BTreeSet<u64> = lines.iter().map(|line| line.serial).collect();
+    let last = shown.first().copied().unwrap_or(0);
     for serial in
-        listed.iter().rev().filter(|serial| **serial > last && !told.contains(serial)).take(args.limit)
+        listed.iter().rev().filter(|serial| **serial > last && !shown.contains(serial)).take(args.limit)
     {
-        lines.push(line(*serial, shelf.release(*serial), State::Unpublished, packs.as_ref(), &mut failure)?);
+        lines.push(line(
+            *serial,
+            history.release(*serial),
+            State::Unpublished,
+            packs.as_ref(),
+            &mut failure,
+        )?);
     }
     lines.sort_by_key(|line| std::cmp::Reverse(line.serial));
     if args.json {
-        print::json(&Report {
-            format: print::JSON_FORMAT,
-            site: &site.site.site,
-            environment: &environment,
-            published: current.manifest.serial,
-            releases: &lines,
-        })?;
+        json::print(
+            Some(&site.site.site),
+            &Report { environment: &environment, published: current.manifest.serial, releases: &lines },
+        )?;
         return Ok(failure.map_or(0, |error| error.exit_code()));
     }
     print::out(&table(&lines))?;
     failure.map_or(Ok(0), Err)
 }
 
-/// What becomes of a serial; a store that does not answer ends it all.
+/// The line for a serial. A refused release becomes a line, too; other errors end the command.
 fn line(
     serial: u64,
     found: Result<Option<Release>>,
@@ -175,7 +175,7 @@ impl Line {
         }
     }
 
-    /// What it was built from, as short as it can be told.
+    /// The source that it was built from, in short form.
     fn source(&self) -> String {
         let mut words = Vec::new();
         if let Some(commit) = &self.commit {
@@ -191,7 +191,9 @@ impl Line {
             (State::Refused, _) => "REFUSED".into(),
             (State::Missing, _) => "missing".into(),
             (State::Published, None | Some(0)) => "published".into(),
-            (State::Published, Some(gone)) => format!("published, {gone} PACKS MISSING"),
+            (State::Published, Some(gone)) => {
+                format!("published, {} MISSING", format::count(gone, "PACK").to_uppercase())
+            }
             (State::Unpublished, _) => "never published".into(),
             (State::Earlier, Some(gone)) if gone > 0 => "content removed".into(),
             (State::Earlier, _) => String::new(),

@@ -7,11 +7,10 @@ use stringless_render::platform::{BootAgent, Cloud, Distro, Form, Level, Platfor
 
 use crate::cli::{ListArgs, Listed};
 use crate::error::Result;
-use crate::output::{format, print};
+use crate::output::{format, json, print};
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     distros: Option<&'a [Distro]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,7 +19,7 @@ struct Report<'a> {
     boot_agents: Option<&'a [BootAgent]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pairs: Option<Vec<Pair<'a>>>,
-    /// What the strongest level does not claim.
+    /// The limits of the strongest level.
     #[serde(skip_serializing_if = "Option::is_none")]
     levels_note: Option<&'a str>,
 }
@@ -36,38 +35,40 @@ struct Pair<'a> {
 /// Lists distros, clouds and how far each pair was tested.
 ///
 /// # Errors
-/// When the catalog is damaged.
+/// When the embedded data of platforms is damaged.
 pub fn run(args: &ListArgs) -> Result<u8> {
-    let catalog = Platforms::embedded()?;
+    let platforms = Platforms::embedded()?;
     let wanted = |what| args.what.is_none() || args.what == Some(what);
-    let distros = wanted(Listed::Distros).then_some(catalog.distros.as_slice());
-    let clouds = wanted(Listed::Clouds).then_some(catalog.clouds.as_slice());
+    let distros = wanted(Listed::Distros).then_some(platforms.distros.as_slice());
+    let clouds = wanted(Listed::Clouds).then_some(platforms.clouds.as_slice());
     let levels = wanted(Listed::Pairs);
     if args.json {
-        print::json(&Report {
-            format: print::JSON_FORMAT,
-            distros,
-            clouds,
-            boot_agents: args.what.is_none().then_some(&catalog.boot_agents),
-            pairs: levels.then(|| pairs(&catalog)),
-            levels_note: levels.then_some(BOOTED),
-        })?;
+        json::print(
+            None,
+            &Report {
+                distros,
+                clouds,
+                boot_agents: args.what.is_none().then_some(&platforms.boot_agents),
+                pairs: levels.then(|| pairs(&platforms)),
+                levels_note: levels.then_some(BOOTED),
+            },
+        )?;
         return Ok(0);
     }
     let parts = [
         distros.map(distro_table),
-        clouds.map(|clouds| cloud_table(&catalog, clouds)),
-        levels.then(|| level_table(&catalog)),
+        clouds.map(|clouds| cloud_table(&platforms, clouds)),
+        levels.then(|| level_table(&platforms)),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     print::out(&parts.join("\n"))?;
     Ok(0)
 }
 
-fn pairs(catalog: &Platforms) -> Vec<Pair<'_>> {
+fn pairs(platforms: &Platforms) -> Vec<Pair<'_>> {
     let mut pairs = Vec::new();
-    for (distro, cloud) in catalog.pairs() {
-        let (forms, level) = (catalog.forms(distro, cloud), catalog.level(distro, cloud).as_str());
+    for (distro, cloud) in platforms.pairs() {
+        let (forms, level) = (platforms.forms(distro, cloud), platforms.level(distro, cloud).as_str());
         pairs.push(Pair { distro: &distro.id, cloud: &cloud.id, forms, level });
     }
     pairs
@@ -82,14 +83,14 @@ fn distro_table(distros: &[Distro]) -> String {
     format::table(&rows)
 }
 
-fn cloud_table(catalog: &Platforms, clouds: &[Cloud]) -> String {
+fn cloud_table(platforms: &Platforms, clouds: &[Cloud]) -> String {
     let mut rows = vec![row(["CLOUD", "NAME", "FORMS", "LIMIT", "ALSO"])];
     rows.extend(clouds.iter().map(|cloud| {
         let taken = |form: &Form| {
             if !cloud.forms.is_empty() && !cloud.forms.contains(form) {
                 return false;
             }
-            let mut agents = catalog.boot_agents.iter().filter(|agent| agent.forms.contains(form));
+            let mut agents = platforms.boot_agents.iter().filter(|agent| agent.forms.contains(form));
             agents.any(|agent| cloud.boot_agents.iter().any(|id| id.as_str() == agent.id))
         };
         let forms = Form::ALL.into_iter().filter(taken).map(Form::as_str).collect::<Vec<_>>().join(", ");
@@ -100,13 +101,13 @@ fn cloud_table(catalog: &Platforms, clouds: &[Cloud]) -> String {
     format::table(&rows)
 }
 
-/// One row per distro: the clouds of each level.
-fn level_table(catalog: &Platforms) -> String {
+/// The clouds of each distro by level.
+fn level_table(platforms: &Platforms) -> String {
     let mut rows = vec![row(["DISTRO", "TESTED", "ON"])];
-    for distro in &catalog.distros {
+    for distro in &platforms.distros {
         let mut by_level: BTreeMap<Level, Vec<&str>> = BTreeMap::new();
-        for (_, cloud) in catalog.pairs().filter(|(one, _)| one.id == distro.id) {
-            by_level.entry(catalog.level(distro, cloud)).or_default().push(&cloud.id);
+        for (_, cloud) in platforms.pairs().filter(|(one, _)| one.id == distro.id) {
+            by_level.entry(platforms.level(distro, cloud)).or_default().push(&cloud.id);
         }
         let mut name = distro.id.as_str();
         for (level, clouds) in by_level {
@@ -121,7 +122,7 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 
-/// What the strongest level does not claim.
+/// The limits of the strongest level.
 pub const BOOTED: &str = "booted: by the distribution's own first-boot agent on a lab machine, from a local seed or \
                           from a stand-in of the cloud's metadata service; no pair was run in an account of \
                           its cloud";

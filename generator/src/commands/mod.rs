@@ -1,9 +1,9 @@
-//! The commands: each reads its input, calls what decides, and tells what came of it.
+//! The commands. Each reads its input, calls the domain, and prints the result. No command imports another.
 
 pub mod agent;
 pub mod build;
 pub mod check;
-mod checks;
+pub mod completions;
 pub mod diff;
 pub mod gc;
 pub mod history;
@@ -20,7 +20,6 @@ pub mod promote;
 pub mod publish;
 pub mod refresh;
 pub mod render;
-mod republish;
 pub mod rollback;
 pub mod submit;
 pub mod verify;

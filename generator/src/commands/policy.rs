@@ -8,12 +8,11 @@ use stringless_render::policy::{self, Audience, POLICY, PolicyRequest};
 
 use crate::cli::PolicyArgs;
 use crate::error::Result;
-use crate::output::print;
+use crate::output::{json, print};
 use crate::site::SiteDir;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
     dialect: &'a str,
     form: &'a str,
     #[serde(rename = "for")]
@@ -25,7 +24,7 @@ struct Report<'a> {
 /// Prints a policy.
 ///
 /// # Errors
-/// When the store is unknown, or the policy cannot be written in its words.
+/// When the store is unknown, or cannot express the policy.
 pub fn run(site: Option<&Path>, args: &PolicyArgs) -> Result<u8> {
     let dialect = policy::dialect(&Platforms::embedded()?, &args.store)?;
     let site = SiteDir::open(site)?;
@@ -33,25 +32,19 @@ pub fn run(site: Option<&Path>, args: &PolicyArgs) -> Result<u8> {
         site.site.environment(environment)?;
     }
     let form = args.form.as_deref().unwrap_or(POLICY);
-    let ask = PolicyRequest {
+    let request = PolicyRequest {
         site: &site.site,
         environment: args.environment.as_ref(),
         audience: args.audience.map(Into::into),
         principal: args.principal.as_deref(),
         form,
+        tool_version: env!("CARGO_PKG_VERSION"),
     };
-    let policy = policy::policy(&dialect, &ask)?;
+    let policy = policy::policy(&dialect, &request)?;
     if args.json {
-        let audience = ask.audience;
+        let audience = request.audience;
         let (policy, notes) = (policy.text.as_str(), policy.notes.as_slice());
-        print::json(&Report {
-            format: print::JSON_FORMAT,
-            dialect: &dialect,
-            form,
-            audience,
-            policy,
-            notes,
-        })?;
+        json::print(None, &Report { dialect: &dialect, form, audience, policy, notes })?;
         return Ok(0);
     }
     print::out(&policy.text)?;

@@ -1,48 +1,35 @@
 //! `stringless publish`.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use serde::Serialize;
 use stringless_core::name::Name;
 
-use super::checks;
+use crate::checks;
 use crate::cli::PublishArgs;
-use crate::clock::now;
 use crate::error::Result;
-use crate::output::print;
 use crate::output::release::{self, ReleaseReport};
+use crate::output::{self, json, print};
 use crate::pack::{self, Build};
 use crate::progress::Progress;
-use crate::release::plan::{self, Decision, Wanted};
-use crate::release::publish::Publisher;
-use crate::remote::{self, last_seen};
+use crate::release::plan::Wanted;
+use crate::release::publish::{Options, Publisher};
+use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
-use crate::site::stores::open_store;
-use crate::site::trust_chain::{self, TrustFile};
-use crate::store::Store;
 use crate::trust::signer::Keys;
 use crate::trust::sync;
 
 #[derive(Serialize)]
-struct Report<'a> {
-    format: u32,
-    site: &'a Name,
-    #[serde(flatten)]
-    release: release::Report,
-}
-
-#[derive(Serialize)]
-struct Reports<'a> {
-    format: u32,
-    site: &'a Name,
+struct Reports {
     environments: Vec<release::Report>,
 }
 
 /// Publishes one or every environment.
 ///
 /// # Errors
-/// When a build, the store or the keys refuse. With several environments, all are built before the first
-/// is published; one that cannot be published ends it.
+/// When a build, the store or the keys refuse. With several environments, all are built before the first is published;
+/// the first that cannot be published ends the command.
 pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let (site, notes) = SiteDir::open_to_build(site, args.environment.as_ref(), args.cached)?;
     for note in notes {
@@ -51,23 +38,26 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let names =
         if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
     let progress = Progress::new();
-    let chain = site.trust()?;
-    let store = open_store(&site)?;
-    store.check_writable()?;
-    let publication = Publication { site: &site, store: &store, chain: &chain, args, progress: &progress };
+    let remote = SiteStore::open_to_write(&site)?;
+    let mut builds = VecDeque::new();
+    let build = |name: &Name| -> Result<Build> {
+        let build = pack::build(&site, name, &progress)?;
+        output::checks::admit(name, &checks::check(&site, &build.tree)?)?;
+        Ok(build)
+    };
     if args.all {
-        for name in &names {
-            checks::admit(&site, name, &pack::build(&site, name, &progress)?)?;
-        }
+        // Every environment builds before the first is published.
+        builds = names.iter().map(build).collect::<Result<_>>()?;
     }
     let (mut all, mut failed) = (Vec::new(), None);
     for name in &names {
-        match publication.publish(name) {
-            Ok(released) => {
-                let Some(released) = released else { continue };
+        let next = builds.pop_front();
+        match publish(&remote, name, || next.map_or_else(|| build(name), Ok), args, &progress) {
+            Ok(None) => {}
+            Ok(Some(released)) => {
                 released.warn();
-                if !args.json {
-                    print::out(&released.told())?;
+                if !args.sign.json {
+                    print::out(&released.text())?;
                 }
                 all.push(released);
             }
@@ -77,56 +67,42 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
             }
         }
     }
-    let ends: Vec<Result<u8>> =
-        all.iter().map(|released| ReleaseReport::end(released.waiting(), args.offline)).collect();
-    let (format, site) = (print::JSON_FORMAT, &site.site.site);
-    let mut reports = all.into_iter().map(ReleaseReport::report);
-    if args.json && args.all {
-        print::json(&Reports { format, site, environments: reports.collect() })?;
-    } else if args.json
-        && let Some(release) = reports.next()
+    let reports: Vec<release::Report> = all.into_iter().map(ReleaseReport::report).collect();
+    let waiting = reports.iter().find_map(|report| report.waiting.clone());
+    let site = Some(&site.site.site);
+    if args.sign.json && args.all {
+        json::print(site, &Reports { environments: reports })?;
+    } else if args.sign.json
+        && let Some(report) = reports.first()
     {
-        print::json(&Report { format, site, release })?;
+        json::print(site, report)?;
     }
     match failed {
         Some(error) => Err(error),
-        None => Ok(ends.into_iter().collect::<Result<Vec<u8>>>()?.into_iter().max().unwrap_or(0)),
+        None => waiting.map_or(Ok(0), |waiting| waiting.end(args.sign.offline)),
     }
 }
 
-/// What publishes, and where to.
-struct Publication<'a> {
-    site: &'a SiteDir,
-    store: &'a Store,
-    chain: &'a [TrustFile],
-    args: &'a PublishArgs,
-    progress: &'a Progress,
-}
-
-impl Publication<'_> {
-    fn publish(&self, environment: &Name) -> Result<Option<ReleaseReport>> {
-        let Self { site, store, chain, args, progress } = self;
-        let trust = trust_chain::in_force(chain)?;
-        let published = remote::read(store, &site.site.site, environment, &trust_chain::keys(chain))?;
-        sync::refuse_newer(store, site, trust)?;
-        let build = pack::build(site, environment, progress)?;
-        if !args.all {
-            checks::admit(site, environment, &build)?;
-        }
-        let publisher = Publisher { site, store, chain, published: published.as_ref() };
-        let known = last_seen::read(site, environment, chain);
-        let wanted = wanted(site, environment, &build)?;
-        let before = publisher.before(trust, known.as_ref());
-        Ok(Some(match (plan::decide(wanted, before, trust, now(), args.force)?, &published) {
-            (Decision::Sign(manifest, reasons), _) if args.dry_run => ReleaseReport::dry(*manifest, reasons),
-            (Decision::Sign(manifest, reasons), _) => {
-                let keys = Keys { given: &args.key, offline: args.offline };
-                ReleaseReport::done(publisher.release(*manifest, keys, progress)?, reasons, trust)
-            }
-            (Decision::Nothing, Some(published)) => ReleaseReport::nothing(&published.manifest),
-            (Decision::Nothing, None) => return Ok(None),
-        }))
-    }
+/// Publishes one environment; `None` when nothing is published and nothing is to be published.
+fn publish(
+    remote: &SiteStore<'_>,
+    environment: &Name,
+    build: impl FnOnce() -> Result<Build>,
+    args: &PublishArgs,
+    progress: &Progress,
+) -> Result<Option<ReleaseReport>> {
+    let trust = remote.trust_in_force()?;
+    let published = remote.published(environment)?;
+    sync::refuse_newer(remote)?;
+    let wanted = wanted(remote.site, environment, &build()?)?;
+    let options = Options {
+        keys: Keys { given: &args.sign.key, offline: args.sign.offline },
+        force: args.force,
+        dry_run: args.sign.dry_run,
+    };
+    let publisher = Publisher { remote, published: published.as_ref() };
+    let publication = publisher.publish_content(wanted, trust, &options, progress)?;
+    Ok(publication.map(|publication| ReleaseReport::new(publication, trust)))
 }
 
 fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
@@ -135,7 +111,7 @@ fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
         environment: environment.clone(),
         packs: build.packs.clone(),
         apply: site.site.apply(environment)?,
-        agent: site.lock()?.pin(site.site.agent.version),
+        agent: site.lock()?.pin(site.agent_version()),
         lifetime: site.site.expires.seconds(),
         source: build.source.clone(),
     })

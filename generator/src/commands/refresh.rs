@@ -2,101 +2,62 @@
 
 use std::path::Path;
 
-use serde::Serialize;
 use stringless_core::name::Name;
 
-use super::keys::{self, TrustChange, Wish};
-use crate::cli::RefreshArgs;
+use crate::cli::{RefreshArgs, SigningArgs};
 use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::output::release::{self, ReleaseReport};
-use crate::output::{pending, print};
+use crate::output::release::ReleaseReport;
+use crate::output::trust_change::TrustChange;
+use crate::output::{print, signed};
 use crate::progress::Progress;
-use crate::release::plan::{self, Decision, Wanted};
-use crate::release::publish::Publisher;
-use crate::remote::{self, last_seen};
+use crate::release::plan::Wanted;
+use crate::release::publish::{Options, Publisher};
+use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
-use crate::site::stores::open_store;
-use crate::site::trust_chain::{self, TrustFile};
-use crate::store::Store;
+use crate::trust::change::{self, Wish};
 use crate::trust::rotation::Change;
 use crate::trust::signer::Keys;
 use crate::trust::{expiry, sync};
 
-#[derive(Serialize)]
-struct Report<'a> {
-    format: u32,
-    site: &'a Name,
-    /// Null where it is not due.
-    trust: Option<keys::Report>,
-    releases: Vec<release::Report>,
-}
-
-/// Signs again what is near its date: the trust, then each release, with the same content.
+/// Signs the trust and the releases again if they expire soon, with the same content.
 ///
 /// # Errors
 /// When the store or the keys refuse.
 pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
-    let store = open_store(&site)?;
-    store.check_writable()?;
-    let keys = Keys { given: &args.key, offline: args.offline };
-    let trust = refresh_trust(&site, &store, args, keys)?;
+    let remote = SiteStore::open_to_write(&site)?;
+    let keys = Keys { given: &args.sign.key, offline: args.sign.offline };
+    let trust = refresh_trust(&remote, args, keys)?;
     if let Some(changed) = &trust
-        && !args.json
+        && !args.sign.json
     {
-        print::out(&changed.told())?;
+        print::out(&changed.text())?;
     }
-    if let Some(waiting) = trust.as_ref().and_then(TrustChange::waiting) {
-        if args.json {
-            return json(&site, trust, Vec::new(), args.offline);
-        }
-        // Releases are signed under the newest trust, which this is not yet.
-        return waiting.end(args.offline);
+    let SigningArgs { json, offline, .. } = args.sign;
+    if trust.as_ref().and_then(TrustChange::waiting).is_some() {
+        // Releases are signed under the newest trust, and this one is not yet written.
+        return signed::finish(&site.site.site, trust, Vec::new(), json, offline);
     }
+    let remote = remote.reload_trust()?;
     let mut releases = Vec::new();
     for environment in environments(&site, args)? {
-        let chain = site.trust()?;
-        if let Some(released) = refresh(&site, &store, &chain, &environment, args, keys)? {
+        if let Some(released) = refresh(&remote, &environment, args, keys)? {
             released.warn();
-            if !args.json {
-                print::out(&released.told())?;
+            if !args.sign.json {
+                print::out(&released.text())?;
             }
             releases.push(released);
         }
     }
-    if args.json {
-        return json(&site, trust, releases, args.offline);
-    }
-    if releases.is_empty() && trust.is_none() {
+    if !json && releases.is_empty() && trust.is_none() {
         print::out("nothing to do: nothing is published\n")?;
     }
-    let waiting = releases.iter().find_map(ReleaseReport::waiting);
-    ReleaseReport::end(waiting, args.offline)
+    signed::finish(&site.site.site, trust, releases, json, offline)
 }
 
-fn json(site: &SiteDir, trust: Option<TrustChange>, releases: Vec<ReleaseReport>, asked: bool) -> Result<u8> {
-    let report = Report {
-        format: print::JSON_FORMAT,
-        site: &site.site.site,
-        trust: trust.map(TrustChange::report),
-        releases: releases.into_iter().map(ReleaseReport::report).collect(),
-    };
-    print::json(&report)?;
-    let of_trust = report.trust.as_ref().and_then(|trust| trust.waiting.as_ref());
-    let first: Option<&pending::Report> =
-        of_trust.or(report.releases.iter().find_map(|release| release.waiting.as_ref()));
-    ReleaseReport::end(first, asked)
-}
-
-fn refresh_trust(
-    site: &SiteDir,
-    store: &Store,
-    args: &RefreshArgs,
-    keys: Keys<'_>,
-) -> Result<Option<TrustChange>> {
-    let chain = site.trust()?;
-    let newest = trust_chain::newest(&chain)?;
+fn refresh_trust(remote: &SiteStore<'_>, args: &RefreshArgs, keys: Keys<'_>) -> Result<Option<TrustChange>> {
+    let newest = remote.newest_trust()?;
     let asked = args.trust || args.expires.is_some() || !args.min_serial.is_empty();
     if !asked && !expiry::trust_is_due(newest, now()) {
         return Ok(None);
@@ -110,7 +71,7 @@ fn refresh_trust(
         expires: Some(expires),
         min_serial: args.min_serial.iter().cloned().collect(),
     };
-    keys::change(site, store, &wish, keys, args.dry_run).map(Some)
+    change::change(remote, &wish, keys, args.sign.dry_run).map(TrustChange::new).map(Some)
 }
 
 fn environments(site: &SiteDir, args: &RefreshArgs) -> Result<Vec<Name>> {
@@ -120,19 +81,17 @@ fn environments(site: &SiteDir, args: &RefreshArgs) -> Result<Vec<Name>> {
     }
 }
 
-/// The published release again, under the next serial; none where nothing is published.
+/// Publishes the published release again under the next serial; `None` when nothing is published.
 fn refresh(
-    site: &SiteDir,
-    store: &Store,
-    chain: &[TrustFile],
+    remote: &SiteStore<'_>,
     environment: &Name,
     args: &RefreshArgs,
     keys: Keys<'_>,
 ) -> Result<Option<ReleaseReport>> {
-    // The trust that a dry run would have written is not there.
-    let trust = if args.dry_run { trust_chain::newest(chain)? } else { trust_chain::in_force(chain)? };
-    sync::refuse_newer(store, site, trust)?;
-    let published = remote::read(store, &site.site.site, environment, &trust_chain::keys(chain))?;
+    // A dry run did not write the new trust, so the old one may have expired.
+    let trust = if args.sign.dry_run { remote.newest_trust()? } else { remote.trust_in_force()? };
+    sync::refuse_newer(remote)?;
+    let published = remote.published(environment)?;
     let Some(published) = published else {
         return match &args.environment {
             None => Ok(None),
@@ -140,25 +99,19 @@ fn refresh(
                 .hint(format!("`stringless publish -e {name}`"))),
         };
     };
-    // To sign it again would be to vouch for it.
+    // A new signature would vouch for content that no trusted key signed.
     if published.trust_version < trust.version {
         return Err(Error::refused(format!(
             "refreshing `{environment}`: release {} is signed by keys that no longer count",
             published.manifest.serial
         ))
         .hint(format!(
-            "look at it with `stringless diff -e {environment}`, then publish what is here: `stringless publish -e {environment}`"
+            "review it with `stringless diff -e {environment}`, then publish the content of this machine: `stringless publish -e {environment}`"
         )));
     }
-    let publisher = Publisher { site, store, chain, published: Some(&published) };
-    let known = last_seen::read(site, environment, chain);
-    let wanted = Wanted::again(&published.manifest, site.site.expires.seconds());
-    let decision = plan::decide(wanted, publisher.before(trust, known.as_ref()), trust, now(), args.force)?;
-    Ok(Some(match decision {
-        Decision::Nothing => ReleaseReport::nothing(&published.manifest),
-        Decision::Sign(manifest, reasons) if args.dry_run => ReleaseReport::dry(*manifest, reasons),
-        Decision::Sign(manifest, reasons) => {
-            ReleaseReport::done(publisher.release(*manifest, keys, &Progress::new())?, reasons, trust)
-        }
-    }))
+    let publisher = Publisher { remote, published: Some(&published) };
+    let wanted = Wanted::republished(&published.manifest, remote.site.site.expires.seconds());
+    let options = Options { keys, force: args.force, dry_run: args.sign.dry_run };
+    let publication = publisher.publish_content(wanted, trust, &options, &Progress::new())?;
+    Ok(publication.map(|publication| ReleaseReport::new(publication, trust)))
 }

@@ -14,9 +14,10 @@ use stringless_core::verify;
 use crate::cli::VerifyArgs;
 use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::output::{format, print};
+use crate::output::{format, json, print};
 use crate::progress::Progress;
 use crate::remote;
+use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::site::stores::open_one;
 use crate::site::trust_chain::TrustFile;
@@ -25,34 +26,32 @@ use crate::trust::{expiry, sync};
 
 #[derive(Serialize)]
 struct Report {
-    format: u32,
-    site: Name,
     ok: bool,
     checks: Vec<Check>,
 }
 
-/// What was found of one environment in one store.
+/// The result for one environment in one store.
 #[derive(Serialize)]
 struct Check {
     store: String,
     environment: Name,
-    /// Null where nothing is published, or what is there is refused.
+    /// Null when nothing is published, or the release is refused.
     serial: Option<u64>,
     trust_version: Option<u64>,
     created: Option<String>,
     expires: Option<String>,
     packs: usize,
     bytes: u64,
-    /// Dates that are near.
+    /// Expiry dates that are near.
     warnings: Vec<String>,
-    /// Null when a node would take it.
+    /// Null when a node would accept the release.
     error: Option<String>,
 }
 
 /// Verifies what the stores hold, or one document on disk.
 ///
 /// # Errors
-/// When the site is not usable; a refusal is told by exit code 3.
+/// When the site cannot be used, or the gravest error of the stores.
 pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let chain = site.trust()?;
@@ -67,7 +66,9 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
     let mut failure = None;
     for settings in &site.site.stores {
         for name in &names {
-            let check = match open_one(&site, settings).and_then(|store| one(&store, &site, &chain, name)) {
+            let check = match open_one(&site, settings)
+                .and_then(|store| one(&SiteStore::new(&site, store, chain.clone()), name))
+            {
                 Ok(None) if args.environment.is_none() => continue,
                 Ok(None) => {
                     Err(Error::refused(format!("verifying {}: `{name}` is not published", settings.url)))
@@ -94,21 +95,20 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
     }
     let ok = failure.is_none();
     if args.json {
-        let report = Report { format: print::JSON_FORMAT, site: site.site.site.clone(), ok, checks };
-        print::json(&report)?;
+        let report = Report { ok, checks };
+        json::print(Some(&site.site.site), &report)?;
         return Ok(failure.map_or(0, |error| error.exit_code()));
     }
-    print::out(&told(&checks))?;
+    print::out(&summary(&checks))?;
     failure.map_or(Ok(0), Err)
 }
 
-/// Everything that a node checks of one environment in one store.
-fn one(store: &Store, site: &SiteDir, chain: &[TrustFile], name: &Name) -> Result<Option<Check>> {
-    let Some(last) = chain.last() else { return Ok(None) };
-    let own = &site.site.site;
-    let newer = sync::newer_trust(store, own, &last.trust)?;
-    let trust: &Trust = newer.last().map_or(&*last.trust, |trust| trust);
-    let Some(found) = remote::read(store, own, name, &[trust.trusted_keys()])? else { return Ok(None) };
+/// Checks one environment in one store as a node does; `None` when it is not published there.
+fn one(remote: &SiteStore<'_>, name: &Name) -> Result<Option<Check>> {
+    let (store, newest) = (&remote.store, remote.newest_trust()?);
+    let newer = sync::newer_trust(remote)?;
+    let trust: &Trust = newer.last().map_or(newest, |trust| trust);
+    let Some(found) = remote.published_under(name, trust)? else { return Ok(None) };
     let manifest: &Manifest = &found.manifest;
     let url = store.url(&stringless_core::layout::manifest(name));
     remote::admit_new(&found.manifest, trust, now())
@@ -151,12 +151,12 @@ impl Check {
 
 fn expired(error: Error, refusal: &Refusal) -> Error {
     match refusal {
-        Refusal::Expired { .. } => error.hint("`stringless refresh` signs it anew"),
+        Refusal::Expired { .. } => error.hint("`stringless refresh` signs it again"),
         _ => error,
     }
 }
 
-fn told(checks: &[Check]) -> String {
+fn summary(checks: &[Check]) -> String {
     let head = ["STORE", "ENVIRONMENT", "SERIAL", "TRUST", "PACKS", "SIZE", "EXPIRES", ""];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for check in checks {
@@ -179,13 +179,11 @@ fn store_name(store: &Store) -> String {
     store.url("").trim_end_matches('/').to_owned()
 }
 
-/// Verifies one document: as a trust document of the chain, or as a manifest.
+/// Verifies one document on disk, as a trust document or as a manifest.
 fn document(site: &SiteDir, chain: &[TrustFile], file: &Path, json: bool) -> Result<u8> {
     #[derive(Serialize)]
     struct Document {
-        format: u32,
         kind: &'static str,
-        site: Name,
         name: String,
         number: u64,
         trust_version: u64,
@@ -195,14 +193,8 @@ fn document(site: &SiteDir, chain: &[TrustFile], file: &Path, json: bool) -> Res
     let mut refusal = None;
     for link in chain.iter().rev() {
         let trusted = link.trust.trusted_keys();
-        let base = |kind, name: String, number| Document {
-            format: print::JSON_FORMAT,
-            kind,
-            site: own.clone(),
-            name,
-            number,
-            trust_version: trusted.version,
-        };
+        let base =
+            |kind, name: String, number| Document { kind, name, number, trust_version: trusted.version };
         let mut found = None;
         if link.bytes == bytes {
             found = Some(base("trust", "keys".into(), link.trust.version));
@@ -215,7 +207,7 @@ fn document(site: &SiteDir, chain: &[TrustFile], file: &Path, json: bool) -> Res
             }
             match verify::manifest(&bytes, &trusted, own, name) {
                 Ok(manifest) => found = Some(base("manifest", name.to_string(), manifest.serial)),
-                // Signed for another environment of the site is not yet the last word.
+                // Another environment of the site may accept the document: keep a better reason, if one comes.
                 Err(error) if refusal.is_none() || matches!(refusal, Some(Refusal::Foreign { .. })) => {
                     refusal = Some(error);
                 }
@@ -224,7 +216,7 @@ fn document(site: &SiteDir, chain: &[TrustFile], file: &Path, json: bool) -> Res
         }
         if let Some(found) = found {
             if json {
-                print::json(&found)?;
+                json::print(Some(&site.site.site), &found)?;
             } else {
                 let Document { kind, name, number, trust_version, .. } = &found;
                 print::out(&format!(

@@ -1,22 +1,21 @@
-//! A remote repository → its mirror in the cache, whole or not there.
+//! A remote repository → its mirror in the cache, which is either complete or absent.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use stringless_render::site::git_url::shown;
+use stringless_render::site::git_url::redacted;
 
 use super::refs::{self, Refs};
 use super::run::Git;
 use crate::error::{Error, Result};
-use crate::fs::write_whole;
+use crate::fs::write_atomic;
 
-/// Brings the mirror in `folder` to what the repository at `url` has; one connection when that is nothing
-/// new.
+/// Updates the mirror in `folder` from the repository at `url`; only one connection if nothing changed.
 pub fn fetch(url: &str, folder: &Path) -> Result<Refs> {
     let parent = folder.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|e| Error::io("making", parent, e))?;
-    // Another process may be about to do the same.
+    // Another process may do the same at the same time.
     let lock = beside(folder, "lock");
     let lock = File::create(&lock)
         .and_then(|file| file.lock().map(|()| file))
@@ -38,12 +37,12 @@ pub fn fetch(url: &str, folder: &Path) -> Result<Refs> {
     Ok(known)
 }
 
-/// What the mirror has; none where there is no whole one.
+/// The refs of the mirror; `None` if there is no complete mirror.
 fn read(folder: &Path) -> Option<Refs> {
     fs::read_to_string(folder.join(refs::FILE)).ok().map(|text| Refs::parse(&text))
 }
 
-/// Makes the mirror beside its place, and moves it there when it is whole.
+/// Makes the mirror in a temporary folder beside its path, and moves it there when it is complete.
 fn make(url: &str, folder: &Path, told: &str) -> Result<Refs> {
     let new = beside(folder, "new");
     for broken in [&new, folder] {
@@ -51,7 +50,7 @@ fn make(url: &str, folder: &Path, told: &str) -> Result<Refs> {
             fs::remove_dir_all(broken).map_err(|e| Error::io("removing", broken, e))?;
         }
     }
-    // The hash that the ids are of.
+    // The hash algorithm of the ids.
     let sha256 = told.lines().any(|line| {
         line.split('\t')
             .next()
@@ -68,16 +67,16 @@ fn make(url: &str, folder: &Path, told: &str) -> Result<Refs> {
         "--".as_ref(),
         path,
     ];
-    Git::nowhere(&shown(url)).read(&arguments, b"")?;
+    Git::nowhere(&redacted(url)).read(&arguments, b"")?;
     let known = transfer(url, &new, told).map_err(|why| unreachable(url, &why, false))?;
     fs::rename(&new, folder).map_err(|e| Error::io("writing", folder, e))?;
     Ok(known)
 }
 
-/// Fetches all branches and tags into the repository in `folder`, and writes down what it then has: the
-/// remote may have moved on since it was asked.
+/// Fetches all branches and tags into the repository in `folder`, and records the refs that it then has: the
+/// remote may have changed since it listed them.
 fn transfer(url: &str, folder: &Path, told: &str) -> std::result::Result<Refs, String> {
-    let git = Git::of(folder, &shown(url));
+    let git = Git::of(folder, &redacted(url));
     let arguments = [
         "fetch",
         "--quiet",
@@ -98,17 +97,17 @@ fn transfer(url: &str, folder: &Path, told: &str) -> std::result::Result<Refs, S
     let head = told.lines().find(|line| line.starts_with("ref: ") && line.ends_with("\tHEAD"));
     text.extend(head);
     let refs = Refs::parse(&text);
-    write_whole(&folder.join(refs::FILE), refs.text().as_bytes()).map_err(|e| e.to_string())?;
+    write_atomic(&folder.join(refs::FILE), refs.text().as_bytes()).map_err(|e| e.to_string())?;
     Ok(refs)
 }
 
 fn unreachable(url: &str, why: &str, cached: bool) -> Error {
     let hint = if cached {
-        "`stringless build --offline` builds from what is cached, and `publish --cached` publishes it"
+        "`stringless build --offline` builds from the cache, and `publish --cached` publishes from it"
     } else {
         "is the URL right, and does `git ls-remote` reach it from here?"
     };
-    Error::temporary(format!("fetching `{}`: {why}", shown(url))).hint(hint)
+    Error::temporary(format!("fetching `{}`: {why}", redacted(url))).hint(hint)
 }
 
 fn beside(folder: &Path, extension: &str) -> PathBuf {
@@ -118,7 +117,7 @@ fn beside(folder: &Path, extension: &str) -> PathBuf {
     folder.with_file_name(name)
 }
 
-/// Until a repository has said what it has.
+/// The time limit for the list of refs.
 const ASKING: Duration = Duration::from_secs(120);
-/// Until everything is here.
+/// The time limit for the whole transfer.
 const FETCHING: Duration = Duration::from_secs(3600);

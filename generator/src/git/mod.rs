@@ -1,5 +1,5 @@
-//! Git repositories, read by the `git` of this machine: a bare mirror of each in the cache, never a work
-//! tree, and nothing of a repository is run.
+//! Git repositories, read with the installed `git`: a bare mirror of each in the cache, never a work tree.
+//! No code of a repository runs.
 
 mod fetch;
 mod objects;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::{fmt, fs};
 
 use stringless_core::hash::Sha256;
-pub use stringless_render::site::git_url::{check_url, shown};
+pub use stringless_render::site::git_url::{check_url, redacted};
 use stringless_render::site::git_url::{is_full_id, is_hex};
 
 pub use self::refs::Ref;
@@ -20,12 +20,12 @@ use self::refs::Refs;
 pub use self::run::{Git, command};
 use crate::error::{Error, Result};
 
-/// The mirror of a repository. It is made by the first [`Repository::fetch`].
+/// A repository and its mirror. The first [`Repository::fetch`] makes the mirror.
 #[derive(Debug)]
 pub struct Repository {
     url: String,
     folder: PathBuf,
-    /// What the mirror has; the same for all mirrors of this folder in this process.
+    /// The state of the mirror, shared by all values with this folder in this process.
     state: Arc<Mutex<State>>,
 }
 
@@ -36,18 +36,18 @@ pub struct Commit(String);
 /// A file, folder, link or submodule of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Relative to the folder that was asked for.
+    /// Relative to the requested folder.
     pub path: String,
-    /// What it is.
+    /// Its kind.
     pub kind: EntryKind,
-    /// The id of the object that holds it: of a blob, a tree, or another repository's commit.
+    /// The id of its object: a blob, a tree, or a commit of another repository.
     pub id: String,
 }
 
-/// What an entry of a tree is.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
-    /// A folder; git knows none that is empty.
+    /// A folder; git has no empty folders.
     Folder,
     /// A file.
     File {
@@ -56,13 +56,13 @@ pub enum EntryKind {
     },
     /// A symbolic link; its blob is the target.
     Link,
-    /// A commit of another repository, whose content is not here.
+    /// A commit of another repository, without its content.
     Submodule,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether it was fetched by this process.
+    /// Whether this process has fetched it.
     fetched: bool,
     refs: Option<Arc<Refs>>,
 }
@@ -71,7 +71,7 @@ impl Repository {
     /// The mirror of `url` below `cache`, the site's `.stringless`. Nothing is read yet.
     ///
     /// # Errors
-    /// Refused for a URL that git would take for an option, or that runs a program.
+    /// Refused for a URL that git would read as an option, or that runs a program.
     pub fn open(cache: &Path, url: &str) -> Result<Self> {
         check_url(url).map_err(Error::refused_fault)?;
         let hash = Sha256::of(url.as_bytes()).to_string();
@@ -86,7 +86,7 @@ impl Repository {
     /// Its URL, without a password.
     #[must_use]
     pub fn url(&self) -> String {
-        shown(&self.url)
+        redacted(&self.url)
     }
 
     /// Its folder in the cache.
@@ -95,14 +95,14 @@ impl Repository {
         &self.folder
     }
 
-    /// Whether there is something in the cache to read without a fetch.
+    /// Whether the cache has the mirror, so that it can be read without a fetch.
     #[must_use]
     pub fn is_cached(&self) -> bool {
         self.folder.join(refs::FILE).is_file()
     }
 
-    /// Brings the mirror to what the repository has now, once in this process: branches and tags that
-    /// moved move here, and those that went go. What they pointed to stays in the cache.
+    /// Updates the mirror from the repository, once in this process: branches and tags move or disappear as
+    /// in the repository. Their old objects stay in the cache.
     ///
     /// # Errors
     /// Temporary, when the repository cannot be reached.
@@ -123,7 +123,7 @@ impl Repository {
         Ok(self.known()?.list().to_vec())
     }
 
-    /// The branch that the repository takes for its main one; none where that does not exist.
+    /// The default branch of the repository; `None` if it does not exist.
     ///
     /// # Errors
     /// When it was never fetched.
@@ -132,17 +132,17 @@ impl Repository {
     }
 
     /// The commit that `revision` names: a full ref (`refs/tags/v1`), a tag, a branch, `HEAD`, or a
-    /// commit's id, at least four digits of it. Nothing else of git's language is understood here.
+    /// commit's id, at least four digits of it. Other notations of git are not supported.
     ///
     /// # Errors
-    /// When it was never fetched, or the id is that of several.
+    /// When it was never fetched, or the shortened id is ambiguous.
     pub fn resolve(&self, revision: &str) -> Result<Option<Commit>> {
         let refs = self.known()?;
         if is_full_id(revision) {
             return self.commit(revision);
         }
         if let Some((name, id)) = refs.find(revision) {
-            // A tag may be of anything.
+            // A tag can point to any object.
             return if name.starts_with(refs::BRANCHES) {
                 Ok(Some(Commit(id.to_owned())))
             } else {
@@ -165,7 +165,7 @@ impl Repository {
         }
         let text = fs::read_to_string(self.folder.join(refs::FILE)).map_err(|_| {
             Error::temporary(format!("reading `{}`: it is not in the cache", self.url()))
-                .hint("it is fetched without `--offline`, or `--cached` of `publish`")
+                .hint("leave out `--offline` (or `--cached` of `publish`) to fetch it")
         })?;
         let refs = Arc::new(Refs::parse(&text));
         state.refs = Some(Arc::clone(&refs));
@@ -184,8 +184,8 @@ impl Commit {
         &self.0
     }
 
-    /// A commit whose full id is known from elsewhere, such as a lock file; `None` for what is none.
-    /// Whether it is in a repository, [`Repository::resolve`] says.
+    /// A commit with a full id from another source, such as a lock file; `None` if `id` is not a full id.
+    /// [`Repository::resolve`] checks whether a repository has it.
     #[must_use]
     pub fn from_id(id: &str) -> Option<Self> {
         is_full_id(id).then(|| Self(id.to_owned()))
@@ -198,7 +198,7 @@ impl fmt::Display for Commit {
     }
 }
 
-/// Several parts of a build ask for the same repository, at the same time.
+/// The shared state of the mirror in `folder`: parts of a build use the same repository at the same time.
 fn state_of(folder: &Path) -> Arc<Mutex<State>> {
     static STATES: OnceLock<Mutex<BTreeMap<PathBuf, Arc<Mutex<State>>>>> = OnceLock::new();
     let states = STATES.get_or_init(Mutex::default);

@@ -1,14 +1,14 @@
-//! What a commit holds: the entries of its trees, and the bytes of its files.
+//! The content of a commit: the entries of its trees, and the bytes of its files.
 
 use super::{Commit, Entry, EntryKind, Repository};
 use crate::error::{Error, Result};
 
 impl Repository {
-    /// Everything in the folder `below` of a commit (empty: all of it), and below that, sorted as git
-    /// does; none where there is no such folder.
+    /// All entries below the folder `below` of a commit (empty: the root), in the order of git; none if
+    /// there is no such folder.
     ///
     /// # Errors
-    /// Refused for names that are not UTF-8; else when the mirror cannot be read.
+    /// Refused for names that are not UTF-8; temporary when the mirror cannot be read.
     pub fn entries(&self, commit: &Commit, below: &str) -> Result<Vec<Entry>> {
         let tree = match below {
             "" => commit.to_string(),
@@ -22,8 +22,8 @@ impl Repository {
         lines.map(|line| self.entry(line)).collect()
     }
 
-    /// The id of the folder `path` in a commit (empty: of all of it), which names its content; none
-    /// where it is no folder.
+    /// The id of the folder `path` in a commit (empty: the root), which identifies its content; `None` if
+    /// it is not a folder.
     ///
     /// # Errors
     /// When the mirror cannot be read.
@@ -38,7 +38,7 @@ impl Repository {
     /// The bytes of blobs, in the order of `ids`.
     ///
     /// # Errors
-    /// Refused when they are more than fits into a pack; temporary when one is missing.
+    /// Refused when they are larger than a pack may be; temporary when one is missing.
     pub fn blobs(&self, ids: &[String]) -> Result<Vec<Vec<u8>>> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -50,7 +50,7 @@ impl Repository {
 
     fn missing(&self, id: &str) -> Error {
         Error::temporary(format!("reading `{}`: the object {id} is missing", self.url())).hint(format!(
-            "the cache may be broken: `rm -r {}`, and what is there is fetched again",
+            "the cache may be damaged: `rm -r {}`, then the next run fetches it again",
             self.folder().display()
         ))
     }
@@ -60,7 +60,7 @@ impl Repository {
         let broken = || {
             let line: String = String::from_utf8_lossy(line).chars().flat_map(char::escape_debug).collect();
             Error::refused(format!(
-                "reading `{}`: git knows something that is not known here: `{line}`",
+                "reading `{}`: git printed an unknown kind of entry: `{line}`",
                 self.url()
             ))
         };
@@ -74,21 +74,24 @@ impl Repository {
             "040000" => EntryKind::Folder,
             "120000" => EntryKind::Link,
             "160000" => EntryKind::Submodule,
-            // Old repositories hold 100664, too.
+            // Old repositories also have the mode 100664.
             _ if mode.starts_with("100") => EntryKind::File { executable: mode == "100755" },
             _ => return Err(broken()),
         };
-        let shown: String = String::from_utf8_lossy(path).chars().flat_map(char::escape_debug).collect();
+        let quoted: String = String::from_utf8_lossy(path).chars().flat_map(char::escape_debug).collect();
         if path.split(|&b| b == b'/').any(|part| [&b""[..], b".", b".."].contains(&part)) {
             return Err(Error::refused(format!(
-                "reading `{}`: the name `{shown}` leads elsewhere",
+                "reading `{}`: the name `{quoted}` leaves the repository",
                 self.url()
             ))
-            .hint("git writes no such name: whoever made this commit means to write outside of a checkout"));
+            .hint("git never writes such a name: the author of this commit wants to write outside of a checkout"));
         }
         let Ok(path) = str::from_utf8(path) else {
-            return Err(Error::refused(format!("reading `{}`: the name `{shown}` is not UTF-8", self.url()))
-                .hint("rename it in the repository"));
+            return Err(Error::refused(format!(
+                "reading `{}`: the name `{quoted}` is not UTF-8",
+                self.url()
+            ))
+            .hint("rename it in the repository"));
         };
         Ok(Entry { path: path.to_owned(), kind, id: id.to_owned() })
     }
@@ -98,7 +101,8 @@ fn lines(ids: &[String]) -> String {
     ids.iter().map(|id| format!("{id}\n")).collect()
 }
 
-/// The next object of what `git cat-file --batch` prints: `ID blob SIZE`, a line's end, its bytes, another.
+/// Reads the next object in the output of `git cat-file --batch`: `ID blob SIZE`, a line end, its bytes, a line
+/// end.
 fn take(rest: &mut &[u8]) -> Option<Vec<u8>> {
     let end = rest.iter().position(|&b| b == b'\n')?;
     let head = str::from_utf8(&rest[..end]).ok()?;

@@ -1,4 +1,4 @@
-//! What `git ls-remote --symref` prints → branches and tags with the commits they point to. No IO.
+//! The output of `git ls-remote --symref` → branches and tags with their commits. No IO.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub struct Ref {
     /// Its full name: `refs/heads/main`.
     pub name: String,
-    /// The id of the object that it points to: of an annotated tag, what that points to.
+    /// The id of the object that it points to; for an annotated tag, the object that the tag names.
     pub id: String,
 }
 
@@ -15,20 +15,20 @@ pub struct Ref {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refs {
     list: Vec<Ref>,
-    /// The branch that `HEAD` is.
+    /// The branch that `HEAD` points to.
     head: Option<String>,
 }
 
-/// The file of a mirror that holds what was fetched last. It is written last, and so says that the mirror
-/// is whole.
+/// The file of a mirror with the refs of the last fetch. It is written last, so it shows that the mirror is
+/// complete.
 pub const FILE: &str = "stringless-refs";
-/// How the full name of a branch begins.
+/// The start of the full name of a branch.
 pub const BRANCHES: &str = "refs/heads/";
-/// How the full name of a tag begins.
+/// The start of the full name of a tag.
 pub const TAGS: &str = "refs/tags/";
 
 impl Refs {
-    /// Reads the lines `ID\tNAME`, and `ref: NAME\tHEAD`; others count for nothing.
+    /// Parses the lines `ID\tNAME` and `ref: NAME\tHEAD`, and ignores others.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let (mut by_name, mut head) = (BTreeMap::new(), None);
@@ -50,26 +50,26 @@ impl Refs {
         Self { head, ..refs }
     }
 
-    /// The text that [`Refs::parse`] makes the same of.
+    /// The text from which [`Refs::parse`] makes the same refs.
     #[must_use]
     pub fn text(&self) -> String {
         let head = self.head.iter().map(|head| format!("ref: {BRANCHES}{head}\tHEAD\n"));
         head.chain(self.list.iter().map(|one| format!("{}\t{}\n", one.id, one.name))).collect()
     }
 
-    /// Sorted by name.
+    /// All refs, sorted by name.
     #[must_use]
     pub fn list(&self) -> &[Ref] {
         &self.list
     }
 
-    /// The main branch, by its short name.
+    /// The short name of the default branch.
     #[must_use]
     pub fn head(&self) -> Option<&str> {
         self.head.as_deref()
     }
 
-    /// The full name and the id of what `name` means: itself, or as git looks for it, a tag before a branch.
+    /// The full name and the id of the ref `name`: an exact match, or as in git a tag before a branch.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(String, &str)> {
         let name = if name == "HEAD" { format!("{BRANCHES}{}", self.head()?) } else { name.to_owned() };
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(refs.head(), Some("main"));
         assert_eq!(Refs::parse(&refs.text()), refs);
         let find = |name| refs.find(name).map(|(_, id)| id);
-        assert_eq!(find("main"), Some(&*b), "a tag before a branch, as git has it");
+        assert_eq!(find("main"), Some(&*b), "a tag before a branch, as in git");
         assert_eq!((find("HEAD"), find("refs/heads/main"), find("v1")), (Some(&*a), Some(&*a), Some(&*c)));
         assert_eq!((find("heads/main"), find(""), find("v1^{}"), find("v1~1")), (None, None, None, None));
     }

@@ -1,4 +1,4 @@
-//! How `git` is run: with the user's own settings and keys, and with nothing of a repository's.
+//! Running `git`: with the user's settings and keys, and without any setting of a repository.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -7,35 +7,35 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use stringless_render::site::git_url::shown;
+use stringless_render::site::git_url::redacted;
 
 use crate::error::{Error, Result};
 
-/// A git repository to run commands upon.
+/// A git repository on which commands run.
 #[derive(Clone, Debug)]
 pub struct Git {
     folder: Option<PathBuf>,
-    /// How it is called in messages.
+    /// Its name in messages.
     title: String,
 }
 
 impl Git {
-    /// Git upon the bare repository in `folder`.
+    /// Git for the bare repository in `folder`.
     #[must_use]
     pub fn of(folder: &Path, title: &str) -> Self {
         Self { folder: Some(folder.to_owned()), title: title.to_owned() }
     }
 
-    /// Git without a repository, about the one at a URL.
+    /// Git without a local repository; `url` is for messages.
     #[must_use]
     pub fn nowhere(title: &str) -> Self {
         Self { folder: None, title: title.to_owned() }
     }
 
-    /// Standard output of a command that only reads this machine's disk.
+    /// The standard output of a command that only reads the local disk.
     ///
     /// # Errors
-    /// Temporary, with the last line that git said.
+    /// Temporary, with the last line of git's errors.
     pub fn read<S: AsRef<OsStr>>(&self, arguments: &[S], input: &[u8]) -> Result<Vec<u8>> {
         let child = self.start(arguments)?;
         let output = finish(child, input, None).map_err(|e| self.error("reading", &e.to_string()))?;
@@ -50,15 +50,15 @@ impl Git {
         }
         let folder = self.folder.as_deref().unwrap_or(Path::new("."));
         Err(self.error("reading", &reason(&output)).hint(format!(
-            "the cache may be broken: `rm -r {}`, and what is there is fetched again",
+            "the cache may be damaged: `rm -r {}`, then the next run fetches it again",
             folder.display()
         )))
     }
 
-    /// Standard output of a command that talks to the repository at `url`, with a limit in time.
+    /// The standard output of a command that connects to the repository at `url`, with a time limit.
     ///
     /// # Errors
-    /// What git said, with the URL's password left out.
+    /// The error of git, without the password of the URL.
     pub fn remote<S: AsRef<OsStr>>(
         &self,
         arguments: &[S],
@@ -70,10 +70,10 @@ impl Git {
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        Err(reason(&output).replace(url, &shown(url)))
+        Err(reason(&output).replace(url, &redacted(url)))
     }
 
-    /// The id and the type of the object that an expression such as `COMMIT:path` names, if there is one.
+    /// The id and the type of the object that an expression such as `COMMIT:path` names; `None` if there is none.
     ///
     /// # Errors
     /// When the repository cannot be read.
@@ -86,7 +86,7 @@ impl Git {
             format!("{expression}\n").as_bytes(),
         )?;
         let told = String::from_utf8_lossy(&told);
-        // Else it is the expression and `missing`, or `ambiguous`.
+        // Otherwise git prints the expression and `missing` or `ambiguous`.
         Ok(told
             .trim_end()
             .split_once(' ')
@@ -103,8 +103,7 @@ impl Git {
         }
         git.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         git.spawn().map_err(|e| {
-            Error::configuration(format!("running `git`: {e}"))
-                .hint("install it: repositories are read by the git of this machine")
+            Error::configuration(format!("running `git`: {e}")).hint("install git: it reads the repositories")
         })
     }
 
@@ -113,8 +112,8 @@ impl Git {
     }
 }
 
-/// `git` with what it may know: where programs and the user's own settings, keys and proxies are, and
-/// nothing that a repository, or a repository around this one, has to say.
+/// `git` with the variables that it may use: for programs and for the user's own settings, keys and proxies.
+/// No setting of a repository, or of a repository around it, applies.
 #[must_use]
 pub fn command() -> Command {
     let mut git = Command::new("git");
@@ -124,7 +123,7 @@ pub fn command() -> Command {
     });
     git.env_clear().envs(kept);
     git.envs([("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_OPTIONAL_LOCKS", "0")]);
-    // Helpers of other protocols run only where the user's own settings allow them by name.
+    // Helpers of other protocols run only if the user's own settings name and allow them.
     git.env("GIT_PROTOCOL_FROM_USER", "0");
     for setting in SETTINGS {
         git.args(["-c", setting]);
@@ -132,16 +131,16 @@ pub fn command() -> Command {
     git
 }
 
-/// Gives `child` its input and waits for it: for ever, or for `limit`.
+/// Writes the input of `child` and waits for its end, at most `limit` if there is one.
 fn finish(mut child: Child, input: &[u8], limit: Option<Duration>) -> std::io::Result<Output> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let input = input.to_owned();
-    // One that ends before it has read everything says why.
+    // A child that ends before it has read everything reports the reason itself.
     let writer = thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
     let reader = |pipe: Option<Box<dyn Read + Send>>| {
         thread::spawn(move || {
             let mut bytes = Vec::new();
-            // What is too large is not read into the memory; git then ends as at a closed pipe.
+            // Stops reading at the limit; git then ends because of the closed pipe.
             pipe.map_or(Ok(0), |pipe| pipe.take(MOST).read_to_end(&mut bytes)).map(|_| bytes)
         })
     };
@@ -156,10 +155,10 @@ fn finish(mut child: Child, input: &[u8], limit: Option<Duration>) -> std::io::R
                     break status;
                 }
                 if begun.elapsed() > limit {
-                    // What it started may hold the pipes open: they are not waited for.
+                    // Its children may hold the pipes open, so this does not wait for the pipes.
                     child.kill()?;
                     child.wait()?;
-                    let why = format!("it did not end within {} seconds", limit.as_secs());
+                    let why = format!("it did not finish within {} seconds", limit.as_secs());
                     return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, why));
                 }
                 thread::sleep(pause);
@@ -174,7 +173,7 @@ fn finish(mut child: Child, input: &[u8], limit: Option<Duration>) -> std::io::R
     Ok(Output { status, stdout, stderr })
 }
 
-/// The line of git's errors that says most: the first fatal one, else the last.
+/// The most useful line of git's errors: the first fatal one, otherwise the last.
 fn reason(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -185,9 +184,9 @@ fn reason(output: &Output) -> String {
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// What fits into a pack.
+/// The largest output: the largest size of a pack.
 const MOST: u64 = stringless_core::pack::MAX_UNPACKED_BYTES;
-/// Of the user, not of a repository.
+/// The environment variables that git gets: those of the user.
 const KEPT: [&str; 17] = [
     "PATH",
     "HOME",
@@ -207,9 +206,9 @@ const KEPT: [&str; 17] = [
     "GIT_ASKPASS",
     "DBUS_SESSION_BUS_ADDRESS",
 ];
-/// `GIT_CONFIG_` are settings by which a CI hands over its token.
+/// The starts of further variables; with `GIT_CONFIG_…` a CI passes its token.
 const KEPT_PREFIXES: [&str; 5] = ["SSH_", "GIT_SSH", "GIT_SSL_", "SSL_CERT_", "GIT_CONFIG_"];
-/// They win over every file of settings. Old objects stay: a lock file may name them.
+/// Settings that override every file of settings. Old objects stay, because a lock file may name them.
 const SETTINGS: [&str; 10] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",

@@ -5,7 +5,7 @@ use super::*;
 
 mod remote;
 
-/// As another process opens it: what this one remembers does not count.
+/// Opens it as another process would: without the state of this process.
 fn open(cache: &Path, remote: &Remote) -> Repository {
     let mirror = Repository::open(cache, &remote.url()).unwrap();
     Repository { state: Arc::default(), ..mirror }
@@ -167,7 +167,7 @@ fn nothing_of_a_repository_is_run() {
     }
     fs::remove_file(&ran).ok();
     fs::create_dir_all(remote.folder.path().join("d")).unwrap();
-    // By hand: the test's own git would run the hooks.
+    // Written by hand: the test's own git would run the hooks.
     let head = remote.folder.path().join(".git/refs/heads/other");
     fs::write(head, remote.git(&["rev-parse", "HEAD"]) + "\n").unwrap();
     assert!(id(&fetched(cache.path(), &remote), "other").is_some());
@@ -205,7 +205,7 @@ fn refuses_urls_that_are_no_urls() {
     ] {
         assert!(Repository::open(cache.path(), url).is_ok(), "{url}");
     }
-    // Whatever helper of that name may be installed.
+    // Even if a helper with this name is installed.
     let mirror = Repository::open(cache.path(), "nothing::x").unwrap();
     assert!(mirror.fetch().unwrap_err().to_string().contains("nothing"));
 }
@@ -220,7 +220,7 @@ fn passwords_are_not_told() {
         ("git@h:a", "git@h:a"),
         ("https://h/a", "https://h/a"),
     ] {
-        assert_eq!(shown(url), told);
+        assert_eq!(redacted(url), told);
     }
     let cache = tempfile::tempdir().unwrap();
     let error = Repository::open(cache.path(), "http://u:secret@127.0.0.1:1/a").unwrap().fetch().unwrap_err();

@@ -1,7 +1,7 @@
-//! A module's archive → its files: what an author packed, with whatever tar was at hand. No IO.
+//! A module's archive → its files. Authors use many versions of tar. No IO.
 //!
-//! Everything that a pack may not hold is refused here, by name; what is only untidy (missing folders, odd
-//! modes, `./` before names) is made tidy.
+//! Everything that a pack must not hold is refused here, by name. Harmless oddities (missing folders, odd
+//! modes, `./` before names) are corrected.
 
 use std::io::Read;
 
@@ -10,29 +10,29 @@ use stringless_archive::writer::{Item, ItemKind};
 use stringless_core::pack::MAX_FILES;
 use tar::{Archive, Entry, EntryType, PaxExtensions};
 
-use super::tree::shown;
+use super::tree::quoted;
 
-/// How the files of an archive lie in it.
+/// Where an archive holds the files of the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Below one folder, which is not part of the module: releases of a forge.
+    /// Below one folder, which is not part of the module, as in releases of a forge.
     OneFolder,
-    /// As they are.
+    /// At the top level.
     Plain,
 }
 
 /// The files and links of a compressed archive.
 ///
 /// # Errors
-/// A sentence about the first entry that a module may not hold, or about the archive.
+/// A sentence about the archive, or about the first entry that a module must not hold.
 pub fn read(bytes: &[u8], layout: Layout) -> Result<Vec<Item>, String> {
     let broken = |e: std::io::Error| format!("it is not a readable archive: {e}");
-    // Headers and padding beside the content: a bomb ends here.
+    // Allows for headers and padding besides the content; a decompression bomb ends here.
     let cap = MAX_CONTENT + MAX_FILES * 4096;
     let mut archive = Archive::new(MultiGzDecoder::new(bytes).take(cap));
     let (mut items, mut left, mut count) = (Vec::new(), MAX_CONTENT, 0);
     let mut names = Names::default();
-    // Raw: the library would read what stands before an entry into memory, however long it is.
+    // Raw entries: otherwise the library would read records before an entry into memory, at any length.
     for entry in archive.entries().map_err(broken)?.raw(true) {
         let mut entry = entry.map_err(broken)?;
         count += 1;
@@ -53,7 +53,7 @@ pub fn read(bytes: &[u8], layout: Layout) -> Result<Vec<Item>, String> {
     if layout == Layout::OneFolder { without_folder(items) } else { Ok(items) }
 }
 
-/// Names for the next entry that stood in records before it.
+/// Names for the next entry, from records before it.
 #[derive(Default)]
 struct Names {
     path: Option<String>,
@@ -88,18 +88,18 @@ impl Names {
         Ok(true)
     }
 
-    /// POSIX's records: names are heeded, what would change where an entry ends is refused.
+    /// POSIX records: names are used; a record that would change the end of an entry is refused.
     fn extensions(&mut self, record: &[u8], global: bool) -> Result<(), String> {
         for extension in PaxExtensions::new(record) {
             let extension = extension.map_err(|e| format!("it is not a readable archive: {e}"))?;
             let key = extension.key().map_err(|_| NOT_UTF8)?;
             let value = || extension.value().map(str::to_owned).map_err(|_| NOT_UTF8.to_owned());
             match key {
-                "size" => return Err("an entry's size stands in an extension".into()),
-                "path" | "linkpath" if global => return Err("all its entries are given one name".into()),
+                "size" => return Err("an extension sets the size of an entry".into()),
+                "path" | "linkpath" if global => return Err("an extension gives all entries one name".into()),
                 "path" => self.path = Some(value()?),
                 "linkpath" => self.target = Some(value()?),
-                _ if key.starts_with("GNU.sparse.") => return Err("a sparse file is in it".into()),
+                _ if key.starts_with("GNU.sparse.") => return Err("it holds a sparse file".into()),
                 _ => {}
             }
         }
@@ -107,7 +107,7 @@ impl Names {
     }
 }
 
-/// A file or link; nothing for folders, which follow from the files.
+/// A file or link; `None` for a folder, because folders follow from the files.
 fn item<R: Read>(
     entry: &mut Entry<'_, R>,
     names: &mut Names,
@@ -117,7 +117,7 @@ fn item<R: Read>(
     let name = names.path.take().map_or_else(|| text(&entry.path_bytes()), Ok)?;
     let target = names.target.take();
     let path = tidy(&name);
-    let refused = |why: &str| format!("`{}` {why}", shown(&name));
+    let refused = |why: &str| format!("`{}` {why}", quoted(&name));
     let kind = entry.header().entry_type();
     match kind {
         EntryType::Directory => return Ok(None),
@@ -130,20 +130,20 @@ fn item<R: Read>(
         EntryType::Link => return Err(refused("is a hard link")),
         EntryType::Block | EntryType::Char => return Err(refused("is a device")),
         EntryType::Fifo => return Err(refused("is a named pipe")),
-        _ => return Err(refused("is neither file, folder nor symbolic link")),
+        _ => return Err(refused("is neither a file, a folder nor a symbolic link")),
     }
     let size = entry.header().entry_size().map_err(|e| refused(&format!("has no size: {e}")))?;
     *left = left.checked_sub(size).ok_or(TOO_LARGE)?;
     let mut content = Vec::new();
     entry.read_to_end(&mut content).map_err(|e| format!("it is not a readable archive: {e}"))?;
     if content.len() as u64 != size {
-        return Err(format!("it ends within `{}`", shown(&name)));
+        return Err(format!("it ends in the middle of `{}`", quoted(&name)));
     }
     let executable = entry.header().mode().unwrap_or(0o644) & 0o100 != 0;
     Ok(Some(Item { path, kind: ItemKind::File { executable, content } }))
 }
 
-/// Without `./` before it; everything else that is odd is for the allow-list to refuse.
+/// Removes `./` at the start; the allow-list refuses other oddities.
 fn tidy(name: &str) -> String {
     let mut rest = name;
     while let Some(after) = rest.strip_prefix("./") {
@@ -157,7 +157,7 @@ fn without_folder(items: Vec<Item>) -> Result<Vec<Item>, String> {
     let mut inner = Vec::new();
     for item in items {
         let odd =
-            || format!("`{}` is not in the one folder that a release of a forge has", shown(&item.path));
+            || format!("`{}` is not in the one folder that a release of a forge has", quoted(&item.path));
         let (first, rest) = item.path.split_once('/').ok_or_else(odd)?;
         if folder.get_or_insert_with(|| first.to_owned()) != first || first == ".." || first.is_empty() {
             return Err(odd());
@@ -167,9 +167,9 @@ fn without_folder(items: Vec<Item>) -> Result<Vec<Item>, String> {
     Ok(inner)
 }
 
-/// The most that the files of a module may hold together: 1 GiB.
+/// The largest total size of a module's files: 1 GiB.
 const MAX_CONTENT: u64 = 1 << 30;
-/// Names have at most 4096 bytes; other records of authors' tars (times, owners) are short.
+/// The longest record: names have at most 4096 bytes, other records (times, owners) are short.
 const MAX_RECORD: u64 = 64 * 1024;
 const TOO_LARGE: &str = "it holds more than 1 GiB";
 const NOT_UTF8: &str = "a name in it is not UTF-8";

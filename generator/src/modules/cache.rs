@@ -1,7 +1,7 @@
-//! Modules on this machine, by content: `.stringless/modules/`.
+//! The cache of modules, by content: `.stringless/modules/`.
 //!
-//! A tree lies there as a pack, named by its own hash, which is computed again whenever it is read: what is
-//! half written or changed counts as not there. A note says which tree a release of a module has.
+//! A tree is saved as a pack, named by the tree's hash. Each read computes the hash again: a file that is
+//! incomplete or changed counts as missing. A note records which tree a release of a module has.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use stringless_core::hash::Sha256;
 use super::archive::{self, Layout};
 use super::tree::Tree;
 use crate::error::{Error, Result};
-use crate::fs::write_whole;
+use crate::fs::write_atomic;
 
 /// The cache in a folder.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache in `folder`, which is `.stringless` of the site; made when it is missing.
+    /// Opens the cache in `folder`, the site's `.stringless`, and makes it if it is missing.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -35,13 +35,13 @@ impl Cache {
         Ok(Self { folder })
     }
 
-    /// Whether there is a tree of that name, whole or not.
+    /// Whether there is a file for this tree, complete or not.
     #[must_use]
     pub fn has(&self, tree: &Sha256) -> bool {
         self.tree_file(tree).is_file()
     }
 
-    /// The tree, if it is there and whole.
+    /// The tree, if it is there and complete.
     ///
     /// # Errors
     /// When the disk fails.
@@ -49,7 +49,7 @@ impl Cache {
         Ok(self.read(tree)?.map(|(tree, _)| tree))
     }
 
-    /// The tree, and the archive that it was read from, if this version wrote that: what it would pack again.
+    /// The tree, and its archive if this version wrote it: packing the tree again would give the same bytes.
     ///
     /// # Errors
     /// When the disk fails.
@@ -70,31 +70,31 @@ impl Cache {
         match whole.ok().filter(|found| found.sha256() == *tree) {
             Some(found) => Ok(Some((found, bytes))),
             None => {
-                // It is fetched again.
+                // An incomplete or changed file: the caller fetches the module again.
                 fs::remove_file(&path).ok();
                 Ok(None)
             }
         }
     }
 
-    /// Keeps a tree, and notes that `release` has it.
+    /// Saves a tree, and notes that `release` has it.
     ///
     /// # Errors
-    /// When the disk fails; what was there before stays.
-    pub fn keep(&self, release: &str, tree: &Tree) -> Result<Sha256> {
+    /// When the disk fails; the previous file stays.
+    pub fn save(&self, release: &str, tree: &Tree) -> Result<Sha256> {
         let sha256 = tree.sha256();
         let path = self.tree_file(&sha256);
         if !path.is_file() {
             let (_, bytes) = writer::bundle("", tree.items().to_vec());
-            write_whole(&path, &bytes)?;
-            // Without it the tree is packed once more.
+            write_atomic(&path, &bytes)?;
+            // Without this file, the next build packs the tree again.
             fs::write(self.seal_file(&sha256), seal_of(&bytes)).ok();
         }
-        write_whole(&self.note_file(release), format!("{sha256} {release}\n").as_bytes())?;
+        write_atomic(&self.note_file(release), format!("{sha256} {release}\n").as_bytes())?;
         Ok(sha256)
     }
 
-    /// The tree that `release` had when it was fetched, if that was here.
+    /// The tree that `release` had when this cache saved it.
     #[must_use]
     pub fn noted(&self, release: &str) -> Option<Sha256> {
         let text = fs::read_to_string(self.note_file(release)).ok()?;
@@ -115,7 +115,7 @@ impl Cache {
     }
 }
 
-/// Another version may pack otherwise.
+/// Another version may write other bytes for the same tree, so the seal names the version.
 fn seal_of(archive: &[u8]) -> String {
     format!("stringless {} {}\n", env!("CARGO_PKG_VERSION"), Sha256::of(archive))
 }
@@ -131,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn gives_back_what_it_keeps() {
+    fn a_saved_tree_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let sha256 = cache.keep("one", &tree("x")).unwrap();
+        let sha256 = cache.save("one", &tree("x")).unwrap();
         assert_eq!(cache.noted("one"), Some(sha256));
         assert_eq!(cache.noted("two"), None);
         assert_eq!(cache.tree(&sha256).unwrap(), Some(tree("x")));
@@ -142,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_of_another_version_is_not_taken_for_a_pack() {
+    fn an_archive_of_another_version_is_not_used_as_a_pack() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let sha256 = cache.keep("one", &tree("x")).unwrap();
+        let sha256 = cache.save("one", &tree("x")).unwrap();
         let (found, archive) = cache.packed(&sha256).unwrap().unwrap();
         let (_, bytes) = writer::bundle("modules/one", found.into_items());
         assert_eq!(archive, Some(bytes.clone()));
@@ -156,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_half_written_or_changed_is_not_there() {
+    fn an_incomplete_or_changed_file_counts_as_missing() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let (one, two) = (cache.keep("one", &tree("x")).unwrap(), cache.keep("two", &tree("y")).unwrap());
+        let (one, two) = (cache.save("one", &tree("x")).unwrap(), cache.save("two", &tree("y")).unwrap());
         let whole = fs::read(cache.tree_file(&one)).unwrap();
         for bytes in [&whole[..whole.len() / 2], b"", &*fs::read(cache.tree_file(&two)).unwrap()] {
             fs::write(cache.tree_file(&one), bytes).unwrap();

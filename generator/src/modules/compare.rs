@@ -1,4 +1,4 @@
-//! A lock file held against its `Puppetfile`. No IO.
+//! Comparing a lock file with its `Puppetfile`. No IO.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::puppetfile::model::{Declared, Origin, Want};
 use crate::puppetfile::name::{short, slug};
 
 impl Lockfile {
-    /// Why it does not hold what `puppetfile` declares; empty when it does.
+    /// The differences to what `puppetfile` declares; empty if there are none.
     #[must_use]
     pub fn differences(&self, puppetfile: &Puppetfile) -> Vec<String> {
         let mut found = Vec::new();
@@ -45,21 +45,21 @@ impl Lockfile {
             }
         }
         let unneeded = self.modules.iter().filter(|(path, _)| !reached.contains(*path));
-        found.extend(unneeded.map(|(path, _)| format!("it has `{path}`, which nothing needs any more")));
+        found.extend(unneeded.map(|(path, _)| format!("it has `{path}`, which nothing needs")));
         found
     }
 }
 
 impl LockedModule {
-    /// Why it is not what `declared` asks for.
+    /// Why it differs from `declared`; `None` if it does not.
     #[must_use]
     pub fn differs(&self, declared: &Declared) -> Option<String> {
         if slug(&self.name) != slug(&declared.title) {
-            return Some(format!("it has `{}` at that place", self.name));
+            return Some(format!("it has `{}` in this folder", self.name));
         }
         if self.exclude_spec != declared.exclude_spec {
             let (now, then) = if self.exclude_spec { ("kept", "left out") } else { ("left out", "kept") };
-            return Some(format!("`spec` is to be {now}, and was {then}"));
+            return Some(format!("`spec` must be {now}, but was {then}"));
         }
         let other = |locked: &Option<String>, now: &str| {
             (locked.as_deref() != Some(now))
@@ -77,7 +77,7 @@ impl LockedModule {
                 other(&self.sha256.map(|sha256| sha256.to_string()), &now)
             }),
             Origin::Git { url, want, .. } => {
-                other(&self.git, &git_url::shown(url)).or_else(|| self.differs_in_want(want))
+                other(&self.git, &git_url::redacted(url)).or_else(|| self.differs_in_want(want))
             }
         }
     }
@@ -101,7 +101,7 @@ impl LockedModule {
             .then(|| format!("it was locked for {}, not {}", self.asked(), same.asked()))
     }
 
-    /// What of the repository it was locked for.
+    /// The revision of the repository that was declared when it was locked.
     #[must_use]
     pub fn asked(&self) -> String {
         match (&self.tag, &self.branch, &self.reference, self.follows) {

@@ -1,13 +1,13 @@
-//! Modules that are gone where they came from: what was published still has them.
+//! Modules that no longer exist at their source: the published releases still hold them.
 
 use super::tree::Tree;
 use crate::error::Result;
 
-/// Where to look for a module that is nowhere else any more.
+/// A place to look for a module that no longer exists at its source.
 pub trait Fallback: Sync {
-    /// The content of the module `name`, of that release; `None` where it is not.
+    /// The content of this release of the module `name`; `None` if it is not there.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it exists but cannot be read.
     fn tree(&self, name: &str, release: &str) -> Result<Option<Tree>>;
 }

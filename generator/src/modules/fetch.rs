@@ -1,4 +1,4 @@
-//! Where modules are from: found, fetched, checked, and kept in the cache.
+//! Fetching modules from their sources: resolved, fetched, checked, and saved in the cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,31 +20,31 @@ use crate::http::Http;
 use crate::puppetfile::model::{Declared, Origin};
 use crate::puppetfile::name::slug;
 
-/// What modules are fetched with.
+/// The sources of modules, and the cache.
 pub struct Fetcher<'a> {
     /// The site's `.stringless`.
     pub folder: PathBuf,
-    /// What was fetched before.
+    /// The modules that were fetched before.
     pub cache: Cache,
     /// The forge.
     pub forge: Forge,
-    /// The way to archives elsewhere.
+    /// The HTTP client for archives outside the forge.
     pub http: Http,
-    /// The branch that the environment is, where it is one.
+    /// The branch of the environment; `None` if the environment is not a branch.
     pub control_branch: Option<String>,
-    /// Ask nobody.
+    /// Whether requests over the network are forbidden.
     pub offline: bool,
-    /// Whether the content of a tree is not needed here.
+    /// Whether the caller already has the pack of a tree, so that its content is not needed.
     pub known: &'a (dyn Fn(&Sha256) -> bool + Sync),
 }
 
 impl Fetcher<'_> {
-    /// Finds what `declared` means now, and fetches it: `None` for what the environment holds itself. `fresh`: also
-    /// where the cache knows what such a release held.
+    /// Resolves `declared` to a release, and fetches it; `None` for a module that the environment itself holds.
+    /// `fresh`: fetch even if the cache has this release.
     ///
     /// # Errors
-    /// When it is not there, is not what it was said to be, or holds what a node would refuse.
-    pub fn take(&self, declared: &Declared, fresh: bool) -> Result<Option<LockedModule>> {
+    /// When the release does not exist, differs from its declared hash, or holds something that nodes refuse.
+    pub fn resolve(&self, declared: &Declared, fresh: bool) -> Result<Option<LockedModule>> {
         let mut locked = LockedModule::new(&declared.title);
         locked.exclude_spec = declared.exclude_spec;
         match &declared.origin {
@@ -55,13 +55,13 @@ impl Fetcher<'_> {
                     Some(version) => version.clone(),
                     None => self.newest(&declared.title)?.to_string(),
                 });
-                self.fill(&mut locked, fresh, |locked| self.of_forge(locked))?;
+                self.fill(&mut locked, fresh, |locked| self.from_forge(locked))?;
             }
             Origin::Git { url, want, or, or_first } => {
                 let mirror = self.mirror(url)?;
                 let or = [or_first.as_deref(), or.as_deref()];
                 let asked = Asked { want, or, control_branch: self.control_branch.as_deref() };
-                // Of the same kind whether it is found in the cache or after a fetch.
+                // A fixed revision is the same in the cache and after a fetch.
                 let known = if repository::is_fixed(want) && mirror.is_cached() {
                     repository::find(&mirror, &asked, &mut locked.clone()).ok()
                 } else {
@@ -71,7 +71,7 @@ impl Fetcher<'_> {
                     mirror.fetch()?;
                 }
                 let commit = repository::find(&mirror, &asked, &mut locked)?;
-                locked.git = Some(git_url::shown(url));
+                locked.git = Some(git_url::redacted(url));
                 locked.commit = Some(commit.to_string());
                 self.fill(&mut locked, fresh, |locked| {
                     repository::tree(&mirror, &commit, locked.exclude_spec)
@@ -82,7 +82,7 @@ impl Fetcher<'_> {
                 match sha256.as_deref().map(parse_sha256).transpose()? {
                     Some(sha256) => {
                         locked.sha256 = Some(sha256);
-                        self.fill(&mut locked, fresh, |locked| self.of_tarball(url, locked))?;
+                        self.fill(&mut locked, fresh, |locked| self.from_tarball(url, locked))?;
                     }
                     None => {
                         let bytes = self.download(url)?;
@@ -98,8 +98,8 @@ impl Fetcher<'_> {
     /// Fetches a release of the forge.
     ///
     /// # Errors
-    /// As [`Fetcher::take`].
-    pub fn take_version(
+    /// As [`Fetcher::resolve`].
+    pub fn resolve_version(
         &self,
         name: &str,
         version: &Version,
@@ -110,16 +110,16 @@ impl Fetcher<'_> {
         locked.forge = Some(http::plain(self.forge.base()));
         locked.version = Some(version.to_string());
         locked.exclude_spec = exclude_spec;
-        self.fill(&mut locked, fresh, |locked| self.of_forge(locked))?;
+        self.fill(&mut locked, fresh, |locked| self.from_forge(locked))?;
         Ok(locked)
     }
 
-    /// What a locked module holds, fetched again: where it is from, and what it has now. `declared` is its
-    /// line of the `Puppetfile`, if it has one.
+    /// Fetches a locked module again from its source, with its current content. `declared` is its line of the
+    /// `Puppetfile`, if it has one.
     ///
     /// # Errors
-    /// As [`Fetcher::take`]. That it is another content than was locked is for the caller to find.
-    pub fn again(&self, locked: &LockedModule, declared: Option<&Declared>) -> Result<Tree> {
+    /// As [`Fetcher::resolve`]. The caller must check whether the content is the locked one.
+    pub fn refetch(&self, locked: &LockedModule, declared: Option<&Declared>) -> Result<Tree> {
         match declared.map(|declared| &declared.origin) {
             Some(Origin::Git { url, .. }) => {
                 let mirror = self.mirror(url)?;
@@ -132,15 +132,15 @@ impl Fetcher<'_> {
                 let commit = commit.ok_or_else(|| gone(&mirror, id, locked, self.offline))?;
                 repository::tree(&mirror, &commit, locked.exclude_spec)
             }
-            Some(Origin::Tarball { url, .. }) => self.of_tarball(url, locked),
-            _ => self.of_forge(locked),
+            Some(Origin::Tarball { url, .. }) => self.from_tarball(url, locked),
+            _ => self.from_forge(locked),
         }
     }
 
-    /// The newest release of a module that is no trial.
+    /// The newest release of a module that is not a pre-release; a pre-release if it has no other.
     ///
     /// # Errors
-    /// When the forge does not answer, or has none.
+    /// When the forge does not answer, or has no release of the module.
     pub fn newest(&self, name: &str) -> Result<Version> {
         self.online(|| format!("asking for the newest release of `{name}`"))?;
         let module = self.forge.module(name)?;
@@ -148,24 +148,27 @@ impl Fetcher<'_> {
         let newest = module.current.as_ref().or(stable).or(module.versions.first());
         newest.cloned().ok_or_else(|| {
             Error::refused(format!("asking for the newest release of `{name}`: it has none"))
-                .hint("is it written as the forge has it, `author/name`?")
+                .hint("is the name spelled as on the forge, `author/name`?")
         })
     }
 
     /// The mirror of a module's repository.
     ///
     /// # Errors
-    /// For a path that depends on where one stands, and for what is no URL.
+    /// For a relative path, and for a URL that git must not get.
     pub fn mirror(&self, url: &str) -> Result<Repository> {
         let first = url.split('/').next().unwrap_or_default();
         if !url.starts_with(['/', '-']) && !first.contains(':') {
-            let told = format!("reading the repository `{}`: it is a path from nowhere", git_url::shown(url));
-            return Err(Error::configuration(told).hint("name all of it, from `/`, or a URL"));
+            let message = format!(
+                "reading the repository `{}`: a relative path is not supported",
+                git_url::redacted(url)
+            );
+            return Err(Error::configuration(message).hint("write the absolute path, from `/`, or a URL"));
         }
         Repository::open(&self.folder, url)
     }
 
-    /// Refuses to ask anybody where that is not wanted.
+    /// Refuses a request over the network if it is forbidden.
     ///
     /// # Errors
     /// With `--offline`.
@@ -173,11 +176,14 @@ impl Fetcher<'_> {
         if !self.offline {
             return Ok(());
         }
-        Err(Error::temporary(format!("{}: `--offline` asks nobody, and it is not in the cache", doing()))
-            .hint("run it once without `--offline`"))
+        Err(Error::temporary(format!(
+            "{}: it is not in the cache, and `--offline` forbids requests",
+            doing()
+        ))
+        .hint("run it once without `--offline`"))
     }
 
-    /// Its tree: that of the cache, or else a fresh one.
+    /// Sets the tree of `locked`: the one in the cache, or a fetched one.
     fn fill(
         &self,
         locked: &mut LockedModule,
@@ -188,12 +194,12 @@ impl Fetcher<'_> {
         let noted = self.cache.noted(&release).filter(|_| !fresh || self.offline);
         locked.tree = match noted {
             Some(tree) if (self.known)(&tree) || self.cache.tree(&tree)?.is_some() => tree,
-            _ => self.cache.keep(&release, &fetch(locked)?)?,
+            _ => self.cache.save(&release, &fetch(locked)?)?,
         };
         Ok(())
     }
 
-    fn of_forge(&self, locked: &LockedModule) -> Result<Tree> {
+    fn from_forge(&self, locked: &LockedModule) -> Result<Tree> {
         let version = locked.version.as_deref().unwrap_or_default();
         let what = format!("`{}` {version}", locked.name);
         self.online(|| format!("fetching {what}"))?;
@@ -203,13 +209,13 @@ impl Fetcher<'_> {
         Ok(if locked.exclude_spec { tree.without_spec() } else { tree })
     }
 
-    fn of_tarball(&self, url: &str, locked: &LockedModule) -> Result<Tree> {
+    fn from_tarball(&self, url: &str, locked: &LockedModule) -> Result<Tree> {
         let bytes = self.download(url)?;
         let found = Sha256::of(&bytes);
         if let Some(expected) = locked.sha256.filter(|expected| *expected != found) {
-            let told = format!("fetching {}: it has the hash {found}, not {expected}", http::plain(url));
-            return Err(Error::refused(told).hint(
-                "it is another archive than was asked for: look into it, then change `:version` in the Puppetfile, or `stringless modules update`",
+            let message = format!("fetching {}: it has the hash {found}, not {expected}", http::plain(url));
+            return Err(Error::refused(message).hint(
+                "the archive has changed: inspect it, then change `:version` in the Puppetfile, or run `stringless modules update`",
             ));
         }
         unpacked(&bytes, url, locked)
@@ -223,12 +229,12 @@ impl Fetcher<'_> {
         self.online(|| format!("fetching {}", http::plain(url)))?;
         http::get(&self.http, url, MAX_ARCHIVE, None)?.ok_or_else(|| {
             Error::refused(format!("fetching {}: there is no such file", http::plain(url)))
-                .hint("is the address of the module's line right?")
+                .hint("is the URL in the module's line right?")
         })
     }
 }
 
-/// By what a release is noted in the cache.
+/// The name under which the cache saves a release.
 #[must_use]
 pub fn release(locked: &LockedModule) -> String {
     let spec = if locked.exclude_spec { " without spec" } else { "" };
@@ -249,7 +255,7 @@ fn unpacked(bytes: &[u8], url: &str, locked: &LockedModule) -> Result<Tree> {
 
 fn unfit(what: &str, from: &str, why: &str) -> Error {
     Error::refused(format!("unpacking {what} from {}: {why}", http::plain(from)))
-        .hint("take another release of it, or a copy of your own without that")
+        .hint("use another release of it, or your own copy without this file")
 }
 
 fn gone(mirror: &Repository, id: &str, locked: &LockedModule, offline: bool) -> Error {
@@ -257,13 +263,13 @@ fn gone(mirror: &Repository, id: &str, locked: &LockedModule, offline: bool) -> 
         return Error::temporary(format!("reading `{}`: commit {id} is not in the cache", mirror.url()))
             .hint("run it once without `--offline`");
     }
-    let told = format!(
-        "reading `{}`: commit {id}, which was locked for {}, is not there any more",
+    let message = format!(
+        "reading `{}`: commit {id}, which was locked for {}, no longer exists",
         mirror.url(),
         locked.asked()
     );
-    Error::refused(told).hint(format!(
-        "its history was rewritten: look at what is there now, then `stringless modules update {}`",
+    Error::refused(message).hint(format!(
+        "its history was rewritten: inspect the repository, then run `stringless modules update {}`",
         locked.name
     ))
 }
@@ -273,18 +279,18 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
         Error::temporary(format!("reading `{}`: {e}", path.display()))
             .hint("is the path of the module's line right?")
     })?;
-    // A pipe would be waited for.
+    // Reading a pipe could wait for ever.
     if !there.is_file() || there.len() > MAX_ARCHIVE {
-        let told =
-            format!("reading `{}`: it is no regular file of at most {MAX_ARCHIVE} bytes", path.display());
-        return Err(Error::refused(told).hint("is the path of the module's line right?"));
+        let message =
+            format!("reading `{}`: it is not a regular file of at most {MAX_ARCHIVE} bytes", path.display());
+        return Err(Error::refused(message).hint("is the path of the module's line right?"));
     }
     fs::read(path).map_err(|e| Error::io("reading", path, e))
 }
 
 fn parse_sha256(text: &str) -> Result<Sha256> {
     Sha256::parse(&text.to_ascii_lowercase()).map_err(|e| {
-        Error::configuration(format!("reading the hash `{}`: {e}", super::tree::shown(text)))
+        Error::configuration(format!("reading the hash `{}`: {e}", super::tree::quoted(text)))
             .hint("`sha256sum FILE` prints it")
     })
 }

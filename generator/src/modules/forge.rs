@@ -1,4 +1,4 @@
-//! A forge, by its API (version 3): which releases a module has, what each needs, and its archive.
+//! A forge and its API (version 3): the releases of a module, their dependencies, and their archives.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,17 +8,17 @@ use serde::Deserialize;
 use stringless_core::hash::Sha256;
 
 use super::http;
-use super::tree::shown;
+use super::tree::quoted;
 use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::puppetfile::name::slug;
 
-/// The forge that counts where nothing names one.
+/// The default forge.
 pub const PUBLIC: &str = "https://forgeapi.puppet.com";
-/// The variable that holds what a forge asks for before it answers.
+/// The environment variable with the token for a forge that requires one.
 pub const TOKEN: &str = "STRINGLESS_FORGE_TOKEN";
 
-/// A forge. What it answered is kept while the program runs.
+/// A forge. Its responses are cached while the program runs.
 #[derive(Debug)]
 pub struct Forge {
     base: String,
@@ -28,32 +28,32 @@ pub struct Forge {
     releases: Mutex<HashMap<String, Arc<Release>>>,
 }
 
-/// What a forge says of a module.
+/// A forge's data about a module.
 #[derive(Clone, Debug, Default)]
 pub struct ForgeModule {
-    /// The versions that it has, the newest first.
+    /// Its versions, the newest first.
     pub versions: Vec<Version>,
-    /// The one that it shows first.
+    /// The version that the forge shows first.
     pub current: Option<Version>,
-    /// Whether its author has given it up.
+    /// Whether its author has deprecated it.
     pub deprecated: bool,
-    /// The module that took its place.
+    /// The module that replaces it.
     pub successor: Option<String>,
 }
 
-/// What a forge says of a release.
+/// A forge's data about a release.
 #[derive(Clone, Debug)]
 pub struct Release {
-    /// `https://forge/v3/files/…`.
+    /// The URL of the archive: `https://forge/v3/files/…`.
     pub url: String,
-    /// Of its archive, where the forge tells it.
+    /// The hash of its archive, if the forge names it.
     pub sha256: Option<Sha256>,
-    /// Name and range of what it needs.
+    /// Its dependencies: name and range of versions.
     pub needs: Vec<(String, String)>,
 }
 
 impl Forge {
-    /// The forge at `address`; those by which the public one is known in a browser lead to its API.
+    /// The forge at `address`; the web addresses of the public forge are replaced with its API.
     #[must_use]
     pub fn new(address: &str, http: Http) -> Self {
         let plain = address.trim_end_matches('/');
@@ -64,19 +64,19 @@ impl Forge {
         Self { base: base.to_owned(), token, http, modules, releases }
     }
 
-    /// Its address.
+    /// The address of its API.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// What it says of the module `name`.
+    /// The forge's data about the module `name`.
     ///
     /// # Errors
-    /// Temporary: it does not answer. Refused: it has no such module.
+    /// Temporary: the forge does not answer. Refused: it has no such module.
     pub fn module(&self, name: &str) -> Result<Arc<ForgeModule>> {
         let slug = checked(name)?;
-        kept(&self.modules, &slug, || {
+        cached(&self.modules, &slug, || {
             let url = format!("{}/v3/modules/{slug}", self.base);
             let answer: ModuleAnswer = self.json(&url)?.ok_or_else(|| self.missing(name, None))?;
             let mut versions = versions(answer.releases);
@@ -89,18 +89,18 @@ impl Forge {
         })
     }
 
-    /// What it says of a release of the module `name`.
+    /// The forge's data about a release of the module `name`.
     ///
     /// # Errors
     /// As [`Forge::module`].
     pub fn release(&self, name: &str, version: &str) -> Result<Arc<Release>> {
         let slug = checked(name)?;
         let version = Version::parse(version).map_err(|e| {
-            Error::configuration(format!("asking for `{name}` {}: {e}", shown(version)))
+            Error::configuration(format!("asking for `{name}` {}: {e}", quoted(version)))
                 .hint("a version has three numbers, as in `1.20.3`")
         })?;
         let key = format!("{slug}-{version}");
-        kept(&self.releases, &key, || {
+        cached(&self.releases, &key, || {
             let url = format!("{}/v3/releases/{key}", self.base);
             let answer: ReleaseAnswer = self.json(&url)?.ok_or_else(|| self.missing(name, Some(&version)))?;
             let sha256 = answer.file_sha256.as_deref().and_then(|text| Sha256::parse(text).ok());
@@ -110,10 +110,10 @@ impl Forge {
         })
     }
 
-    /// The archive of a release, with the hash that the forge tells.
+    /// The archive of a release, checked against the hash that the forge names.
     ///
     /// # Errors
-    /// As [`Forge::module`]; refused when it is another archive than the forge says.
+    /// As [`Forge::module`]; refused when the archive has another hash than the forge names.
     pub fn archive(&self, name: &str, version: &str) -> Result<Vec<u8>> {
         let release = self.release(name, version)?;
         let token = self.token.as_deref().filter(|_| release.url.starts_with(&format!("{}/", self.base)));
@@ -126,11 +126,11 @@ impl Forge {
                 "fetching `{name}` {version} from {}: the archive has the hash {found}, and the forge says {expected}",
                 http::plain(&self.base)
             ))
-            .hint("it was damaged on the way, or is another one: run it again, and tell the forge if it stays so")),
+            .hint("it was damaged or replaced: run the command again, and report it to the forge if the error stays")),
         }
     }
 
-    /// The versions by the list of releases, for forges whose modules do not name them.
+    /// The versions from the list of releases, for forges that do not name them with the module.
     fn listed(&self, slug: &str) -> Result<Vec<Version>> {
         let mut url = format!("{}/v3/releases?module={slug}&limit=100", self.base);
         let mut all = Vec::new();
@@ -150,8 +150,8 @@ impl Forge {
             return Ok(None);
         };
         serde_json::from_slice(&bytes).map(Some).map_err(|e| {
-            Error::temporary(format!("reading {}: it is no answer of a forge: {e}", http::plain(url)))
-                .hint("`modules: {forge: URL}` in the site file, or `forge` in the Puppetfile, names its API")
+            Error::temporary(format!("reading {}: it is not the response of a forge: {e}", http::plain(url)))
+                .hint("set `modules: {forge: URL}` in the site file, or `forge` in the Puppetfile, to the URL of its API")
         })
     }
 
@@ -161,14 +161,14 @@ impl Forge {
 
     fn missing(&self, name: &str, version: Option<&Version>) -> Error {
         let version = version.map_or(String::new(), |version| format!(" {version}"));
-        let told = format!("asking {} for `{name}`{version}: it has none", http::plain(&self.base));
-        Error::refused(told)
-            .hint("is it written as the forge has it, `author/name`? It may have been withdrawn")
+        let message = format!("asking {} for `{name}`{version}: it has none", http::plain(&self.base));
+        Error::refused(message)
+            .hint("is the name spelled as on the forge, `author/name`? The release may have been withdrawn")
     }
 }
 
-/// An answer of before, or a new one.
-fn kept<T>(
+/// The cached response, or a new one.
+fn cached<T>(
     known: &Mutex<HashMap<String, Arc<T>>>,
     key: &str,
     ask: impl FnOnce() -> Result<T>,
@@ -182,17 +182,17 @@ fn kept<T>(
     Ok(answer)
 }
 
-/// The name for an address, with nothing in it that an address would heed.
+/// The name for a URL, without characters that have a meaning in a URL.
 fn checked(name: &str) -> Result<String> {
     let slug = slug(name);
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     match slug.split_once('-') {
         Some((author, module)) if plain(author) && plain(module) => Ok(slug),
         _ => Err(Error::configuration(format!(
-            "asking for `{}`: it is no name of a forge's module",
-            shown(name)
+            "asking for `{}`: it is not the name of a module on a forge",
+            quoted(name)
         ))
-        .hint("`author/name` is one; a module from elsewhere needs `:git` or another source")),
+        .hint("write `author/name`; a module from another source needs `:git` or `type: 'tarball'`")),
     }
 }
 
@@ -252,12 +252,12 @@ struct ReleaseAnswer {
     metadata: super::metadata::Metadata,
 }
 
-/// The public forge, as people know it.
+/// The host names of the public forge.
 const KNOWN: [&str; 4] =
     ["forge.puppet.com", "forge.puppetlabs.com", "forgeapi.puppetlabs.com", "forgeapi.puppet.com"];
-/// A module's answer holds its readme and its change log.
+/// The largest response: that of a module holds its readme and its change log.
 const MAX_ANSWER: u64 = 32 << 20;
-/// No module of the public forge comes near.
+/// The largest archive: no module of the public forge comes near this size.
 pub const MAX_ARCHIVE: u64 = 256 << 20;
 const MAX_PAGES: usize = 100;
 
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_an_address_would_heed_are_refused() {
+    fn names_with_a_meaning_in_a_url_are_refused() {
         assert_eq!(checked("puppetlabs/apt").unwrap(), "puppetlabs-apt");
         for name in ["apt", "a/b/c", "a-b-c", "a/../b", "a/b?x=1", "/b", "a/", "a/b%2e", "a/b\n"] {
             assert!(checked(name).is_err(), "{name}");

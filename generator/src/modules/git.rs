@@ -1,54 +1,54 @@
-//! A module in a git repository: which commit is meant, and what it holds.
+//! A module in a git repository: its commit, and the content of the commit.
 
 use stringless_archive::writer::{Item, ItemKind};
 
 use super::lockfile::{Follows, LockedModule, is_commit};
-use super::tree::{Tree, shown};
+use super::tree::{Tree, quoted};
 use crate::error::{Error, Result};
 use crate::git::{Commit, EntryKind, Repository};
 use crate::puppetfile::model::Want;
 
-/// What a `Puppetfile` asks of a repository.
+/// The revision that a `Puppetfile` declares.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// What of it.
+    /// The revision.
     pub want: &'a Want,
-    /// What else, in this order, where there is no such thing.
+    /// Branches to use instead, in this order, if the repository has no such revision.
     pub or: [Option<&'a str>; 2],
-    /// The branch that the environment is, where it is one.
+    /// The branch of the environment; `None` if the environment is not a branch.
     pub control_branch: Option<&'a str>,
 }
 
-/// Whether a mirror that was fetched before is enough: a commit does not move.
+/// Whether an older mirror is enough: a commit never changes.
 #[must_use]
 pub fn is_fixed(want: &Want) -> bool {
     matches!(want, Want::Commit(id) | Want::Ref(id) if is_commit(id))
 }
 
-/// The commit that is meant; what was asked for goes into `locked`.
+/// Resolves the revision to a commit, and records the revision in `locked`.
 ///
 /// # Errors
-/// When the repository has nothing of that name.
+/// When the repository has no such revision.
 pub fn find(mirror: &Repository, asked: &Asked<'_>, locked: &mut LockedModule) -> Result<Commit> {
     let mut tried = Vec::new();
     let names = match asked.want {
         Want::Tag(tag) => {
             locked.tag = Some(tag.clone());
-            tried.push(format!("the tag `{}`", shown(tag)));
+            tried.push(format!("the tag `{}`", quoted(tag)));
             vec![format!("refs/tags/{tag}"), tag.clone()]
         }
         Want::Branch(branch) => {
             locked.branch = Some(branch.clone());
-            tried.push(format!("the branch `{}`", shown(branch)));
+            tried.push(format!("the branch `{}`", quoted(branch)));
             vec![format!("refs/heads/{branch}"), branch.clone()]
         }
         Want::Ref(name) => {
             locked.reference = Some(name.clone());
-            tried.push(format!("`{}`", shown(name)));
+            tried.push(format!("`{}`", quoted(name)));
             vec![name.clone()]
         }
         Want::Commit(id) => {
-            tried.push(format!("the commit `{}`", shown(id)));
+            tried.push(format!("the commit `{}`", quoted(id)));
             vec![id.clone()]
         }
         Want::ControlBranch => {
@@ -59,7 +59,7 @@ pub fn find(mirror: &Repository, asked: &Asked<'_>, locked: &mut LockedModule) -
                     vec![format!("refs/heads/{branch}")]
                 }
                 None => {
-                    tried.push("a control branch: the environment is none".into());
+                    tried.push("a control branch, because the environment is not a branch".into());
                     Vec::new()
                 }
             }
@@ -71,24 +71,24 @@ pub fn find(mirror: &Repository, asked: &Asked<'_>, locked: &mut LockedModule) -
         }
     };
     let others = asked.or.into_iter().flatten();
-    tried.extend(others.clone().map(|name| format!("`{}`", shown(name))));
+    tried.extend(others.clone().map(|name| format!("`{}`", quoted(name))));
     for name in names.into_iter().chain(others.map(str::to_owned)) {
         if let Some(commit) = mirror.resolve(&name)? {
             return Ok(commit);
         }
     }
-    Err(Error::configuration(format!("reading `{}`: it has not {}", mirror.url(), tried.join(", nor ")))
-        .hint("`:branch`, `:tag`, `:commit` or `:default_branch` in the Puppetfile names what is there"))
+    Err(Error::configuration(format!("reading `{}`: it does not have {}", mirror.url(), tried.join(" or ")))
+        .hint("set `:branch`, `:tag`, `:commit` or `:default_branch` in the Puppetfile to one that exists"))
 }
 
-/// What a commit holds.
+/// The content of a commit.
 ///
 /// # Errors
-/// Refused: submodules, files that git LFS keeps elsewhere, and what a node would refuse.
+/// Refused: submodules, files in git LFS, and everything that a node would refuse.
 pub fn tree(mirror: &Repository, commit: &Commit, exclude_spec: bool) -> Result<Tree> {
     let refused = |path: &str, why: &str, hint: &str| {
-        let told = format!("reading `{}`: `{}` {why}", mirror.url(), shown(path));
-        Error::refused(told).hint(hint)
+        let message = format!("reading `{}`: `{}` {why}", mirror.url(), quoted(path));
+        Error::refused(message).hint(hint)
     };
     let mut entries = mirror.entries(commit, "")?;
     entries.retain(|entry| entry.kind != EntryKind::Folder);
@@ -99,7 +99,7 @@ pub fn tree(mirror: &Repository, commit: &Commit, exclude_spec: bool) -> Result<
         return Err(refused(
             &submodule.path,
             "is a submodule, and would be empty",
-            "declare it as a module of its own, or take a release that carries its content",
+            "declare it as a module of its own, or use a release that holds its content",
         ));
     }
     let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
@@ -113,7 +113,11 @@ pub fn tree(mirror: &Repository, commit: &Commit, exclude_spec: bool) -> Result<
                 ItemKind::Link { target: target.map_err(|_| refused(&entry.path, odd, FORK))? }
             }
             _ if content.starts_with(LFS) => {
-                return Err(refused(&entry.path, "is kept by git LFS, and only a pointer is here", FORK));
+                return Err(refused(
+                    &entry.path,
+                    "is stored in git LFS, and the repository holds only a pointer",
+                    FORK,
+                ));
             }
             EntryKind::File { executable } => ItemKind::File { executable, content },
             EntryKind::Folder | EntryKind::Submodule => continue,
@@ -125,6 +129,6 @@ pub fn tree(mirror: &Repository, commit: &Commit, exclude_spec: bool) -> Result<
     })
 }
 
-/// How a pointer of git LFS begins.
+/// The start of a pointer of git LFS.
 const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
-const FORK: &str = "take another release of it, or a copy of your own without that";
+const FORK: &str = "use another release of it, or your own copy without this file";

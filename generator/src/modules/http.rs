@@ -1,14 +1,14 @@
-//! Forges and archives over HTTP: bounded, redirections followed, no secret carried to another host.
+//! Forges and archives over HTTP: with size limits and redirections; a secret is never sent to another host.
 
 use ureq::http::{Method, Uri};
 
 use crate::error::{Error, Result};
 use crate::http::{Answer, Call, Http};
 
-/// Reads `url`; `None` when there is no such thing. `secret` is sent to its host alone.
+/// Reads `url`; `None` if the server has no such object. `secret` is sent to the host of `url` only.
 ///
 /// # Errors
-/// Temporary: nobody answers, or not with what was asked for. Refused: it is longer than `cap` bytes.
+/// Temporary: the server does not answer, or answers with an error. Refused: the body is longer than `cap` bytes.
 pub fn get(http: &Http, url: &str, cap: u64, secret: Option<&str>) -> Result<Option<Vec<u8>>> {
     let first = parsed(url)?;
     let mut at = first.clone();
@@ -22,26 +22,29 @@ pub fn get(http: &Http, url: &str, cap: u64, secret: Option<&str>) -> Result<Opt
         let answer = http.send(&at.to_string(), cap, call).map_err(|e| e.hint(UNREACHED))?;
         match answer.status {
             200 if answer.cut => {
-                return Err(Error::refused(format!("reading {}: it is longer than {cap} bytes", told(&at)))
-                    .hint("no module is: was the address meant?"));
+                return Err(Error::refused(format!(
+                    "reading {}: it is longer than {cap} bytes",
+                    redacted(&at)
+                ))
+                .hint("no module is so large: is the URL right?"));
             }
             200 => return Ok(Some(answer.body)),
             404 | 410 => return Ok(None),
             301 | 302 | 303 | 307 | 308 => at = redirected(&at, &answer)?,
             status => {
-                let error = Error::temporary(format!("reading {}: the server answers {status}", told(&at)));
+                let error =
+                    Error::temporary(format!("reading {}: the server answers {status}", redacted(&at)));
                 return Err(match status {
-                    401 | 403 => error.hint("`STRINGLESS_FORGE_TOKEN` holds what a forge may ask for"),
+                    401 | 403 => error.hint("set `STRINGLESS_FORGE_TOKEN` to the token of the forge"),
                     _ => error.hint(UNREACHED),
                 });
             }
         }
     }
-    Err(Error::temporary(format!("reading {}: it leads from address to address", told(&first)))
-        .hint(UNREACHED))
+    Err(Error::temporary(format!("reading {}: too many redirections", redacted(&first))).hint(UNREACHED))
 }
 
-/// An address without what may be secret in it.
+/// A URL without its secrets: user, password, query and fragment.
 #[must_use]
 pub fn plain(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
@@ -63,8 +66,8 @@ fn redirected(at: &Uri, answer: &Answer) -> Result<Uri> {
     };
     let next = parsed(&whole)?;
     if at.scheme_str() == Some("https") && next.scheme_str() != Some("https") {
-        return Err(Error::refused(format!("reading {}: it leads to an address without TLS", told(at)))
-            .hint("name the address itself, if you trust it"));
+        return Err(Error::refused(format!("reading {}: it redirects to a URL without TLS", redacted(at)))
+            .hint("if you trust that URL, name it directly"));
     }
     Ok(next)
 }
@@ -73,8 +76,8 @@ fn parsed(url: &str) -> Result<Uri> {
     let uri = url.parse::<Uri>().ok();
     uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()).ok_or_else(
         || {
-            Error::configuration(format!("reading {}: it is no address of the web", plain(url)))
-                .hint("`https://host/path` is expected")
+            Error::configuration(format!("reading {}: it is not a web address", plain(url)))
+                .hint("expected `https://host/path`")
         },
     )
 }
@@ -84,25 +87,25 @@ fn origin(uri: &Uri) -> Option<String> {
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }
 
-fn told(uri: &Uri) -> String {
+fn redacted(uri: &Uri) -> String {
     plain(&uri.to_string())
 }
 
 const MAX_REDIRECTIONS: u32 = 5;
-const UNREACHED: &str = "run it again; `--offline` builds from what was fetched before";
+const UNREACHED: &str = "run the command again; `--offline` builds from the cache";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_told_without_secrets() {
+    fn a_plain_url_holds_no_secrets() {
         assert_eq!(plain("https://me:secret@host/a?token=x#y"), "https://host/a");
         assert_eq!(plain("/srv/a.tar.gz"), "/srv/a.tar.gz");
     }
 
     #[test]
-    fn only_the_web_is_asked() {
+    fn only_web_addresses_are_accepted() {
         for url in ["ftp://host/a", "file:///a", "/a", "", "https://"] {
             assert!(parsed(url).is_err(), "{url}");
         }

@@ -1,7 +1,7 @@
-//! `Puppetfile.lock`: text ↔ what each module was resolved to. No IO.
+//! `Puppetfile.lock`: text ↔ the locked release of each module. No IO.
 //!
-//! One block for each module, sorted by its folder, an empty line between two: git merges what two branches
-//! change in different modules, and a block stands for itself.
+//! One block for each module, sorted by its folder, with an empty line between blocks. So git can merge two
+//! branches that change different modules.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,69 +15,69 @@ use stringless_render::yaml::from_yaml;
 
 use crate::puppetfile::name::{short, slug};
 
-/// The name of the file, beside the `Puppetfile`.
+/// The name of the file; it is beside the `Puppetfile`.
 pub const LOCK_FILE: &str = "Puppetfile.lock";
 
-/// What a lock file holds.
+/// The content of a lock file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lockfile {
     /// By the module's folder in the release: `modules/apt`.
     pub modules: BTreeMap<String, LockedModule>,
 }
 
-/// A block.
+/// A block: one locked module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockedModule {
-    /// As the `Puppetfile` has it; of a module that others need, `author/name`.
+    /// The name in the `Puppetfile`; for a dependency, `author/name`.
     pub name: String,
-    /// The forge that it is from.
+    /// The source, if it is a forge: its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forge: Option<String>,
-    /// Or the git repository.
+    /// The source, if it is a git repository: its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<String>,
-    /// The tag that was asked for.
+    /// The declared tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// The branch that was asked for.
+    /// The declared branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
-    /// What else was asked for by a name.
+    /// The declared `ref`.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// `control_branch` or `default`, where the branch was not asked for by its name.
+    /// `control_branch` or `default`, if the branch was not declared by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<Follows>,
     /// The commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// Or the archive.
+    /// The source, if it is an archive: its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tarball: Option<String>,
-    /// Of the archive.
+    /// The hash of the archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256>,
-    /// The version that its `metadata.json` tells.
+    /// The version in its `metadata.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Whether `spec/` is left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exclude_spec: bool,
-    /// Of its content, as it is released.
+    /// The hash of its content in a release.
     pub tree: Sha256,
-    /// The modules that it needs, and in which versions.
+    /// Its dependencies: names and ranges of versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub needs: BTreeMap<String, String>,
 }
 
-/// A branch that was not asked for by its name.
+/// A branch that was not declared by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Follows {
-    /// The one that is named like the environment's.
+    /// The branch with the name of the environment's branch.
     ControlBranch,
-    /// What the repository takes for its main one.
+    /// The default branch of the repository.
     Default,
 }
 
@@ -85,20 +85,20 @@ impl Lockfile {
     /// Reads a lock file that came from `origin`.
     ///
     /// # Errors
-    /// With file and line; the hint says how to make it anew.
+    /// Names file and line; the hint says how to write the file again.
     pub fn parse(text: &str, origin: &str) -> Result<Self, Fault> {
         let anew = format!(
-            "`git log {LOCK_FILE}` has the last good one; or remove it, and run `stringless modules update`"
+            "restore the last good one from `git log {LOCK_FILE}`; or remove it, and run `stringless modules update`"
         );
         if let Some(line) = text.lines().position(|line| MARKS.iter().any(|mark| line.starts_with(mark))) {
-            let told = format!("reading {origin}:{}: a merge was left unfinished", line + 1);
-            return Err(Fault::new(told).hint(
-                "keep the blocks of both sides, then `stringless modules update` for what is in both",
+            let message = format!("reading {origin}:{}: an unfinished merge", line + 1);
+            return Err(Fault::new(message).hint(
+                "keep the blocks of both sides, then run `stringless modules update` for modules in both",
             ));
         }
         if LIBRARIAN.iter().any(|head| text.trim_start().starts_with(head)) {
             return Err(Fault::new(format!("reading {origin}:1: it is a lock file of librarian-puppet"))
-                .hint("remove it: `stringless modules update` writes one of its own"));
+                .hint("remove it: `stringless modules update` writes a new one"));
         }
         let blocks: Blocks = match text.lines().all(|line| line.trim().is_empty() || line.starts_with('#')) {
             true => Blocks::default(),
@@ -121,7 +121,7 @@ impl Lockfile {
     pub fn text(&self) -> String {
         let mut text = HEAD.to_owned();
         for (path, locked) in &self.modules {
-            // A map of text, numbers and maps: there is nothing that YAML does not have.
+            // Cannot fail: YAML has texts, numbers and maps.
             let block = serde_yaml::to_string(&BTreeMap::from([(path, locked)])).unwrap_or_default();
             text.push('\n');
             text.push_str(&block);
@@ -129,7 +129,7 @@ impl Lockfile {
         text
     }
 
-    /// The module of that name: `author/name`, or the folder's name alone.
+    /// The module with this name: `author/name`, or only the folder's name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(&String, &LockedModule)> {
         let exact = self.modules.iter().find(|(_, locked)| slug(&locked.name) == slug(name));
@@ -138,7 +138,7 @@ impl Lockfile {
 }
 
 impl LockedModule {
-    /// A block without its content: what is to be fetched is filled in.
+    /// A block without a source; the caller fills it in.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
@@ -159,7 +159,7 @@ impl LockedModule {
         }
     }
 
-    /// What stands for its content in messages and manifests: its version, its commit, or its archive's hash.
+    /// The release in messages and manifests: the version, the commit, or the archive's hash.
     #[must_use]
     pub fn release(&self) -> String {
         match (&self.forge, &self.version, &self.commit, &self.sha256) {
@@ -170,7 +170,7 @@ impl LockedModule {
         }
     }
 
-    /// Where it is from.
+    /// The URL of its source.
     #[must_use]
     pub fn from(&self) -> &str {
         [&self.forge, &self.git, &self.tarball].into_iter().flatten().next().map_or("", |url| url)
@@ -185,11 +185,11 @@ impl LockedModule {
             (Some(_), None, None) if self.version.is_none() => Err("version: it is missing".into()),
             (None, Some(_), None) => match &self.commit {
                 Some(commit) if is_commit(commit) => Ok(()),
-                _ => Err("commit: 40 or 64 hex digits are needed".into()),
+                _ => Err("commit: expected 40 or 64 hex digits".into()),
             },
             (None, None, Some(_)) if self.sha256.is_none() => Err("sha256: it is missing".into()),
             (Some(_), None, None) | (None, None, Some(_)) => Ok(()),
-            _ => Err("one of `forge`, `git` and `tarball` is needed".into()),
+            _ => Err("expected exactly one of `forge`, `git` and `tarball`".into()),
         }
     }
 }
@@ -198,7 +198,7 @@ fn folder_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Whether `text` is a commit's whole name.
+/// Whether `text` is the full id of a commit.
 #[must_use]
 pub fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
@@ -225,9 +225,9 @@ impl<'de> Visitor<'de> for BlocksVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Blocks, A::Error> {
         let mut blocks = Blocks::default();
         while let Some((path, locked)) = map.next_entry::<String, LockedModule>()? {
-            // What a merge leaves where both sides added a module.
+            // A merge of two branches that both added the module leaves this.
             if blocks.0.insert(path.clone(), locked).is_some() {
-                return Err(A::Error::custom(format!("`{path}` stands twice in it")));
+                return Err(A::Error::custom(format!("`{path}` is in it twice")));
             }
         }
         Ok(blocks)
@@ -238,7 +238,7 @@ const HEAD: &str = "\
 # Written by `stringless modules update`: what each module of the Puppetfile was resolved to, and what it needs.
 # A block stands for itself: merge this file like any other text.
 ";
-/// How git marks what it could not merge.
+/// The lines by which git marks a conflict.
 const MARKS: [&str; 3] = ["<<<<<<<", ">>>>>>>", "======="];
 const LIBRARIAN: [&str; 3] = ["FORGE\n", "GIT\n", "PATH\n"];
 

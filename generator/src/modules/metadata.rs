@@ -1,10 +1,10 @@
-//! `metadata.json` of a module: what it is, and what it needs. No IO.
+//! `metadata.json` of a module: its name, version and dependencies. No IO.
 
 use serde::Deserialize;
 
 use super::tree::Tree;
 
-/// What is read of it; everything else is for others.
+/// The keys that are read; other keys are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Metadata {
     /// `author-name`, or `author/name`.
@@ -13,37 +13,40 @@ pub struct Metadata {
     /// Its version.
     #[serde(default)]
     pub version: Option<String>,
-    /// What it needs.
+    /// Its dependencies.
     #[serde(default)]
     pub dependencies: Vec<Dependency>,
 }
 
-/// A module that it needs.
+/// A dependency.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Dependency {
     /// `author/name`, or `author-name`.
     pub name: String,
-    /// In which versions; none: in any.
+    /// The range of versions; `None`: any version.
     #[serde(default)]
     pub version_requirement: Option<String>,
 }
 
 impl Metadata {
-    /// That of a module; nothing where it has none.
+    /// The metadata of a module; the default if it has no `metadata.json`.
     ///
     /// # Errors
-    /// A sentence, when it is too large or no such file.
+    /// A sentence, when the file is too large or invalid.
     pub fn of(tree: &Tree) -> Result<Self, String> {
         let Some(bytes) = tree.file(FILE) else { return Ok(Self::default()) };
         if bytes.len() > MAX_BYTES {
-            return Err(format!("its `{FILE}` has {} bytes, {MAX_BYTES} are the most", bytes.len()));
+            return Err(format!(
+                "its `{FILE}` has {} bytes, more than the limit of {MAX_BYTES}",
+                bytes.len()
+            ));
         }
         serde_json::from_slice(bytes).map_err(|e| format!("its `{FILE}`: {e}"))
     }
 }
 
 const FILE: &str = "metadata.json";
-/// The largest known have some ten thousand.
+/// The largest known files have about ten thousand bytes.
 const MAX_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
@@ -57,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_it_needs_and_no_more() {
+    fn reads_its_keys_and_ignores_others() {
         let text = br#"{"name": "a-b", "version": "1.2.3", "dependencies": [{"name": "c/d"}], "other": {}}"#;
         let read = read(text).unwrap();
         assert_eq!((read.name.as_deref(), read.version.as_deref()), (Some("a-b"), Some("1.2.3")));
@@ -66,9 +69,9 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_none_or_too_large() {
+    fn refuses_invalid_and_too_large_files() {
         assert!(read(b"[1]").is_err() && read(b"{").is_err() && read(br#"{"dependencies": 1}"#).is_err());
-        let told = read(&vec![b' '; MAX_BYTES + 1]).unwrap_err();
-        assert!(told.contains("1048577 bytes"), "{told}");
+        let error = read(&vec![b' '; MAX_BYTES + 1]).unwrap_err();
+        assert!(error.contains("1048577 bytes"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The modules that a `Puppetfile` brings: found, fetched, held against the lock file, cached by content.
+//! The modules that a `Puppetfile` declares: resolved, fetched, compared with the lock file, cached by content.
 
 pub mod archive;
 pub mod cache;
@@ -33,51 +33,51 @@ use crate::progress::Progress;
 use crate::puppetfile::Puppetfile;
 use crate::puppetfile::model::{Declared, Origin, Want};
 
-/// The name of the file that declares them.
+/// The name of the file that declares modules.
 pub const PUPPETFILE: &str = "Puppetfile";
 
-/// What [`assemble`] is asked for.
+/// The arguments of [`assemble`].
 #[derive(Clone, Copy)]
 pub struct Assemble<'a> {
     /// The site's `.stringless`.
     pub cache: &'a Path,
-    /// What the `Puppetfile` declares.
+    /// The content of the `Puppetfile`.
     pub puppetfile: &'a Puppetfile,
-    /// How the `Puppetfile` is called in messages.
+    /// The name of the `Puppetfile` in messages.
     pub origin: &'a str,
-    /// The text of the `Puppetfile.lock` beside it, if there is one.
+    /// The text of the `Puppetfile.lock` beside the `Puppetfile`, if there is one.
     pub lock: Option<&'a str>,
-    /// Whether it must be there: `modules: {lock: required}`.
+    /// Whether a lock file is required: `modules: {lock: required}`.
     pub lock_required: bool,
-    /// The forge of the site file, before that of the `Puppetfile`.
+    /// The forge of the site file; it overrides the forge of the `Puppetfile`.
     pub forge: Option<&'a str>,
-    /// Whether what modules need is locked with them; without a lock file it never comes.
+    /// Whether dependencies of modules are locked. Without a lock file, dependencies are never fetched.
     pub with_dependencies: bool,
-    /// PEM text of further authorities for TLS.
+    /// PEM text of further certificate authorities.
     pub ca: Option<&'a [u8]>,
-    /// The branch that the environment is, where it is one.
+    /// The branch of the environment; `None` if the environment is not a branch.
     pub control_branch: Option<&'a str>,
-    /// Ask nobody; what is missing is an error.
+    /// Whether requests over the network are forbidden; a missing module is then an error.
     pub offline: bool,
-    /// Whether the pack of a tree (with this hash) is there already: such a module is not fetched, and its
-    /// [`Fetched::items`] are never asked for.
+    /// Whether the pack of the tree with this hash already exists. Such a module is not fetched, and its
+    /// [`Fetched::items`] must not be called.
     pub known: &'a (dyn Fn(&Sha256) -> bool + Sync),
-    /// Where to look for what is nowhere else any more: the packs of the last release.
+    /// Where to look for modules that no longer exist at their source: the packs of the last release.
     pub published: Option<&'a dyn Fallback>,
-    /// Where progress goes.
+    /// Receives progress and notes.
     pub progress: &'a Progress,
 }
 
 /// A module, fetched and checked.
 #[derive(Clone, Debug)]
 pub struct Fetched {
-    /// As the `Puppetfile` has it: `puppetlabs/apt`, or `apt`.
+    /// The name in the `Puppetfile`: `puppetlabs/apt`, or `apt`.
     pub declared_as: String,
     /// Its folder in the release.
     pub path: String,
     /// A version, a commit, or an archive's hash.
     pub version: String,
-    /// The URL of a forge, a repository or an archive.
+    /// Its source: the URL of a forge, a repository or an archive.
     pub from: String,
     /// The hash of its content: see [`tree::Tree::sha256`].
     pub tree: Sha256,
@@ -88,24 +88,24 @@ impl Fetched {
     /// Its files, folders and links.
     ///
     /// # Errors
-    /// When the cache lost them meanwhile.
+    /// When they are no longer in the cache.
     pub fn items(&self) -> Result<Vec<Item>> {
         Ok(self.packed()?.0)
     }
 
-    /// The same, and the archive of just these that packing them would make, where there is one.
+    /// The same, with the archive that packing them would make, if the cache has it.
     ///
     /// # Errors
     /// As [`Fetched::items`].
     pub fn packed(&self) -> Result<(Vec<Item>, Option<Vec<u8>>)> {
         let packed = self.cache.packed(&self.tree)?;
         packed.map(|(tree, archive)| (tree.into_items(), archive)).ok_or_else(|| {
-            Error::temporary(format!("reading module `{}`: the cache lost it meanwhile", self.declared_as))
+            Error::temporary(format!("reading module `{}`: it is no longer in the cache", self.declared_as))
                 .hint("run it again")
         })
     }
 
-    /// Its line of the manifest.
+    /// Its entry in the manifest.
     #[must_use]
     pub fn module(&self) -> Module {
         let (path, name) = (self.path.clone(), self.declared_as.clone());
@@ -113,11 +113,11 @@ impl Fetched {
     }
 }
 
-/// Fetches what a `Puppetfile` declares: by its lock file, if there is one, else what it means now. Sorted by path.
+/// Fetches the modules of a `Puppetfile`: the locked releases, or without a lock file the current ones. Sorted by path.
 ///
 /// # Errors
-/// Configuration: the lock file does not hold what is declared. Refused: a module is not what was locked, or
-/// holds what a release may not. Temporary: nobody answers, and it is not in the cache.
+/// Configuration: the lock file does not fit the `Puppetfile`. Refused: a module differs from the locked one, or
+/// holds something that a release must not hold. Temporary: a source does not answer, and the cache has no copy.
 pub fn assemble(request: &Assemble<'_>) -> Result<Vec<Fetched>> {
     let sources = sources(request)?;
     let modules = match request.lock {
@@ -137,10 +137,10 @@ pub fn assemble(request: &Assemble<'_>) -> Result<Vec<Fetched>> {
     Ok(fetched)
 }
 
-/// What the modules of a request are fetched with.
+/// The fetcher for the modules of a request.
 ///
 /// # Errors
-/// When the cache cannot be made, or an authority is none.
+/// When the cache cannot be made, or a certificate authority is invalid.
 pub fn sources<'a>(request: &Assemble<'a>) -> Result<Fetcher<'a>> {
     let forge = request.forge.or(request.puppetfile.forge.as_deref()).unwrap_or(PUBLIC);
     Ok(Fetcher {
@@ -161,15 +161,15 @@ fn locked(request: &Assemble<'_>, sources: &Fetcher<'_>, text: &str) -> Result<P
     let differences = lock.differences(request.puppetfile);
     if !differences.is_empty() {
         let more = differences.len().saturating_sub(SHOWN);
-        let mut told = differences[..differences.len().min(SHOWN)].join("; ");
+        let mut listed = differences[..differences.len().min(SHOWN)].join("; ");
         if more > 0 {
-            told.push_str(&format!("; and {more} more"));
+            listed.push_str(&format!("; and {more} more"));
         }
         return Err(Error::configuration(format!(
-            "reading {LOCK_FILE}: it is not that of {}: {told}",
+            "reading {LOCK_FILE}: it does not fit {}: {listed}",
             request.origin
         ))
-        .hint("`stringless modules update` brings it up to date; commit both files"));
+        .hint("`stringless modules update` updates it; commit both files"));
     }
     let modules: Placed = lock.modules.into_iter().collect();
     let bar = request.progress.bar("fetching modules", modules.len() as u64);
@@ -183,7 +183,7 @@ fn locked(request: &Assemble<'_>, sources: &Fetcher<'_>, text: &str) -> Result<P
     Ok(modules)
 }
 
-/// Brings the content of a locked module into the cache, where it is not known already.
+/// Fetches the content of a locked module into the cache, if it is not there.
 fn restore(
     request: &Assemble<'_>,
     sources: &Fetcher<'_>,
@@ -193,7 +193,7 @@ fn restore(
     if (request.known)(&locked.tree) || sources.cache.tree(&locked.tree)?.is_some() {
         return Ok(());
     }
-    let found = sources.again(locked, declared);
+    let found = sources.refetch(locked, declared);
     let tree = match found {
         Ok(tree) => tree,
         Err(error) => match last_release(request, locked)? {
@@ -203,17 +203,17 @@ fn restore(
     };
     let found = tree.sha256();
     if found == locked.tree {
-        sources.cache.keep(&fetch::release(locked), &tree)?;
+        sources.cache.save(&fetch::release(locked), &tree)?;
         return Ok(());
     }
     Err(Error::refused(format!(
-        "fetching {} from {}: its content has the hash {found}, and {} is locked: it was changed under the same name",
+        "fetching {} from {}: its content has the hash {found}, but {} is locked: it was changed under the same name",
         locked.release(),
         locked.from(),
         locked.tree
     ))
     .hint(format!(
-        "ask who published it; `stringless modules update {}` takes what is there now, `stringless diff` shows it",
+        "ask its publisher; `stringless modules update {}` locks the new content, `stringless diff` shows the changes",
         locked.name
     )))
 }
@@ -233,7 +233,7 @@ fn unlocked(request: &Assemble<'_>, sources: &Fetcher<'_>) -> Result<Placed> {
             request.origin
         ))
         .hint(
-            "`stringless modules update` writes it; `modules: {lock: wanted}` in the site file does without",
+            "`stringless modules update` writes it; with `modules: {lock: wanted}` in the site file it is optional",
         ));
     }
     let floating: Vec<&str> = modules
@@ -243,14 +243,14 @@ fn unlocked(request: &Assemble<'_>, sources: &Fetcher<'_>) -> Result<Placed> {
         .collect();
     if !floating.is_empty() {
         request.progress.say(&format!(
-            "note: there is no {LOCK_FILE} beside {}: another build may take another release of {}; `stringless modules update` writes it",
+            "note: there is no {LOCK_FILE} beside {}: another build may use another release of {}; `stringless modules update` writes it",
             request.origin,
             few(&floating)
         ));
     }
     let bar = request.progress.bar("fetching modules", modules.len() as u64);
     let taken = parallel::map(&modules, AT_ONCE, |declared| {
-        let taken = sources.take(declared, false);
+        let taken = sources.resolve(declared, false);
         bar.inc(1);
         taken.map_err(|e| e.of(&place(request.origin, &declared.title, Some(declared))))
     })?;
@@ -258,7 +258,7 @@ fn unlocked(request: &Assemble<'_>, sources: &Fetcher<'_>) -> Result<Placed> {
     Ok(modules.iter().zip(taken).filter_map(|(declared, locked)| Some((declared.path(), locked?))).collect())
 }
 
-/// Whether the same line may mean something else tomorrow.
+/// Whether the same declaration may resolve to another release later.
 fn is_floating(origin: &Origin) -> bool {
     match origin {
         Origin::Forge { version } => version.is_none(),
@@ -269,14 +269,14 @@ fn is_floating(origin: &Origin) -> bool {
 }
 
 fn few(names: &[&str]) -> String {
-    let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let quoted = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+        0 => quoted,
+        more => format!("{quoted} and {more} more"),
     }
 }
 
-/// How a module is called in messages.
+/// The name of a module in messages.
 #[must_use]
 pub fn place(origin: &str, name: &str, declared: Option<&Declared>) -> String {
     match declared {
@@ -285,9 +285,9 @@ pub fn place(origin: &str, name: &str, declared: Option<&Declared>) -> String {
     }
 }
 
-/// Most of the time goes by waiting for servers.
+/// The number of parallel fetches: most of the time they wait for servers.
 const AT_ONCE: usize = 8;
-/// So many names fit into a message.
+/// The most names in one message.
 const SHOWN: usize = 3;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! LockedModule modules that have newer releases, that moved, or that were given up.
+//! Locked modules that have newer releases, whose tag moved, or that are deprecated.
 
 use semver::Version;
 
@@ -10,21 +10,21 @@ use crate::error::Result;
 use crate::parallel;
 use crate::puppetfile::model::{Declared, Origin};
 
-/// What is newer than a locked module.
+/// A locked module that has something newer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Newer {
     /// Its folder in the release.
     pub path: String,
-    /// A version, or the begin of a commit.
+    /// A version, or the start of a commit.
     pub newest: Option<String>,
-    /// What else should be known: sentences.
+    /// Notes for people: sentences.
     pub notes: Vec<String>,
 }
 
-/// Asks where the modules of `lock` are from; sorted by path, without those of which nothing is newer.
+/// Queries the sources of the modules in `lock`; only modules with something newer, sorted by path.
 ///
 /// # Errors
-/// When somebody does not answer.
+/// When a source does not answer.
 pub fn outdated(request: &Assemble<'_>, lock: &Lockfile) -> Result<Vec<Newer>> {
     let sources = sources(request)?;
     let modules: Vec<(&String, &LockedModule)> = lock.modules.iter().collect();
@@ -49,15 +49,15 @@ type Found = (Option<String>, Vec<String>);
 fn forge(sources: &Fetcher<'_>, locked: &LockedModule, declared: Option<&Declared>) -> Result<Found> {
     let module = match sources.forge.module(&locked.name) {
         Ok(module) => module,
-        Err(error) if error.is_refusal() => return Ok((None, vec!["the forge has it no more".into()])),
+        Err(error) if error.is_refusal() => return Ok((None, vec!["the forge no longer has it".into()])),
         Err(error) => return Err(error),
     };
     let version = locked.version.as_deref().and_then(|version| Version::parse(version).ok());
     let newest = sources.newest(&locked.name)?;
     let mut notes = Vec::new();
     if module.deprecated {
-        let successor = module.successor.as_deref().map(|name| format!(", `{name}` takes its place"));
-        notes.push(format!("its author has given it up{}", successor.unwrap_or_default()));
+        let successor = module.successor.as_deref().map(|name| format!(", `{name}` replaces it"));
+        notes.push(format!("its author has deprecated it{}", successor.unwrap_or_default()));
     }
     let Some(version) = version else { return Ok((Some(newest.to_string()), notes)) };
     if !module.versions.contains(&version) {
@@ -93,7 +93,7 @@ fn repository(
         }
         newest = Some(commit.chars().take(12).collect());
     }
-    // Of what does not follow a branch, releases are tags.
+    // For a module that does not follow a branch, the releases are tags.
     let fixed = locked.follows.is_none() && locked.branch.is_none();
     let tags =
         mirror.refs()?.into_iter().filter_map(|found| version_of_tag(found.name.strip_prefix("refs/tags/")?));

@@ -1,4 +1,4 @@
-//! The forge as the solver asks it.
+//! The forge as the registry of the resolver.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +13,11 @@ use crate::puppetfile::name::{short, slug};
 use crate::puppetfile::requirement::{Pin, Requirement};
 use crate::puppetfile::resolve::Registry;
 
-/// The forge, and for what that has no more, what was locked.
+/// The forge; for modules that it no longer has, the lock file.
 pub struct ForgeRegistry<'a> {
-    /// The way to it.
+    /// The fetcher.
     pub sources: &'a Fetcher<'a>,
-    /// What was locked.
+    /// The lock file.
     pub old: &'a Lockfile,
 }
 
@@ -28,7 +28,7 @@ impl Registry for ForgeRegistry<'_> {
         self.sources.online(|| format!("asking for the releases of `{name}`"))?;
         let module = match self.sources.forge.module(name) {
             Ok(module) => module,
-            // The solver tells who needs it.
+            // The resolver's error names the module that needs it.
             Err(error) if error.is_refusal() => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
@@ -52,11 +52,11 @@ impl Registry for ForgeRegistry<'_> {
     }
 }
 
-/// Asks for what the solver will most likely want, several things at a time: it asks one by one.
+/// Queries in parallel what the resolver will probably need, because the resolver queries one by one.
 ///
 /// # Errors
-/// When it does not answer.
-pub fn ask_ahead(
+/// When the forge does not answer.
+pub fn prefetch(
     registry: &ForgeRegistry<'_>,
     roots: &[Requirement],
     kept: &BTreeMap<String, Version>,

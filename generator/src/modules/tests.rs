@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_may_change_by_itself_is_told() {
+fn declarations_that_may_resolve_differently_are_floating() {
     let git = |want| Origin::Git { url: "u".into(), want, or: None, or_first: None };
     let id = "0123456789abcdef0123456789abcdef01234567";
     let floating = [

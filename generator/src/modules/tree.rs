@@ -1,4 +1,4 @@
-//! What a module holds: checked by the node's allow-list, and named by its content.
+//! The content of a module: checked against the node's allow-list, and named by its hash.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,34 +8,34 @@ use stringless_core::entry::{AllowList, Kind};
 use stringless_core::hash::Sha256;
 use stringless_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, check_path};
 
-/// The content of a module: what a node would unpack, sorted by path, every folder before what it holds.
+/// The content of a module, as a node would unpack it: sorted by path, every folder before its content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     items: Vec<Item>,
 }
 
 impl Tree {
-    /// Takes the files and links of a module. Folders need not be among them, those that are empty are lost:
-    /// git has none, and archives differ in naming them.
+    /// Makes a tree of the files and links of a module. `given` may omit folders, and empty folders are dropped:
+    /// git has none, and archives differ in whether they list folders.
     ///
     /// # Errors
-    /// What a node would refuse of it: a sentence with the path.
+    /// The reason why a node would refuse it: a sentence with the path.
     pub fn new(given: Vec<Item>) -> Result<Self, String> {
         let mut by_path: BTreeMap<Vec<String>, Item> = BTreeMap::new();
         for item in given.into_iter().filter(|item| item.kind != ItemKind::Folder) {
-            check_path(&item.path).map_err(|why| format!("entry `{}` {why}", shown(&item.path)))?;
+            check_path(&item.path).map_err(|why| format!("entry `{}` {why}", quoted(&item.path)))?;
             for (at, _) in item.path.match_indices('/') {
                 let folder = item.path[..at].to_owned();
                 let known = by_path.entry(parts(&folder));
                 let known = known.or_insert_with(|| Item { path: folder, kind: ItemKind::Folder });
                 if known.kind != ItemKind::Folder {
-                    return Err(format!("`{}` is below something that is no folder", shown(&item.path)));
+                    return Err(format!("`{}` is below something that is not a folder", quoted(&item.path)));
                 }
             }
             let place = parts(&item.path);
             let path = item.path.clone();
             if by_path.insert(place, item).is_some() {
-                return Err(format!("`{}` stands twice in it", shown(&path)));
+                return Err(format!("`{}` is in it twice", quoted(&path)));
             }
         }
         let tree = Self { items: by_path.into_values().collect() };
@@ -43,7 +43,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Without the folder `spec`.
+    /// The tree without the folder `spec`.
     #[must_use]
     pub fn without_spec(mut self) -> Self {
         self.items.retain(|item| item.path != "spec" && !item.path.starts_with("spec/"));
@@ -56,13 +56,13 @@ impl Tree {
         &self.items
     }
 
-    /// The same, given away.
+    /// The same, by value.
     #[must_use]
     pub fn into_items(self) -> Vec<Item> {
         self.items
     }
 
-    /// The bytes of a file of it.
+    /// The bytes of one of its files.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<&[u8]> {
         self.items.iter().find_map(|item| match &item.kind {
@@ -71,8 +71,8 @@ impl Tree {
         })
     }
 
-    /// The hash of its content, whatever archive or repository it came in: of the lines `MODE SHA256 PATH`,
-    /// sorted by path, for a link `120000 TARGET PATH`.
+    /// The hash of its content, independent of its archive or repository: the hash of the lines
+    /// `MODE SHA256 PATH`, sorted by path; for a link the line is `120000 TARGET PATH`.
     #[must_use]
     pub fn sha256(&self) -> Sha256 {
         let mut lines = BTreeMap::new();
@@ -115,9 +115,9 @@ impl Tree {
     }
 }
 
-/// A path as a message may carry it.
+/// A path, escaped for a message.
 #[must_use]
-pub fn shown(path: &str) -> String {
+pub fn quoted(path: &str) -> String {
     path.chars().take(200).flat_map(char::escape_debug).collect()
 }
 
@@ -139,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn the_order_and_the_folders_do_not_matter() {
+    fn the_hash_is_independent_of_order_and_folders() {
         let folder = Item { path: "manifests".into(), kind: ItemKind::Folder };
         let one = Tree::new(vec![folder, file("manifests/init.pp", "a"), file("README", "b")]).unwrap();
         let two = Tree::new(vec![file("README", "b"), file("manifests/init.pp", "a")]).unwrap();
         assert_eq!(one, two);
         assert_eq!(one.file("README"), Some(&b"b"[..]));
         assert_eq!(one.items().len(), 3);
-        // Fixed: it stands in lock files.
+        // The format must not change: lock files hold these hashes.
         assert_eq!(
             one.sha256().to_string(),
             Sha256::of(
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_a_node_would() {
+    fn refuses_what_a_node_would_refuse() {
         let cases = [
             (vec![link("a", "../../etc/passwd")], "leaves the pack"),
             (vec![link("a", "/etc/passwd")], "absolute"),
@@ -185,8 +185,8 @@ mod tests {
             (vec![file("a/x", ""), link("a", "b")], "twice"),
         ];
         for (items, why) in cases {
-            let told = Tree::new(items.clone()).unwrap_err();
-            assert!(told.contains(why), "{items:?}: {told}");
+            let error = Tree::new(items.clone()).unwrap_err();
+            assert!(error.contains(why), "{items:?}: {error}");
         }
     }
 }

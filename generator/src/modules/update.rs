@@ -1,4 +1,4 @@
-//! A `Puppetfile` and the lock file of before → the lock file of now.
+//! A `Puppetfile` and the old lock file → the new lock file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use semver::Version;
 use super::fetch::Fetcher;
 use super::lockfile::{LockedModule, Lockfile};
 use super::metadata::Metadata;
-use super::registry::{ForgeRegistry, ask_ahead};
+use super::registry::{ForgeRegistry, prefetch};
 use super::{AT_ONCE, Assemble, place, sources};
 use crate::error::{Error, Result};
 use crate::parallel;
@@ -16,40 +16,40 @@ use crate::puppetfile::name::{short, slug};
 use crate::puppetfile::requirement::{Pin, Requirement};
 use crate::puppetfile::resolve::{Problem, Resolution, Unresolved, resolve};
 
-/// What is to be resolved anew.
+/// The arguments of [`update`].
 #[derive(Clone, Copy)]
 pub struct Update<'a> {
-    /// What is declared, and how it is fetched.
+    /// The `Puppetfile`, and how modules are fetched.
     pub request: &'a Assemble<'a>,
-    /// Modules that are looked at again, by any of their names; none: all of them.
+    /// Modules to update, by any of their names; empty: all modules.
     pub names: &'a [String],
-    /// Modules of which the `Puppetfile` alone says which release is taken.
+    /// Modules whose release the `Puppetfile` alone decides.
     pub overrides: &'a [String],
 }
 
-/// What came of it.
+/// The result of [`update`].
 #[derive(Clone, Debug)]
 pub struct Updated {
-    /// What was locked before.
+    /// The old lock file.
     pub old: Lockfile,
-    /// What is to be locked now.
+    /// The new lock file.
     pub new: Lockfile,
-    /// What people should know: sentences.
+    /// Notes for people: sentences.
     pub notes: Vec<String>,
 }
 
-/// Resolves what is declared and what that needs, and fetches it.
+/// Resolves the declared modules and their dependencies, and fetches them.
 ///
 /// # Errors
-/// When releases do not fit together, or cannot be fetched. A release that has another content than was locked is
-/// refused, unless it is named.
+/// When no releases fit together, or a release cannot be fetched. A release whose content differs from the locked
+/// content is refused, unless `names` holds the module.
 pub fn update(update: &Update<'_>, old: Lockfile) -> Result<Updated> {
     let request = update.request;
     for name in update.names {
         let declared = request.puppetfile.modules.iter().any(|declared| is_called(&declared.title, name));
         if !declared && old.find(name).is_none() {
             return Err(Error::usage(format!("updating `{name}`: there is no such module")).hint(format!(
-                "{} and the lock file have other names; `stringless modules tree` shows them",
+                "neither {} nor the lock file has this name; `stringless modules tree` shows theirs",
                 request.origin
             )));
         }
@@ -65,7 +65,7 @@ pub fn update(update: &Update<'_>, old: Lockfile) -> Result<Updated> {
     let releases: Vec<(&String, &Version)> = answer.releases.iter().collect();
     let bar = request.progress.bar("fetching modules", releases.len() as u64);
     let taken = parallel::map(&releases, AT_ONCE, |(name, version)| {
-        let taken = take(update, &sources, &old, name, version);
+        let taken = lock_release(update, &sources, &old, name, version);
         bar.inc(1);
         taken
     })?;
@@ -78,7 +78,7 @@ pub fn update(update: &Update<'_>, old: Lockfile) -> Result<Updated> {
     Ok(Updated { old, new, notes: answer.notes.into_iter().collect() })
 }
 
-/// Whether `title` is what `name` means: with its author, or without.
+/// Whether `name` is the module `title`, with its author or without.
 #[must_use]
 pub fn is_called(title: &str, name: &str) -> bool {
     slug(title) == slug(name) || short(title) == name
@@ -89,7 +89,7 @@ impl Update<'_> {
         self.names.iter().any(|name| is_called(title, name))
     }
 
-    /// Whether what was locked of a module stays.
+    /// Whether the locked release of a module stays.
     fn keeps(&self, title: &str) -> bool {
         !self.names.is_empty() && !self.is_named(title)
     }
@@ -99,7 +99,7 @@ impl Update<'_> {
     }
 }
 
-/// What is from repositories and archives: by its path, what it is now.
+/// The modules from repositories and archives, resolved; by path.
 fn contents(
     update: &Update<'_>,
     sources: &Fetcher<'_>,
@@ -114,7 +114,7 @@ fn contents(
         let locked = match kept.filter(|_| update.keeps(&declared.title)) {
             Some(kept) => Some(kept.clone()),
             None => sources
-                .take(declared, update.is_named(&declared.title))
+                .resolve(declared, update.is_named(&declared.title))
                 .map_err(|e| e.of(&place(update.request.origin, &declared.title, Some(declared))))?,
         };
         bar.inc(1);
@@ -123,7 +123,7 @@ fn contents(
     bar.finish_and_clear();
     let mut contents: Vec<(String, LockedModule)> = taken.into_iter().flatten().collect();
     for (_, locked) in &mut contents {
-        // What was kept says it already, and need not be here.
+        // A release that stays is already described in the old lock file, and may not be in the cache.
         if let Some(tree) = sources.cache.tree(&locked.tree)? {
             let metadata = Metadata::of(&tree)
                 .map_err(|why| Error::refused(format!("module `{}`: {why}", locked.name)).hint(MEND))?;
@@ -138,7 +138,7 @@ fn contents(
     Ok(contents)
 }
 
-/// Which releases of the forge go with that.
+/// The releases of the forge that fit them.
 fn answer(
     update: &Update<'_>,
     sources: &Fetcher<'_>,
@@ -181,7 +181,7 @@ fn answer(
         return declared_only(sources, &roots, &kept);
     }
     let registry = ForgeRegistry { sources, old };
-    ask_ahead(&registry, &roots, &kept)?;
+    prefetch(&registry, &roots, &kept)?;
     let problem = Problem { roots: &roots, kept: &kept, overrides: &overrides, registry: &registry };
     resolve(&problem).map_err(|unresolved| match unresolved {
         Unresolved::NoSolution(fault) => fault.into(),
@@ -189,7 +189,7 @@ fn answer(
     })
 }
 
-/// As r10k does: what is declared, and nothing that it needs.
+/// The declared modules without their dependencies, as r10k does.
 fn declared_only(
     sources: &Fetcher<'_>,
     roots: &[Requirement],
@@ -210,8 +210,8 @@ fn declared_only(
     Ok(answer)
 }
 
-/// A release of the forge, with its place.
-fn take(
+/// Resolves a release of the forge, and its path.
+fn lock_release(
     update: &Update<'_>,
     sources: &Fetcher<'_>,
     old: &Lockfile,
@@ -237,7 +237,7 @@ fn take(
     if let Some(before) = before.filter(|_| !named) {
         return Ok((path, LockedModule { name: title.to_owned(), ..before.clone() }));
     }
-    let taken = sources.take_version(title, version, exclude_spec, named);
+    let taken = sources.resolve_version(title, version, exclude_spec, named);
     Ok((path, taken.map_err(|e| e.of(&place(update.request.origin, title, declared)))?))
 }
 
@@ -246,11 +246,11 @@ fn place_in(lock: &mut Lockfile, path: &str, locked: LockedModule) -> Result<()>
     match lock.modules.insert(path.to_owned(), locked) {
         None => Ok(()),
         Some(other) => Err(Error::configuration(format!(
-            "resolving the modules: `{}` and `{name}` are both needed, and both go into `{path}`",
+            "resolving the modules: `{}` and `{name}` are both needed, and both belong in `{path}`",
             other.name
         ))
-        .hint("declare the one that is to be there in the Puppetfile: it stands for the other")),
+        .hint("declare one of them in the Puppetfile: it replaces the other")),
     }
 }
 
-const MEND: &str = "take another release of it, or a copy of your own without that";
+const MEND: &str = "use another release of it, or your own copy without this file";

@@ -1,7 +1,7 @@
-//! Text of anybody's → text that shows what it holds.
+//! Makes untrusted text safe to print.
 
-/// `text` with a mark in place of each control character, and with those that turn the direction of writing
-/// spelled out: they can make a line read as another one.
+/// Replaces each control character by a mark, and spells out characters that change the direction of writing: they can
+/// make a line look like a different one.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_moves_the_cursor_or_turns_the_writing() {
+    fn control_and_direction_characters_are_replaced() {
         assert_eq!(printable("a\tb\n"), "a\tb\n");
         assert_eq!(printable("\u{1b}[2Jx\r\u{9b}y\u{7f}"), "\u{fffd}[2Jx\u{fffd}\u{fffd}y\u{fffd}");
         assert_eq!(printable("if a \u{202e}}\u{2066}x\u{200b}"), "if a <U+202E>}<U+2066>x<U+200B>");

@@ -1,18 +1,14 @@
 //! Numbers, sizes and tables as people read them.
 
-/// Bytes as people read them.
+pub use stringless_core::count::count;
+
+/// A number of bytes as people read it.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     if bytes < 10_000 { format!("{bytes} bytes") } else { indicatif::HumanBytes(bytes).to_string() }
 }
 
-/// `1 pack`, `2 packs`.
-#[must_use]
-pub fn packs(number: u64) -> String {
-    if number == 1 { "1 pack".to_owned() } else { format!("{number} packs") }
-}
-
-/// Rows in columns, two blanks between them, no blanks at the end of a line.
+/// Rows as aligned columns, separated by two blanks, without blanks at the end of a line.
 #[must_use]
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -1,13 +1,17 @@
-//! Everything that people or programs read: tables, sizes, JSON, reviews, and the texts that several commands share.
+//! Everything that the program prints: tables, sizes, JSON, reviews, and the texts that several commands share.
 
+pub mod checks;
 pub mod escape;
 pub mod format;
+pub mod json;
+pub mod min_serial;
 pub mod pager;
 pub mod pending;
 pub mod print;
 pub mod release;
 pub mod review_markdown;
 pub mod review_text;
+pub mod signed;
 pub mod trust_change;
 
 #[cfg(test)]

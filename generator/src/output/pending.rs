@@ -1,4 +1,4 @@
-//! What is said of a document that waits for signatures: where it lies, and which command signs it.
+//! The report of a document that waits for signatures: its file, and the command that signs it.
 
 use serde::Serialize;
 
@@ -6,27 +6,27 @@ use crate::error::{Error, Result};
 use crate::trust::quorum::{Quorum, title};
 use crate::trust::signer::Waiting;
 
-/// For programs.
-#[derive(Debug, Serialize)]
+/// The report as JSON.
+#[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The file to sign.
     file: String,
     /// The trusted comment that each signature needs.
     comment: String,
-    /// Names of those who have signed.
+    /// The names of the keys that have signed.
     signed: Vec<String>,
-    /// Names of those whose signatures would still help.
+    /// The names of the keys whose signatures would still count.
     missing: Vec<String>,
-    /// How many more are needed.
+    /// The number of missing signatures.
     needed: usize,
-    /// What signs it, in the folder of the file.
+    /// The command that signs it, run in the folder of the file.
     command: String,
 }
 
 impl Report {
-    /// What is to be said of `waiting`, whose signatures count by `quorum`.
+    /// The report of `waiting`; signatures count by `quorum`.
     #[must_use]
-    pub fn of(waiting: &Waiting, quorum: &Quorum<'_>) -> Self {
+    pub fn new(waiting: &Waiting, quorum: &Quorum<'_>) -> Self {
         let pending = &waiting.pending;
         let comment = pending.content.comment();
         let signed = waiting.signed.iter().filter_map(|key| quorum.key(&key.id()));
@@ -40,27 +40,27 @@ impl Report {
         }
     }
 
-    /// For people.
+    /// The report as text.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn text(&self) -> String {
         let mut text = format!("waiting for signatures: {}\n  file     {}\n", self.comment, self.file);
         for name in &self.signed {
             text.push_str(&format!("  signed   {name}\n"));
         }
         text.push_str(&format!("  missing  {} more, of {}\n", self.needed, self.missing.join(", ")));
         text.push_str(&format!(
-            "\nwhere the key is, with a copy of the file:\n  {}\nput the .minisig that it writes beside the file here, then: stringless submit\n",
+            "\non the machine with the key, with a copy of the file:\n  {}\nput the new .minisig file beside the file on this machine, then: stringless submit\n",
             self.command
         ));
         text
     }
 
-    /// The end of a command that was to publish: 0 where `asked` to leave it waiting, else temporary.
+    /// The end of a command that was to publish: exit code 0 with `offline`, which asked for the document only.
     ///
     /// # Errors
-    /// When nobody asked for it.
-    pub fn end(&self, asked: bool) -> Result<u8> {
-        if asked {
+    /// Temporary without `offline`.
+    pub fn end(&self, offline: bool) -> Result<u8> {
+        if offline {
             return Ok(0);
         }
         let word = if self.needed == 1 { "signature is" } else { "signatures are" };
@@ -70,7 +70,7 @@ impl Report {
     }
 }
 
-/// The fewest signatures that could be enough: one key may count for both trusts of a step.
+/// The smallest number of signatures that could be enough: one key may count for both trusts of a change.
 fn needed(quorum: &Quorum<'_>, waiting: &Waiting) -> usize {
     let mut signed = waiting.signed.clone();
     let mut needed = 0;

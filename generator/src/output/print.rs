@@ -1,15 +1,10 @@
-//! What commands print: to standard output, where a closed pipe is no error.
+//! Prints to standard output, where a closed pipe is not an error, and notes to standard error.
 
 use std::env;
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 
-use serde::Serialize;
-
 use crate::error::{Error, Result};
-
-/// The version of what `--json` prints; the `format` of each object.
-pub const JSON_FORMAT: u32 = 1;
 
 /// Prints `text` to standard output.
 ///
@@ -33,23 +28,13 @@ pub fn bytes(bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// Prints a value as indented JSON.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn json<T: Serialize>(value: &T) -> Result<()> {
-    let text =
-        serde_json::to_string_pretty(value).map_err(|e| Error::temporary(format!("writing JSON: {e}")))?;
-    out(&format!("{text}\n"))
-}
-
 /// Whether standard output is a terminal on which colours are wanted.
 #[must_use]
 pub fn coloured() -> bool {
     stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Says something beside the result, to standard error.
+/// Prints a note to standard error.
 pub fn note(text: &str) {
     stderr().lock().write_all(format!("{text}\n").as_bytes()).ok();
 }

@@ -1,37 +1,37 @@
-//! What is said of a release that was published, waits for signatures, or would be.
+//! The report of a release that was published, waits for signatures, or would be published.
 
 use serde::Serialize;
 use stringless_core::manifest::{Manifest, Origin};
 use stringless_core::name::Name;
 use stringless_core::trust::Trust;
 
-use super::{pending, print};
+use super::{json, pending, print};
 use crate::error::Result;
 use crate::output::format;
-use crate::release::publish::Outcome;
+use crate::release::publish::{Outcome, Publication};
 use crate::release::upload::Moved;
 use crate::trust::quorum::Quorum;
 
-/// For programs.
+/// The report as JSON.
 #[derive(Debug, Serialize)]
 pub struct Report {
     environment: Name,
-    /// The release that is published now, or would be.
+    /// The serial of the release that was or would be published.
     serial: u64,
     published: bool,
     reasons: Vec<&'static str>,
     expires: Option<String>,
     packs: usize,
     moved: Moved,
-    /// The release whose content it has again.
+    /// The earlier release with the same content, after `rollback` and `promote`.
     #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<Origin>,
-    /// What is to be signed elsewhere before it is published.
+    /// The document that must be signed elsewhere first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<pending::Report>,
 }
 
-/// What there is to say of a release.
+/// A release, ready to be printed.
 #[derive(Debug)]
 pub struct ReleaseReport {
     manifest: Manifest,
@@ -41,19 +41,29 @@ pub struct ReleaseReport {
 }
 
 impl ReleaseReport {
-    /// Nothing is done: it is published as it is.
+    /// The report of `publication`; signatures count by `trust`.
+    #[must_use]
+    pub fn new(publication: Publication, trust: &Trust) -> Self {
+        match publication {
+            Publication::Unchanged(manifest) => Self::nothing(&manifest),
+            Publication::Planned(manifest, reasons) => Self::dry(*manifest, reasons),
+            Publication::Signed(outcome, reasons) => Self::done(outcome, reasons, trust),
+        }
+    }
+
+    /// Nothing was to be done: the release is published already.
     #[must_use]
     pub fn nothing(manifest: &Manifest) -> Self {
         Self { manifest: manifest.clone(), reasons: Vec::new(), moved: None, waiting: None }
     }
 
-    /// Only said.
+    /// A dry run: the release would be published.
     #[must_use]
     pub fn dry(manifest: Manifest, reasons: Vec<&'static str>) -> Self {
         Self { manifest, reasons, moved: None, waiting: None }
     }
 
-    /// What became of it; signatures count by `trust`.
+    /// The release was signed; signatures count by `trust`.
     #[must_use]
     pub fn done(outcome: Outcome, reasons: Vec<&'static str>, trust: &Trust) -> Self {
         match outcome {
@@ -61,13 +71,13 @@ impl ReleaseReport {
                 Self { manifest: *manifest, reasons, moved: Some(moved), waiting: None }
             }
             Outcome::Waiting(manifest, waiting) => {
-                let told = pending::Report::of(&waiting, &Quorum::of(trust));
-                Self { manifest: *manifest, reasons, moved: None, waiting: Some(told) }
+                let report = pending::Report::new(&waiting, &Quorum::new(trust));
+                Self { manifest: *manifest, reasons, moved: None, waiting: Some(report) }
             }
         }
     }
 
-    /// For programs.
+    /// The report as JSON.
     #[must_use]
     pub fn report(self) -> Report {
         Report {
@@ -83,14 +93,14 @@ impl ReleaseReport {
         }
     }
 
-    /// For people; warnings go to standard error.
+    /// The report as text.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn text(&self) -> String {
         let manifest = &self.manifest;
         let title = format!("{} {} {}", manifest.site, manifest.environment, manifest.serial);
         let expires = manifest.expires.map_or_else(|| "never".to_owned(), |time| time.to_string());
         if let Some(waiting) = &self.waiting {
-            return waiting.told();
+            return waiting.text();
         }
         if self.reasons.is_empty() {
             return format!("nothing to do: {title} is published, and expires {expires}\n");
@@ -117,24 +127,33 @@ impl ReleaseReport {
         format!("{did} {title}: {reasons}\n{release}{source}  packs    {packs}\n  expires  {expires}\n")
     }
 
-    /// Says what is weaker than it should be.
+    /// Warns on standard error about what is weaker than it should be.
     pub fn warn(&self) {
         if self.moved.is_some_and(|moved| moved.claimed) {
             print::note(
-                "warning: the store does not heed `If-Match`; publishers took turns by a claim, which is weaker",
+                "warning: the store ignores `If-Match`; a claim kept other publishers away, which is weaker",
             );
         }
     }
 
-    /// The end of the command: temporary where signatures are missing that nobody asked to wait for.
+    /// Prints the release and ends the command: as JSON with `json`. With `offline` missing signatures were asked for,
+    /// and the exit code is 0.
     ///
     /// # Errors
-    /// In that case.
-    pub fn end(waiting: Option<&pending::Report>, asked: bool) -> Result<u8> {
-        waiting.map_or(Ok(0), |waiting| waiting.end(asked))
+    /// Temporary when signatures are missing.
+    pub fn finish(self, site: &Name, json: bool, offline: bool) -> Result<u8> {
+        self.warn();
+        if !json {
+            print::out(&self.text())?;
+        }
+        let report = self.report();
+        if json {
+            json::print(Some(site), &report)?;
+        }
+        report.waiting.map_or(Ok(0), |waiting| waiting.end(offline))
     }
 
-    /// What waits for signatures.
+    /// The document that waits for signatures.
     #[must_use]
     pub fn waiting(&self) -> Option<&pending::Report> {
         self.waiting.as_ref()

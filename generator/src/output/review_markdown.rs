@@ -1,15 +1,16 @@
 //! A review as Markdown: for a comment on a pull or merge request.
 //!
-//! Content of files and names of anybody's choice go into it: nothing of them may end a fence, close a
-//! `<details>`, or break out of a table.
+//! It holds untrusted content and names of files: they must not end a fence, close a `<details>`, or break out of a
+//! table.
 
-use super::review_text::{Shown, counted, lines, versions, way, word};
+use super::format::count;
+use super::review_text::{Shown, lines, versions, way, word};
 use crate::output::escape::printable;
 use crate::release::diff::Change;
 use crate::release::review::Review;
 
-/// The review as GitHub and GitLab render it, of at most `most` bytes but for its last line;
-/// what does not fit is counted.
+/// The review as Markdown for GitHub and GitLab, at most `most` bytes long except for its last line, which counts the
+/// parts that did not fit.
 #[must_use]
 pub fn markdown(review: &Review, shown: Shown, most: usize) -> String {
     let (environment, way) = (code(review.environment.as_str()), way(review));
@@ -45,7 +46,7 @@ pub fn markdown(review: &Review, shown: Shown, most: usize) -> String {
         page.section(&format!("Third-party code in {}", code(module)), &files, shown.third_party);
     }
     if page.left > 0 {
-        page.text.push_str(&format!("\n{} not shown: run `stringless diff`.\n", counted(page.left, "part")));
+        page.text.push_str(&format!("\n{} not shown: run `stringless diff`.\n", count(page.left, "part")));
     }
     page.text
 }
@@ -58,7 +59,7 @@ struct Page {
 }
 
 impl Page {
-    /// Adds `part` if it fits, with `end` after it; else counts it.
+    /// Adds `part` if it fits together with `end`; otherwise counts it as left out.
     fn add(&mut self, part: &str, end: &str) -> bool {
         let fits = self.text.len() + part.len() + end.len() <= self.most;
         if fits {
@@ -71,7 +72,7 @@ impl Page {
 
     fn section(&mut self, title: &str, files: &[&Change], whole: bool) {
         let (added, removed) = lines(files.iter().copied());
-        let title = format!("{title}: {}, +{added} −{removed}", counted(files.len(), "file"));
+        let title = format!("{title}: {}, +{added} −{removed}", count(files.len(), "file"));
         if !whole {
             self.add(&format!("\n{title}\n"), "");
             return;
@@ -90,8 +91,8 @@ impl Page {
     }
 }
 
-/// `text` as HTML code: the one form that holds in a heading, a list, a table and a `<summary>`, and in
-/// which no name or mention is followed.
+/// `text` as HTML code: it works in a heading, a list, a table and a `<summary>`, and nothing in it becomes a link or a
+/// mention.
 fn code(text: &str) -> String {
     let mut html = String::from("<code>");
     for c in printable(text).replace('\n', " ").chars() {
@@ -108,5 +109,5 @@ fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// GitHub takes 65,536 characters in a comment, GitLab more.
+/// GitHub accepts 65,536 characters in a comment, GitLab more.
 pub const MAX_BYTES: usize = 60_000;

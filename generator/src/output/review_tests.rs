@@ -16,7 +16,7 @@ const ALL: Shown = Shown { own: true, third_party: true };
 const OWN: Shown = Shown { own: true, third_party: false };
 const NONE: Shown = Shown { own: false, third_party: false };
 
-/// A release of files (path, content), of which those below the paths of `modules` are somebody else's.
+/// A release of files (path, content); files below the paths of `modules` are third-party code.
 fn side(serial: Option<u64>, files: &[(&str, &str)], modules: &[(&str, &str)]) -> (Side, Items) {
     let module = |(path, version): &(&str, &str)| {
         let (version, from) = version.split_once(" from ").unwrap_or((version, "https://forge.example"));
@@ -60,7 +60,7 @@ fn side(serial: Option<u64>, files: &[(&str, &str)], modules: &[(&str, &str)]) -
 }
 
 fn review(old: &(Side, Items), new: &(Side, Items)) -> Review {
-    Review::of(&new.0.environment, Some(&old.0), &new.0, (&old.1, &new.1))
+    Review::new(&new.0.environment, Some(&old.0), &new.0, (&old.1, &new.1))
 }
 
 #[test]
@@ -123,7 +123,7 @@ production, since serial 3: 4 files, +3 -3 lines; packs: 2 changed, 1 added, 1 r
 }
 
 #[test]
-fn a_version_that_brings_other_content_is_told() {
+fn new_content_under_the_same_version_is_shown() {
     let hash = "0123456789abcdef0123456789abcdef01234567";
     let old = side(
         Some(1),
@@ -136,26 +136,26 @@ fn a_version_that_brings_other_content_is_told() {
         &[("modules/a", "1.0.0"), ("modules/b", "1.0.1"), ("modules/c", &format!("{hash} from /new"))],
     );
     let review = review(&old, &new);
-    let told = text(&review, NONE);
-    assert!(told.contains("modules/a  example/a  1.0.0, other content under the same version\n"), "{told}");
-    assert!(told.contains("modules/b  example/b  1.0.0 to 1.0.1\n"), "{told}");
-    assert!(told.contains("modules/c  example/c  0123456789ab, from /new, before from /old\n"), "{told}");
-    assert!(told.contains("production, from serial 1 to serial 2: 1 file"), "{told}");
+    let shown = text(&review, NONE);
+    assert!(shown.contains("modules/a  example/a  1.0.0, other content under the same version\n"), "{shown}");
+    assert!(shown.contains("modules/b  example/b  1.0.0 to 1.0.1\n"), "{shown}");
+    assert!(shown.contains("modules/c  example/c  0123456789ab, from /new, before from /old\n"), "{shown}");
+    assert!(shown.contains("production, from serial 1 to serial 2: 1 file"), "{shown}");
     assert_eq!(review.modules.iter().map(|module| module.replaced).collect::<Vec<_>>(), [true, false, false]);
-    // Nodes see nothing of a version that brings the same.
+    // A new version with the same content changes nothing on nodes.
     let same = side(Some(2), &[("modules/a/x", "1")], &[("modules/a", "1.0.1")]);
     let only = side(Some(1), &[("modules/a/x", "1")], &[("modules/a", "1.0.0")]);
-    let review = Review::of(&same.0.environment, Some(&only.0), &same.0, (&Items::new(), &Items::new()));
-    let told = text(&review, ALL);
+    let review = Review::new(&same.0.environment, Some(&only.0), &same.0, (&Items::new(), &Items::new()));
+    let shown = text(&review, ALL);
     assert!(
         !review.changed
-            && told.ends_with("1.0.0 to 1.0.1\n\nproduction: no change from serial 1 to serial 2\n"),
-        "{told}"
+            && shown.ends_with("1.0.0 to 1.0.1\n\nproduction: no change from serial 1 to serial 2\n"),
+        "{shown}"
     );
 }
 
 #[test]
-fn code_that_changes_hands_is_told_and_belongs_to_whom_it_belongs_now() {
+fn code_that_changes_its_owner_is_shown_under_the_new_owner() {
     let theirs = side(Some(1), &[("modules/a/x", "1")], &[("modules/a", "1.0.0")]);
     let ours = side(Some(2), &[("modules/a/x", "2")], &[]);
     let taken = review(&theirs, &ours);
@@ -164,13 +164,13 @@ fn code_that_changes_hands_is_told_and_belongs_to_whom_it_belongs_now() {
     let given = review(&ours, &theirs);
     assert!(text(&given, NONE).contains("added  modules/a  example/a  1.0.0, in place of own code\n"));
     assert_eq!(given.files[0].module.as_deref(), Some("modules/a"));
-    // A name that only begins like the module's is another one's.
+    // A path that only starts with the module's name does not belong to the module.
     let beside = side(Some(3), &[("modules/a/x", "1"), ("modules/ab/x", "1")], &[("modules/a", "1.0.0")]);
     assert_eq!(review(&theirs, &beside).files[0].module, None);
 }
 
 #[test]
-fn nothing_is_told_where_nothing_changes() {
+fn an_empty_change_is_one_line() {
     let one = side(Some(4), &[("data/x", "1")], &[]);
     let two = side(None, &[("data/x", "1")], &[]);
     assert_eq!(text(&review(&one, &two), ALL), "production: no change since serial 4\n");
@@ -178,12 +178,12 @@ fn nothing_is_told_where_nothing_changes() {
         markdown(&review(&one, &two), ALL, MAX_BYTES),
         "### <code>production</code>: no change since serial 4\n"
     );
-    let first = Review::of(&two.0.environment, None, &two.0, (&Items::new(), &two.1));
+    let first = Review::new(&two.0.environment, None, &two.0, (&Items::new(), &two.1));
     assert!(first.changed && text(&first, NONE).contains("since nothing published: 1 file, "));
 }
 
 #[test]
-fn what_is_compared_across_environments_is_named() {
+fn a_comparison_across_environments_names_both() {
     let mut old = side(Some(7), &[("data/x", "1\n")], &[]);
     old.0.environment = Name::new("staging").unwrap();
     let built = side(None, &[("data/x", "2\n")], &[]);
@@ -218,7 +218,7 @@ fn no_content_breaks_out_of_markdown() {
 }
 
 #[test]
-fn markdown_has_a_limit_and_says_what_it_leaves_out() {
+fn markdown_has_a_limit_and_counts_what_it_leaves_out() {
     let long = "line\n".repeat(4000);
     let names: Vec<String> = (0..9).map(|n| format!("data/{n}")).collect();
     let files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, &*long)).collect();

@@ -6,16 +6,16 @@ use crate::output::format;
 use crate::release::diff::{Change, ChangeKind};
 use crate::release::review::{ModuleChange, Point, Review};
 
-/// What is shown of the files.
+/// Which changed lines are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// The lines of one's own code, not only how many.
+    /// The lines of own code, not only their number.
     pub own: bool,
-    /// The lines of modules of somebody else's.
+    /// The lines of third-party modules.
     pub third_party: bool,
 }
 
-/// The review: modules, settings, own code, third-party code, and a line that sums it up.
+/// The review as text: modules, settings, own code, third-party code, and a summary line.
 #[must_use]
 pub fn text(review: &Review, shown: Shown) -> String {
     let mut text = String::new();
@@ -43,7 +43,11 @@ pub fn text(review: &Review, shown: Shown) -> String {
                 .iter()
                 .map(|(module, files)| {
                     let (added, removed) = lines(files.iter().copied());
-                    vec![(*module).to_owned(), counted(files.len(), "file"), format!("+{added} -{removed}")]
+                    vec![
+                        (*module).to_owned(),
+                        format::count(files.len(), "file"),
+                        format!("+{added} -{removed}"),
+                    ]
                 })
                 .collect();
             text.push_str(&format::table(&rows));
@@ -69,7 +73,7 @@ fn sum(review: &Review) -> String {
         "{}, {}: {}, +{added} -{removed} lines; packs: {}",
         review.environment,
         way(review),
-        counted(review.files.len(), "file"),
+        format::count(review.files.len(), "file"),
         kinds(review.packs.iter().map(|pack| pack.kind))
     );
     if !review.modules.is_empty() {
@@ -100,7 +104,7 @@ fn module_row(module: &ModuleChange) -> Vec<String> {
     vec![word(module.kind).to_owned(), module.path.clone(), module.name.clone(), versions(module)]
 }
 
-/// From which version to which, and what is remarkable about that.
+/// The old and the new version, and a remark where the change is unusual.
 pub(super) fn versions(module: &ModuleChange) -> String {
     let text = match (&module.old, &module.new) {
         (Some(old), Some(new)) if old.version != new.version => {
@@ -124,7 +128,7 @@ pub(super) fn versions(module: &ModuleChange) -> String {
     text + &moved + remark
 }
 
-/// Hashes by their first digits.
+/// The first digits of a hash; other versions as they are.
 fn short(version: &str) -> &str {
     let hash = version.len() >= 40 && version.bytes().all(|b| b.is_ascii_hexdigit());
     if hash { &version[..12] } else { version }
@@ -138,13 +142,9 @@ pub(super) fn word(kind: ChangeKind) -> &'static str {
     }
 }
 
-/// Lines that come, and lines that go.
+/// The numbers of added and removed lines.
 pub(super) fn lines<'a>(files: impl Iterator<Item = &'a Change>) -> (usize, usize) {
     files.fold((0, 0), |(added, removed), file| (added + file.added, removed + file.removed))
-}
-
-pub(super) fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn kinds(kinds: impl Iterator<Item = ChangeKind>) -> String {

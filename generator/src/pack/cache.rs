@@ -1,4 +1,4 @@
-//! The packs that lie in the cache.
+//! The packs in the cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use stringless_core::pack::Pack;
 
 use crate::error::Result;
-use crate::fs::write_whole;
+use crate::fs::write_atomic;
 use crate::remote::verified::VerifiedPack;
 
-/// Where the bytes of `pack` lie in a folder of packs.
+/// The file of `pack` in a folder of packs.
 #[must_use]
 pub fn pack_file(folder: &Path, pack: &Pack) -> PathBuf {
     folder.join(format!("{}.tar.gz", pack.sha256))
@@ -27,16 +27,16 @@ pub fn find<'p>(folder: &Path, pack: &'p Pack) -> Option<VerifiedPack<'p>> {
 /// # Errors
 /// When it cannot be written.
 pub fn save(folder: &Path, verified: &VerifiedPack<'_>) -> Result<()> {
-    write_whole(&pack_file(folder, verified.pack()), verified.bytes())
+    write_atomic(&pack_file(folder, verified.pack()), verified.bytes())
 }
 
-/// Removes packs from the cache that are none of these, and a month old.
-pub(crate) fn forget_old<'a>(folder: &Path, packs: impl Iterator<Item = &'a Pack>) {
+/// Removes the packs from the cache that are a month old and not among `packs`.
+pub(crate) fn prune<'a>(folder: &Path, packs: impl Iterator<Item = &'a Pack>) {
     let kept: Vec<PathBuf> = packs.map(|pack| pack_file(folder, pack)).collect();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let age = entry.metadata().and_then(|m| m.modified()).map(|time| time.elapsed().unwrap_or_default());
         if age.is_ok_and(|age| age > MONTH) && !kept.contains(&entry.path()) {
-            // A cache: what stays is tried again next time.
+            // If this fails, the next build tries again.
             fs::remove_file(entry.path()).ok();
         }
     }

@@ -1,4 +1,4 @@
-//! Environment → packs in the site's cache. What was packed before is not read again.
+//! Builds an environment: packs in the site's cache. Unchanged content is not read again.
 
 pub mod cache;
 mod index;
@@ -12,7 +12,7 @@ use std::thread;
 
 use stringless_core::manifest::{Engine, Source};
 use stringless_core::name::Name;
-use stringless_core::pack::{Pack, check_index};
+use stringless_core::pack::{Pack, check_index, relative_path};
 
 use self::index::Index;
 use crate::error::{Error, Result};
@@ -20,9 +20,9 @@ use crate::modules::Fetched;
 use crate::parallel;
 use crate::progress::Progress;
 use crate::site::SiteDir;
-use crate::source::{Found, FoundKind, Tree, environment};
+use crate::source::{Entry, EntryKind, Tree, environment};
 use crate::trust::pending;
-use cache::{forget_old, pack_file};
+use cache::{pack_file, prune};
 
 /// The content of a release, before it is signed.
 #[derive(Clone, Debug)]
@@ -31,16 +31,16 @@ pub struct Build {
     pub packs: Vec<Pack>,
     /// What it was built from.
     pub source: Source,
-    /// The folder that holds the packs.
+    /// The folder of the packs.
     pub folder: PathBuf,
-    /// The environment's own files, without what its `Puppetfile` brings.
+    /// The environment's own files, without the modules of its `Puppetfile`.
     pub tree: Tree,
 }
 
-/// What becomes a pack.
+/// The content of a pack.
 enum Part<'a> {
     /// A folder of the environment itself.
-    Own(&'a str, &'a [Found]),
+    Own(&'a str, &'a [Entry]),
     /// A module of its `Puppetfile`.
     Module(&'a Fetched),
 }
@@ -48,7 +48,7 @@ enum Part<'a> {
 /// Builds an environment into the site's cache.
 ///
 /// # Errors
-/// For what a release may not hold, with path and reason.
+/// When the environment contains something that a release may not contain, with its path and the reason.
 pub fn build(site: &SiteDir, environment: &Name, progress: &Progress) -> Result<Build> {
     let folder = site.cache("packs")?;
     let index = Index::open(site.cache("index")?.join(INDEX), &folder);
@@ -71,9 +71,9 @@ pub fn build(site: &SiteDir, environment: &Name, progress: &Progress) -> Result<
     packs.sort_by(|a, b| a.path.cmp(&b.path));
     bar.finish_and_clear();
     index.save();
-    // What waits for signatures is published from here, however long that takes.
+    // Keep the packs of releases that wait for signatures: they are uploaded from here, whenever that is.
     if let Ok(waiting) = pending::packs(site) {
-        forget_old(&folder, packs.iter().chain(&waiting));
+        prune(&folder, packs.iter().chain(&waiting));
     }
     check_index(&packs).map_err(|why| Error::refused(format!("building `{environment}`: {why}")))?;
     let modules = fetched.iter().map(Fetched::module).collect();
@@ -82,10 +82,10 @@ pub fn build(site: &SiteDir, environment: &Name, progress: &Progress) -> Result<
 }
 
 impl Build {
-    /// Whether the release has something at `path`.
+    /// Whether the release has a file, link or folder at `path`.
     #[must_use]
     pub fn holds(&self, path: &str) -> bool {
-        let below = |pack: &Pack| pack.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        let below = |pack: &Pack| relative_path(path, &pack.path).is_some();
         self.tree.holds(path) || self.packs.iter().any(|pack| pack.path == path || below(pack))
     }
 
@@ -96,32 +96,32 @@ impl Build {
     }
 }
 
-fn build_pack(path: &str, found: &[Found], folder: &Path, index: &Index) -> Result<Pack> {
+fn build_pack(path: &str, found: &[Entry], folder: &Path, index: &Index) -> Result<Pack> {
     let key = index::key(path, found);
     if let Some(known) = key.and_then(|key| index.find(&key, path)) {
         return Ok(known);
     }
     let pack = write::write(path, write::read(path, found)?, None, folder)?;
     if let Some(key) = key {
-        index.note(&key, &pack);
+        index.add(&key, &pack);
     }
     Ok(pack)
 }
 
-/// A `script` engine needs its script, and may execute it.
+/// Checks that the script of a `script` engine exists and is executable.
 fn check_engine(engine: &Engine, tree: &Tree, environment: &Name) -> Result<()> {
     let Engine::Script(script) = engine else { return Ok(()) };
     let run = &script.run;
     match tree.find(run) {
-        Some(FoundKind::File { executable: true, .. } | FoundKind::Link { .. }) => Ok(()),
-        Some(FoundKind::File { .. }) => Err(Error::configuration(format!(
+        Some(EntryKind::File { executable: true, .. } | EntryKind::Link { .. }) => Ok(()),
+        Some(EntryKind::File { .. }) => Err(Error::configuration(format!(
             "building `{environment}`: the script `{run}` is not executable"
         ))
         .hint(format!("chmod +x {run}"))),
         _ => Err(Error::configuration(format!("building `{environment}`: there is no script `{run}`"))
-            .hint("`apply: {engine: {script: {run: FILE}}}` in the site file names it")),
+            .hint("`apply: {engine: {script: {run: FILE}}}` in the site file names the script")),
     }
 }
 
-/// In the folder of indexes; no environment is called so.
+/// The name of the index of packs, beside the indexes of the environments. No environment can have this name.
 const INDEX: &str = ".packs.json";

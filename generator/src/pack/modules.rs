@@ -1,4 +1,4 @@
-//! The modules that an environment's `Puppetfile` brings, beside its own files.
+//! The modules of an environment's `Puppetfile`, as packs.
 
 use std::path::Path;
 
@@ -17,13 +17,13 @@ use crate::puppetfile::Puppetfile;
 use crate::site::stores::ca_pem;
 use crate::site::{CACHE, SiteDir};
 use crate::source::environment::EnvironmentSource;
-use crate::source::{FoundKind, Tree};
+use crate::source::{EntryKind, Tree};
 
-/// Fetches what the `Puppetfile` of `input` declares, if it has one that is heeded. What was packed before
-/// is not fetched.
+/// Fetches the modules that the `Puppetfile` of `input` declares, if it has one and the site file does not turn it off.
+/// Modules whose packs are in the cache are not fetched.
 ///
 /// # Errors
-/// As [`assemble`]; refused where the environment has the same folder itself.
+/// As [`assemble`]. Refused when the environment itself has a folder of the same path.
 pub fn fetch(
     site: &SiteDir,
     environment: &Name,
@@ -62,37 +62,37 @@ pub fn fetch(
     Ok(fetched)
 }
 
-/// The pack of a module.
+/// Makes the pack of a module.
 ///
 /// # Errors
-/// Refused for what a node would refuse, or what may not be published.
+/// Refused when a node would refuse it, or a file may not be published.
 pub fn build(module: &Fetched, folder: &Path, index: &Index) -> Result<Pack> {
     let key = module_key(&module.tree);
     if let Some(known) = index.find(&key, &module.path) {
         return Ok(known);
     }
-    let of = format!("module `{}`", module.declared_as);
+    let subject = format!("module `{}`", module.declared_as);
     let (items, archive) = module.packed()?;
-    let pack = write::write(&module.path, items, archive, folder).map_err(|e| e.of(&of))?;
-    index.note(&key, &pack);
+    let pack = write::write(&module.path, items, archive, folder).map_err(|e| e.of(&subject))?;
+    index.add(&key, &pack);
     Ok(pack)
 }
 
-/// A folder is the environment's own, or a module's: which of two would a node have?
+/// Refuses a module where the environment itself has a file, link or folder: a node can have only one of them.
 fn refuse_both(tree: &Tree, module: &Fetched, origin: &str) -> Result<()> {
     let path = module.path.as_str();
-    let around = path.match_indices('/').map(|(at, _)| &path[..at]);
-    let solid = around
+    let parents = path.match_indices('/').map(|(at, _)| &path[..at]);
+    let obstacle = parents
         .into_iter()
-        .find(|&folder| matches!(tree.find(folder), Some(FoundKind::File { .. } | FoundKind::Link { .. })));
-    let (there, why) = match solid {
-        Some(folder) => (folder, "is no folder"),
-        None if tree.holds(path) => (path, "is in the source tree, too"),
+        .find(|&folder| matches!(tree.find(folder), Some(EntryKind::File { .. } | EntryKind::Link { .. })));
+    let (there, why) = match obstacle {
+        Some(folder) => (folder, "is not a folder"),
+        None if tree.holds(path) => (path, "is also in the source tree"),
         None => return Ok(()),
     };
     let declared = &module.declared_as;
-    Err(Error::refused(format!("building `{path}`: {origin} declares `{declared}`, and `{there}` {why}")).hint(format!(
-        "remove `{there}` from the tree, or name it in `{}`; or let the Puppetfile say `mod '{declared}', :local => true`",
+    Err(Error::refused(format!("building `{path}`: {origin} declares `{declared}`, but `{there}` {why}")).hint(format!(
+        "remove `{there}` from the tree, or add it to `{}`; or declare `mod '{declared}', :local => true`",
         crate::source::IGNORE_FILE
     )))
 }

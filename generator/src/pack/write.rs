@@ -1,4 +1,4 @@
-//! One pack: read, held against what may not be published and against the node's allow-list, written.
+//! Makes one pack: reads its files, checks that they may be published and that a node would accept them, writes it.
 
 use std::fs;
 use std::path::Path;
@@ -6,37 +6,37 @@ use std::path::Path;
 use stringless_archive::reader;
 use stringless_archive::writer::{self, Item, ItemKind};
 use stringless_core::hash::Sha256;
-use stringless_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, title};
+use stringless_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, join_path, title};
 use stringless_render::rerender::Rendering;
 
 use super::cache::pack_file;
 use crate::error::{Error, Result};
-use crate::fs::write_whole;
+use crate::fs::write_atomic;
 use crate::source::content::FileContent;
-use crate::source::{Found, FoundKind, IGNORE_FILE};
+use crate::source::{Entry, EntryKind, IGNORE_FILE};
 use crate::trust::secret_key;
 
-/// Reads what was found for the pack at `path`.
+/// Reads the files `found` for the pack at `path`.
 ///
 /// # Errors
-/// When it cannot be read, or is more than fits into a pack.
-pub fn read(path: &str, found: &[Found]) -> Result<Vec<Item>> {
+/// When a file cannot be read, or the files exceed the limits of a pack.
+pub fn read(path: &str, found: &[Entry]) -> Result<Vec<Item>> {
     check_size(path, found)?;
     let contents = found.iter().filter_map(|one| match &one.kind {
-        FoundKind::Folder => None,
-        FoundKind::File { content, .. } | FoundKind::Link { target: content } => Some(content),
+        EntryKind::Folder => None,
+        EntryKind::File { content, .. } | EntryKind::Link { target: content } => Some(content),
     });
     let mut contents = FileContent::read_all(&contents.collect::<Vec<_>>())?.into_iter();
     let items = found.iter().map(|one| {
         let mut content = || contents.next().unwrap_or_default();
         let kind = match &one.kind {
-            FoundKind::Folder => ItemKind::Folder,
-            FoundKind::File { executable, .. } => {
+            EntryKind::Folder => ItemKind::Folder,
+            EntryKind::File { executable, .. } => {
                 ItemKind::File { executable: *executable, content: content() }
             }
-            FoundKind::Link { .. } => {
+            EntryKind::Link { .. } => {
                 let target = String::from_utf8(content())
-                    .map_err(|_| may_not(path, &one.path, "it is a link whose target is not UTF-8"))?;
+                    .map_err(|_| not_allowed(path, &one.path, "it is a link whose target is not UTF-8"))?;
                 ItemKind::Link { target }
             }
         };
@@ -45,20 +45,19 @@ pub fn read(path: &str, found: &[Found]) -> Result<Vec<Item>> {
     items.collect()
 }
 
-/// Packs `items` into `folder`, if a node would take them. `archive` spares the packing where it holds
-/// just them.
+/// Packs `items` into `folder`. `archive` is used as the pack if it contains exactly `items`.
 ///
 /// # Errors
-/// Refused for what may not be where every node reads it, or what a node would refuse.
+/// Refused when an item may not be published, or a node would refuse it.
 pub fn write(path: &str, items: Vec<Item>, archive: Option<Vec<u8>>, folder: &Path) -> Result<Pack> {
     for item in &items {
         if let ItemKind::File { content, .. } = &item.kind
-            && let Some(why) = unfit(content)
+            && let Some(why) = why_not_allowed(content)
         {
-            return Err(may_not(path, &item.path, why));
+            return Err(not_allowed(path, &item.path, why));
         }
     }
-    let (pack, bytes) = match archive.and_then(|bytes| holding(path, &items, bytes)) {
+    let (pack, bytes) = match archive.and_then(|bytes| as_pack(path, &items, bytes)) {
         Some(known) => known,
         None => packed(path, items)?,
     };
@@ -66,22 +65,22 @@ pub fn write(path: &str, items: Vec<Item>, archive: Option<Vec<u8>>, folder: &Pa
     if fs::read(&file).is_ok_and(|there| there == bytes) {
         return Ok(pack);
     }
-    write_whole(&file, &bytes)?;
+    write_atomic(&file, &bytes)?;
     Ok(pack)
 }
 
 fn packed(path: &str, items: Vec<Item>) -> Result<(Pack, Vec<u8>)> {
     let (pack, bytes) = writer::bundle(path, items);
-    // What a node would refuse is refused here, where somebody can mend it.
+    // Refuse here what a node would refuse: here it can be fixed.
     reader::each(&pack, &bytes, drop).map_err(|refusal| {
         Error::refusal("building", "the release", &refusal)
-            .hint(format!("remove it, or name it in `{IGNORE_FILE}`"))
+            .hint(format!("remove it, or add it to `{IGNORE_FILE}`"))
     })?;
     Ok((pack, bytes))
 }
 
-/// The pack that `archive` is, if a node unpacks just `items` from it.
-fn holding(path: &str, items: &[Item], archive: Vec<u8>) -> Option<(Pack, Vec<u8>)> {
+/// `archive` as a pack, if a node would unpack exactly `items` from it.
+fn as_pack(path: &str, items: &[Item], archive: Vec<u8>) -> Option<(Pack, Vec<u8>)> {
     let length = |item: &Item| match &item.kind {
         ItemKind::File { content, .. } => content.len() as u64,
         _ => 0,
@@ -95,10 +94,10 @@ fn holding(path: &str, items: &[Item], archive: Vec<u8>) -> Option<(Pack, Vec<u8
     (same && expected.next().is_none()).then_some((pack, archive))
 }
 
-/// What is too large is refused before it fills the memory.
-fn check_size(path: &str, found: &[Found]) -> Result<()> {
+/// Refuses files that exceed the limits of a pack, before they are read into memory.
+fn check_size(path: &str, found: &[Entry]) -> Result<()> {
     let contents = found.iter().filter_map(|one| match &one.kind {
-        FoundKind::File { content, .. } => Some(content.size()),
+        EntryKind::File { content, .. } => Some(content.size()),
         _ => None,
     });
     let bytes: u64 = contents.sum();
@@ -106,46 +105,44 @@ fn check_size(path: &str, found: &[Found]) -> Result<()> {
         return Ok(());
     }
     Err(Error::refused(format!(
-        "building {}: {} files with {bytes} bytes; {MAX_FILES} with {MAX_UNPACKED_BYTES} are the most of a pack",
+        "building {}: {} files with {bytes} bytes; a pack may have at most {MAX_FILES} files with {MAX_UNPACKED_BYTES} bytes",
         title(path),
         found.len()
     ))
-    .hint(format!("name in `{IGNORE_FILE}` what nodes do not need")))
+    .hint(format!("add files that nodes do not need to `{IGNORE_FILE}`")))
 }
 
-/// Why `content` may not be where all nodes, and whoever reads the bucket, can read it, or is not what it
-/// should be.
-fn unfit(content: &[u8]) -> Option<&'static str> {
+/// Why `content` may not be published, where all nodes and all readers of the bucket can read it; `None` if it may.
+fn why_not_allowed(content: &[u8]) -> Option<&'static str> {
     if secret_key::holds_secret_key(content) {
-        return Some("it holds a secret key");
+        return Some("it contains a secret key");
     }
     if content.starts_with(LFS) {
-        return Some("it is a pointer of Git LFS, and the file itself is elsewhere");
+        return Some("it is a Git LFS pointer, not the file itself");
     }
     let head = &content[..content.len().min(HEAD)];
-    // Indented inside of a cloud-config.
+    // Lines may be indented, inside a cloud-config.
     let rendered = head.split(|&b| b == b'\n').any(|line| line.trim_ascii_start().starts_with(USER_DATA));
-    // Or packed, encoded, or a document with the node's configuration in it.
+    // Or the content is compressed or encoded user-data, or a document that contains the node's configuration.
     let keyed = || Rendering::read(content).is_ok_and(|rendering| rendering.static_keys().is_some());
     (rendered || content.len() <= MAX_USER_DATA && keyed())
-        .then_some("it is rendered user-data, which may hold keys")
+        .then_some("it is rendered user-data, which may contain keys")
 }
 
-fn may_not(pack: &str, path: &str, why: &str) -> Error {
-    let path = [pack, path].join("/");
-    let path = path.trim_start_matches('/');
+fn not_allowed(pack: &str, path: &str, why: &str) -> Error {
+    let path = join_path(pack, path);
     let hint = if why.contains("LFS") {
-        format!("`git lfs pull`, and build from that folder; or name it in `{IGNORE_FILE}`")
+        format!("run `git lfs pull` and build from that folder; or add it to `{IGNORE_FILE}`")
     } else {
-        format!("move it out of the source tree, or name it in `{IGNORE_FILE}`")
+        format!("move it out of the source tree, or add it to `{IGNORE_FILE}`")
     };
     Error::refused(format!("building from `{path}`: {why}")).hint(hint)
 }
 
-/// How a file begins that Git LFS keeps elsewhere.
+/// How a Git LFS pointer begins.
 const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
-/// How user-data begins, whatever its form; the head of a file is searched for it.
+/// How user-data begins in every form. Only the first [`HEAD`] bytes of a file are searched.
 const USER_DATA: &[u8] = b"# Stringless bootstrap: site ";
 const HEAD: usize = 4096;
-/// No cloud takes more.
+/// The highest limit of any cloud.
 const MAX_USER_DATA: usize = 512 * 1024;

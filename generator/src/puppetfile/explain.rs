@@ -1,4 +1,4 @@
-//! Why no releases fit together: the solver's derivation in sentences. No IO.
+//! Why no releases fit together: the resolver's derivation as sentences. No IO.
 
 use pubgrub::{Derived, External, Map, ReportFormatter, Term};
 
@@ -7,7 +7,7 @@ use super::requirement::{Package, Pin, Requirement};
 
 /// Writes sentences.
 pub struct Sentences<'a> {
-    /// What is declared: it is told with its line.
+    /// The declared modules; a sentence about one names its line.
     pub roots: &'a [Requirement],
 }
 
@@ -22,12 +22,12 @@ impl Sentences<'_> {
         };
         match self.roots.iter().find(|root| root.name == *what) {
             Some(Requirement { line, pin: Pin::Content(..), .. }) => {
-                format!("line {line} of the Puppetfile brings `{what}` {}", range::told(range))
+                format!("line {line} of the Puppetfile provides `{what}` {}", range::text(range))
             }
             Some(Requirement { line, .. }) => {
-                format!("line {line} of the Puppetfile declares `{what}` {}", range::told(range))
+                format!("line {line} of the Puppetfile declares `{what}` {}", range::text(range))
             }
-            None => format!("the Puppetfile needs `{what}` {}", range::told(range)),
+            None => format!("the Puppetfile needs `{what}` {}", range::text(range)),
         }
     }
 }
@@ -37,12 +37,12 @@ impl ReportFormatter<Package, Range, String> for Sentences<'_> {
 
     fn format_external(&self, fact: &Fact) -> String {
         match fact {
-            External::NotRoot(..) => "the Puppetfile is what is resolved".into(),
+            External::NotRoot(..) => "the Puppetfile is resolved".into(),
             External::NoVersions(package, range) if *range == Range::full() => {
                 format!("there is no release of {package}")
             }
             External::NoVersions(package, range) => {
-                format!("there is no other release of {package} in {}", range::told(range))
+                format!("there is no other release of {package} in {}", range::text(range))
             }
             External::Custom(package, range, why) => format!("{} {why}", named(package, range)),
             External::FromDependencyOf(who, which, what, range) => self.needs(who, which, what, range),
@@ -53,8 +53,8 @@ impl ReportFormatter<Package, Range, String> for Sentences<'_> {
         let terms: Vec<_> = terms.iter().filter(|(package, _)| **package != Package::Puppetfile).collect();
         match terms.as_slice() {
             [] => "nothing fits".into(),
-            [(package, Term::Positive(range))] => format!("{} cannot be taken", named(package, range)),
-            [(package, Term::Negative(range))] => format!("{} must be taken", named(package, range)),
+            [(package, Term::Positive(range))] => format!("{} cannot be used", named(package, range)),
+            [(package, Term::Negative(range))] => format!("{} must be used", named(package, range)),
             [(one, Term::Positive(range)), (two, Term::Negative(other))]
             | [(two, Term::Negative(other)), (one, Term::Positive(range))] => {
                 self.needs(one, range, two, other)
@@ -64,7 +64,7 @@ impl ReportFormatter<Package, Range, String> for Sentences<'_> {
                     Term::Positive(range) => named(package, range),
                     Term::Negative(range) => format!("no {}", named(package, range)),
                 });
-                format!("{} do not go together", names.collect::<Vec<_>>().join(" and "))
+                format!("{} do not fit together", names.collect::<Vec<_>>().join(" and "))
             }
         }
     }
@@ -101,6 +101,6 @@ impl ReportFormatter<Package, Range, String> for Sentences<'_> {
 fn named(package: &Package, range: &Range) -> String {
     match *range == Range::full() {
         true => format!("every release of {package}"),
-        false => format!("{package} {}", range::told(range)),
+        false => format!("{package} {}", range::text(range)),
     }
 }

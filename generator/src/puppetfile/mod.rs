@@ -1,7 +1,7 @@
-//! A `Puppetfile`: text → the modules that it declares, and which releases of them fit together. No IO, and no Ruby.
+//! A `Puppetfile`: text → the modules that it declares, and releases of them that fit together. No IO, and no Ruby.
 //!
-//! What needs Ruby to be understood is refused, with what to write in its place. Where r10k passes over what it does
-//! not know, as a mistyped key, this does not.
+//! Code that only Ruby could evaluate is refused; the hint says what to write instead. Unknown words, such as a
+//! mistyped key, are refused too, while r10k ignores them.
 
 pub mod explain;
 pub mod model;

@@ -1,53 +1,53 @@
 //! What a `Puppetfile` declares.
 
-/// What a `Puppetfile` says.
+/// The content of a `Puppetfile`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Puppetfile {
-    /// The forge that it names: the address of one, with `http://` or `https://`, as it stands there.
+    /// The URL of the forge, with `http://` or `https://`, as written in the file.
     pub forge: Option<String>,
-    /// Where modules go that name no place of their own; relative to the environment. `None`: `modules`.
-    /// The last one, where it has several: each holds for what stands below it.
+    /// The folder for modules without an `install_path`, relative to the environment. `None`: `modules`.
+    /// If the file has several, the last one: each applies to the modules after it.
     pub moduledir: Option<String>,
-    /// In the order of the file.
+    /// The modules, in the order of the file.
     pub modules: Vec<Declared>,
 }
 
 /// A `mod` of a `Puppetfile`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declared {
-    /// As it stands there: `puppetlabs/apt`, `puppetlabs-apt`, or `apt`.
+    /// The name as written: `puppetlabs/apt`, `puppetlabs-apt`, or `apt`.
     pub title: String,
     /// The line of its `mod`, from 1.
     pub line: usize,
-    /// The folder that its own folder goes into, relative to the environment: its `install_path`, or else
-    /// the file's `moduledir`, or else `modules`.
+    /// The parent of its folder, relative to the environment: its `install_path`, or the file's `moduledir`, or
+    /// `modules`.
     pub parent: String,
-    /// Whether `spec/` is left out: where it asks for that, and has no `install_path` (r10k leaves it there then).
+    /// Whether `spec/` is left out: if it sets `exclude_spec` and has no `install_path` (r10k keeps `spec/` then).
     pub exclude_spec: bool,
-    /// Where it is from.
+    /// Its source.
     pub origin: Origin,
 }
 
-/// Where a module is from.
+/// The source of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A forge; `None` is the newest release of it.
+    /// A forge.
     Forge {
-        /// An exact version.
+        /// The exact version; `None`: the newest release.
         version: Option<String>,
     },
     /// A git repository.
     Git {
         /// Its URL.
         url: String,
-        /// What of it.
+        /// The revision.
         want: Want,
-        /// What else, where there is no such thing: `:default_branch`.
+        /// The branch if the repository has no such revision: `:default_branch`.
         or: Option<String>,
-        /// What else, before that: `:default_branch_override`.
+        /// The branch that is tried before `or`: `:default_branch_override`.
         or_first: Option<String>,
     },
-    /// An archive. Its entries are the module's own, without a folder around them, as r10k unpacks it.
+    /// An archive. As in r10k, its entries are the module's files, without a folder around them.
     Tarball {
         /// Its URL, or its path from `/`.
         url: String,
@@ -58,7 +58,7 @@ pub enum Origin {
     Local,
 }
 
-/// What of a git repository.
+/// A revision of a git repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Want {
     /// A tag.
@@ -67,16 +67,16 @@ pub enum Want {
     Commit(String),
     /// A branch.
     Branch(String),
-    /// A branch, a tag or a commit, whichever has this name.
+    /// The branch, tag or commit with this name.
     Ref(String),
-    /// The branch that is named like the environment's own.
+    /// The branch with the name of the environment's branch.
     ControlBranch,
-    /// What the repository takes for its main branch.
+    /// The default branch of the repository.
     Head,
 }
 
 impl Declared {
-    /// The name of its folder: what follows the author.
+    /// The name of its folder: its name without the author.
     #[must_use]
     pub fn name(&self) -> &str {
         self.title.rsplit_once(['/', '-']).map_or(&*self.title, |(_, name)| name)

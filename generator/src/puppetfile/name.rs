@@ -1,6 +1,6 @@
 //! Names of modules.
 
-/// A name as the forge writes it in its addresses: `puppetlabs-apt`.
+/// A name in the notation of the forge's URLs: `puppetlabs-apt`.
 #[must_use]
 pub fn slug(name: &str) -> String {
     name.replacen('/', "-", 1)

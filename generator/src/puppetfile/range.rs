@@ -1,6 +1,6 @@
-//! Version ranges, as `metadata.json` writes them: text → a set of versions. No IO.
+//! Version ranges in the notation of `metadata.json`: text → a set of versions. No IO.
 //!
-//! What Puppet itself reads: `>= 4.13.1 < 9.0.0`, `1.x`, `4.2.x`, `1.0.0 - 2.0.0`, `^1.2`, `~> 1.2.3`, `||`.
+//! It supports the notations that Puppet supports: `>= 4.13.1 < 9.0.0`, `1.x`, `4.2.x`, `1.0.0 - 2.0.0`, `^1.2`, `~> 1.2.3`, `||`.
 
 use pubgrub::Ranges;
 use semver::Version;
@@ -8,10 +8,10 @@ use semver::Version;
 /// A set of versions.
 pub type Range = Ranges<Version>;
 
-/// Reads a range.
+/// Parses a range.
 ///
 /// # Errors
-/// With the part that is not one.
+/// The invalid part.
 pub fn parse(text: &str) -> Result<Range, String> {
     let mut any = Range::empty();
     for alternative in text.split("||") {
@@ -20,15 +20,15 @@ pub fn parse(text: &str) -> Result<Range, String> {
     Ok(any)
 }
 
-/// The range of one version alone.
+/// The range with only this version.
 #[must_use]
 pub fn exactly(version: &Version) -> Range {
     Range::singleton(version.clone())
 }
 
-/// A range as people write it: what [`parse`] reads again.
+/// A range as text; [`parse`] reads it back.
 #[must_use]
-pub fn told(range: &Range) -> String {
+pub fn text(range: &Range) -> String {
     if *range == Range::full() {
         return "any version".into();
     }
@@ -65,7 +65,7 @@ fn intersection(text: &str) -> Result<Range, String> {
     Ok(all)
 }
 
-/// A version of which parts may be left open.
+/// A version whose last parts may be missing.
 struct Partial {
     numbers: Vec<u64>,
     whole: Version,
@@ -80,7 +80,7 @@ impl Partial {
         Range::higher_than(self.lowest())
     }
 
-    /// The first version after all that begin with the first `parts` numbers.
+    /// The first version after all versions that begin with the first `parts` numbers.
     fn after(&self, parts: usize) -> Option<Version> {
         let number = |n: usize| self.numbers.get(n).copied().unwrap_or(0);
         match parts {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_modules_write() {
+    fn parses_the_ranges_of_real_modules() {
         let table: &[(&str, &[&str], &[&str])] = &[
             (">= 4.13.1 < 9.0.0", &["4.13.1", "8.9.9"], &["4.13.0", "9.0.0"]),
             (">=4.13.1 <9.0.0", &["4.13.1", "8.9.9"], &["4.13.0", "9.0.0"]),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_none() {
+    fn refuses_invalid_ranges() {
         for text in
             ["latest", ">= x", "1.2.3.4", ">> 1.0.0", ">= 1.0.0, < 2.0.0", "01.0.0", "1.-2", "=> 1.0.0"]
         {
@@ -208,12 +208,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_told_is_read_again(low in (0..9u64, 0..9u64, 0..9u64), span in 1..9u64, or: bool) {
+        fn the_text_of_a_range_is_parsed_back(low in (0..9u64, 0..9u64, 0..9u64), span in 1..9u64, or: bool) {
             let (a, b, c) = low;
             let text = format!(">= {a}.{b}.{c} < {}.0.0", a + span);
             let text = if or { format!("{text} || {}.x", a + span + 1) } else { text };
             let range = parse(&text).unwrap();
-            prop_assert_eq!(parse(&told(&range)).unwrap(), range);
+            prop_assert_eq!(parse(&super::text(&range)).unwrap(), range);
         }
 
         #[test]

@@ -1,4 +1,4 @@
-//! What the resolver is asked.
+//! The requirements that the resolver gets.
 
 use std::fmt;
 
@@ -9,29 +9,30 @@ use semver::Version;
 pub struct Requirement {
     /// `author/name`, or the name alone.
     pub name: String,
-    /// Its line.
+    /// The line of its declaration.
     pub line: usize,
-    /// What is declared of it.
+    /// The declared release.
     pub pin: Pin,
 }
 
-/// What is declared of a module.
+/// The declared release of a module.
 #[derive(Clone, Debug)]
 pub enum Pin {
     /// Any release of the forge.
     Any,
     /// This release of the forge.
     Release(Version),
-    /// What is in a repository, an archive or the environment: its version, if it tells one, and what it needs.
+    /// The content of a repository, an archive or the environment: its version, if it names one, and its
+    /// dependencies.
     Content(Option<Version>, Vec<(String, String)>),
 }
 
-/// The `Puppetfile`, or a module by its name.
+/// The `Puppetfile`, or a module with its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Package {
-    /// What declares.
+    /// The `Puppetfile`.
     Puppetfile,
-    /// What is declared or needed.
+    /// A declared or needed module.
     Module(String),
 }
 

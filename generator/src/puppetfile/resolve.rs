@@ -1,4 +1,4 @@
-//! Which releases of modules fit together. No IO of its own: a [`Registry`] answers.
+//! Resolves modules to releases that fit together. No IO of its own: a [`Registry`] supplies the data.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -18,59 +18,58 @@ use crate::puppetfile::requirement::{Package, Pin, Requirement};
 
 /// A source of releases.
 pub trait Registry {
-    /// Why it could not answer.
+    /// The error of a failed query.
     type Error: std::error::Error + 'static;
 
-    /// The releases of a module that may be taken, the best first; none where there is no such module.
+    /// The usable releases of a module, the best first; empty if there is no such module.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// When the query fails.
     fn versions(&self, name: &str) -> Result<Vec<Version>, Self::Error>;
 
-    /// Name and range of what a release needs.
+    /// The dependencies of a release: names and ranges.
     ///
     /// # Errors
-    /// When it cannot be asked, or there is no such release.
+    /// When the query fails, or there is no such release.
     fn needs(&self, name: &str, version: &Version) -> Result<Vec<(String, String)>, Self::Error>;
 }
 
-/// What is to be resolved.
+/// The problem to resolve.
 pub struct Problem<'a, R> {
-    /// What is declared.
+    /// The declared modules.
     pub roots: &'a [Requirement],
-    /// Releases that are kept where they fit; by the name as the forge's addresses have it.
+    /// Releases to keep if they fit, by name in the notation of the forge's URLs.
     pub kept: &'a BTreeMap<String, Version>,
-    /// Modules of which only the declaration counts; named in the same way.
+    /// Modules for which only the declaration counts, in the same notation.
     pub overrides: &'a BTreeSet<String>,
     /// The source of releases.
     pub registry: &'a R,
 }
 
-/// What fits together: by `author/name` the release of each module that is from the forge, and what each module
-/// needs.
+/// A solution: by `author/name`, the release of each module from the forge, and the dependencies of each module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolution {
     /// Releases of the forge.
     pub releases: BTreeMap<String, Version>,
-    /// By the name of any module.
+    /// The dependencies, by the name of any module.
     pub needs: BTreeMap<String, BTreeMap<String, String>>,
-    /// What was not obeyed, and why: sentences.
+    /// Requirements that were ignored, and why: sentences.
     pub notes: BTreeSet<String>,
 }
 
-/// Why nothing was found.
+/// Why there is no resolution.
 #[derive(Debug)]
 pub enum Unresolved<E> {
     /// No releases fit together.
     NoSolution(Fault),
-    /// The registry could not answer.
+    /// A query of the registry failed.
     Registry(E),
 }
 
-/// Finds releases that fit together, the newest that do.
+/// Finds the newest releases that fit together.
 ///
 /// # Errors
-/// When none do, with the reason; when the registry cannot be asked.
+/// When no releases fit together, with the reason; when a query of the registry fails.
 pub fn resolve<R: Registry>(question: &Problem<'_, R>) -> Result<Resolution, Unresolved<R::Error>> {
     let solver = Solver { question, answer: RefCell::default() };
     let solution = match pubgrub::resolve(&solver, Package::Puppetfile, Version::new(0, 0, 0)) {
@@ -81,7 +80,7 @@ pub fn resolve<R: Registry>(question: &Problem<'_, R>) -> Result<Resolution, Unr
                 DefaultStringReporter::report_with_formatter(&tree, &Sentences { roots: question.roots });
             let why = why.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n  ");
             let fault = Fault::new(format!("resolving the modules: they do not fit together:\n  {why}"))
-                .hint("change a version in the Puppetfile; `modules: {override: [author/name]}` in the site file takes what it declares whatever others ask");
+                .hint("change a version in the Puppetfile; `modules: {override: [author/name]}` in the site file makes its declaration override the requirements of other modules");
             return Err(Unresolved::NoSolution(fault));
         }
         Err(
@@ -114,17 +113,17 @@ impl<R> Solver<'_, R> {
         self.question.roots.iter().find(|root| root.name == name)
     }
 
-    /// What a module's need means here: whose it is, and which releases of that do.
-    fn meant(&self, of: &str, need: &str, text: &str) -> (String, Range) {
-        let note = |told: String| {
-            self.answer.borrow_mut().notes.insert(told);
+    /// Resolves a dependency to the module that provides it, and the range of its releases.
+    fn resolve_requirement(&self, of: &str, need: &str, text: &str) -> (String, Range) {
+        let note = |sentence: String| {
+            self.answer.borrow_mut().notes.insert(sentence);
         };
         let range = range::parse(text).unwrap_or_else(|part| {
-            note(format!("`{of}` needs `{need}` in a range that is none, {part}: any release is taken"));
+            note(format!("`{of}` needs `{need}` in an invalid range, {part}: any release is accepted"));
             Range::full()
         });
         let name = slug(need).replacen('-', "/", 1);
-        // One folder, one module: what is declared stands for all of that name.
+        // A folder can hold only one module, so a declared module replaces all others with its name.
         let Some(root) = self.question.roots.iter().find(|root| short(&root.name) == short(&name)) else {
             return (name, range);
         };
@@ -138,10 +137,7 @@ impl<R> Solver<'_, R> {
         let unknown = matches!(root.pin, Pin::Content(None, _));
         let free = other || unknown || self.question.overrides.contains(&slug(&root.name));
         if free && (other || unfit) {
-            note(format!(
-                "`{of}` asks for `{name}` {text}: `{}` of line {} takes its place",
-                root.name, root.line
-            ));
+            note(format!("`{of}` needs `{name}` {text}: `{}` of line {} replaces it", root.name, root.line));
         }
         (root.name.clone(), if free { Range::full() } else { range })
     }
@@ -163,7 +159,7 @@ impl<R: Registry> DependencyProvider for Solver<'_, R> {
     ) -> Self::Priority {
         let Package::Module(name) = package else { return (u32::MAX, true, Reverse(0)) };
         let fixed = self.root(name).is_some_and(|root| !matches!(root.pin, Pin::Any));
-        // What cannot be asked is told when it is chosen.
+        // A failed query is reported when this module is chosen.
         let count = if fixed {
             1
         } else {
@@ -213,12 +209,12 @@ impl<R: Registry> DependencyProvider for Solver<'_, R> {
             Some(Pin::Content(_, needs)) => needs.clone(),
             _ => self.question.registry.needs(name, version)?,
         };
-        let told = needs.iter().map(|(need, range)| (slug(need).replacen('-', "/", 1), range.clone()));
-        self.answer.borrow_mut().needs.insert(name.clone(), told.collect());
+        let named = needs.iter().map(|(need, range)| (slug(need).replacen('-', "/", 1), range.clone()));
+        self.answer.borrow_mut().needs.insert(name.clone(), named.collect());
         let mut meant: BTreeMap<String, Range> = BTreeMap::new();
         for (need, text) in &needs {
-            let (need, range) = self.meant(name, need, text);
-            // Nothing needs itself: a module of the same name has taken its place.
+            let (need, range) = self.resolve_requirement(name, need, text);
+            // A module does not need itself: a declared module with the same name replaces its dependency.
             if need != *name {
                 let known = meant.entry(need).or_insert_with(Range::full);
                 *known = known.intersection(&range);
@@ -230,7 +226,7 @@ impl<R: Registry> DependencyProvider for Solver<'_, R> {
     }
 }
 
-/// What tells no version is asked for none.
+/// The version of content without a version: no range excludes it.
 fn content_version(version: Option<&Version>) -> Version {
     version.cloned().unwrap_or(Version::new(0, 0, 0))
 }

@@ -34,13 +34,13 @@ fn a_whole_file() {
     let file = parse(text);
     assert_eq!(file.forge.as_deref(), Some("https://forge.test"));
     assert_eq!(file.moduledir.as_deref(), Some("third/party"));
-    let told: Vec<_> = file.modules.iter().map(|m| (m.line, m.path(), m.title.as_str())).collect();
+    let found: Vec<_> = file.modules.iter().map(|m| (m.line, m.path(), m.title.as_str())).collect();
     let want = [
         (4, "modules/stdlib".to_owned(), "puppetlabs/stdlib"),
         (8, "third/party/apt".to_owned(), "puppetlabs-apt"),
         (9, "site/profile".to_owned(), "profile"),
     ];
-    assert_eq!(told, want);
+    assert_eq!(found, want);
     let origins: Vec<_> = file.modules.into_iter().map(|m| m.origin).collect();
     let tracked = Origin::Git {
         url: "https://git.test/m".into(),
@@ -185,7 +185,7 @@ fn no_message_shows_a_password() {
 }
 
 proptest! {
-    /// Written from parts that may stand in a Puppetfile, in any order: never a panic, and a place in the file.
+    /// Parts of a Puppetfile in any order: never a panic, and every fault has a position in the file.
     #[test]
     fn any_text_is_read_or_refused(parts in prop::collection::vec(prop::sample::select(PARTS), 0..40)) {
         let text: String = parts.concat();

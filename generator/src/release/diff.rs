@@ -1,4 +1,4 @@
-//! (Published items, built items) → what changes, file by file. No IO.
+//! Compares the items of two releases, file by file. No IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,32 +15,33 @@ pub type Items = BTreeMap<String, ItemKind>;
 pub struct Change {
     /// Its path in the release.
     pub path: String,
-    /// The module of somebody else's that it is part of; null: one's own code.
+    /// The third-party module that it belongs to; null for the site's own code.
     pub module: Option<String>,
-    /// What happens to it.
+    /// How it changes.
     pub kind: ChangeKind,
-    /// Lines that come; 0 for what is not text.
+    /// Added lines; 0 if it is not text.
     pub added: usize,
-    /// Lines that go; 0 for what is not text.
+    /// Removed lines; 0 if it is not text.
     pub removed: usize,
-    /// What a reviewer reads, in the form of `diff -u`.
+    /// The change as text, in the format of `diff -u`.
     #[serde(skip)]
     pub text: String,
 }
 
-/// What happens to a file.
+/// How a file, link or folder changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// It comes.
+    /// It is added.
     Added,
-    /// It goes.
+    /// It is removed.
     Removed,
     /// Its content, mode or kind changes.
     Changed,
 }
 
-/// Every change from `old` to `new`, by path, as one's own. Folders that come or go with their content are not told.
+/// Every change from `old` to `new`, by path, each as the site's own. A folder that is added or removed with its content
+/// is not listed.
 #[must_use]
 pub fn between(old: &Items, new: &Items) -> Vec<Change> {
     let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
@@ -51,13 +52,13 @@ pub fn between(old: &Items, new: &Items) -> Vec<Change> {
     let mut changes = Vec::new();
     for path in paths {
         let (before, after) = (old.get(path), new.get(path));
-        let told = match (before, after) {
+        let listed = match (before, after) {
             (Some(before), Some(after)) => before != after,
             (Some(ItemKind::Folder), None) => !holds_more(old, path),
             (None, Some(ItemKind::Folder)) => !holds_more(new, path),
             _ => true,
         };
-        if told {
+        if listed {
             changes.push(change(path, before, after));
         }
     }
@@ -120,7 +121,7 @@ fn bytes(kind: Option<&ItemKind>) -> &[u8] {
     }
 }
 
-/// As text that can be compared line by line.
+/// `bytes` as text that can be compared line by line; `None` if they are no text, or too long.
 fn plain(bytes: &[u8]) -> Option<&str> {
     if bytes.len() > MAX_TEXT || bytes.contains(&0) {
         return None;
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_a_reviewer_wants_to_know() {
+    fn each_change_is_shown_as_a_diff() {
         let old = items(&[
             ("a", file(b"one\ntwo\n", false)),
             ("gone", file(b"x\n", false)),
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changes_between_equals() {
+    fn equal_releases_have_no_changes() {
         let one = items(&[("a", file(b"x", false)), ("d", ItemKind::Folder)]);
         assert_eq!(between(&one, &one), []);
     }

@@ -1,4 +1,5 @@
-//! Releases: what to publish is decided, then done; what was published is compared, copied and removed.
+//! Releases: decides what to publish and publishes it; compares, copies and republishes releases; deletes the packs
+//! that no release needs any more.
 
 pub mod claim;
 pub mod diff;

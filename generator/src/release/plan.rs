@@ -1,4 +1,5 @@
-//! (What is published, what was built, now) → what to sign, and what to upload in which order. No IO.
+//! Plans a publication: from the published release, the built content and the time → what to sign, and what to upload
+//! in which order. No IO.
 
 use stringless_core::manifest::{AgentPin, Apply, FORMAT, Manifest, ManifestType, Source};
 use stringless_core::name::Name;
@@ -9,7 +10,7 @@ use stringless_core::trust::Trust;
 use crate::error::{Error, Result};
 use crate::trust::expiry::release_is_due;
 
-/// What a release is to be.
+/// The release to make.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The site.
@@ -18,53 +19,53 @@ pub struct Wanted {
     pub environment: Name,
     /// Its content.
     pub packs: Vec<Pack>,
-    /// How it is applied.
+    /// How nodes apply it.
     pub apply: Apply,
-    /// The published agent.
+    /// The agent that nodes run.
     pub agent: AgentPin,
-    /// Seconds that it counts as new; `None`: for ever.
+    /// After how many seconds it expires; `None`: never.
     pub lifetime: Option<u64>,
     /// What it was built from.
     pub source: Source,
 }
 
-/// What is known to be published before.
+/// What is known about earlier releases of the environment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Before<'a> {
     /// The release in the store, with the trust version whose keys signed it.
     pub published: Option<(&'a Manifest, u64)>,
-    /// A serial that was published under the newest trust, whatever the store says now; 0: none is known.
-    pub known: u64,
+    /// The serial that was last seen published under the newest trust, even if the store no longer has it; 0: none.
+    pub last_seen: u64,
 }
 
-/// What there is to publish.
+/// The decision what to publish.
 #[derive(Clone, Debug)]
 pub enum Decision {
-    /// The store has it.
+    /// Nothing: the store has this release already.
     Nothing,
-    /// A manifest to sign, and why.
+    /// A manifest to sign, with the reasons.
     Sign(Box<Manifest>, Vec<&'static str>),
 }
 
-/// An object to write.
+/// One step of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The trust document of a version, which may be there already.
+    /// Write the trust document of this version, unless the store has it.
     Trust(u64),
-    /// Packs, each of which may be there already.
+    /// Write the packs that the store lacks.
     Packs(Vec<Pack>),
-    /// The manifest under its serial.
+    /// Write the manifest into the history, under its serial.
     History(u64),
-    /// The same packs once more: some may be removed meanwhile by somebody who did not see the manifest.
-    Still(Vec<Pack>),
-    /// The manifest under the name that nodes ask for.
+    /// Check the packs again: a gc that had not seen the manifest may have deleted some meanwhile.
+    CheckPacks(Vec<Pack>),
+    /// Write the manifest as the pointer, which nodes read.
     Pointer,
 }
 
 impl Wanted {
-    /// The same release once more.
+    /// The content of `manifest`, to be published again.
     #[must_use]
-    pub fn again(manifest: &Manifest, lifetime: Option<u64>) -> Self {
+    pub fn republished(manifest: &Manifest, lifetime: Option<u64>) -> Self {
         Self {
             site: manifest.site.clone(),
             environment: manifest.environment.clone(),
@@ -80,7 +81,7 @@ impl Wanted {
 /// Decides whether there is something to publish, and what.
 ///
 /// # Errors
-/// When no serial is left, or this machine's clock is far behind and `force` is not given.
+/// When no serial is left, or the clock of this machine is far behind and `force` is not set.
 pub fn decide(
     wanted: Wanted,
     before: Before<'_>,
@@ -95,7 +96,7 @@ pub fn decide(
     if reasons.is_empty() {
         return Ok(Decision::Nothing);
     }
-    // What a key that no longer counts has dated says nothing of this machine's clock.
+    // A date that was signed with a key that no longer counts is no reason to doubt this machine's clock.
     if let Some((old, by)) = before.published
         && by == trust.version
         && !force
@@ -120,13 +121,13 @@ pub fn decide(
     Ok(Decision::Sign(Box::new(manifest), reasons))
 }
 
-/// What to write, in the order that keeps a reader from ever seeing a manifest whose packs are missing.
+/// The steps of the upload, in an order in which no reader ever sees a manifest whose packs are missing.
 #[must_use]
 pub fn steps(manifest: &Manifest) -> Vec<Step> {
     let mut steps: Vec<Step> = (1..=manifest.trust_version).map(Step::Trust).collect();
     steps.push(Step::Packs(manifest.packs.clone()));
     steps.push(Step::History(manifest.serial));
-    steps.push(Step::Still(manifest.packs.clone()));
+    steps.push(Step::CheckPacks(manifest.packs.clone()));
     steps.push(Step::Pointer);
     steps
 }
@@ -150,40 +151,44 @@ fn reasons(
     all.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why).collect()
 }
 
-/// What is signed with a clock far behind would be over before its time.
+/// Refuses to sign with a clock that is far behind: the release would expire too early.
 fn check_clock(published: &Manifest, now: Timestamp) -> Result<()> {
     if now.plus(SKEW) >= published.created {
         return Ok(());
     }
     Err(Error::temporary(format!(
-        "dating the release: the clock here says {now}, and the published release is of {}",
+        "dating the release: the clock of this machine says {now}, but the published release was made at {}",
         published.created
     ))
-    .hint("set the clock; if it is right, and that release was dated by one that was ahead, `--force` publishes"))
+    .hint("set the clock; if it is right, and the clock of the other publisher was ahead, use `--force`"))
 }
 
-/// One more than the last serial. After a rotation the trust says what the last one was, where the store
-/// has a higher one that was made before: what a stolen key published must not be the last word.
+/// The last serial plus one. After a rotation, a higher serial that was published under an older trust does not count:
+/// a stolen key may have published it. Then the serial continues from the trust's `min_serial`.
 fn serial(environment: &Name, before: Before<'_>, trust: &Trust) -> Result<u64> {
-    let floor = trust.min_serial.get(environment).copied().unwrap_or(0);
+    let minimum = trust.min_serial.get(environment).copied().unwrap_or(0);
     let published = match before.published {
         None => 0,
-        Some((old, by)) if by.min(old.trust_version) < trust.version && floor > 0 && old.serial > floor => 0,
+        Some((old, by))
+            if by.min(old.trust_version) < trust.version && minimum > 0 && old.serial > minimum =>
+        {
+            0
+        }
         Some((old, _)) => old.serial,
     };
-    let last = published.max(before.known);
+    let last = published.max(before.last_seen);
     if last >= Manifest::LAST_SERIAL {
         return Err(Error::refused(format!(
-            "choosing the serial of `{environment}`: {last} is published, which no honest publisher reaches"
+            "choosing the serial of `{environment}`: {last} is published, and no honest publisher reaches that number"
         ))
         .hint(format!(
-            "a stolen key? `stringless keys rotate NAME --public FILE --min-serial {environment}=N` replaces it, and goes on from N"
+            "a stolen key may have published it: `stringless keys rotate NAME --public FILE --min-serial {environment}=N` replaces the key and continues from N"
         )));
     }
-    Ok((last + 1).max(floor))
+    Ok((last + 1).max(minimum))
 }
 
-/// Seconds that two publishers' clocks may differ.
+/// By how many seconds the clocks of two publishers may differ.
 const SKEW: u64 = 300;
 
 #[cfg(test)]
@@ -197,9 +202,9 @@ pub(crate) mod tests {
 
     pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-    /// A release with one pack of that content.
+    /// A release with one pack with this content.
     pub(crate) fn manifest(content: &str, serial: u64) -> Manifest {
-        let before = Before { published: None, known: serial - 1 };
+        let before = Before { published: None, last_seen: serial - 1 };
         sign(decide(wanted(content), before, &trust(1, None), NOW, false).unwrap()).0
     }
 
@@ -243,7 +248,7 @@ pub(crate) mod tests {
     }
 
     fn after(published: &Manifest, signed_by: u64) -> Before<'_> {
-        Before { published: Some((published, signed_by)), known: 0 }
+        Before { published: Some((published, signed_by)), last_seen: 0 }
     }
 
     fn sign(decision: Decision) -> (Manifest, Vec<&'static str>) {
@@ -254,25 +259,25 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn publishes_what_changed_and_nothing_else() {
+    fn only_a_change_is_published() {
         let trust = trust(1, None);
         let (first, why) = sign(decide(wanted("a"), Before::default(), &trust, NOW, false).unwrap());
         assert_eq!((first.serial, why), (1, vec!["first release"]));
         assert_eq!(first.source.follows, None);
-        let again = |wanted, now, force| decide(wanted, after(&first, 1), &trust, now, force).unwrap();
-        assert!(matches!(again(wanted("a"), NOW, false), Decision::Nothing));
-        let (second, why) = sign(again(wanted("b"), NOW, false));
+        let next = |wanted, now, force| decide(wanted, after(&first, 1), &trust, now, force).unwrap();
+        assert!(matches!(next(wanted("a"), NOW, false), Decision::Nothing));
+        let (second, why) = sign(next(wanted("b"), NOW, false));
         assert_eq!((second.serial, why), (2, vec!["content changed"]));
         assert_eq!(second.source.follows, Some(1));
-        assert_eq!(sign(again(wanted("a"), NOW, true)).1, ["forced"]);
-        assert!(matches!(again(wanted("a"), NOW.plus(1999), false), Decision::Nothing));
-        assert_eq!(sign(again(wanted("a"), NOW.plus(2000), false)).0.expires, Some(NOW.plus(5000)));
+        assert_eq!(sign(next(wanted("a"), NOW, true)).1, ["forced"]);
+        assert!(matches!(next(wanted("a"), NOW.plus(1999), false), Decision::Nothing));
+        assert_eq!(sign(next(wanted("a"), NOW.plus(2000), false)).0.expires, Some(NOW.plus(5000)));
         let never = Wanted { lifetime: None, ..wanted("a") };
-        assert_eq!(sign(again(never, NOW, false)).0.expires, None);
+        assert_eq!(sign(next(never, NOW, false)).0.expires, None);
     }
 
     #[test]
-    fn a_rotation_with_a_floor_resets_a_poisoned_serial() {
+    fn a_rotation_with_a_min_serial_resets_a_poisoned_serial() {
         let (mut poisoned, _) =
             sign(decide(wanted("a"), Before::default(), &trust(1, None), NOW, false).unwrap());
         poisoned.serial = u64::MAX;
@@ -280,7 +285,7 @@ pub(crate) mod tests {
         assert_eq!(next(trust(1, None), 1).unwrap_err().exit_code(), 3);
         assert_eq!(next(trust(2, None), 1).unwrap_err().exit_code(), 3);
         assert_eq!(sign(next(trust(2, Some(9)), 1).unwrap()).0.serial, 9);
-        // The key stays, and what it signed before is told by the version that it names.
+        // The key stays in the trust; the trust version in the manifest shows that it signed this one earlier.
         assert_eq!(sign(next(trust(2, Some(9)), 2).unwrap()).0.serial, 9);
         poisoned.trust_version = 2;
         poisoned.serial = Manifest::LAST_SERIAL;
@@ -289,28 +294,28 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn serials_go_on_after_whatever_is_known() {
+    fn a_serial_follows_the_highest_one_that_counts() {
         let (mut last, _) =
             sign(decide(wanted("a"), Before::default(), &trust(1, None), NOW, false).unwrap());
         let mut serial = |published, known, floor| {
             last.serial = published;
-            let before = Before { published: Some((&last, 1)), known };
+            let before = Before { published: Some((&last, 1)), last_seen: known };
             sign(decide(wanted("b"), before, &trust(2, floor), NOW, false).unwrap()).0.serial
         };
-        // A rotation that states the published serial, as it does by itself, skips nothing.
+        // A rotation records the published serial, and no serial is skipped.
         assert_eq!((serial(12, 0, None), serial(12, 0, Some(12)), serial(12, 0, Some(20))), (13, 13, 20));
-        // The removed key publishes again: the floor counts, and what was published since.
+        // The removed key publishes again: the minimum counts, and the serial that was published since.
         assert_eq!((serial(99, 0, Some(12)), serial(99, 15, Some(12))), (12, 16));
-        // A store that lost its releases.
+        // The store has lost its releases.
         let lost = |known, floor| {
-            let before = Before { published: None, known };
+            let before = Before { published: None, last_seen: known };
             sign(decide(wanted("b"), before, &trust(2, floor), NOW, false).unwrap()).0.serial
         };
         assert_eq!((lost(0, None), lost(15, None), lost(0, Some(12)), lost(15, Some(12))), (1, 16, 12, 16));
     }
 
     #[test]
-    fn the_clock_of_a_removed_key_is_not_believed() {
+    fn the_date_of_a_removed_key_is_ignored() {
         let (mut old, _) = sign(decide(wanted("a"), Before::default(), &trust(1, None), NOW, false).unwrap());
         old.created = NOW.plus(999_999);
         assert!(decide(wanted("b"), after(&old, 2), &trust(2, None), NOW, false).is_err());
@@ -318,7 +323,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_clock_far_behind_signs_nothing() {
+    fn a_clock_that_is_far_behind_signs_nothing() {
         let trust = trust(1, None);
         let (first, _) = sign(decide(wanted("a"), Before::default(), &trust, NOW, false).unwrap());
         let at = |seconds| {
@@ -329,7 +334,7 @@ pub(crate) mod tests {
         let error = at(301).unwrap_err();
         assert_eq!(error.exit_code(), 1);
         assert!(error.hint_text().unwrap().contains("`--force`"), "{error}");
-        // The release of a publisher whose clock was ahead is not the last one.
+        // A release of a publisher whose clock was ahead does not block others for ever: `force` publishes.
         let now = Timestamp::from_seconds(NOW.seconds() - 301);
         assert_eq!(sign(decide(wanted("b"), after(&first, 1), &trust, now, true).unwrap()).0.created, now);
     }
@@ -344,7 +349,7 @@ pub(crate) mod tests {
             Step::Trust(2),
             Step::Packs(packs.clone()),
             Step::History(1),
-            Step::Still(packs),
+            Step::CheckPacks(packs),
             Step::Pointer,
         ];
         assert_eq!(steps, expected);

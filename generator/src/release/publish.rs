@@ -1,4 +1,4 @@
-//! A manifest that was decided upon → signed, uploaded, remembered; or waiting for signatures.
+//! Signs a planned manifest, uploads it and saves it as the last seen one; or lets it wait for signatures.
 
 use stringless_core::document::Document;
 use stringless_core::manifest::Manifest;
@@ -9,108 +9,152 @@ use stringless_core::{layout, verify};
 use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::release::plan::{self, Before};
+use crate::release::plan::{self, Before, Decision, Wanted};
 use crate::release::upload::{self, Moved, Packs, Upload, Uploaded};
+use crate::remote::site_store::SiteStore;
 use crate::remote::{self, Published, last_seen};
-use crate::site::SiteDir;
-use crate::site::trust_chain::{self, TrustFile};
-use crate::store::Store;
 use crate::trust::pending::{self, Pending, PendingDocument};
 use crate::trust::quorum::Quorum;
 use crate::trust::signer::{self, Keys, Signed, Waiting};
 
-/// Where a release goes, and what is there.
+/// Publishes releases of one environment to one store.
 #[derive(Debug)]
 pub struct Publisher<'a> {
-    /// The site.
-    pub site: &'a SiteDir,
-    /// The store that it publishes to.
-    pub store: &'a Store,
-    /// Its trust documents.
-    pub chain: &'a [TrustFile],
-    /// What is published there now.
+    /// The store.
+    pub remote: &'a SiteStore<'a>,
+    /// The release that is published there now.
     pub published: Option<&'a Published>,
 }
 
-/// How far a release has come.
+/// The result of publishing.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Nodes see it.
+    /// The release is published.
     Published(Box<Manifest>, Moved),
     /// More signatures are needed.
     Waiting(Box<Manifest>, Waiting),
 }
 
+/// What became of content that was to be published.
+#[derive(Debug)]
+pub enum Publication {
+    /// The published release has this content already.
+    Unchanged(Box<Manifest>),
+    /// A dry run: this release would be signed, for these reasons.
+    Planned(Box<Manifest>, Vec<&'static str>),
+    /// A release was signed, for these reasons.
+    Signed(Outcome, Vec<&'static str>),
+}
+
+/// How content is published.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The keys that sign.
+    pub keys: Keys<'a>,
+    /// Sign although nothing changed, or although the published release is dated after now.
+    pub force: bool,
+    /// Decide only; sign and write nothing.
+    pub dry_run: bool,
+}
+
 impl Publisher<'_> {
-    /// What is known to be published before a new release of the environment.
+    /// Decides whether `wanted` needs a new release, and publishes it. `None` when nothing is published and nothing
+    /// is to be published.
+    ///
+    /// # Errors
+    /// When the trust forbids the release, or as [`Publisher::release`].
+    pub fn publish_content(
+        &self,
+        wanted: Wanted,
+        trust: &Trust,
+        options: &Options<'_>,
+        progress: &Progress,
+    ) -> Result<Option<Publication>> {
+        let before = self.before(&wanted.environment.clone(), trust);
+        Ok(match plan::decide(wanted, before, trust, now(), options.force)? {
+            Decision::Sign(manifest, reasons) if options.dry_run => {
+                Some(Publication::Planned(manifest, reasons))
+            }
+            Decision::Sign(manifest, reasons) => {
+                Some(Publication::Signed(self.release(*manifest, options.keys, progress)?, reasons))
+            }
+            Decision::Nothing => {
+                let published = self.published.map(|published| Box::new((*published.manifest).clone()));
+                published.map(Publication::Unchanged)
+            }
+        })
+    }
+
+    /// What is known about earlier releases of the environment.
     #[must_use]
-    pub fn before(&self, trust: &Trust, known: Option<&last_seen::LastSeen>) -> Before<'_> {
-        let under_newest = known.filter(|known| known.made_under() == trust.version);
+    pub fn before(&self, environment: &Name, trust: &Trust) -> Before<'_> {
+        let seen = self.remote.last_seen(environment);
+        let under_newest = seen.filter(|seen| seen.made_under() == trust.version);
         Before {
             published: self.published.map(|p| (&*p.manifest, p.trust_version)),
-            known: under_newest.map_or(0, |known| known.manifest.serial),
+            last_seen: under_newest.map_or(0, |seen| seen.manifest.serial),
         }
     }
 
-    /// Signs `manifest` under its serial or the next free one, and publishes it once enough have signed.
+    /// Signs `manifest` with its serial or the next free one, and publishes it if enough keys have signed.
     ///
     /// # Errors
-    /// When keys, store or another publisher are in the way.
+    /// When a key or the store fails, or another publisher was faster.
     pub fn release(&self, mut manifest: Manifest, keys: Keys<'_>, progress: &Progress) -> Result<Outcome> {
-        let trust = trust_chain::in_force(self.chain)?;
+        let trust = self.remote.trust_in_force()?;
         manifest.serial = self.free_serial(&manifest)?;
-        let old = self.still_of_use(pending::release(self.site, &manifest.environment)?)?;
+        let old = self.still_of_use(pending::release(self.remote.site, &manifest.environment)?)?;
         let content = PendingDocument::Manifest(Box::new(manifest.clone()));
-        match signer::sign(self.site, content, old, &Quorum::of(trust), keys)? {
+        match signer::sign(self.remote.site, content, old, &Quorum::new(trust), keys)? {
             Signed::Waiting(waiting) => Ok(Outcome::Waiting(Box::new(manifest.clone()), waiting)),
-            Signed::Whole(document) => self.publish(&manifest.environment, &document, progress),
+            Signed::Complete(document) => self.publish(&manifest.environment, &document, progress),
         }
     }
 
-    /// Publishes a release whose signatures were brought back, if they are enough.
+    /// Publishes a release that waited for signatures, if there are enough now.
     ///
     /// # Errors
-    /// Refused when it was overtaken; else as [`Publisher::release`].
+    /// Refused when another release has overtaken it; otherwise as [`Publisher::release`].
     pub fn submit(&self, waiting: Pending, manifest: &Manifest, progress: &Progress) -> Result<Outcome> {
         if let Some(why) = self.overtaken(manifest, &waiting.payload)? {
             return Err(Error::refused(format!("publishing `{}`: {why}", waiting.file.display())).hint(
                 format!(
-                    "rm {}*, and make it anew: `stringless publish -e {}`",
+                    "rm {}*, then build it again: `stringless publish -e {}`",
                     waiting.file.display(),
                     manifest.environment
                 ),
             ));
         }
-        // Cut off before the pointer: what is in the history stays as it is.
-        if let Some(document) = self.history(manifest)?.filter(|there| says(there, &waiting.payload)) {
+        // An earlier run was interrupted after it wrote the history: publish the document that is there.
+        if let Some(document) = self.history(manifest)?.filter(|there| has_payload(there, &waiting.payload)) {
             return self.publish(&manifest.environment, &document, progress);
         }
-        match signer::collect(waiting, &Quorum::of(trust_chain::in_force(self.chain)?))? {
+        match signer::collect(waiting, &Quorum::new(self.remote.trust_in_force()?))? {
             Signed::Waiting(waiting) => Ok(Outcome::Waiting(Box::new(manifest.clone()), waiting)),
-            Signed::Whole(document) => self.publish(&manifest.environment, &document, progress),
+            Signed::Complete(document) => self.publish(&manifest.environment, &document, progress),
         }
     }
 
-    /// Whether the published release is this very one: an earlier run was cut off after its last step.
+    /// Whether exactly this release is published: an earlier run was interrupted after its last step.
     #[must_use]
     pub fn is_published(&self, manifest: &Manifest) -> bool {
         self.published.is_some_and(|published| *published.manifest == *manifest)
     }
 
-    /// Verifies `document` as a new node would, and uploads it, the pointer last.
+    /// Verifies `document` as a new node would, then uploads it, the pointer last.
     fn publish(&self, environment: &Name, document: &[u8], progress: &Progress) -> Result<Outcome> {
-        let trust = trust_chain::in_force(self.chain)?;
+        let trust = self.remote.trust_in_force()?;
         let trusted = trust.trusted_keys();
-        let manifest = verify::manifest(document, &trusted, &self.site.site.site, environment)
+        let manifest = verify::manifest(document, &trusted, self.remote.name(), environment)
             .and_then(|manifest| remote::admit_new(&manifest, trust, now()).map(|()| manifest))
             .map_err(|refusal| {
                 Error::refusal("verifying", format!("the signed release of `{environment}`"), &refusal)
-                    .hint("nodes would not take it: nothing was published")
+                    .hint("nodes would refuse it: nothing was published")
             })?;
         let upload = Upload {
-            store: self.store,
-            trust: self.chain,
-            packs: Packs::Folder(&self.site.cache("packs")?),
+            store: &self.remote.store,
+            trust: &self.remote.chain,
+            packs: Packs::Folder(&self.remote.site.cache("packs")?),
             manifest: &manifest,
             signed: document,
             after: self.published.and_then(|p| p.etag.as_deref()),
@@ -119,44 +163,45 @@ impl Publisher<'_> {
         let moved = match upload::run(&upload, &plan::steps(&manifest), progress)? {
             Uploaded::Done(moved) => moved,
             Uploaded::SerialTaken => {
-                return Err(upload::overtaken(self.store, &layout::manifest(environment)));
+                return Err(upload::overtaken(&self.remote.store, &layout::manifest(environment)));
             }
         };
-        last_seen::keep(self.site, environment, document)?;
-        // Whatever waits for the environment is overtaken by this, or was this.
-        if let Some(waiting) = pending::release(self.site, environment)? {
+        last_seen::save(self.remote.site, environment, document)?;
+        // A document that waits for this environment is the one just published, or overtaken by it.
+        if let Some(waiting) = pending::release(self.remote.site, environment)? {
             waiting.remove()?;
         }
         Ok(Outcome::Published(Box::new((*manifest).clone()), moved))
     }
 
-    /// The first serial from the manifest's on that has no manifest in the history. One is left over from
-    /// a publication that was cut off, or belongs to one that is under way: then the pointer decides
-    /// between the two. The strides grow: however many were cut off, an end is reached.
+    /// The first serial, from the manifest's own upwards, that has no manifest in the history. A manifest without a
+    /// pointer belongs to a publication that was interrupted or is in progress; in the latter case the pointer decides
+    /// between the two publishers. Each step is twice as long as the one before, so that a free serial is found
+    /// however many publications were interrupted.
     fn free_serial(&self, manifest: &Manifest) -> Result<u64> {
         let (environment, last) = (&manifest.environment, manifest.serial - 1);
         let mut manifest = manifest.clone();
-        for tried in 0..MAX_TAKEN {
+        for tried in 0..MAX_TRIED {
             if self.history(&manifest)?.is_none() {
                 return Ok(manifest.serial);
             }
             manifest.serial += 1 << tried;
         }
         Err(Error::refused(format!(
-            "publishing `{environment}`: {MAX_TAKEN} serials after {last} were tried, and each has another manifest in its place"
+            "publishing `{environment}`: {MAX_TRIED} serials after {last} were tried, and each of them has another manifest in the history"
         ))
         .hint(format!(
-            "remove what lies in `env/{environment}/history/` above {last}, once you know how it came there"
+            "find out how the documents above {last} in `env/{environment}/history/` came there, then remove them"
         )))
     }
 
-    /// The document that the store has under the manifest's serial.
+    /// The document that the store's history has under the manifest's serial.
     fn history(&self, manifest: &Manifest) -> Result<Option<Vec<u8>>> {
         let key = layout::history(&manifest.environment, manifest.serial);
-        Ok(self.store.get(&key, stringless_core::json::MAX_BYTES as u64)?.map(|object| object.bytes))
+        Ok(self.remote.store.get(&key, stringless_core::json::MAX_BYTES as u64)?.map(|object| object.bytes))
     }
 
-    /// What waits, unless it was overtaken: then nobody needs it any more.
+    /// The waiting document, unless another release has overtaken it: then it is removed.
     fn still_of_use(&self, waiting: Option<Pending>) -> Result<Option<Pending>> {
         let Some(pending) = waiting else { return Ok(None) };
         let PendingDocument::Manifest(manifest) = &pending.content else { return Ok(None) };
@@ -167,32 +212,32 @@ impl Publisher<'_> {
         Ok(None)
     }
 
-    /// Why a release that was made before can no longer be published.
+    /// Why a release that was made earlier can no longer be published; `None` if it can.
     fn overtaken(&self, manifest: &Manifest, payload: &[u8]) -> Result<Option<String>> {
-        let (trust, serial) = (trust_chain::newest(self.chain)?, manifest.serial);
+        let (trust, serial) = (self.remote.newest_trust()?, manifest.serial);
         if manifest.trust_version != trust.version {
             return Ok(Some(format!(
-                "it was made under trust version {}, and {} counts now",
+                "it was made under trust version {}, but the newest is {}",
                 manifest.trust_version, trust.version
             )));
         }
         if self.published.is_some_and(|p| p.made_under() >= trust.version && p.manifest.serial >= serial) {
-            return Ok(Some(format!("serial {serial} or a later one was published meanwhile")));
+            return Ok(Some(format!("serial {serial} or a higher one was published meanwhile")));
         }
         if manifest.expires.is_some_and(|expires| now() >= expires) {
             return Ok(Some("it expired while it waited".into()));
         }
-        if self.history(manifest)?.is_some_and(|there| !says(&there, payload)) {
-            return Ok(Some(format!("serial {serial} was taken by another publication meanwhile")));
+        if self.history(manifest)?.is_some_and(|there| !has_payload(&there, payload)) {
+            return Ok(Some(format!("another publication has used serial {serial} meanwhile")));
         }
         Ok(None)
     }
 }
 
 /// Whether a signed document has exactly this payload.
-fn says(document: &[u8], payload: &[u8]) -> bool {
+fn has_payload(document: &[u8], payload: &[u8]) -> bool {
     Document::parse(document).is_ok_and(|document| document.payload == payload)
 }
 
-/// Serials that are tried; the last one is a million after the first.
-const MAX_TAKEN: u32 = 21;
+/// How many serials are tried; the last one is about a million above the first.
+const MAX_TRIED: u32 = 21;

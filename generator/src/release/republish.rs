@@ -1,4 +1,4 @@
-//! A release that is there → the same content under the next serial: rolled back, or promoted.
+//! Publishes the content of an existing release again, under the next serial: a rollback or a promotion.
 
 use stringless_core::layout;
 use stringless_core::manifest::{AgentPin, Apply, Manifest, Origin, Source};
@@ -8,24 +8,30 @@ use stringless_core::pack::{Pack, title};
 use crate::error::{Error, Result};
 use crate::pack::cache;
 use crate::parallel;
+use crate::progress::Progress;
 use crate::release::plan::Wanted;
+use crate::release::publish::{Options, Outcome, Publication, Publisher};
+use crate::remote::Published;
 use crate::remote::history::Release;
+use crate::remote::site_store::SiteStore;
 use crate::remote::verified::VerifiedPack;
 use crate::site::SiteDir;
+use crate::site::stores::open_one;
 use crate::store::Store;
+use crate::trust::sync;
 
-/// What an earlier release of the environment of `current` is once more. Which agent there is has nothing
-/// to do with the content, and stays; which one the content needs comes with it.
+/// A release with the content of an earlier one. The agent version stays that of `current`; the minimum version comes
+/// from the earlier release.
 #[must_use]
 pub fn rolled_back(release: &Manifest, current: &Manifest, lifetime: Option<u64>) -> Wanted {
     let agent = AgentPin { minimum: release.agent.minimum, ..current.agent.clone() };
-    Wanted { agent, source: source(release), ..Wanted::again(release, lifetime) }
+    Wanted { agent, source: source(release), ..Wanted::republished(release, lifetime) }
 }
 
-/// What a release is in the environment `to`, which is applied as `apply` says.
+/// A release with the content of `release` in the environment `to`, which nodes apply as `apply` says.
 ///
 /// # Errors
-/// Refused where another engine applies it there: what was tried was never tried so.
+/// Refused when `to` uses another engine: nobody has tried the content with that one.
 pub fn promoted(
     release: &Manifest,
     to: &Name,
@@ -35,32 +41,32 @@ pub fn promoted(
 ) -> Result<Wanted> {
     if apply.engine != release.apply.engine {
         return Err(Error::refused(format!(
-            "promoting release {} of `{}` to `{to}`: there, another engine applies it",
+            "promoting release {} of `{}` to `{to}`: `{to}` uses another engine",
             release.serial, release.environment
         ))
         .hint(format!(
-            "`apply` in the site file says so, for all environments or for `{to}`; `stringless publish -e {to}` builds a release for it"
+            "`apply` in the site file sets the engine, for all environments or for `{to}`; `stringless publish -e {to}` builds a release for it"
         )));
     }
     let agent = AgentPin { minimum: release.agent.minimum, ..agent };
-    let again = Wanted::again(release, lifetime);
-    Ok(Wanted { environment: to.clone(), apply, agent, source: source(release), ..again })
+    let wanted = Wanted::republished(release, lifetime);
+    Ok(Wanted { environment: to.clone(), apply, agent, source: source(release), ..wanted })
 }
 
-/// Refuses what is only signed by keys that no longer count: to sign it again would be to vouch for it.
+/// Refuses a release that only keys signed which no longer count: signing it again would vouch for its content.
 ///
 /// # Errors
-/// In that case.
-pub fn vouched(doing: &str, release: &Release, trust_version: u64) -> Result<()> {
+/// Refused when its trust version is lower than `trust_version`.
+pub fn check_signed_by_newest(doing: &str, release: &Release, trust_version: u64) -> Result<()> {
     if release.trust_version >= trust_version {
         return Ok(());
     }
     let Manifest { serial, environment, source, .. } = &*release.manifest;
     let hint = match &source.commit {
         Some(commit) => format!(
-            "if you know its content, build it anew: git checkout {commit}, then `stringless publish -e {environment}`"
+            "if you know its content, build it again: git checkout {commit}, then `stringless publish -e {environment}`"
         ),
-        None => format!("if you know its content, build it anew: `stringless publish -e {environment}`"),
+        None => format!("if you know its content, build it again: `stringless publish -e {environment}`"),
     };
     Err(Error::refused(format!(
         "{doing}: release {serial} of `{environment}` is signed by keys that no longer count"
@@ -68,11 +74,11 @@ pub fn vouched(doing: &str, release: &Release, trust_version: u64) -> Result<()>
     .hint(hint))
 }
 
-/// Sees to it that every pack of `manifest` is in the store, or in the cache, from where it gets there. What
-/// is in neither is looked for in the site's other stores.
+/// Makes sure that every pack of `manifest` is in the store, or in the cache, from which it is uploaded. A pack that is
+/// in neither is fetched from the site's other stores.
 ///
 /// # Errors
-/// Refused when a pack is nowhere.
+/// Refused when no store has a pack.
 pub fn gather(site: &SiteDir, store: &Store, others: &[Result<Store>], manifest: &Manifest) -> Result<()> {
     let folder = site.cache("packs")?;
     parallel::map(&manifest.packs, AT_ONCE, |pack| {
@@ -82,18 +88,50 @@ pub fn gather(site: &SiteDir, store: &Store, others: &[Result<Store>], manifest:
         let elsewhere = others.iter().flatten().find_map(|other| VerifiedPack::fetch(other, pack).ok());
         match elsewhere {
             Some(verified) => cache::save(&folder, &verified),
-            None => Err(gone(store, manifest, pack)),
+            None => Err(missing_pack(store, manifest, pack)),
         }
     })?;
     Ok(())
 }
 
-/// Brings every pack of `manifest` into the cache: it waits for signatures, and the store may lose them
-/// meanwhile.
+/// Opens the store that the site publishes to, under a trust that may sign.
 ///
 /// # Errors
-/// When a pack is not there, or another one is in its place.
-pub fn keep(site: &SiteDir, store: &Store, manifest: &Manifest) -> Result<()> {
+/// Refused when the trust has expired, or the store has a newer one.
+pub fn open(site: &SiteDir) -> Result<SiteStore<'_>> {
+    let remote = SiteStore::open_to_write(site)?;
+    remote.trust_in_force()?;
+    sync::refuse_newer(&remote)?;
+    Ok(remote)
+}
+
+/// Publishes the content of `release` as `wanted`, after the release that is `published` in its environment.
+///
+/// # Errors
+/// When a pack is missing, or keys, store or another publisher prevent it.
+pub fn publish(
+    remote: &SiteStore<'_>,
+    release: &Release,
+    wanted: Wanted,
+    published: Option<&Published>,
+    options: &Options<'_>,
+) -> Result<Option<Publication>> {
+    let (site, trust) = (remote.site, remote.trust_in_force()?);
+    let others: Vec<_> = site.site.stores[1..].iter().map(|settings| open_one(site, settings)).collect();
+    gather(site, &remote.store, &others, &release.manifest)?;
+    let publisher = Publisher { remote, published };
+    let publication = publisher.publish_content(wanted, trust, options, &Progress::new())?;
+    if let Some(Publication::Signed(Outcome::Waiting(manifest, _), _)) = &publication {
+        save_packs(site, &remote.store, manifest)?;
+    }
+    Ok(publication)
+}
+
+/// Saves every pack of `manifest` in the cache: while the release waits for signatures, the store may lose them.
+///
+/// # Errors
+/// When the store does not have a pack, or has a different one.
+pub fn save_packs(site: &SiteDir, store: &Store, manifest: &Manifest) -> Result<()> {
     let folder = site.cache("packs")?;
     parallel::map(&manifest.packs, AT_ONCE, |pack| match cache::find(&folder, pack) {
         Some(_) => Ok(()),
@@ -107,18 +145,18 @@ fn source(release: &Manifest) -> Source {
     Source { release: Some(origin), ..release.source.clone() }
 }
 
-fn gone(store: &Store, manifest: &Manifest, pack: &Pack) -> Error {
+fn missing_pack(store: &Store, manifest: &Manifest, pack: &Pack) -> Error {
     let Manifest { environment, serial, source, .. } = manifest;
     let from = match &source.commit {
         Some(commit) => format!("git checkout {commit}, then "),
         None => String::new(),
     };
     Error::refused(format!(
-        "looking for the content of release {serial} of `{environment}`: {} is no longer in the store, {}",
+        "looking for the packs of release {serial} of `{environment}`: {} is no longer in the store, {}",
         title(&pack.path),
         store.url(&layout::pack(&pack.sha256))
     ))
-    .hint(format!("`stringless gc` removed it; build it anew: {from}`stringless publish -e {environment}`"))
+    .hint(format!("`stringless gc` removed it; build it again: {from}`stringless publish -e {environment}`"))
 }
 
 const AT_ONCE: usize = 4;
@@ -131,7 +169,7 @@ mod tests {
     use stringless_core::version::Version;
 
     #[test]
-    fn content_goes_back_and_the_agent_does_not() {
+    fn a_rollback_keeps_the_current_agent() {
         let (old, mut current) = (manifest("a", 3), manifest("b", 7));
         current.agent.version = Version::parse("0.2.0").unwrap();
         current.agent.minimum = current.agent.version;
@@ -144,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_tried_is_promoted() {
+    fn a_release_is_promoted_only_to_the_same_engine() {
         let (release, to) = (manifest("a", 3), Name::new("production").unwrap());
         let promote = |apply: Apply| promoted(&release, &to, apply, release.agent.clone(), None);
         let slower = Apply { timeout: 99, ..release.apply.clone() };

@@ -1,7 +1,7 @@
-//! Two releases and what they hold → what a reviewer wants to know of the way from one to the other. No IO.
+//! Compares two releases for a reviewer. No IO.
 //!
-//! Modules with their versions come first, then settings, then files: one's own apart from those of
-//! modules that somebody else wrote.
+//! Modules with their versions come first, then settings, then files. The site's own files are separate from the files
+//! of third-party modules.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::release::diff::{self, Change, ChangeKind, Items};
 pub struct Side {
     /// Its environment.
     pub environment: Name,
-    /// `None`: it is not published.
+    /// Its serial; `None` if it is not published.
     pub serial: Option<u64>,
     /// Its content.
     pub packs: Vec<Pack>,
@@ -25,80 +25,80 @@ pub struct Side {
     pub source: Source,
     /// How it is applied.
     pub apply: Apply,
-    /// Which agent may apply it.
+    /// The agent that applies it.
     pub agent: AgentPin,
-    /// The trust version that it is signed under.
+    /// The trust version that it is made under.
     pub trust_version: u64,
 }
 
 /// What changes from one release to another.
 #[derive(Clone, Debug, Serialize)]
 pub struct Review {
-    /// The environment that is asked about.
+    /// The environment.
     pub environment: Name,
-    /// The older one; null before the first release.
+    /// The older release; null before the first release.
     pub from: Option<Point>,
-    /// The newer one.
+    /// The newer release.
     pub to: Point,
-    /// Whether anything changes that nodes see.
+    /// Whether anything changes for nodes.
     pub changed: bool,
-    /// Modules of the `Puppetfile`, by path.
+    /// Changed modules of the `Puppetfile`, by path.
     pub modules: Vec<ModuleChange>,
-    /// What changes beside the content, one sentence each.
+    /// Changes outside the content, one sentence each.
     pub settings: Vec<String>,
-    /// By path.
+    /// Changed packs, by path.
     pub packs: Vec<PackChange>,
-    /// By path.
+    /// Changed files, by path.
     pub files: Vec<Change>,
 }
 
-/// Which release.
+/// Identifies a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Point {
     /// Its environment.
     pub environment: Name,
-    /// Null: it is not published.
+    /// Its serial; null if it is not published.
     pub serial: Option<u64>,
-    /// The commit that it was built from, if it is known.
+    /// The commit that it was built from, if known.
     pub commit: Option<String>,
     /// Whether the tree differed from that commit.
     pub dirty: bool,
 }
 
-/// What happens to a module of the `Puppetfile`.
+/// A changed module of the `Puppetfile`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModuleChange {
     /// Its folder in the release.
     pub path: String,
-    /// As the `Puppetfile` has it.
+    /// Its name in the `Puppetfile`.
     pub name: String,
-    /// What happens to it.
+    /// How it changes.
     pub kind: ChangeKind,
-    /// Null: it comes.
+    /// Its old version; null if it is added.
     pub old: Option<Origin>,
-    /// Null: it goes.
+    /// Its new version; null if it is removed.
     pub new: Option<Origin>,
-    /// Whether its content changes although its version and its origin stay.
+    /// Whether its content changes, but neither its version nor its origin.
     pub replaced: bool,
-    /// Whether own code stands, or stood, where it is gone or has come.
+    /// Whether the site's own code takes its place, or gives way to it.
     pub own: bool,
 }
 
-/// A version of a module, and where it is from.
+/// A version of a module, and its origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Origin {
-    /// A version, a commit, or an archive's hash.
+    /// A version, a commit, or the hash of an archive.
     pub version: String,
     /// The URL of a forge, a repository or an archive.
     pub from: String,
 }
 
-/// What happens to a pack.
+/// A changed pack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PackChange {
-    /// Its place in the release.
+    /// Its path in the release.
     pub path: String,
-    /// What happens to it.
+    /// How it changes.
     pub kind: ChangeKind,
 }
 
@@ -133,9 +133,9 @@ impl Side {
 }
 
 impl Review {
-    /// Compares `new` with `old`; `items` are what their packs of [`pack_changes`] hold.
+    /// Compares `new` with `old`. `items` are the items of their changed packs, as [`pack_changes`] lists them.
     #[must_use]
-    pub fn of(environment: &Name, old: Option<&Side>, new: &Side, items: (&Items, &Items)) -> Self {
+    pub fn new(environment: &Name, old: Option<&Side>, new: &Side, items: (&Items, &Items)) -> Self {
         let packs = pack_changes(old, new);
         let mut files = diff::between(items.0, items.1);
         for file in &mut files {
@@ -154,12 +154,12 @@ impl Review {
         }
     }
 
-    /// One's own files that change.
+    /// The changes of the site's own files.
     pub fn own(&self) -> impl Iterator<Item = &Change> {
         self.files.iter().filter(|file| file.module.is_none())
     }
 
-    /// Files of modules of the `Puppetfile` that change, by module.
+    /// The changes of files of third-party modules, by module.
     #[must_use]
     pub fn third_party(&self) -> BTreeMap<&str, Vec<&Change>> {
         let mut modules: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
@@ -172,7 +172,7 @@ impl Review {
     }
 }
 
-/// The packs that come, go or change, by path.
+/// The packs that are added, removed or changed, by path.
 #[must_use]
 pub fn pack_changes(old: Option<&Side>, new: &Side) -> Vec<PackChange> {
     let by_path = |side: &Side| {
@@ -229,8 +229,8 @@ fn module_change(path: &str, old: Option<&Side>, new: &Side) -> Option<ModuleCha
     })
 }
 
-/// The module of somebody else's that the file at `path` belongs to. Code that was copied from one, and
-/// stands where the module stood, is one's own.
+/// The path of the third-party module that contains the file at `path`. The site's own code counts as its own even if
+/// it replaces a module at the same path.
 fn third_party(old: Option<&Side>, new: &Side, path: &str) -> Option<String> {
     let mut parents = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
     let is_module = |parent: &&str| {
@@ -240,7 +240,7 @@ fn third_party(old: Option<&Side>, new: &Side, path: &str) -> Option<String> {
     parents.rfind(is_module).map(str::to_owned)
 }
 
-/// What changes beside the content, one sentence each.
+/// The changes outside the content, one sentence each.
 fn settings(old: &Side, new: &Side) -> Vec<String> {
     let mut lines = Vec::new();
     if new.apply != old.apply {

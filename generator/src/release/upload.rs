@@ -1,4 +1,4 @@
-//! Carries the steps of a publication out.
+//! Carries out the steps of a publication.
 
 use std::fs;
 use std::path::Path;
@@ -18,25 +18,25 @@ use crate::release::gc::mark;
 use crate::release::plan::Step;
 use crate::remote::verified::VerifiedPack;
 use crate::site::trust_chain::TrustFile;
-use crate::store::{Condition, Put, Store, put_same, taken};
+use crate::store::{Condition, Put, Store, different_object, put_immutable};
 use crate::trust::sync;
 
-/// A publication that is ready to be carried out.
+/// A publication that is ready for upload.
 #[derive(Debug)]
 pub struct Upload<'a> {
-    /// Where to.
+    /// The store to write to.
     pub store: &'a Store,
     /// The site's trust documents.
     pub trust: &'a [TrustFile],
-    /// Where the packs are.
+    /// Where the packs come from.
     pub packs: Packs<'a>,
     /// The manifest.
     pub manifest: &'a Manifest,
-    /// The manifest, signed.
+    /// The signed manifest.
     pub signed: &'a [u8],
-    /// The validator of the pointer that it follows.
+    /// The ETag of the pointer that the manifest replaces; `None` if there is no pointer.
     pub after: Option<&'a str>,
-    /// The packs of that one: nobody removes them while it is published.
+    /// The packs of the published release: gc does not delete them.
     pub kept: &'a [Pack],
 }
 
@@ -49,30 +49,30 @@ pub enum Packs<'a> {
     Store(&'a Store),
 }
 
-/// What was moved.
+/// The packs that were uploaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Moved {
-    /// Packs that were not there.
+    /// How many packs the store did not have.
     pub packs: u64,
-    /// Their bytes.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// Whether a claim stood in for conditional writes, which the store does not heed.
+    /// Whether the upload used a claim, because the store ignores conditional writes.
     pub claimed: bool,
 }
 
 /// How an upload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uploaded {
-    /// Nodes see the release.
+    /// The release is published.
     Done(Moved),
-    /// There is another manifest under this serial, of a publication that was cut off or is under way.
+    /// The history has another manifest with this serial, of a publication that was interrupted or is in progress.
     SerialTaken,
 }
 
-/// Writes what is missing, the pointer last.
+/// Writes what the store lacks, the pointer last.
 ///
 /// # Errors
-/// When the store fails, or somebody else published in the meantime.
+/// When the store fails, or another publisher was faster.
 pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<Uploaded> {
     let mut moved = Moved::default();
     let total = upload.manifest.packs.iter().map(|pack| pack.size).sum();
@@ -100,12 +100,12 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
             Step::History(serial) => {
                 claim = claim_if_needed(upload)?;
                 moved.claimed = claim.is_some();
-                if !put_same(upload.store, &layout::history(environment, *serial), upload.signed)? {
+                if !put_immutable(upload.store, &layout::history(environment, *serial), upload.signed)? {
                     return Ok(Uploaded::SerialTaken);
                 }
             }
-            Step::Still(packs) => {
-                mark::refuse(upload.store, packs)?;
+            Step::CheckPacks(packs) => {
+                mark::refuse_marked(upload.store, packs)?;
                 let others: Vec<&Pack> = packs.iter().filter(|pack| !upload.kept.contains(pack)).collect();
                 parallel::map(&others, AT_ONCE, |pack| put_pack(upload, pack))?;
             }
@@ -116,7 +116,7 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
     Ok(Uploaded::Done(moved))
 }
 
-/// Writes a pack that is not there; returns its bytes if it was written.
+/// Writes a pack unless the store has it; returns its size if it was written.
 fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
     let key = layout::pack(&pack.sha256);
     if upload.store.holds(&key, pack.size)? {
@@ -125,9 +125,9 @@ fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
     let verified = upload.packs.read(pack)?;
     match upload.store.put(&key, verified.bytes(), Condition::Absent)? {
         Put::Written => Ok(Some(pack.size)),
-        // Somebody else wrote the same in the meantime.
-        Put::NotHeld if upload.store.holds(&key, pack.size)? => Ok(None),
-        Put::NotHeld => Err(taken(upload.store, &key, "packs are named by their hash")),
+        // Another publisher wrote the same pack meanwhile.
+        Put::Rejected if upload.store.holds(&key, pack.size)? => Ok(None),
+        Put::Rejected => Err(different_object(upload.store, &key, "packs are named by their hash")),
     }
 }
 
@@ -154,37 +154,38 @@ impl Packs<'_> {
 fn put_pointer(upload: &Upload<'_>, claimed: bool) -> Result<()> {
     let key = layout::manifest(&upload.manifest.environment);
     if claimed {
-        still_the_same(upload, &key)?;
+        check_pointer(upload, &key)?;
     }
     let condition = upload.after.map_or(Condition::Absent, Condition::Unchanged);
-    // A write whose answer was lost is tried again, and meets itself.
-    if upload.store.put(&key, upload.signed, condition)? == Put::NotHeld
-        && !put_same(upload.store, &key, upload.signed)?
+    // If the first response was lost, the retry finds our own object.
+    if upload.store.put(&key, upload.signed, condition)? == Put::Rejected
+        && !put_immutable(upload.store, &key, upload.signed)?
     {
         return Err(overtaken(upload.store, &key));
     }
     Ok(())
 }
 
-/// Where the store does not heed conditions, publishers take turns by a claim.
+/// Acquires a claim if the store ignores conditional writes.
 fn claim_if_needed<'a>(upload: &Upload<'a>) -> Result<Option<Claim<'a>>> {
     let Some(newest) = upload.trust.last() else { return Ok(None) };
-    if upload.store.heeds_conditions(&layout::trust(newest.trust.version), &newest.bytes)? {
+    if upload.store.supports_conditions(&layout::trust(newest.trust.version), &newest.bytes)? {
         return Ok(None);
     }
-    Claim::take(upload.store, &upload.manifest.environment).map(Some)
+    Claim::acquire(upload.store, &upload.manifest.environment).map(Some)
 }
 
-/// Under a claim: whether the pointer is still the one that the manifest follows.
-fn still_the_same(upload: &Upload<'_>, key: &str) -> Result<()> {
+/// Refuses to replace another pointer than the one that the manifest follows. Only under a claim: otherwise the
+/// conditional write checks it.
+fn check_pointer(upload: &Upload<'_>, key: &str) -> Result<()> {
     let now = upload.store.get(key, MAX_BYTES as u64)?.and_then(|object| object.etag);
     if now.as_deref() == upload.after { Ok(()) } else { Err(overtaken(upload.store, key)) }
 }
 
 pub(crate) fn overtaken(store: &Store, key: &str) -> Error {
     Error::temporary(format!("writing {}: another publisher was faster", store.url(key)))
-        .hint("look at what it published with `stringless diff`, then publish again")
+        .hint("see what it published with `stringless diff`, then publish again")
 }
 
-/// Packs that are asked for and written at one time.
+/// How many packs are uploaded at one time.
 const AT_ONCE: usize = 4;

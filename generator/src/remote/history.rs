@@ -1,7 +1,8 @@
 //! The releases of an environment, from the published one backwards.
 //!
-//! Each manifest says which release it took over from, so the way back needs no listing, and passes what
-//! was cut off before nodes saw it. A listing, where there is one, bridges what does not say so.
+//! Each manifest names the release that it follows. So reading backwards needs no listing, and it passes by
+//! manifests of publications that were interrupted before nodes saw them. A listing, where the store has one,
+//! helps past a manifest that names no predecessor.
 
 use std::collections::BTreeSet;
 
@@ -9,84 +10,78 @@ use stringless_core::json::MAX_BYTES;
 use stringless_core::layout;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
-use stringless_core::trust::TrustedKeys;
 use stringless_core::verify::Verified;
 
 use crate::error::{Error, Result};
-use crate::remote::{self, Published};
-use crate::store::{Listed, Store};
+use crate::remote::Published;
+use crate::remote::site_store::SiteStore;
+use crate::store::Listed;
 
-/// Where an environment's releases are, and whose signatures count there.
+/// The releases of one environment in one store.
 #[derive(Clone, Copy, Debug)]
-pub struct Shelf<'a> {
+pub struct History<'a> {
     /// The store.
-    pub store: &'a Store,
-    /// The site.
-    pub site: &'a Name,
+    pub from: &'a SiteStore<'a>,
     /// The environment.
     pub environment: &'a Name,
-    /// The keys of each trust version.
-    pub keys: &'a [TrustedKeys],
 }
 
-/// A release that was published, or was to be.
+/// A release from the history: published now, published earlier, or never published.
 #[derive(Clone, Debug)]
 pub struct Release {
     /// Its manifest.
     pub manifest: Verified<Manifest>,
-    /// The newest trust version by whose keys it is signed.
+    /// The newest trust version whose keys signed it.
     pub trust_version: u64,
 }
 
-/// The way back: each step is a serial, and what is there.
+/// Reads the history backwards. Each item is a serial, and the release under it.
 #[derive(Debug)]
 pub struct Walk<'a> {
-    shelf: Shelf<'a>,
-    /// The serials that the store lists, in rising order; empty where it lists none.
+    history: History<'a>,
+    /// The serials that the store lists, in ascending order; empty when the store cannot list.
     listed: &'a [u64],
     next: Option<u64>,
     seen: BTreeSet<u64>,
 }
 
-impl Shelf<'_> {
-    /// The release with this serial; none where there is no such document.
+impl History<'_> {
+    /// The release with this serial; `None` when there is no such document.
     ///
     /// # Errors
-    /// When the store does not answer, or nobody who counts signed what is there.
+    /// When the store does not answer, or the site's keys did not sign the document.
     pub fn release(&self, serial: u64) -> Result<Option<Release>> {
         Ok(self.document(serial)?.map(|(_, release)| release))
     }
 
-    /// The same with the document's bytes.
+    /// As [`History::release`], with the bytes of the document.
     ///
     /// # Errors
-    /// As [`Shelf::release`].
+    /// As [`History::release`].
     pub fn document(&self, serial: u64) -> Result<Option<(Vec<u8>, Release)>> {
-        let key = layout::history(self.environment, serial);
-        let Some(object) = self.store.get(&key, MAX_BYTES as u64)? else { return Ok(None) };
-        let (store, site, environment) = (self.store, self.site, self.environment);
-        let (manifest, trust_version) =
-            remote::verified(store, &key, site, environment, &object.bytes, self.keys)?;
+        let (store, key) = (&self.from.store, layout::history(self.environment, serial));
+        let Some(object) = store.get(&key, MAX_BYTES as u64)? else { return Ok(None) };
+        let (manifest, trust_version) = self.from.verified(&key, self.environment, &object.bytes)?;
         if manifest.serial != serial {
             return Err(Error::refused(format!(
-                "verifying {}: it is release {}",
-                self.store.url(&key),
+                "verifying {}: it holds release {}",
+                store.url(&key),
                 manifest.serial
             ))
-            .hint("somebody moved it: remove it from the store, once you know how it came there"));
+            .hint("somebody moved it: find out how it came there, then remove it from the store"));
         }
         Ok(Some((object.bytes, Release { manifest, trust_version })))
     }
 
-    /// What the store lists of the history, by rising serial.
+    /// The documents of the history that the store lists, in ascending order of their serials.
     ///
     /// # Errors
-    /// When it does not list.
+    /// When the store cannot list, or does not answer.
     pub fn listed(&self) -> Result<Vec<(u64, Listed)>> {
         let folder = layout::history(self.environment, 0);
         let folder = folder.trim_end_matches('0');
         let mut all: Vec<(u64, Listed)> = Vec::new();
-        for listed in self.store.list(folder)? {
+        for listed in self.from.store.list(folder)? {
             if let Some(serial) = serial(&listed.key[folder.len()..]) {
                 all.push((serial, listed));
             }
@@ -99,13 +94,13 @@ impl Shelf<'_> {
 impl<'a> Walk<'a> {
     /// The releases before `manifest`, the newest first.
     #[must_use]
-    pub fn before(shelf: Shelf<'a>, manifest: &Manifest, listed: &'a [u64]) -> Self {
-        let mut walk = Self { shelf, listed, next: None, seen: BTreeSet::from([manifest.serial]) };
-        walk.next = manifest.source.follows.or_else(|| walk.below(manifest.serial));
+    pub fn before(history: History<'a>, manifest: &Manifest, listed: &'a [u64]) -> Self {
+        let mut walk = Self { history, listed, next: None, seen: BTreeSet::from([manifest.serial]) };
+        walk.next = manifest.source.follows.or_else(|| walk.listed_before(manifest.serial));
         walk
     }
 
-    fn below(&self, serial: u64) -> Option<u64> {
+    fn listed_before(&self, serial: u64) -> Option<u64> {
         self.listed.iter().rev().copied().find(|listed| *listed < serial)
     }
 }
@@ -115,15 +110,15 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let serial = self.next.take()?;
-        // Signed by people, and still no reason to go in circles.
+        // A signed manifest can still name a release that was read before: that would never end.
         if !self.seen.insert(serial) {
             return None;
         }
-        let found = self.shelf.release(serial);
+        let found = self.history.release(serial);
         let follows = found.as_ref().ok().and_then(Option::as_ref).and_then(|r| r.manifest.source.follows);
-        // One that the store cannot reach is asked for again by whoever reads on.
+        // A store that does not answer ends the walk; the caller gets the error.
         let unreachable = found.as_ref().is_err_and(|error| !error.is_refusal());
-        self.next = if unreachable { None } else { follows.or_else(|| self.below(serial)) };
+        self.next = if unreachable { None } else { follows.or_else(|| self.listed_before(serial)) };
         Some((serial, found))
     }
 }
@@ -134,7 +129,7 @@ impl From<&Published> for Release {
     }
 }
 
-/// A serial as it is written: `12`, not `+12` or `012`.
+/// A serial in its one form: `12`, not `+12` or `012`.
 pub(crate) fn serial(text: &str) -> Option<u64> {
     let serial: u64 = text.parse().ok()?;
     (serial.to_string() == text).then_some(serial)
@@ -145,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn serials_have_one_form() {
+    fn a_serial_has_one_form() {
         assert_eq!(serial("12"), Some(12));
         for text in ["", "+1", "01", "1.", "-1", ".new-x", "18446744073709551616"] {
             assert_eq!(serial(text), None, "{text}");

@@ -1,5 +1,5 @@
-//! What this copy of the site last saw published: `.stringless/published/<environment>`, the signed
-//! manifest. A store that lost its newest release, or hides it, is then not the last word.
+//! The last manifest that this copy of the site saw published: `.stringless/published/<environment>`. It shows
+//! that a store has lost its newest release, or hides it.
 
 use std::fs;
 
@@ -8,16 +8,16 @@ use stringless_core::name::Name;
 use stringless_core::verify::{self, Verified};
 
 use crate::error::Result;
-use crate::fs::write_whole;
+use crate::fs::write_atomic;
 use crate::site::trust_chain::TrustFile;
 use crate::site::{CACHE, SiteDir};
 
-/// A release that was published when it was last looked at.
+/// A release that was published when this copy of the site last read the store.
 #[derive(Clone, Debug)]
 pub struct LastSeen {
     /// Its manifest.
     pub manifest: Verified<Manifest>,
-    /// The newest trust version that it counts under.
+    /// The newest trust version whose keys signed it.
     pub trust_version: u64,
 }
 
@@ -29,15 +29,16 @@ impl LastSeen {
     }
 }
 
-/// Remembers the signed manifest `document` of `environment`.
+/// Saves the signed manifest `document` of `environment`.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn keep(site: &SiteDir, environment: &Name, document: &[u8]) -> Result<()> {
-    write_whole(&site.cache(PUBLISHED)?.join(environment.as_str()), document)
+pub fn save(site: &SiteDir, environment: &Name, document: &[u8]) -> Result<()> {
+    write_atomic(&site.cache(PUBLISHED)?.join(environment.as_str()), document)
 }
 
-/// What is remembered of `environment`, verified anew; none where that fails: it is a hint, not a proof.
+/// The last manifest seen of `environment`, verified again; `None` when there is none, or when it no longer
+/// verifies. Only a hint.
 #[must_use]
 pub fn read(site: &SiteDir, environment: &Name, chain: &[TrustFile]) -> Option<LastSeen> {
     let path = site.root.join(CACHE).join(PUBLISHED).join(environment.as_str());

@@ -1,7 +1,8 @@
-//! What a store holds, read as a node would: trust walked, signatures and packs checked.
+//! Reads a store as a node would: follows the trust, and checks signatures and packs.
 
 pub mod history;
 pub mod last_seen;
+pub mod site_store;
 pub mod verified;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use stringless_core::json::MAX_BYTES;
 use stringless_core::layout;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
+use stringless_core::pack::join_path;
 use stringless_core::plan::{Floor, admit};
 use stringless_core::refusal::Refusal;
 use stringless_core::time::Timestamp;
@@ -30,66 +32,36 @@ use crate::store::Store;
 pub struct Published {
     /// Its manifest.
     pub manifest: Verified<Manifest>,
-    /// The store's validator for the pointer.
+    /// The ETag of the pointer.
     pub etag: Option<String>,
-    /// The trust version whose keys it is signed with.
+    /// The newest trust version whose keys signed it.
     pub trust_version: u64,
 }
 
 impl Published {
-    /// The trust version that it was made under: what its signatures count for, and no more.
+    /// The trust version that it was made under; at most the newest whose keys signed it.
     #[must_use]
     pub fn made_under(&self) -> u64 {
         self.trust_version.min(self.manifest.trust_version)
     }
 }
 
-/// Reads the pointer of `environment` and verifies it by one of `trusts`, the newest that fits.
+/// Reads the pointer of `environment`, and verifies it with the newest of `trusts` that fits.
 ///
 /// # Errors
-/// When the store does not answer, or what it holds is signed by none of them.
-pub fn read(
-    store: &Store,
-    site: &Name,
-    environment: &Name,
-    trusts: &[TrustedKeys],
-) -> Result<Option<Published>> {
+/// When the store does not answer, or none of `trusts` fits.
+fn read(store: &Store, site: &Name, environment: &Name, trusts: &[TrustedKeys]) -> Result<Option<Published>> {
     let key = layout::manifest(environment);
     let Some(object) = store.get(&key, MAX_BYTES as u64)? else { return Ok(None) };
     let (manifest, trust_version) = verified(store, &key, site, environment, &object.bytes, trusts)?;
     Ok(Some(Published { manifest, etag: object.etag, trust_version }))
 }
 
-/// Reads the release `serial` from the history of `environment`, and verifies it by one of `trusts`.
+/// The manifest in `bytes`, which were read at `key`, and the newest trust version whose keys signed it.
 ///
 /// # Errors
-/// When the store does not answer, has no such release, or what it holds is signed by none of them.
-pub fn release(
-    store: &Store,
-    site: &Name,
-    environment: &Name,
-    serial: u64,
-    trusts: &[TrustedKeys],
-) -> Result<Verified<Manifest>> {
-    let key = layout::history(environment, serial);
-    let Some(object) = store.get(&key, MAX_BYTES as u64)? else {
-        return Err(Error::usage(format!("reading {}: there is no such release", store.url(&key)))
-            .hint(format!("`stringless history -e {environment}` lists what there is")));
-    };
-    let (manifest, _) = verified(store, &key, site, environment, &object.bytes, trusts)?;
-    if manifest.serial == serial {
-        return Ok(manifest);
-    }
-    Err(Error::refused(format!("verifying {}: it is serial {}", store.url(&key), manifest.serial))
-        .hint("somebody put it there: compare with the other stores of the site"))
-}
-
-/// The manifest in `bytes`, which are at `key`, and the trust version whose keys it is signed with: the
-/// newest that fits.
-///
-/// # Errors
-/// When it is signed by none of them.
-pub fn verified(
+/// When none of `trusts` fits.
+fn verified(
     store: &Store,
     key: &str,
     site: &Name,
@@ -101,7 +73,7 @@ pub fn verified(
     for trusted in trusts.iter().rev() {
         match verify::manifest(bytes, trusted, site, environment) {
             Ok(manifest) => return Ok((manifest, trusted.version)),
-            // The newest trust's word is what is told.
+            // Report the refusal under the newest trust.
             Err(error) => refusal = refusal.or(Some(error)),
         }
     }
@@ -109,10 +81,10 @@ pub fn verified(
     Err(foreign(&store.url(key), site, bytes, &refusal))
 }
 
-/// Whether a node that boots now would take the manifest.
+/// Checks whether a node that boots now would accept the manifest.
 ///
 /// # Errors
-/// The node's refusal.
+/// The refusal of the node.
 pub fn admit_new(
     manifest: &Verified<Manifest>,
     trust: &Trust,
@@ -131,16 +103,16 @@ pub fn admit_new(
     admit(manifest, &floor)
 }
 
-/// Checks that the agent of a manifest is there, as a node's bootstrap pins it.
+/// Checks that the store has the agent that the manifest names, with the hashes that bootstrap scripts pin.
 ///
 /// # Errors
-/// When a file is missing, or another one.
+/// When a file is missing, or has another hash.
 pub fn check_agent(store: &Store, manifest: &Manifest) -> Result<()> {
     for (target, file) in &manifest.agent.targets {
         let key = layout::agent(&manifest.agent.version, target);
         let refused = |why: &str| {
             Error::refused(format!("verifying {}: {why}", store.url(&key)))
-                .hint("`stringless agent push` uploads what is missing; a wrong file was put there by somebody else")
+                .hint("`stringless agent push` uploads missing files; it never writes a wrong one, so somebody else did")
         };
         let object = store
             .get(&key, file.size)?
@@ -152,13 +124,13 @@ pub fn check_agent(store: &Store, manifest: &Manifest) -> Result<()> {
     Ok(())
 }
 
-/// Checks every pack of a manifest as a node does, and that no two of them fill one place.
+/// Checks every pack of a manifest as a node does, and that no two packs contain the same path.
 ///
 /// # Errors
-/// The first that a node would refuse, or that the store does not have.
+/// At the first pack that a node would refuse, or that the store does not have.
 pub fn check_packs(store: &Store, manifest: &Manifest, progress: &Progress) -> Result<()> {
     let bar = progress.bytes("verifying", manifest.packs.iter().map(|pack| pack.size).sum());
-    // Path, and whether it is a folder: folders may meet.
+    // Each path, and whether it is a folder: several packs may have the same folder.
     let mut seen: BTreeMap<String, bool> = BTreeMap::new();
     for line in &manifest.packs {
         let pack = VerifiedPack::fetch(store, line)?;
@@ -166,17 +138,17 @@ pub fn check_packs(store: &Store, manifest: &Manifest, progress: &Progress) -> R
         for (at, _) in line.path.match_indices('/').chain([(line.path.len(), "")]).filter(|(at, _)| *at > 0) {
             seen.entry(line.path[..at].to_owned()).or_insert(true);
         }
-        let mut meets = None;
+        let mut double = None;
         pack.each(|item| {
-            let path = if line.path.is_empty() { item.path } else { format!("{}/{}", line.path, item.path) };
+            let path = join_path(&line.path, &item.path);
             let folder = item.kind == ItemKind::Folder;
             if seen.insert(path.clone(), folder).is_some_and(|before| !(before && folder)) {
-                meets = Some(path);
+                double = Some(path);
             }
         })
         .map_err(|refusal| Error::refusal("verifying", url(), &refusal).hint(REPLACE))?;
-        if let Some(path) = meets {
-            return Err(Error::refused(format!("verifying {}: two packs fill `{path}`", url())));
+        if let Some(path) = double {
+            return Err(Error::refused(format!("verifying {}: two packs contain `{path}`", url())));
         }
         bar.inc(line.size);
     }
@@ -188,16 +160,16 @@ fn foreign(url: &str, site: &Name, bytes: &[u8], refusal: &Refusal) -> Error {
     let error = Error::refusal("verifying", url, refusal);
     match (claimed_site(bytes), refusal) {
         (Some(other), Refusal::Foreign { .. } | Refusal::Signatures { .. }) if other != *site => error.hint(format!(
-            "it says that it belongs to site `{other}`, this is `{site}`: give each site a bucket or prefix of its own"
+            "it claims to belong to site `{other}`, but this is `{site}`: give each site a bucket or prefix of its own"
         )),
         (_, Refusal::Signatures { .. }) => {
-            error.hint("is `trust/` of the newest version? If nobody here signed it, the store was tampered with")
+            error.hint("get the newest `trust/` from version control; if nobody of this site signed the document, the store was tampered with")
         }
         _ => error,
     }
 }
 
-/// What an unverified document says of itself: for a hint, and nothing else.
+/// The site that an unverified document claims to belong to; only for a hint.
 fn claimed_site(bytes: &[u8]) -> Option<Name> {
     let payload: serde_json::Value = serde_json::from_slice(Document::parse(bytes).ok()?.payload).ok()?;
     Name::new(payload.get("site")?.as_str()?).ok()

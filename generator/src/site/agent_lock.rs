@@ -1,5 +1,5 @@
-//! `stringless.lock.json`: which agent binaries were pushed. Written by `agent push`, kept in version
-//! control, embedded by `render` and told by each manifest.
+//! `stringless.lock.json`: the agent binaries that were pushed. `agent push` writes it, and it belongs into version
+//! control. `render` and every manifest take the agent's hashes from it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,9 +16,9 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentLock {
-    /// 1.
+    /// The version of the format: 1.
     pub format: u32,
-    /// The agents that were pushed, each version once, in rising order.
+    /// The agents that were pushed, each version once, in ascending order.
     pub agents: Vec<AgentPin>,
 }
 
@@ -26,10 +26,10 @@ pub struct AgentLock {
 pub const LOCK_FILE: &str = "stringless.lock.json";
 
 impl AgentLock {
-    /// Reads the lock file of `folder`; a missing one is an empty one.
+    /// Reads the lock file in `folder`. A missing file counts as an empty one.
     ///
     /// # Errors
-    /// When it is not understood.
+    /// When the file cannot be read or parsed.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(LOCK_FILE);
         let bytes = match fs::read(&path) {
@@ -39,16 +39,16 @@ impl AgentLock {
         };
         let fault = |why: String| {
             Error::configuration(format!("reading `{}`: {why}", path.display()))
-                .hint("`stringless agent push` writes it; take the version of your version control")
+                .hint("`stringless agent push` writes it; restore it from version control")
         };
         let lock: Self = json::parse(&bytes).map_err(|e| fault(e.to_string()))?;
         if lock.format != 1 {
-            return Err(fault(format!("format {} is not known here, only 1", lock.format)));
+            return Err(fault(format!("format {} is not supported, only 1", lock.format)));
         }
         Ok(lock)
     }
 
-    /// Writes the lock file of `folder`.
+    /// Writes the lock file into `folder`.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -57,15 +57,15 @@ impl AgentLock {
         fs::write(&path, json::write(self)).map_err(|e| Error::io("writing", &path, e))
     }
 
-    /// What manifests and renderings say of the agent `version`: its files, or none before it is pushed.
+    /// The pin of the agent `version` for manifests and renderings. It has no files if that version was not pushed.
     pub fn pin(&self, version: Version) -> AgentPin {
         let pushed = self.agents.iter().find(|pin| pin.version == version).cloned();
         pushed.unwrap_or(AgentPin { minimum: minimum(), version, targets: BTreeMap::new() })
     }
 
-    /// Remembers `pin` in place of what was known of its version.
-    pub fn remember(&mut self, pin: AgentPin) {
-        self.agents.retain(|known| known.version != pin.version);
+    /// Adds `pin`, and replaces an earlier pin of the same version.
+    pub fn add(&mut self, pin: AgentPin) {
+        self.agents.retain(|old| old.version != pin.version);
         self.agents.push(pin);
         self.agents.sort_by_key(|pin| pin.version);
     }
@@ -77,7 +77,7 @@ impl Default for AgentLock {
     }
 }
 
-/// The oldest agent that understands the releases that are made here.
+/// The oldest agent version that can apply the releases that this program makes.
 pub fn minimum() -> Version {
     Version::parse("0.1.0").expect("three numbers")
 }

@@ -1,4 +1,4 @@
-//! Branches of a repository → environments, by the rules that r10k has for their names. No IO.
+//! Branches of a repository → environments, by r10k's rules for their names. No IO.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use stringless_core::name::Name;
 use stringless_render::site::patterns::patterns;
 use stringless_render::site::{Branches, Environment, Invalid, Prefix, Site, Source};
 
-/// What the branches of all sources come to.
+/// The environments of the branches of all sources.
 #[derive(Clone, Debug, Default)]
 pub struct Followed {
-    /// The environments that are branches.
+    /// The environments, each of them a branch.
     pub environments: BTreeMap<Name, Environment>,
-    /// Names that more than one thing claims, with what is wrong: none of them is built.
-    pub claimed: BTreeMap<Name, Fault>,
-    /// What is to be told of branches, one sentence each.
+    /// Names that two or more branches or environments would have, each with its error. None of them is built.
+    pub conflicts: BTreeMap<Name, Fault>,
+    /// Notes for the user about single branches, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// The environments of `site` that are branches: of each source `(name, its branches)`.
+/// The environments of `site` that come from branches. `sources` holds the name of each source, with its branches.
 #[must_use]
 pub fn follow<'a>(site: &Site, sources: impl IntoIterator<Item = (&'a Name, Vec<String>)>) -> Followed {
     let mut followed = Followed::default();
-    // Whose an environment is, for the message.
+    // What each environment comes from, for the message.
     let mut owners: BTreeMap<Name, String> =
         site.environments.keys().map(|name| (name.clone(), format!("`environments.{name}`"))).collect();
     for (source_name, branches) in sources {
@@ -34,10 +34,10 @@ pub fn follow<'a>(site: &Site, sources: impl IntoIterator<Item = (&'a Name, Vec<
                 continue;
             }
             let owner = format!("the branch `{branch}` of `sources.{source_name}`");
-            let (name, corrected) = match name(source_name, source, &branch) {
+            let (name, corrected) = match environment_name(source_name, source, &branch) {
                 Ok(named) => named,
                 Err(why) => {
-                    followed.notes.push(format!("{owner} is left out: {why}"));
+                    followed.notes.push(format!("{owner} is skipped: {why}"));
                     continue;
                 }
             };
@@ -45,7 +45,7 @@ pub fn follow<'a>(site: &Site, sources: impl IntoIterator<Item = (&'a Name, Vec<
                 followed.notes.push(format!("{owner} is the environment `{name}`"));
             }
             if let Some(other) = owners.insert(name.clone(), owner.clone()) {
-                followed.claimed.insert(name.clone(), claimed(&name, &other, &owner));
+                followed.conflicts.insert(name.clone(), conflict(&name, &other, &owner));
                 continue;
             }
             let source = Source {
@@ -58,17 +58,17 @@ pub fn follow<'a>(site: &Site, sources: impl IntoIterator<Item = (&'a Name, Vec<
             followed.environments.insert(name, Environment { source, apply });
         }
     }
-    followed.environments.retain(|name, _| !followed.claimed.contains_key(name));
+    followed.environments.retain(|name, _| !followed.conflicts.contains_key(name));
     followed
 }
 
-/// The environment's name, and whether it is another than r10k's users would read off the branch.
-fn name(source_name: &Name, source: &Branches, branch: &str) -> Result<(Name, bool), String> {
+/// The name of the environment, and whether characters of the branch's name had to be replaced.
+fn environment_name(source_name: &Name, source: &Branches, branch: &str) -> Result<(Name, bool), String> {
     let own = source.strip.as_deref().and_then(|strip| branch.strip_prefix(strip)).unwrap_or(branch);
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let correct = own.chars().all(word);
     if !correct && source.invalid == Invalid::Error {
-        return Err("only letters, digits and `_` are possible in an environment's name".into());
+        return Err("the name of an environment may contain only letters, digits and `_`".into());
     }
     let prefix = match &source.prefix {
         Prefix::Own(false) => String::new(),
@@ -80,10 +80,9 @@ fn name(source_name: &Name, source: &Branches, branch: &str) -> Result<(Name, bo
     Ok((Name::new(&name).map_err(|e| e.to_string())?, !correct))
 }
 
-fn claimed(name: &Name, one: &str, other: &str) -> Fault {
-    Fault::new(format!("looking up the environment `{name}`: it is {one} and {other}")).hint(
-        "rename one, or leave one out: `ignore` and `branches` of the source say which are environments",
-    )
+fn conflict(name: &Name, one: &str, other: &str) -> Fault {
+    Fault::new(format!("looking up the environment `{name}`: it would be both {one} and {other}"))
+        .hint("rename one of them, or exclude one with `ignore` or `branches` of the source")
 }
 
 #[cfg(test)]
@@ -113,10 +112,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_r10ks() {
+    fn environments_are_named_by_the_rules_of_r10k() {
         let branches = ["production", "feature/a-b", "v1.2", "Über", "A_1"];
         let all = ["A_1=A_1", "_ber=Über", "feature_a_b=feature/a-b", "production=production", "v1_2=v1.2"];
-        // A name of ours begins with a letter or a digit.
+        // Unlike in r10k, a name must begin with a letter or a digit.
         assert_eq!(names("", &branches), [&all[..1], &all[2..]].concat());
         assert_eq!(names(", prefix: true", &["a"]), ["control_a=a"]);
         assert_eq!(names(", prefix: false", &["a"]), ["a=a"]);
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_and_prefixes_choose_branches() {
+    fn patterns_and_prefixes_select_branches() {
         let branches = ["main", "release/1", "release/1/fix", "wip/x", "dependabot/y"];
         assert_eq!(
             names(", branches: [main, 'release/*']", &branches),
@@ -142,36 +141,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_corrected_or_left_out_is_told() {
+    fn corrected_and_skipped_branches_are_noted() {
         let notes = |settings, branches: &[&str]| followed(settings, branches).notes;
         assert_eq!(
             notes("", &["a-b", "c"]),
             ["the branch `a-b` of `sources.control` is the environment `a_b`"]
         );
         assert_eq!(notes(", invalid: correct", &["a-b"]), [] as [&str; 0]);
-        let told = notes(", invalid: error", &["a-b"]);
-        assert!(told[0].contains("`a-b` of `sources.control` is left out: only letters"), "{told:?}");
-        let told = notes("", &["-x", &"l".repeat(64)]);
-        assert!(told[0].contains("is the environment") || told[0].contains("is left out"), "{told:?}");
-        assert!(told[1].contains("is left out: name `lll"), "{told:?}");
+        let noted = notes(", invalid: error", &["a-b"]);
+        assert!(
+            noted[0].contains("`a-b` of `sources.control` is skipped: the name of an environment may"),
+            "{noted:?}"
+        );
+        let noted = notes("", &["-x", &"l".repeat(64)]);
+        assert!(noted[0].contains("is the environment") || noted[0].contains("is skipped"), "{noted:?}");
+        assert!(noted[1].contains("is skipped: name `lll"), "{noted:?}");
     }
 
     #[test]
-    fn one_name_is_one_thing() {
-        let of = followed("", &["a-b", "a_b", "local", "c", "a.b"]);
-        assert_eq!(of.environments.keys().map(Name::as_str).collect::<Vec<_>>(), ["c"]);
-        let fault = |name| of.claimed[&Name::new(name).unwrap()].message.clone();
+    fn two_branches_with_one_name_are_a_conflict() {
+        let found = followed("", &["a-b", "a_b", "local", "c", "a.b"]);
+        assert_eq!(found.environments.keys().map(Name::as_str).collect::<Vec<_>>(), ["c"]);
+        let fault = |name| found.conflicts[&Name::new(name).unwrap()].message.clone();
         assert!(fault("a_b").contains("`a_b` of `sources.control`") || fault("a_b").contains("`a.b`"));
         assert_eq!(
             fault("local"),
-            "looking up the environment `local`: it is `environments.local` and the branch `local` of `sources.control`"
+            "looking up the environment `local`: it would be both `environments.local` and the branch `local` of `sources.control`"
         );
-        // Of two sources.
+        // Branches of two sources.
         let site = site("  a: {git: /r}\n  b: {git: /s, prefix: true}\n  c: {git: /t}\n");
         let (a, b, c) = ("a", "b", "c");
         let sources = [a, b, c].map(|n| Name::new(n).unwrap());
-        let of = follow(&site, sources.iter().map(|name| (name, vec!["main".to_owned()])));
-        assert_eq!(of.environments.keys().map(Name::as_str).collect::<Vec<_>>(), ["b_main"]);
-        assert!(of.claimed[&Name::new("main").unwrap()].message.contains("`sources.c`"));
+        let found = follow(&site, sources.iter().map(|name| (name, vec!["main".to_owned()])));
+        assert_eq!(found.environments.keys().map(Name::as_str).collect::<Vec<_>>(), ["b_main"]);
+        assert!(found.conflicts[&Name::new("main").unwrap()].message.contains("`sources.c`"));
     }
 }

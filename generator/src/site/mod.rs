@@ -1,7 +1,8 @@
-//! The folder of a site on disk: the site file, and what lies beside it.
+//! The directory of a site: the site file, and the files beside it.
 
 pub mod agent_lock;
 pub mod branches;
+pub mod layers;
 pub mod stores;
 pub mod trust_chain;
 
@@ -14,37 +15,39 @@ use std::{env, fs};
 use stringless_core::fault::Fault;
 use stringless_core::name::Name;
 use stringless_core::verify;
+use stringless_core::version::Version;
 use stringless_render::site::Site;
 
 use crate::error::{Error, Result};
 use crate::site::agent_lock::AgentLock;
 use crate::site::trust_chain::TrustFile;
 
-/// A site with the folder that it was read from.
+/// A site, with the directory that it was read from.
 #[derive(Clone, Debug)]
 pub struct SiteDir {
-    /// The folder of the site file.
+    /// The directory of the site file.
     pub root: PathBuf,
     /// The site file.
     pub file: PathBuf,
-    /// What it says, with the environments that are branches, as far as they are known.
+    /// The content of the site file, and the environments of the branches that were fetched.
     pub site: Site,
-    /// Whether nobody is asked for what is built: what was fetched before counts.
+    /// Whether builds use only what was fetched before, without network access.
     pub offline: bool,
-    /// Of the environments, those that are branches.
+    /// The environments that are branches.
     followed: BTreeSet<Name>,
-    /// Names that more than one branch or environment claims.
-    claimed: BTreeMap<Name, Fault>,
+    /// Names that two or more branches or environments would have.
+    conflicts: BTreeMap<Name, Fault>,
 }
 
 /// The name of the site file.
 pub const SITE_FILE: &str = "stringless.yaml";
 
 impl SiteDir {
-    /// Reads `file`, or else the `stringless.yaml` of this folder or the nearest one above it.
+    /// Reads `file`, or the `stringless.yaml` in it if it is a directory; without `file`, the `stringless.yaml` in the
+    /// current directory or the nearest one above.
     ///
     /// # Errors
-    /// When there is none, or it is not understood.
+    /// When there is no site file, or it is not valid.
     pub fn open(file: Option<&Path>) -> Result<Self> {
         let file = match file {
             Some(file) if file.is_dir() => file.join(SITE_FILE),
@@ -56,20 +59,27 @@ impl SiteDir {
                 .hint("`--site-file FILE` names it; `stringless init` makes one")
         })?;
         let site = Site::parse(&text, &file.display().to_string())?;
-        // Empty for this folder: what is joined to it is told as it was typed.
+        // Empty for the current directory, so that messages show paths as the user typed them.
         let root = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        let mut folder =
-            Self { root, file, site, offline: false, followed: BTreeSet::new(), claimed: BTreeMap::new() };
-        folder.recall()?;
-        Ok(folder)
+        let mut site_dir =
+            Self { root, file, site, offline: false, followed: BTreeSet::new(), conflicts: BTreeMap::new() };
+        site_dir.load_cached_branches()?;
+        Ok(site_dir)
+    }
+
+    /// The version of the agent that nodes install: the one in the site file, or this program's own.
+    #[must_use]
+    pub fn agent_version(&self) -> Version {
+        let own = || Version::parse(env!("CARGO_PKG_VERSION")).expect("three numbers, as Cargo.toml has it");
+        self.site.agent.version.unwrap_or_else(own)
     }
 
     /// The names of all environments, sorted.
     ///
     /// # Errors
-    /// When two branches make one.
+    /// When two or more branches have the same environment name.
     pub fn environments(&self) -> Result<Vec<Name>> {
-        match self.claimed.values().next() {
+        match self.conflicts.values().next() {
             Some(fault) => Err(fault.clone().into()),
             None => Ok(self.site.environments.keys().cloned().collect()),
         }
@@ -78,37 +88,37 @@ impl SiteDir {
     /// The environment to work on: `asked`, or the only one, or `production`.
     ///
     /// # Errors
-    /// When there is none of that name, or it is not clear which.
+    /// When there is no environment of that name, or it is not clear which one to take.
     pub fn environment(&self, asked: Option<&Name>) -> Result<Name> {
         if let Some(name) = asked {
-            self.must_be_known(name)?;
+            self.check_environment(name)?;
             return Ok(name.clone());
         }
         let default = Name::new(DEFAULT).ok().filter(|name| self.is_known(name));
         let mut names = self.site.environments.keys();
-        let only = names.next().filter(|_| names.next().is_none() && self.claimed.is_empty());
+        let only = names.next().filter(|_| names.next().is_none() && self.conflicts.is_empty());
         if let Some(name) = only.cloned().or(default) {
-            self.must_be_known(&name)?;
+            self.check_environment(&name)?;
             return Ok(name);
         }
         let all: Vec<&str> = self.site.environments.keys().map(Name::as_str).collect();
         Err(if all.is_empty() {
-            Error::usage("choosing the environment: no branch of `sources` is known to be one")
-                .hint("`stringless build` asks `sources` for their branches")
+            Error::usage("choosing the environment: no branch of `sources` was fetched yet")
+                .hint("`stringless build` fetches the branches")
         } else {
             Error::usage("choosing the environment: the site has several, and no `production`")
                 .hint(format!("`--environment E`, one of {}", all.join(", ")))
         })
     }
 
-    /// Whether there is something of that name, be it that of several.
+    /// Whether any environment has this name, even an ambiguous one.
     fn is_known(&self, name: &Name) -> bool {
-        self.site.environments.contains_key(name) || self.claimed.contains_key(name)
+        self.site.environments.contains_key(name) || self.conflicts.contains_key(name)
     }
 
-    /// One environment of that name must be there.
-    fn must_be_known(&self, name: &Name) -> Result<()> {
-        if let Some(fault) = self.claimed.get(name) {
+    /// Refuses a name that no environment has, or more than one.
+    fn check_environment(&self, name: &Name) -> Result<()> {
+        if let Some(fault) = self.conflicts.get(name) {
             return Err(fault.clone().into());
         }
         let Err(fault) = self.site.environment(name) else { return Ok(()) };
@@ -116,14 +126,14 @@ impl SiteDir {
             return Err(fault.into());
         }
         let known = if self.site.environments.is_empty() { None } else { fault.hint.clone() };
-        let fetch = "`stringless build` asks `sources` for new branches".to_owned();
+        let fetch = "`stringless build` fetches new branches".to_owned();
         Err(fault.hint(known.map_or(fetch.clone(), |known| format!("{known}; {fetch}"))).into())
     }
 
     /// The trust documents of `trust/`, from the first to the newest, each verified.
     ///
     /// # Errors
-    /// When the first is missing, or one does not follow the one before it.
+    /// When the first one is missing, or one does not follow the one before it.
     pub fn trust(&self) -> Result<Vec<TrustFile>> {
         let mut chain: Vec<TrustFile> = Vec::new();
         for version in 1.. {
@@ -133,17 +143,17 @@ impl SiteDir {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound && version > 1 => break,
                 Err(e) => {
                     return Err(Error::configuration(format!("reading `{}`: {e}", path.display()))
-                        .hint("`stringless init` makes it; it belongs into version control"));
+                        .hint("`stringless init` makes it; restore `trust/` from version control"));
                 }
             };
             let trust = match chain.last() {
                 None => verify::own_trust_document(&bytes, &self.site.site),
-                // Whether it is past its date is asked where it matters: of the newest one.
+                // Expiry is checked only where it matters, for the newest one: `trust_chain::in_force`.
                 Some(last) => verify::next_trust(&bytes, &last.trust.trusted_keys(), &self.site.site),
             };
             let trust = trust.map_err(|refusal| {
                 Error::refusal("verifying", format!("`{}`", path.display()), &refusal)
-                    .hint("take `trust/` from version control: each document stays as it was signed")
+                    .hint("restore `trust/` from version control: a trust document never changes")
             })?;
             if trust.version != version {
                 return Err(Error::refused(format!(
@@ -157,15 +167,15 @@ impl SiteDir {
         Ok(chain)
     }
 
-    /// What was pushed: `stringless.lock.json`.
+    /// The agents that were pushed: `stringless.lock.json`.
     ///
     /// # Errors
-    /// When it is not understood; a missing one is an empty one.
+    /// As [`AgentLock::read`].
     pub fn lock(&self) -> Result<AgentLock> {
         AgentLock::read(&self.root)
     }
 
-    /// The folder of what can be made again; made when it is missing.
+    /// The folder `part` of the cache; it is made if it is missing.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -175,11 +185,11 @@ impl SiteDir {
         Ok(path)
     }
 
-    /// The site's own files, which never become part of a release.
+    /// The files and folders of the site itself, which never become part of a release.
     pub fn own_files(&self) -> Vec<PathBuf> {
         let mut own: Vec<_> = OWN.iter().map(|name| self.root.join(name)).collect();
         own.push(self.file.clone());
-        // A bucket inside the source folder would hold itself.
+        // A bucket inside the source folder would otherwise contain itself.
         let stores = self.site.stores.iter().filter_map(|store| store.url.strip_prefix("file://"));
         own.extend(stores.map(PathBuf::from));
         own.extend(self.site.node.ca_file.iter().map(|name| self.root.join(name)));
@@ -187,7 +197,7 @@ impl SiteDir {
         own
     }
 
-    /// The names of [`SiteDir::own_files`] in the site's own folder.
+    /// The names of those of [`SiteDir::own_files`] that are in the site's directory.
     #[must_use]
     pub fn own_names(&self) -> Vec<String> {
         let own = OWN.iter().map(|&name| name.to_owned());
@@ -209,18 +219,20 @@ fn find_upwards() -> Result<PathBuf> {
     for (up, folder) in here.ancestors().enumerate() {
         let file = folder.join(SITE_FILE);
         if file.is_file() {
-            // As short as it can be told.
+            // The short form, for messages.
             return Ok(if up == 0 { PathBuf::from(SITE_FILE) } else { file });
         }
     }
-    Err(Error::configuration(format!("looking for `{SITE_FILE}`: none here, nor in a folder above"))
-        .hint("`stringless init DIR --site NAME --store URL` makes one; `--site-file FILE` names one"))
+    Err(Error::configuration(format!(
+        "looking for `{SITE_FILE}`: it is neither in this directory nor in one above"
+    ))
+    .hint("`stringless init DIR --site NAME --store URL` makes one; `--site-file FILE` names one"))
 }
 
-/// What is meant where several are there, and none is named.
+/// The environment that commands use if there are several and none is named.
 const DEFAULT: &str = "production";
 /// The folder of secret keys.
 pub const KEYS: &str = "keys";
-/// The folder of what can be made again.
+/// The cache folder. Everything in it can be made again, except `pending`.
 pub const CACHE: &str = ".stringless";
 const OWN: [&str; 5] = [KEYS, CACHE, "trust", SITE_FILE, agent_lock::LOCK_FILE];

@@ -1,4 +1,4 @@
-//! The branches of a site's `sources`: which environments they are.
+//! Reads the branches of a site's `sources`: each branch is an environment.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use crate::progress::Progress;
 use crate::site::branches::{self, Followed};
 
 impl SiteDir {
-    /// Opens a site to build from it: asks its `sources` which branches they have, unless `offline`,
-    /// where what was fetched last counts, or unless only `asked` is wanted, and stands in the site file.
-    /// What is told of the branches comes with it.
+    /// Opens a site to build from it, and fetches the branches of its `sources`. Nothing is fetched if `offline` is
+    /// set: then the branches that were fetched last count. Nothing is fetched either if only the environment `asked`
+    /// is needed and it is defined in the site file. Returns the site, and notes for the user about its branches.
     ///
     /// # Errors
-    /// As [`SiteDir::open`]; temporary, when a repository cannot be reached.
+    /// As [`SiteDir::open`]. Temporary when a repository cannot be reached.
     pub fn open_to_build(
         file: Option<&Path>,
         asked: Option<&Name>,
@@ -32,25 +32,25 @@ impl SiteDir {
         let sources: Vec<(Name, Repository)> = site.sources()?;
         if !offline {
             let bar = Progress::new().bar("fetching branches", sources.len() as u64);
-            parallel::map(&sources, sources.len(), |(_, mirror)| {
-                mirror.fetch()?;
+            parallel::map(&sources, sources.len(), |(_, repository)| {
+                repository.fetch()?;
                 bar.inc(1);
                 Ok(())
             })?;
             bar.finish_and_clear();
         }
-        let known = sources.iter().map(|(name, mirror)| Ok((name.clone(), branches_of(mirror)?)));
-        let known: Vec<(Name, Vec<String>)> = known.collect::<Result<_>>()?;
-        let notes = site.take_in(&known);
-        // Whoever asks for one does not ask what became of the others.
+        let branches = sources.iter().map(|(name, repository)| Ok((name.clone(), branches_of(repository)?)));
+        let branches: Vec<(Name, Vec<String>)> = branches.collect::<Result<_>>()?;
+        let notes = site.set_branches(&branches);
+        // A command for one environment does not print notes about the others.
         Ok((site, if asked.is_none() { notes } else { Vec::new() }))
     }
 
-    /// The mirror of a repository that the site file names; a path is relative to the site file.
+    /// The repository at a URL or path in the site file. A path is relative to the site file.
     ///
     /// # Errors
-    /// Refused for what is no URL.
-    pub fn mirror(&self, url: &str) -> Result<Repository> {
+    /// Refused when `url` is neither a URL nor a path.
+    pub fn repository(&self, url: &str) -> Result<Repository> {
         let before_slash = url.split('/').next().unwrap_or_default();
         let local = !before_slash.contains(':') && !url.starts_with('-') && Path::new(url).is_relative();
         let cache = self.root.join(CACHE);
@@ -62,38 +62,41 @@ impl SiteDir {
         Repository::open(&cache, &path.to_string_lossy())
     }
 
-    /// Takes in the environments that were known when the branches were last asked for; asks nobody.
-    pub(super) fn recall(&mut self) -> Result<()> {
-        let cached = self.sources()?.into_iter().filter(|(_, mirror)| mirror.is_cached());
-        let known: Vec<(Name, Vec<String>)> =
-            cached.filter_map(|(name, mirror)| Some((name, branches_of(&mirror).ok()?))).collect();
-        self.take_in(&known);
+    /// Adds the environments of the branches that were fetched last. Fetches nothing.
+    pub(super) fn load_cached_branches(&mut self) -> Result<()> {
+        let cached = self.sources()?.into_iter().filter(|(_, repository)| repository.is_cached());
+        let branches: Vec<(Name, Vec<String>)> =
+            cached.filter_map(|(name, repository)| Some((name, branches_of(&repository).ok()?))).collect();
+        self.set_branches(&branches);
         Ok(())
     }
 
     fn sources(&self) -> Result<Vec<(Name, Repository)>> {
         let sources = self.site.sources.iter();
-        sources.map(|(name, source)| Ok((name.clone(), self.mirror(&source.git)?))).collect()
+        sources.map(|(name, source)| Ok((name.clone(), self.repository(&source.git)?))).collect()
     }
 
-    /// Whether an environment stands in the site file itself.
+    /// Whether the environment is defined in the site file itself.
     fn is_static(&self, name: &Name) -> bool {
         self.site.environments.contains_key(name) && !self.followed.contains(name)
     }
 
-    fn take_in(&mut self, known: &[(Name, Vec<String>)]) -> Vec<String> {
+    /// Replaces the environments that are branches; returns notes for the user.
+    fn set_branches(&mut self, known: &[(Name, Vec<String>)]) -> Vec<String> {
         self.site.environments.retain(|name, _| !self.followed.contains(name));
         let sources = known.iter().map(|(name, branches)| (name, branches.clone()));
-        let Followed { environments, claimed, notes } = branches::follow(&self.site, sources);
+        let Followed { environments, conflicts, notes } = branches::follow(&self.site, sources);
         self.followed = environments.keys().cloned().collect();
-        self.claimed = claimed;
+        self.conflicts = conflicts;
         self.site.environments.extend(environments);
         notes
     }
 }
 
-fn branches_of(mirror: &Repository) -> Result<Vec<String>> {
-    let names =
-        mirror.refs()?.into_iter().filter_map(|one| Some(one.name.strip_prefix("refs/heads/")?.to_owned()));
+fn branches_of(repository: &Repository) -> Result<Vec<String>> {
+    let names = repository
+        .refs()?
+        .into_iter()
+        .filter_map(|one| Some(one.name.strip_prefix("refs/heads/")?.to_owned()));
     Ok(names.collect())
 }

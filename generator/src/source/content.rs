@@ -1,4 +1,4 @@
-//! Where the bytes of a release come from. They are read only for a pack that was not built before.
+//! The bytes of a release's files. They are read only for a pack that was not built before.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -14,25 +14,25 @@ use crate::git::Repository;
 /// The bytes of a file, or the target of a link.
 #[derive(Clone, Debug)]
 pub enum FileContent {
-    /// A file of this machine.
+    /// A file on disk.
     Disk {
-        /// Where it lies.
+        /// Its path.
         path: PathBuf,
-        /// What was known of it when it was found.
+        /// Its metadata when the tree was read.
         stamp: FileStamp,
     },
-    /// A file of a git repository.
+    /// A file in a git repository.
     Blob {
         /// The mirror of the repository.
         repository: Arc<Repository>,
         /// The id of its blob.
         id: String,
     },
-    /// These bytes.
+    /// The bytes themselves.
     Bytes(Arc<[u8]>),
 }
 
-/// What changes whenever a file's content does, short of the same moment.
+/// Metadata that changes with a file's content, unless both changes happen at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileStamp {
     device: u64,
@@ -40,7 +40,7 @@ pub struct FileStamp {
     size: u64,
     /// In seconds and nanoseconds.
     modified: (i64, i64),
-    /// Of the inode, which nobody can set back.
+    /// The time of the inode's last change, which no program can set back.
     changed: (i64, i64),
 }
 
@@ -53,7 +53,7 @@ impl FileContent {
         Ok(Self::read_all(&[self])?.pop().unwrap_or_default())
     }
 
-    /// The bytes of each, in this order; one run of git for all that lies in one repository.
+    /// The bytes of each, in this order; one run of git for all files of one repository.
     ///
     /// # Errors
     /// When one cannot be read.
@@ -80,7 +80,7 @@ impl FileContent {
         Ok(read.into_iter().flatten().collect())
     }
 
-    /// Its size in bytes, as far as it is known before it is read.
+    /// Its size in bytes, if it is known without reading.
     #[must_use]
     pub fn size(&self) -> u64 {
         match self {
@@ -90,8 +90,8 @@ impl FileContent {
         }
     }
 
-    /// Puts into `hash` what is another for other bytes. False where a change at this moment would not
-    /// be seen: what is made of it is not to be remembered.
+    /// Adds to `hash` a value that differs for different bytes. False if a change at this moment might not
+    /// show: then the caller must not cache the result.
     pub fn mark(&self, hash: &mut Hasher) -> bool {
         match self {
             Self::Disk { stamp, .. } => {
@@ -111,7 +111,7 @@ impl FileContent {
 }
 
 impl FileStamp {
-    /// What a file system says of a file.
+    /// The stamp of a file's metadata.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl FileStamp {
         }
     }
 
-    /// Whether the next change will have another time: clocks of file systems are coarse.
+    /// Whether the next change will have another time, because clocks of file systems are coarse.
     fn is_settled(&self) -> bool {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let newest = self.changed.0.max(self.modified.0);
@@ -180,7 +180,7 @@ mod tests {
         let ago = SystemTime::now() - Duration::from_secs(60);
         let ago = ago.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64;
         stamp.modified.0 = ago;
-        assert!(!stamp.is_settled(), "its modes, owner or content changed, and somebody set the time back");
+        assert!(!stamp.is_settled(), "its mode, owner or content changed, and the time was set back");
         stamp.changed.0 = ago;
         assert!(stamp.is_settled());
         stamp.modified.0 = -5;

@@ -1,4 +1,4 @@
-//! A folder of this machine → a source tree.
+//! A folder on disk → a source tree.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -9,15 +9,15 @@ use std::sync::{Arc, OnceLock};
 
 use ignore::WalkBuilder;
 
-use super::{CONF, FoundKind, IGNORE_FILE, Partition, Tree, parse_modulepath, refused, unclear};
+use super::{CONF, EntryKind, IGNORE_FILE, Partition, Tree, parse_modulepath, refused, unclear};
 use crate::error::{Error, Result};
 use crate::source::content::{FileContent, FileStamp};
 
-/// Reads the tree at `root` without what is ignored and without the paths `own`.
+/// Reads the tree at `root`, without ignored files and without the paths `own`.
 ///
 /// # Errors
-/// For what a release cannot carry: devices and the like, names that are not UTF-8, names that differ
-/// only in case; with the path.
+/// For files that a release cannot hold: devices and other special files, names that are not UTF-8, names
+/// that differ only in case. The error names the path.
 pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
     let mut cut = Partition::new(modulepath(root)?);
     let own: Vec<PathBuf> = own.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
@@ -30,7 +30,7 @@ pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
     walk.standard_filters(false).follow_links(false).add_custom_ignore_filename(IGNORE_FILE);
     walk.sort_by_file_name(Ord::cmp);
     check_ignore_file(&real_root).map_err(|why| unclear(&why))?;
-    // Of a folder that is walked into; the walk's filter can only leave it out.
+    // The fault of a folder that the walk enters; the walk's filter can only skip it.
     let unread = Arc::new(OnceLock::new());
     let first = Arc::clone(&unread);
     walk.filter_entry(move |entry| {
@@ -44,7 +44,7 @@ pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
     });
     for entry in walk.build() {
         let entry = entry.map_err(|e| Error::temporary(format!("reading source tree: {e}")))?;
-        // A line that it does not understand the walk overlooks, and would hand out what it hides.
+        // The walk ignores an invalid line of an ignore file, and would publish files that the line was to hide.
         if let Some(why) = entry.error() {
             return Err(unclear(&why.to_string().replace('\n', "; ")));
         }
@@ -68,14 +68,14 @@ pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
     Ok(cut.done())
 }
 
-/// The walk takes an ignore file that it cannot read for one that hides nothing, and waits for a pipe.
+/// The walk treats an unreadable ignore file as empty, and it would wait for a pipe.
 fn check_ignore_file(folder: &Path) -> std::result::Result<(), String> {
     let path = folder.join(IGNORE_FILE);
     let told = |why: &dyn std::fmt::Display| Err(format!("{}: {why}", path.display()));
     match fs::symlink_metadata(&path).and_then(|_| fs::metadata(&path)) {
         Err(e) if e.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(()),
         Err(e) => return told(&e),
-        Ok(there) if !there.is_file() => return told(&"no regular file"),
+        Ok(there) if !there.is_file() => return told(&"not a regular file"),
         Ok(_) => {}
     }
     match fs::read(&path).map(String::from_utf8) {
@@ -85,31 +85,31 @@ fn check_ignore_file(folder: &Path) -> std::result::Result<(), String> {
     }
 }
 
-fn kind(disk: &Path, path: &str, metadata: &Metadata) -> Result<FoundKind> {
+fn kind(disk: &Path, path: &str, metadata: &Metadata) -> Result<EntryKind> {
     let file_type = metadata.file_type();
     if file_type.is_dir() {
-        return Ok(FoundKind::Folder);
+        return Ok(EntryKind::Folder);
     }
     if file_type.is_file() {
         let content = FileContent::Disk { path: disk.to_owned(), stamp: FileStamp::of(metadata) };
-        return Ok(FoundKind::File { executable: metadata.mode() & 0o100 != 0, content });
+        return Ok(EntryKind::File { executable: metadata.mode() & 0o100 != 0, content });
     }
     if file_type.is_symlink() {
         let target = fs::read_link(disk).map_err(|e| Error::io("reading", disk, e))?;
         let Some(target) = target.to_str() else {
             return Err(refused(path, "it is a link whose target is not UTF-8"));
         };
-        return Ok(FoundKind::Link { target: FileContent::Bytes(target.as_bytes().into()) });
+        return Ok(EntryKind::Link { target: FileContent::Bytes(target.as_bytes().into()) });
     }
-    Err(refused(path, "it is neither file, folder nor symbolic link"))
+    Err(refused(path, "it is neither a file, a folder nor a symbolic link"))
 }
 
 /// The relative folders of `modulepath` in `environment.conf`.
 fn modulepath(root: &Path) -> Result<BTreeSet<String>> {
     let path = root.join(CONF);
-    // A pipe would be waited for.
+    // Reading a pipe could wait for ever.
     let text = match fs::metadata(&path) {
-        Ok(there) if !there.is_file() => return Err(refused(CONF, "it is no regular file")),
+        Ok(there) if !there.is_file() => return Err(refused(CONF, "it is not a regular file")),
         Ok(_) => fs::read_to_string(&path).map_err(|e| Error::io("reading", &path, e))?,
         Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
         Err(e) => return Err(Error::io("reading", &path, e)),
@@ -119,7 +119,7 @@ fn modulepath(root: &Path) -> Result<BTreeSet<String>> {
 
 fn source_error(root: &Path, why: impl std::fmt::Display) -> Error {
     Error::configuration(format!("reading source tree `{}`: {why}", root.display()))
-        .hint("`environments: {NAME: {source: {path: …}}}` in the site file names it")
+        .hint("set `environments: {NAME: {source: {path: …}}}` in the site file to the folder")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! An environment → the tree that it is built from, and what is told of where it came from.
+//! An environment → its source tree, and the description of its origin for the manifest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,23 +11,23 @@ use stringless_render::site::Source;
 use crate::error::{Error, Result};
 use crate::git::{self, Commit, Repository};
 use crate::site::SiteDir;
-use crate::source::{FoundKind, Tree, commit, disk};
+use crate::source::{EntryKind, Tree, commit, disk};
 
-/// What an environment is built from.
+/// The source of an environment.
 #[derive(Clone, Debug)]
 pub struct EnvironmentSource {
     /// Its files, cut into packs.
     pub tree: Tree,
-    /// What the manifest says of them; its modules are still to be named.
+    /// The origin in the manifest, without the modules, which are added later.
     pub source: manifest::Source,
-    /// What comes before the path of a file of it in messages.
+    /// The text before the path of one of its files in messages.
     pub origin: String,
 }
 
-/// Reads what `environment` is built from: a folder, or a commit. Contents are not read yet.
+/// Reads the source of `environment`: a folder, or a commit. The contents of files are read later.
 ///
 /// # Errors
-/// When there is no such environment, branch or folder, or for what a release may not hold.
+/// When there is no such environment, branch or folder, or for a file that a release must not hold.
 pub fn read(site: &SiteDir, environment: &Name) -> Result<EnvironmentSource> {
     let source = &site.site.environment(environment)?.source;
     match &source.git {
@@ -62,7 +62,7 @@ fn of_repository(
     source: &Source,
     url: &str,
 ) -> Result<EnvironmentSource> {
-    let mirror = Arc::new(site.mirror(url)?);
+    let mirror = Arc::new(site.repository(url)?);
     let (revision, what) = match (&source.commit, &source.tag, &source.branch) {
         (Some(commit), ..) => (commit.clone(), format!("commit `{commit}`")),
         (_, Some(tag), _) => (format!("refs/tags/{tag}"), format!("tag `{tag}`")),
@@ -73,26 +73,29 @@ fn of_repository(
     };
     let commit = resolve(site, &mirror, &revision, source.commit.is_some())?.ok_or_else(|| {
         let fetched = if site.offline { " in the cache" } else { "" };
-        let key = format!("`environments.{environment}.source` in the site file names it");
+        let key = format!("set `environments.{environment}.source` in the site file to one that exists");
         Error::configuration(format!("building `{environment}`: `{}` has no {what}{fetched}", mirror.url()))
-            .hint(branches(&mirror).map_or(key.clone(), |all| format!("{key}; there are the branches {all}")))
+            .hint(
+                branches(&mirror)
+                    .map_or(key.clone(), |all| format!("{key}; the repository has the branches {all}")),
+            )
     })?;
     let tree = commit::commit(&mirror, &commit, source.folder(), &site.own_names())?;
     let branch = revision.strip_prefix("refs/heads/").map(str::to_owned);
-    // As `git show` understands it.
+    // In the notation of `git show`.
     let origin = match source.folder() {
-        "" => format!("{}:", shown(&revision)),
-        folder => format!("{}:{folder}/", shown(&revision)),
+        "" => format!("{}:", short_id(&revision)),
+        folder => format!("{}:{folder}/", short_id(&revision)),
     };
     Ok(EnvironmentSource { tree, source: manifest_source(Some(commit.to_string()), false, branch), origin })
 }
 
-/// A branch or a tag by its short name.
-fn shown(revision: &str) -> &str {
+/// The short name of a branch or tag.
+fn short_id(revision: &str) -> &str {
     revision.strip_prefix("refs/heads/").or_else(|| revision.strip_prefix("refs/tags/")).unwrap_or(revision)
 }
 
-/// The commit of `revision`. What is pinned to a commit that is here needs no fetch.
+/// The commit of `revision`. A pinned commit that is in the cache needs no fetch.
 fn resolve(site: &SiteDir, mirror: &Repository, revision: &str, pinned: bool) -> Result<Option<Commit>> {
     if pinned
         && mirror.is_cached()
@@ -106,7 +109,7 @@ fn resolve(site: &SiteDir, mirror: &Repository, revision: &str, pinned: bool) ->
     mirror.resolve(revision)
 }
 
-/// A folder of a submodule that was not checked out is empty, and git alone knows that it should not be.
+/// Refuses a submodule that is not checked out: its folder is empty, and only git knows that it should not be.
 fn refuse_submodules(root: &Path, tree: &Tree) -> Result<()> {
     let full = |pack: &str, path: &str| PathBuf::from(pack).join(path);
     let empty = tree.packs.iter().flat_map(|(pack, found)| {
@@ -115,7 +118,7 @@ fn refuse_submodules(root: &Path, tree: &Tree) -> Result<()> {
             found.get(n + 1).is_some_and(|next| next.path.starts_with(&format!("{}/", found[n].path)))
         };
         let inner =
-            (0..found.len()).filter(move |&n| matches!(found[n].kind, FoundKind::Folder) && !holds(n));
+            (0..found.len()).filter(move |&n| matches!(found[n].kind, EntryKind::Folder) && !holds(n));
         itself.into_iter().chain(inner.map(move |n| full(pack, &found[n].path))).collect::<Vec<_>>()
     });
     let empty: Vec<PathBuf> = empty.collect();
@@ -133,7 +136,7 @@ fn refuse_submodules(root: &Path, tree: &Tree) -> Result<()> {
     }
 }
 
-/// What git says in a work tree, if it is there and the folder is of one.
+/// The output of git in a work tree; `None` without git or outside a work tree.
 fn git(root: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
     let mut git = git::command();
     let output = git.arg("-C").arg(root).args(arguments).stdin(std::process::Stdio::null()).output().ok()?;

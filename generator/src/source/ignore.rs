@@ -1,29 +1,30 @@
-//! What the ignore files of a commit leave out, by the rules that the walk of a folder has.
+//! The ignore files of a commit, with the same rules as for a folder on disk.
 
 use std::collections::BTreeMap;
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use stringless_core::pack::relative_path;
 
 use super::{IGNORE_FILE, unclear};
 use crate::error::Result;
 use crate::git::{Entry, EntryKind};
 
-/// The ignore files of a commit, while its entries are gone through in their order.
+/// The ignore files of a commit, for a walk over its entries in their order.
 pub(super) struct Ignored<'a> {
-    /// The text of each, by the folder it is in; none for what is no file.
+    /// The text of each, by its folder; `None` if it is not a regular file.
     files: BTreeMap<&'a str, Option<&'a [u8]>>,
-    /// Those of the folders around the entry at hand, the outermost first.
+    /// The ignore files of the folders around the current entry, the outermost first.
     around: Vec<(String, Gitignore)>,
-    /// The folder that is left out with all that is in it.
+    /// The folder that is currently left out, with everything in it.
     left_out: Option<String>,
 }
 
 impl<'a> Ignored<'a> {
-    /// Of these entries; `read` has the bytes of their files.
+    /// For these entries; `read` has the bytes of the ignore files.
     ///
     /// # Errors
-    /// When the outermost one is not understood.
+    /// When the outermost ignore file is invalid.
     pub(super) fn of(entries: &'a [Entry], read: &'a BTreeMap<String, Vec<u8>>) -> Result<Self> {
         let files = entries.iter().filter_map(|entry| {
             let folder = match entry.path.rsplit_once('/') {
@@ -39,19 +40,19 @@ impl<'a> Ignored<'a> {
         Ok(ignored)
     }
 
-    /// Whether the entry `path` is left out, because of `never` or by the nearest file that says so.
+    /// Whether the entry `path` is left out, because of `never` or by the nearest ignore file that matches.
     ///
     /// # Errors
-    /// When the ignore file in it is not understood.
+    /// When the ignore file in this folder is invalid.
     pub(super) fn leaves_out(&mut self, path: &str, folder: bool, never: bool) -> Result<bool> {
-        if self.left_out.as_ref().is_some_and(|out| below(out, path).is_some()) {
+        if self.left_out.as_ref().is_some_and(|out| relative_path(out, path).is_some()) {
             return Ok(true);
         }
-        while self.around.last().is_some_and(|(around, _)| below(around, path).is_none()) {
+        while self.around.last().is_some_and(|(around, _)| relative_path(around, path).is_none()) {
             self.around.pop();
         }
         let said = self.around.iter().rev().find_map(|(around, rules)| {
-            match rules.matched(below(around, path)?, folder) {
+            match rules.matched(relative_path(around, path)?, folder) {
                 Match::None => None,
                 Match::Ignore(_) => Some(true),
                 Match::Whitelist(_) => Some(false),
@@ -71,7 +72,7 @@ impl<'a> Ignored<'a> {
         let told = |why: &dyn std::fmt::Display| {
             unclear(&format!("{folder}/{IGNORE_FILE}: {why}").trim_start_matches('/').replace('\n', "; "))
         };
-        let bytes = file.ok_or_else(|| told(&"no regular file"))?;
+        let bytes = file.ok_or_else(|| told(&"not a regular file"))?;
         let text = str::from_utf8(bytes).map_err(|_| told(&"not UTF-8"))?;
         let mut rules = GitignoreBuilder::new("");
         for line in text.trim_start_matches('\u{feff}').lines() {
@@ -81,9 +82,4 @@ impl<'a> Ignored<'a> {
         self.around.push((folder.to_owned(), rules));
         Ok(())
     }
-}
-
-/// `path` relative to the folder that it is in.
-fn below<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
-    if folder.is_empty() { Some(path) } else { path.strip_prefix(folder)?.strip_prefix('/') }
 }

@@ -1,4 +1,4 @@
-//! A source tree, on disk or in a commit → which file belongs to which pack.
+//! A source tree, on disk or in a commit → its files, by pack.
 //!
 //! One pack per module (each folder directly below a folder of `modulepath`), one for each other
 //! top-level folder, one for the top-level files: a changed line re-sends one small pack.
@@ -12,32 +12,34 @@ mod ignore;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use stringless_core::pack::join_path;
+
 pub use self::commit::submodule;
 pub use self::disk::scan;
 use crate::error::{Error, Result};
 use crate::source::content::FileContent;
 
-/// A source tree, cut into packs.
+/// A source tree, divided into packs.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
-    /// By the pack's path in the release: `modules/ntp`, or empty for the top level.
-    pub packs: BTreeMap<String, Vec<Found>>,
-    /// Files that were read already, by their path.
+    /// The entries of each pack, by its path in the release: `modules/ntp`, or empty for the top level.
+    pub packs: BTreeMap<String, Vec<Entry>>,
+    /// Texts of files that were already read, by path.
     read: BTreeMap<String, Vec<u8>>,
 }
 
 /// A file, folder or link of a pack.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Entry {
     /// Its path in the pack.
     pub path: String,
-    /// What it is.
-    pub kind: FoundKind,
+    /// Its kind.
+    pub kind: EntryKind,
 }
 
-/// What was found.
+/// The kind of an entry.
 #[derive(Clone, Debug)]
-pub enum FoundKind {
+pub enum EntryKind {
     /// A folder.
     Folder,
     /// A regular file; executable when its owner may execute it.
@@ -54,21 +56,21 @@ pub enum FoundKind {
     },
 }
 
-/// The file that names what is left out, in the syntax of `.gitignore`.
+/// The file with patterns of ignored files, in the syntax of `.gitignore`.
 pub const IGNORE_FILE: &str = ".stringlessignore";
-/// The file that says where modules are.
+/// The file that sets the `modulepath`.
 pub const CONF: &str = "environment.conf";
 
 impl Tree {
-    /// What is at `path` in the release, a folder excepted that is a pack.
+    /// The entry at `path` in the release; `None` for a folder that is a pack.
     #[must_use]
-    pub fn find(&self, path: &str) -> Option<&FoundKind> {
+    pub fn find(&self, path: &str) -> Option<&EntryKind> {
         let ends = path.match_indices('/').map(|(at, _)| at).chain([0]);
         ends.filter_map(|at| Some((self.packs.get(&path[..at])?, path[at..].trim_start_matches('/'))))
             .find_map(|(found, rest)| Some(&found.iter().find(|one| one.path == rest)?.kind))
     }
 
-    /// Whether there is something at `path` in the release.
+    /// Whether the release has `path`.
     #[must_use]
     pub fn holds(&self, path: &str) -> bool {
         path.is_empty() || self.packs.contains_key(path) || self.find(path).is_some() || {
@@ -77,14 +79,14 @@ impl Tree {
         }
     }
 
-    /// The text of the file at `path`; none where there is no file.
+    /// The text of the file at `path`; `None` if there is no such file.
     ///
     /// # Errors
     /// When it cannot be read, or is not UTF-8.
     pub fn text(&self, path: &str) -> Result<Option<String>> {
         let bytes = match (self.read.get(path), self.find(path)) {
             (Some(bytes), _) => bytes.clone(),
-            (None, Some(FoundKind::File { content, .. })) => content.read()?,
+            (None, Some(EntryKind::File { content, .. })) => content.read()?,
             _ => return Ok(None),
         };
         String::from_utf8(bytes).map(Some).map_err(|_| {
@@ -92,7 +94,7 @@ impl Tree {
         })
     }
 
-    /// Leaves out folders that hold nothing but packs of their own.
+    /// Removes folders that hold nothing but further packs.
     fn drop_bare_parents(&mut self) {
         let paths: BTreeSet<String> = self.packs.keys().cloned().collect();
         let holds_packs = |path: &str| {
@@ -102,11 +104,11 @@ impl Tree {
                 .is_some_and(|next| next.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')))
         };
         for (pack, found) in &mut self.packs {
-            let full = |path: &str| if pack.is_empty() { path.to_owned() } else { format!("{pack}/{path}") };
-            let mut kept: Vec<Found> = Vec::new();
-            // From the back: a folder comes after what it holds.
+            let full = |path: &str| join_path(pack, path);
+            let mut kept: Vec<Entry> = Vec::new();
+            // From the end, so that a folder comes after its content.
             for one in found.drain(..).rev() {
-                let bare = matches!(one.kind, FoundKind::Folder)
+                let bare = matches!(one.kind, EntryKind::Folder)
                     && holds_packs(&full(&one.path))
                     && !kept.last().is_some_and(|next| next.path.starts_with(&format!("{}/", one.path)));
                 if !bare {
@@ -120,11 +122,11 @@ impl Tree {
     }
 }
 
-/// A tree while it is being cut.
+/// A tree while it is divided into packs.
 struct Partition {
-    /// The folders whose folders are modules.
+    /// The folders whose subfolders are modules.
     module_parents: BTreeSet<String>,
-    /// Paths by what they are on a file system that does not tell cases apart.
+    /// Paths, by their form on a file system that ignores case.
     names: BTreeMap<String, String>,
     tree: Tree,
 }
@@ -134,15 +136,15 @@ impl Partition {
         Self { module_parents, names: BTreeMap::new(), tree: Tree::default() }
     }
 
-    /// Takes what is at `path`; folders come before what they hold.
-    fn add(&mut self, path: &str, kind: FoundKind) -> Result<()> {
+    /// Adds the entry at `path`; a folder must come before its content.
+    fn add(&mut self, path: &str, kind: EntryKind) -> Result<()> {
         if let Some(other) = self.names.insert(path.to_lowercase(), path.to_owned()) {
             return Err(refused(path, &format!("it differs from `{other}` only in case")));
         }
-        let (pack, path) = place(path, matches!(kind, FoundKind::Folder), &self.module_parents);
+        let (pack, path) = place(path, matches!(kind, EntryKind::Folder), &self.module_parents);
         let found = self.tree.packs.entry(pack.to_owned()).or_default();
         if !path.is_empty() {
-            found.push(Found { path: path.to_owned(), kind });
+            found.push(Entry { path: path.to_owned(), kind });
         }
         Ok(())
     }
@@ -153,12 +155,12 @@ impl Partition {
     }
 }
 
-/// The pack of `path`, and its path within.
+/// The pack of `path`, and the path within the pack.
 fn place<'a>(path: &'a str, folder: bool, module_parents: &BTreeSet<String>) -> (&'a str, &'a str) {
     let mut pack = "";
     for (at, _) in path.match_indices('/').chain([(path.len(), "")]) {
         let (head, last) = (&path[..at], at == path.len());
-        // Only a folder can be a pack: a file or link at that place belongs to what is around it.
+        // Only a folder can be a pack: a file or link there belongs to the pack around it.
         if last && !folder {
             break;
         }
@@ -170,8 +172,8 @@ fn place<'a>(path: &'a str, folder: bool, module_parents: &BTreeSet<String>) -> 
     (pack, path[pack.len()..].trim_start_matches('/'))
 }
 
-/// The static relative entries of `modulepath`, the last one that the text of an `environment.conf` gives;
-/// `modules` where it says nothing.
+/// The static relative entries of the last `modulepath` in the text of an `environment.conf`; `modules` if it
+/// has none.
 #[must_use]
 pub fn parse_modulepath(text: &str) -> BTreeSet<String> {
     let mut values = text.lines().filter_map(|line| {
@@ -193,10 +195,10 @@ pub fn parse_modulepath(text: &str) -> BTreeSet<String> {
 fn refused(path: &str, why: &str) -> Error {
     let path: String = path.chars().flat_map(char::escape_debug).collect();
     Error::refused(format!("building from `{path}`: {why}"))
-        .hint(format!("remove it, or name it in `{IGNORE_FILE}`"))
+        .hint(format!("remove it, or add it to `{IGNORE_FILE}`"))
 }
 
 fn unclear(why: &str) -> Error {
     Error::configuration(format!("reading `{IGNORE_FILE}`: {why}"))
-        .hint("mend it: nothing is published while it is not clear what to leave out")
+        .hint("correct it: nothing is published while it is unclear which files to leave out")
 }

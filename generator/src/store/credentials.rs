@@ -1,4 +1,4 @@
-//! Keys for S3: from the usual variables, or from the shared credentials file and its profiles.
+//! S3 keys, from the usual environment variables or from a profile in the AWS files.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use stringless_core::sigv4::Credentials;
 
 use crate::error::{Error, Result};
 
-/// The keys to publish with.
+/// Finds the keys to publish with.
 ///
-/// `AWS_ACCESS_KEY_ID` and its companions count first, then the profile `AWS_PROFILE` (or `default`) in
-/// `AWS_SHARED_CREDENTIALS_FILE` (or `~/.aws/credentials`), then the same profile in `AWS_CONFIG_FILE`
-/// (or `~/.aws/config`).
+/// Looks first at `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; then at the profile
+/// `AWS_PROFILE` (or `AWS_DEFAULT_PROFILE`, or `default`) in `AWS_SHARED_CREDENTIALS_FILE` (or
+/// `~/.aws/credentials`); then at the same profile in `AWS_CONFIG_FILE` (or `~/.aws/config`).
 ///
 /// # Errors
-/// When there are none, or only half of a pair.
+/// When there are no keys, or one of the pair is missing.
 pub fn find() -> Result<Credentials> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
@@ -24,8 +24,8 @@ pub fn find() -> Result<Credentials> {
             return Ok(Credentials { access_key_id, secret_access_key, session_token });
         }
         (None, None) => {}
-        (Some(_), None) => return Err(half("AWS_SECRET_ACCESS_KEY")),
-        (None, Some(_)) => return Err(half("AWS_ACCESS_KEY_ID")),
+        (Some(_), None) => return Err(not_set("AWS_SECRET_ACCESS_KEY")),
+        (None, Some(_)) => return Err(not_set("AWS_ACCESS_KEY_ID")),
     }
     let profile = variable("AWS_PROFILE").or(variable("AWS_DEFAULT_PROFILE"));
     let home = || env::home_dir().unwrap_or_default().join(".aws");
@@ -35,7 +35,7 @@ pub fn find() -> Result<Credentials> {
     let name = profile.as_deref().unwrap_or("default");
     for (path, section) in [(&shared, name.to_owned()), (&config, config_section(name))] {
         let Ok(text) = fs::read_to_string(path) else { continue };
-        if let Some(found) = keys_of(&parse(&text), &section) {
+        if let Some(found) = keys_in(&parse(&text), &section) {
             return found.map_err(|missing| {
                 Error::configuration(format!(
                     "reading profile `{name}` of `{}`: no `{missing}`",
@@ -46,11 +46,11 @@ pub fn find() -> Result<Credentials> {
         }
     }
     let signed_in = fs::read_to_string(&config)
-        .is_ok_and(|text| made_elsewhere(&parse(&text), &config_section(name)))
-        || fs::read_to_string(&shared).is_ok_and(|text| made_elsewhere(&parse(&text), name));
+        .is_ok_and(|text| gets_temporary_keys(&parse(&text), &config_section(name)))
+        || fs::read_to_string(&shared).is_ok_and(|text| gets_temporary_keys(&parse(&text), name));
     let hint = if signed_in {
         format!(
-            "the profile gets its keys elsewhere: `eval \"$(aws configure export-credentials --profile {name} --format env)\"`"
+            "the profile uses temporary keys; export them first: `eval \"$(aws configure export-credentials --profile {name} --format env)\"`"
         )
     } else {
         "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `AWS_PROFILE`".to_owned()
@@ -64,7 +64,7 @@ pub fn find() -> Result<Credentials> {
 
 type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Sections of `key = value` lines; what is indented below a key is a value of its own kind, and skipped.
+/// The sections and their `key = value` lines. Indented lines are nested settings and are skipped.
 fn parse(text: &str) -> Sections {
     let mut sections = Sections::new();
     let mut section = String::new();
@@ -82,8 +82,8 @@ fn parse(text: &str) -> Sections {
     sections
 }
 
-/// The keys of a section: `None` when it has none at all, `Err` with the missing half.
-fn keys_of(sections: &Sections, section: &str) -> Option<std::result::Result<Credentials, &'static str>> {
+/// The keys in a section: `None` when it has neither of the pair, `Err` with the name of the missing one.
+fn keys_in(sections: &Sections, section: &str) -> Option<std::result::Result<Credentials, &'static str>> {
     let keys = sections.get(section)?;
     match (keys.get("aws_access_key_id"), keys.get("aws_secret_access_key")) {
         (None, None) => None,
@@ -97,11 +97,11 @@ fn keys_of(sections: &Sections, section: &str) -> Option<std::result::Result<Cre
     }
 }
 
-/// Whether the profile signs in, takes on a role or runs a program: keys that AWS's own tool can fetch.
-fn made_elsewhere(sections: &Sections, section: &str) -> bool {
+/// Whether the profile signs in, assumes a role or runs a program to get its keys. The AWS CLI can export such keys.
+fn gets_temporary_keys(sections: &Sections, section: &str) -> bool {
     let keys = sections.get(section);
     keys.is_some_and(|keys| {
-        keys.keys().any(|key| ELSEWHERE.contains(&key.as_str()) || key.starts_with("sso_"))
+        keys.keys().any(|key| TEMPORARY_KEYS.contains(&key.as_str()) || key.starts_with("sso_"))
     })
 }
 
@@ -109,12 +109,13 @@ fn config_section(profile: &str) -> String {
     if profile == "default" { profile.to_owned() } else { format!("profile {profile}") }
 }
 
-fn half(missing: &str) -> Error {
+fn not_set(missing: &str) -> Error {
     Error::configuration(format!("looking for S3 keys: `{missing}` is not set"))
         .hint("set both `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or neither")
 }
 
-const ELSEWHERE: [&str; 4] = ["role_arn", "credential_process", "web_identity_token_file", "login_session"];
+const TEMPORARY_KEYS: [&str; 4] =
+    ["role_arn", "credential_process", "web_identity_token_file", "login_session"];
 
 #[cfg(test)]
 mod tests {
@@ -126,18 +127,18 @@ mod tests {
             aws_access_key_id=C\naws_secret_access_key=d\naws_session_token=t\ns3 =\n  aws_access_key_id = no\n\
             [profile other]\naws_access_key_id=E\naws_secret_access_key=f\n[half]\naws_access_key_id=x\n[none]\nregion=y\n";
         let sections = parse(text);
-        let of = |name: &str| {
-            keys_of(&sections, name)
+        let found = |name: &str| {
+            keys_in(&sections, name)
                 .map(|keys| keys.map(|k| (k.access_key_id, k.secret_access_key, k.session_token)))
         };
         let keys = |id: &str, secret: &str, token: Option<&str>| {
             Some(Ok((id.into(), secret.into(), token.map(Into::into))))
         };
-        assert_eq!(of("default"), keys("A", "b/c+d=", None));
-        assert_eq!(of("ci"), keys("C", "d", Some("t")));
-        assert_eq!(of(&config_section("other")), keys("E", "f", None));
-        assert_eq!(of("half"), Some(Err("aws_secret_access_key")));
-        assert_eq!(of("none"), None);
-        assert_eq!(of("missing"), None);
+        assert_eq!(found("default"), keys("A", "b/c+d=", None));
+        assert_eq!(found("ci"), keys("C", "d", Some("t")));
+        assert_eq!(found(&config_section("other")), keys("E", "f", None));
+        assert_eq!(found("half"), Some(Err("aws_secret_access_key")));
+        assert_eq!(found("none"), None);
+        assert_eq!(found("missing"), None);
     }
 }

@@ -1,5 +1,5 @@
-//! A folder as a store, with the guarantees of a conditional object store: a lock around check and
-//! write, and files that are whole or not there.
+//! A folder as a store, with the guarantees of an object store with conditional writes: a lock is held around the
+//! check and the write, and files are written atomically.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -72,12 +72,12 @@ impl FileStore {
             Condition::Unchanged(etag) => now.as_deref() == Some(etag),
         };
         if !holds {
-            return Ok(Put::NotHeld);
+            return Ok(Put::Rejected);
         }
         let write = || {
             let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&folder)?;
             file.write_all(bytes)?;
-            // Whoever may read the folder may read the bucket: nothing in it is secret.
+            // Every user who can enter the folder may read the bucket: nothing in it is secret.
             file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
             file.as_file().sync_all()?;
             file.persist(&path)?;
@@ -87,9 +87,9 @@ impl FileStore {
         Ok(Put::Written)
     }
 
-    /// Every file whose path begins with `prefix`; what a writer that was cut off left behind is among them.
+    /// Every file whose path begins with `prefix`, including the unfinished files of interrupted writers.
     pub(super) fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
-        // Only the folder in which all of them lie is read.
+        // Read only the folder that contains all of them.
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         let mut found = Vec::new();
         self.walk(folder, &mut found)?;
@@ -106,12 +106,12 @@ impl FileStore {
         };
         for entry in entries {
             let entry = entry.map_err(|e| Error::io("reading", &path, e))?;
-            // No key that is written here has other letters than these.
+            // Keys are UTF-8: another program wrote this file.
             let Ok(name) = entry.file_name().into_string() else { continue };
             let key = if folder.is_empty() { name } else { format!("{folder}/{name}") };
             let metadata = match entry.metadata() {
                 Ok(metadata) => metadata,
-                // Renamed or removed by another publisher in between.
+                // Another publisher renamed or removed it meanwhile.
                 Err(e) if missing(&e) => continue,
                 Err(e) => return Err(Error::io("reading", &entry.path(), e)),
             };
@@ -136,7 +136,7 @@ impl FileStore {
         }
     }
 
-    /// Held until it is dropped; another writer waits for it.
+    /// Locks the store until the returned file is dropped; other writers wait.
     fn lock(&self) -> Result<File> {
         let path = self.root.join(LOCK);
         let lock = || {
@@ -177,17 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn writes_only_when_the_condition_holds() {
+    fn an_object_is_written_only_if_the_condition_holds() {
         let (_folder, store) = store();
         let put = |bytes: &[u8], condition| store.put("env/x/manifest", bytes, condition).unwrap();
         assert_eq!(store.get("env/x/manifest", 9).unwrap(), None);
-        assert_eq!(put(b"0", Condition::Unchanged("x")), Put::NotHeld);
+        assert_eq!(put(b"0", Condition::Unchanged("x")), Put::Rejected);
         assert_eq!(put(b"1", Condition::Absent), Put::Written);
-        assert_eq!(put(b"2", Condition::Absent), Put::NotHeld);
+        assert_eq!(put(b"2", Condition::Absent), Put::Rejected);
         let one = store.get("env/x/manifest", 9).unwrap().unwrap();
         let one = one.etag.unwrap();
         assert_eq!(put(b"2", Condition::Unchanged(&one)), Put::Written);
-        assert_eq!(put(b"3", Condition::Unchanged(&one)), Put::NotHeld);
+        assert_eq!(put(b"3", Condition::Unchanged(&one)), Put::Rejected);
         assert_eq!(store.get("env/x/manifest", 9).unwrap().unwrap().bytes, b"2");
         assert!(store.holds("env/x/manifest", 1).unwrap());
         assert!(!store.holds("env/x/manifest", 2).unwrap());
@@ -195,9 +195,9 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_removes() {
+    fn objects_are_listed_and_deleted() {
         let (folder, store) = store();
-        assert_eq!(store.list("packs/").unwrap(), [], "no folder, nothing in it");
+        assert_eq!(store.list("packs/").unwrap(), [], "a missing folder lists nothing");
         for key in ["packs/b", "packs/a", "packs2", "env/x/manifest", "env/x/history/1", "env/x/history/10"] {
             assert_eq!(store.put(key, key.as_bytes(), Condition::Absent).unwrap(), Put::Written);
         }
@@ -208,14 +208,14 @@ mod tests {
         };
         assert_eq!(keys("packs/"), ["packs/a", "packs/b"]);
         assert_eq!(keys("env/x/history/1"), ["env/x/history/1", "env/x/history/10"]);
-        assert_eq!(keys("").len(), 6, "and no lock");
+        assert_eq!(keys("").len(), 6, "the lock is not listed");
         let one = store.list("packs/a").unwrap().remove(0);
         assert_eq!(one.size, 7);
         assert!(one.modified.is_some_and(|time| time <= crate::clock::now().plus(5)));
         store.delete("packs/a").unwrap();
         store.delete("packs/a").unwrap();
         assert_eq!(keys("packs/"), ["packs/b"]);
-        // A link is no object: what it leads to is neither counted nor removed.
+        // A symbolic link is no object: its target is neither listed nor deleted.
         std::os::unix::fs::symlink(folder.path(), folder.path().join("bucket/packs/link")).unwrap();
         assert_eq!(keys("packs/"), ["packs/b"]);
     }
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_no_more_than_the_cap() {
+    fn an_object_above_the_size_limit_is_refused() {
         let (_folder, store) = store();
         assert_eq!(store.put("x", b"12345", Condition::Absent).unwrap(), Put::Written);
         assert!(store.get("x", 5).unwrap().is_some());
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_no_half_files() {
+    fn a_write_leaves_no_temporary_file() {
         let (folder, store) = store();
         assert_eq!(store.put("a/b", b"1", Condition::Absent).unwrap(), Put::Written);
         let names: Vec<_> =

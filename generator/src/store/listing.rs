@@ -1,11 +1,11 @@
-//! A page of ListObjectsV2: XML → keys, sizes, times. No IO.
+//! Parses a page of ListObjectsV2: XML → keys, sizes, times. No IO.
 
 use serde::Deserialize;
 use stringless_core::time::Timestamp;
 
 use super::Listed;
 
-/// What a service answers.
+/// The response of the service.
 #[derive(Debug, Deserialize)]
 #[serde(rename = "ListBucketResult", rename_all = "PascalCase")]
 pub(super) struct Page {
@@ -24,20 +24,20 @@ struct Entry {
 }
 
 impl Page {
-    /// Reads a page.
+    /// Parses a page.
     pub(super) fn read(body: &[u8]) -> Result<Self, String> {
         let text = str::from_utf8(body).map_err(|e| e.to_string())?;
         if !text.contains("<ListBucketResult") {
-            return Err("the answer is no listing".into());
+            return Err("the response is no listing".into());
         }
         quick_xml::de::from_str(text).map_err(|e| e.to_string())
     }
 
-    /// Its objects without `own` before their keys, and the token of the next page.
+    /// The objects, with the prefix `own` removed from their keys, and the token of the next page.
     ///
-    /// A listing decides what is removed: one that leaves out what was asked, or holds what was not, is
-    /// not believed.
-    pub(super) fn below(self, asked: &str, own: &str) -> Result<(Vec<Listed>, Option<String>), String> {
+    /// A listing decides which packs `gc` removes. So a page is refused if it holds keys that do not begin with
+    /// `asked`, or if it is incomplete and names no next page.
+    pub(super) fn objects(self, asked: &str, own: &str) -> Result<(Vec<Listed>, Option<String>), String> {
         let mut found = Vec::new();
         for entry in self.contents {
             let key = entry.key.strip_prefix(own).filter(|_| entry.key.starts_with(asked));
@@ -48,17 +48,17 @@ impl Page {
         match (self.is_truncated, self.next_continuation_token) {
             (false, _) => Ok((found, None)),
             (true, Some(token)) if !token.is_empty() => Ok((found, Some(token))),
-            (true, _) => Err("there is more, and no token to ask for it".into()),
+            (true, _) => Err("the list continues, but the response has no token for the next page".into()),
         }
     }
 }
 
-/// A value of a query, as it is signed: everything but letters, digits and `-._~` encoded.
+/// A query value as it is signed: everything but letters, digits and `-._~` is percent-encoded.
 pub(super) fn query(value: &str) -> String {
     stringless_core::sigv4::encode_path(value).replace('/', "%2F")
 }
 
-/// `2026-11-20T18:00:00.000Z`: services tell parts of a second, too.
+/// Parses `2026-11-20T18:00:00.000Z`: services also send fractions of a second.
 fn time(text: &str) -> Option<Timestamp> {
     let whole = text.split_once('.').map_or(text.to_owned(), |(whole, _)| format!("{whole}Z"));
     Timestamp::parse(&whole).ok()
@@ -73,11 +73,11 @@ mod tests {
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult \
              xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>{inner}</ListBucketResult>"
         );
-        Page::read(text.as_bytes())?.below("site/packs/", "site/")
+        Page::read(text.as_bytes())?.objects("site/packs/", "site/")
     }
 
     #[test]
-    fn reads_a_page_as_services_write_it() {
+    fn a_page_as_services_write_it_is_read() {
         let (found, token) = page(
             "<IsTruncated>true</IsTruncated><KeyCount>2</KeyCount><NextContinuationToken>a/b+=</NextContinuationToken>\
              <Contents><Key>site/packs/a&amp;b</Key><LastModified>2026-11-20T18:00:00.123Z</LastModified>\
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn does_not_believe_an_odd_one() {
+    fn an_inconsistent_page_is_refused() {
         for (inner, why) in [
             ("<IsTruncated>true</IsTruncated>", "no token"),
             ("<IsTruncated>true</IsTruncated><NextContinuationToken></NextContinuationToken>", "no token"),
@@ -110,8 +110,8 @@ mod tests {
                 "",
             ),
         ] {
-            let told = page(inner).unwrap_err();
-            assert!(told.contains(why), "{inner}: {told}");
+            let error = page(inner).unwrap_err();
+            assert!(error.contains(why), "{inner}: {error}");
         }
         for body in ["", "<html></html>", "<ListBucketResult", "<Error><Code>x</Code></Error>"] {
             assert!(Page::read(body.as_bytes()).is_err(), "{body}");

@@ -1,4 +1,4 @@
-//! Stores: a folder, a web server, an S3 bucket, behind one set of verbs.
+//! Stores: a folder, a web server or an S3 bucket, with one interface.
 
 pub mod credentials;
 mod file;
@@ -30,42 +30,42 @@ pub enum Store {
 pub struct Object {
     /// Its content.
     pub bytes: Vec<u8>,
-    /// The store's validator for it.
+    /// The ETag that the store gives it.
     pub etag: Option<String>,
 }
 
-/// An object as a listing tells of it.
+/// An object in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its key, below the site's prefix.
+    /// Its key, relative to the site's prefix.
     pub key: String,
-    /// In bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// When it was last written, by the store's clock; none where the store does not tell.
+    /// When it was last written, by the clock of the store; `None` if the store does not say.
     pub modified: Option<Timestamp>,
 }
 
-/// When a write counts.
+/// The condition of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition<'a> {
-    /// Only when there is no such object: `If-None-Match: *`.
+    /// Write only if there is no object at the key: `If-None-Match: *`.
     Absent,
-    /// Only when the object is still that one: `If-Match`.
+    /// Write only if the object still has this ETag: `If-Match`.
     Unchanged(&'a str),
 }
 
-/// How a conditional write ended.
+/// The result of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Put {
-    /// The object is now the one given.
+    /// The object was written.
     Written,
     /// The condition did not hold; nothing was written.
-    NotHeld,
+    Rejected,
 }
 
 impl Store {
-    /// Opens the store that `settings` describe; `ca` is PEM text of further authorities.
+    /// Opens the store that `settings` describe. `ca` is PEM text of additional certificate authorities.
     ///
     /// # Errors
     /// When the settings are not understood, or keys for S3 are missing.
@@ -81,25 +81,25 @@ impl Store {
         })
     }
 
-    /// Whether this kind of store can be written at all.
+    /// Refuses a store that can only be read.
     ///
     /// # Errors
-    /// When it cannot.
+    /// When the store is a web server.
     pub fn check_writable(&self) -> Result<()> {
         match self {
             Self::File(_) | Self::S3(_) => Ok(()),
             Self::Web(store) => Err(Error::configuration(format!(
-                "publishing to {}: a web server is only read",
+                "publishing to {}: a web server can only be read",
                 store.url("").trim_end_matches('/')
             ))
-            .hint("the first of `stores` is published to: it must be `s3://` or `file://`")),
+            .hint("`stringless` publishes to the first of `stores`: it must be `s3://` or `file://`")),
         }
     }
 
     /// Reads an object of at most `cap` bytes; `None` when there is none.
     ///
     /// # Errors
-    /// When the store does not answer as it should, or the object is larger.
+    /// When the store fails, or the object is larger.
     pub fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
         match self {
             Self::File(store) => store.get(key, cap),
@@ -111,7 +111,7 @@ impl Store {
     /// Whether there is an object at `key`, of `size` bytes.
     ///
     /// # Errors
-    /// When the store does not answer as it should.
+    /// When the store fails.
     pub fn holds(&self, key: &str, size: u64) -> Result<bool> {
         match self {
             Self::File(store) => store.holds(key, size),
@@ -120,34 +120,34 @@ impl Store {
         }
     }
 
-    /// Writes an object whole, if the condition holds.
+    /// Writes an object atomically, if the condition holds.
     ///
     /// # Errors
-    /// When the store does not answer as it should, or cannot be written.
+    /// When the store fails, or cannot be written.
     pub fn put(&self, key: &str, bytes: &[u8], condition: Condition<'_>) -> Result<Put> {
         match self {
             Self::File(store) => store.put(key, bytes, condition),
-            Self::Web(_) => self.check_writable().map(|()| Put::NotHeld),
+            Self::Web(_) => self.check_writable().map(|()| Put::Rejected),
             Self::S3(store) => store.put(key, bytes, condition),
         }
     }
 
-    /// Whether conditions count here: some S3 services write whatever is asked.
+    /// Whether the store supports conditional writes. Some S3 services ignore the condition.
     ///
-    /// Asks by writing `bytes` again over the object at `key`, which holds them already, on conditions
-    /// that do not hold.
+    /// It is tried with two writes whose conditions do not hold. They write `bytes` to `key`, where the object holds
+    /// these bytes already, so nothing changes if the condition is ignored.
     ///
     /// # Errors
-    /// When the store does not answer as it should.
-    pub fn heeds_conditions(&self, key: &str, bytes: &[u8]) -> Result<bool> {
+    /// When the store fails.
+    pub fn supports_conditions(&self, key: &str, bytes: &[u8]) -> Result<bool> {
         match self {
             Self::File(_) | Self::Web(_) => Ok(true),
-            Self::S3(store) => Ok(store.put(key, bytes, Condition::Absent)? == Put::NotHeld
-                && store.put(key, bytes, Condition::Unchanged(NO_ETAG))? == Put::NotHeld),
+            Self::S3(store) => Ok(store.put(key, bytes, Condition::Absent)? == Put::Rejected
+                && store.put(key, bytes, Condition::Unchanged(NO_ETAG))? == Put::Rejected),
         }
     }
 
-    /// Writes an object whatever is there.
+    /// Writes an object, and replaces the one that is there.
     ///
     /// # Errors
     /// As [`Store::put`].
@@ -165,27 +165,27 @@ impl Store {
     /// Every object whose key begins with `prefix`, sorted by key.
     ///
     /// # Errors
-    /// When the store does not answer as it should, or is a web server, which lists nothing.
+    /// When the store fails, or is a web server: a web server cannot list.
     pub fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
         let mut found = match self {
             Self::File(store) => store.list(prefix)?,
             Self::S3(store) => store.list(prefix)?,
             Self::Web(store) => {
                 return Err(Error::configuration(format!(
-                    "listing {}: a web server does not tell what it has",
+                    "listing {}: a web server cannot list its files",
                     store.url(prefix)
                 ))
-                .hint("name the bucket behind it: `s3://` or `file://`"));
+                .hint("use the bucket behind it: `s3://` or `file://`"));
             }
         };
         found.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }
 
-    /// Removes the object at `key`; nothing happens where there is none.
+    /// Deletes the object at `key`, if there is one.
     ///
     /// # Errors
-    /// When the store does not answer as it should, or cannot be written.
+    /// When the store fails, or cannot be written.
     pub fn delete(&self, key: &str) -> Result<()> {
         match self {
             Self::File(store) => store.delete(key),
@@ -205,11 +205,11 @@ impl Store {
     }
 }
 
-/// A validator that no object has.
+/// An ETag that no object has.
 const NO_ETAG: &str = "\"00000000000000000000000000000000\"";
 
-/// Writes an immutable object; false when there is another one in its place.
-pub(crate) fn put_same(store: &Store, key: &str, bytes: &[u8]) -> Result<bool> {
+/// Writes an object that never changes; returns false when the store has different content at the key.
+pub(crate) fn put_immutable(store: &Store, key: &str, bytes: &[u8]) -> Result<bool> {
     if let Some(there) = store.get(key, MAX_BYTES as u64)? {
         return Ok(there.bytes == bytes);
     }
@@ -219,7 +219,8 @@ pub(crate) fn put_same(store: &Store, key: &str, bytes: &[u8]) -> Result<bool> {
     Ok(store.get(key, MAX_BYTES as u64)?.is_some_and(|there| there.bytes == bytes))
 }
 
-pub(crate) fn taken(store: &Store, key: &str, why: &str) -> Error {
-    Error::refused(format!("writing {}: something else is there already, and {why}", store.url(key)))
-        .hint("remove it, or publish to another prefix, once you know how it came there")
+/// The error of an object that is at `key` with different content; `why` says why it cannot be replaced.
+pub(crate) fn different_object(store: &Store, key: &str, why: &str) -> Error {
+    Error::refused(format!("writing {}: the store has different content there, and {why}", store.url(key)))
+        .hint("find out how it came there, then remove it, or publish to another prefix")
 }

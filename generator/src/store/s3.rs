@@ -1,4 +1,4 @@
-//! An S3 bucket as a store: requests signed by `aws-sigv4`, writes conditional.
+//! An S3 bucket as a store: `aws-sigv4` signs the requests, and writes are conditional.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,11 +18,11 @@ use super::{Condition, Listed, Object, Put};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Call, Http};
 
-/// A bucket with the keys to it.
+/// A bucket, with the keys to access it.
 #[derive(Debug)]
 pub struct S3Store {
     bucket: Bucket,
-    /// Before each key: empty, or with a slash at its end.
+    /// The prefix of each key: empty, or ending in a slash.
     prefix: String,
     keys: Credentials,
     http: Http,
@@ -39,7 +39,7 @@ impl S3Store {
 
     pub(super) fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
         let url = self.url(key);
-        let answer = self.ask(&Method::GET, &url, &[], None, cap.max(ERROR_CAP))?;
+        let answer = self.request(&Method::GET, &url, &[], None, cap.max(ERROR_CAP))?;
         match answer.status {
             200 if answer.cut || answer.body.len() as u64 > cap => {
                 Err(Error::refused(format!("reading {url}: larger than {cap} bytes")))
@@ -54,11 +54,11 @@ impl S3Store {
     }
 
     pub(super) fn holds(&self, key: &str, size: u64) -> Result<bool> {
-        let answer = self.ask(&Method::HEAD, &self.url(key), &[], None, 0)?;
+        let answer = self.request(&Method::HEAD, &self.url(key), &[], None, 0)?;
         match answer.status {
             200 => Ok(answer.header("content-length").is_none_or(|length| length == size.to_string())),
             404 => Ok(false),
-            // A HEAD has no body that says why; a GET does.
+            // The response to HEAD has no body with the reason; the response to GET has.
             _ => Ok(self.get(key, size)?.is_some_and(|object| object.bytes.len() as u64 == size)),
         }
     }
@@ -68,42 +68,42 @@ impl S3Store {
             Condition::Absent => ("if-none-match", "*"),
             Condition::Unchanged(etag) => ("if-match", etag),
         };
-        let answer = self.ask(&Method::PUT, &self.url(key), bytes, Some(header), ERROR_CAP)?;
+        let answer = self.request(&Method::PUT, &self.url(key), bytes, Some(header), ERROR_CAP)?;
         match answer.status {
             200 | 201 | 204 => Ok(Put::Written),
-            409 | 412 => Ok(Put::NotHeld),
-            // It has no conditional writes: as if it did not heed them.
+            409 | 412 => Ok(Put::Rejected),
+            // The service has no conditional writes: treat it like one that ignores the condition.
             501 => self.replace(key, bytes).map(|()| Put::Written),
             _ => Err(self.explain("writing", &self.url(key), &answer)),
         }
     }
 
     pub(super) fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        let answer = self.ask(&Method::PUT, &self.url(key), bytes, None, ERROR_CAP)?;
+        let answer = self.request(&Method::PUT, &self.url(key), bytes, None, ERROR_CAP)?;
         match answer.status {
             200 | 201 | 204 => Ok(()),
             _ => Err(self.explain("writing", &self.url(key), &answer)),
         }
     }
 
-    /// ListObjectsV2, page after page.
+    /// Lists with ListObjectsV2, page by page.
     pub(super) fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
         let (mut found, mut token) = (Vec::new(), None);
         let full = format!("{}{prefix}", self.prefix);
         for _ in 0..MAX_PAGES {
             let url = self.page(&full, token.as_deref());
-            let answer = self.ask(&Method::GET, &url, &[], None, PAGE_CAP)?;
+            let answer = self.request(&Method::GET, &url, &[], None, PAGE_CAP)?;
             if answer.status != 200 || answer.cut {
                 return Err(self.explain("listing", &self.url(prefix), &answer));
             }
-            let page = Page::read(&answer.body).and_then(|page| page.below(&full, &self.prefix));
-            let odd = |why| Error::temporary(format!("listing {}: {why}", self.url(prefix)));
-            let (more, next) = page.map_err(|why| odd(why).hint(LISTING))?;
+            let page = Page::read(&answer.body).and_then(|page| page.objects(&full, &self.prefix));
+            let refused = |why| Error::temporary(format!("listing {}: {why}", self.url(prefix)));
+            let (more, next) = page.map_err(|why| refused(why).hint(LISTING))?;
             found.extend(more);
             match next {
                 None => return Ok(found),
                 Some(next) if token.as_ref() == Some(&next) => {
-                    return Err(odd("the second page is the first one again".into()).hint(LISTING));
+                    return Err(refused("the service sent the same page twice".into()).hint(LISTING));
                 }
                 next => token = next,
             }
@@ -112,7 +112,7 @@ impl S3Store {
             .hint("give the site a bucket or prefix of its own"))
     }
 
-    /// The URL of a page of the listing: of the bucket, not of the prefix.
+    /// The URL of a page of the listing: that of the bucket, without the prefix.
     fn page(&self, prefix: &str, token: Option<&str>) -> String {
         let url = self.url("");
         let own = stringless_core::sigv4::encode_path(&self.prefix);
@@ -123,7 +123,7 @@ impl S3Store {
 
     pub(super) fn delete(&self, key: &str) -> Result<()> {
         let url = self.url(key);
-        let answer = self.ask(&Method::DELETE, &url, &[], None, ERROR_CAP)?;
+        let answer = self.request(&Method::DELETE, &url, &[], None, ERROR_CAP)?;
         match answer.status {
             200 | 204 => Ok(()),
             404 if code(&answer) != "NoSuchBucket" => Ok(()),
@@ -131,7 +131,7 @@ impl S3Store {
         }
     }
 
-    /// A URL that reads the object for `lifetime`, at most seven days, without keys.
+    /// A URL that reads the object without keys, for `lifetime`, at most seven days.
     ///
     /// # Errors
     /// When the request cannot be signed.
@@ -152,7 +152,7 @@ impl S3Store {
         Ok(format!("{url}?{}", query.join("&")))
     }
 
-    fn ask(
+    fn request(
         &self,
         method: &Method,
         url: &str,
@@ -206,9 +206,9 @@ impl S3Store {
     fn explain(&self, doing: &str, url: &str, answer: &Answer) -> Error {
         let code = code(answer);
         let (id, region) = (&self.keys.access_key_id, &self.bucket.region);
-        let told =
+        let status =
             if code.is_empty() { answer.status.to_string() } else { format!("{} {code}", answer.status) };
-        let error = |cause: &str| format!("{doing} {url}: the store answered {told}{cause}");
+        let error = |cause: &str| format!("{doing} {url}: the store answered {status}{cause}");
         let elsewhere = answer.header("x-amz-bucket-region").filter(|there| there != region);
         if let Some(there) = elsewhere {
             return Error::configuration(error(&format!(": the bucket is in region `{there}`")))
@@ -219,26 +219,26 @@ impl S3Store {
                 .hint("check the bucket's name, `endpoint` and `style` in the site file"),
             (301 | 307 | 308, _) => Error::configuration(error(": the bucket is at another address"))
                 .hint(format!("check `region` (`{region}` now), `endpoint` and `style` in the site file")),
-            (_, "InvalidAccessKeyId") => Error::configuration(error(&format!(": it does not know the key `{id}`")))
-                .hint("`AWS_ACCESS_KEY_ID`, or the profile of `AWS_PROFILE`, holds a key of another service or a deleted one"),
+            (_, "InvalidAccessKeyId") => Error::configuration(error(&format!(": the key `{id}` is unknown")))
+                .hint("`AWS_ACCESS_KEY_ID`, or the profile of `AWS_PROFILE`, holds a key of another service, or a deleted key"),
             (_, "SignatureDoesNotMatch") => Error::configuration(error(&format!(": the signature of key `{id}` is wrong")))
                 .hint(format!("check `AWS_SECRET_ACCESS_KEY`, and the `region` (`{region}` now)")),
-            (400 | 403, "AuthorizationHeaderMalformed") => Error::configuration(error(&format!(": it is not in region `{region}`")))
-                .hint("set `region` of the store in the site file to the bucket's own"),
+            (400 | 403, "AuthorizationHeaderMalformed") => Error::configuration(error(&format!(": the bucket is not in region `{region}`")))
+                .hint("set `region` of the store in the site file to the region of the bucket"),
             (_, "RequestTimeTooSkewed") => Error::temporary(error(": this machine's clock is off by more than 15 minutes"))
                 .hint("set the clock"),
-            (_, "ExpiredToken" | "InvalidToken") => Error::configuration(error(&format!(": the session of key `{id}` is over")))
+            (_, "ExpiredToken" | "InvalidToken") => Error::configuration(error(&format!(": the session of key `{id}` has expired")))
                 .hint("fetch new temporary keys; `AWS_SESSION_TOKEN` belongs to them"),
-            (403, _) if doing == "removing" => Error::configuration(error(&format!(": key `{id}` may not remove")))
-                .hint("it needs s3:DeleteObject there, which a publisher has not: use a key of the bucket's owner"),
-            (403, _) => Error::configuration(error(&format!(": key `{id}` may not do this")))
-                .hint(format!("it needs s3:GetObject, s3:PutObject and s3:ListBucket there; wrong `region` (`{region}` now) also ends so")),
+            (403, _) if doing == "removing" => Error::configuration(error(&format!(": key `{id}` is not allowed to delete")))
+                .hint("gc needs s3:DeleteObject, which a publisher's key does not have: use a key of the bucket's owner"),
+            (403, _) => Error::configuration(error(&format!(": key `{id}` is not allowed to do this")))
+                .hint(format!("it needs s3:GetObject, s3:PutObject and s3:ListBucket; a wrong `region` (`{region}` now) has the same effect")),
             _ => Error::temporary(error("")),
         }
     }
 }
 
-/// What stands before each key of the bucket that `settings` name.
+/// The prefix of each key in the bucket that `settings` describe.
 pub(super) fn prefix(settings: &StoreSettings) -> String {
     let rest = settings.url.strip_prefix("s3://").unwrap_or_default();
     let prefix = rest.split_once('/').map_or("", |(_, prefix)| prefix).trim_matches('/');
@@ -265,9 +265,9 @@ fn code(answer: &Answer) -> String {
 type Pairs = Vec<(String, String)>;
 
 const ERROR_CAP: u64 = 64 * 1024;
-/// A thousand keys of the longest kind are a tenth of it.
+/// Ten times the size of a page of a thousand keys of the longest kind.
 const PAGE_CAP: u64 = 16 << 20;
-/// Of a thousand keys each.
+/// Pages of a thousand keys each.
 const MAX_PAGES: u32 = 10_000;
-const LISTING: &str = "the service does not list as ListObjectsV2 says: ask whoever runs it";
+const LISTING: &str = "the service does not follow ListObjectsV2: report it to its operator";
 const MAX_PRESIGNED: Duration = Duration::from_secs(7 * 86_400);

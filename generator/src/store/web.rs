@@ -1,4 +1,4 @@
-//! A web server as a store: read only, without credentials.
+//! A web server as a store: it can only be read, and needs no credentials.
 
 use ureq::http::Method;
 
@@ -23,7 +23,7 @@ impl WebStore {
     }
 
     pub(super) fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
-        let answer = self.ask(Method::GET, key, cap)?;
+        let answer = self.request(Method::GET, key, cap)?;
         let url = self.url(key);
         match answer.status {
             200 if answer.cut => Err(Error::refused(format!("reading {url}: larger than {cap} bytes"))),
@@ -32,30 +32,32 @@ impl WebStore {
                 Ok(Some(Object { bytes: answer.body, etag }))
             }
             404 | 410 => Ok(None),
-            status => Err(odd("reading", &url, status, &answer)),
+            status => Err(unexpected("reading", &url, status, &answer)),
         }
     }
 
     pub(super) fn holds(&self, key: &str, size: u64) -> Result<bool> {
-        let answer = self.ask(Method::HEAD, key, 0)?;
+        let answer = self.request(Method::HEAD, key, 0)?;
         match answer.status {
             200 => Ok(answer.header("content-length").is_none_or(|length| length == size.to_string())),
             404 | 410 => Ok(false),
-            status => Err(odd("asking for", &self.url(key), status, &answer)),
+            status => Err(unexpected("checking", &self.url(key), status, &answer)),
         }
     }
 
-    fn ask(&self, method: Method, key: &str, cap: u64) -> Result<Answer> {
+    fn request(&self, method: Method, key: &str, cap: u64) -> Result<Answer> {
         let headers = Vec::new();
         let call = Call { method, headers, body: &[] };
         self.http.send(&self.url(key), cap, || Ok(call.clone()))
     }
 }
 
-fn odd(doing: &str, url: &str, status: u16, answer: &Answer) -> Error {
+fn unexpected(doing: &str, url: &str, status: u16, answer: &Answer) -> Error {
     let error = Error::temporary(format!("{doing} {url}: the server answered {status}"));
     match answer.header("location") {
-        Some(location) => error.hint(format!("it points to {location}: is the store's `url` right?")),
+        Some(location) => {
+            error.hint(format!("it redirects to {location}: check `url` of the store in the site file"))
+        }
         None => error,
     }
 }

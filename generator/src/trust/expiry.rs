@@ -1,12 +1,12 @@
-//! When a date is near enough to say so, or to sign again.
+//! Decides when an expiry date is near enough to warn, or to sign again.
 
 use stringless_core::manifest::Manifest;
 use stringless_core::time::Timestamp;
 use stringless_core::trust::Trust;
 
-/// Whether a release is to be signed again: a third of its life is left, or less.
+/// Whether to sign a release again: a third of its lifetime is left, or less, or the setting has changed.
 ///
-/// `lifetime` is what the site gives a release today, in seconds.
+/// `lifetime` is the lifetime that the site file now sets, in seconds.
 #[must_use]
 pub fn release_is_due(expires: Option<Timestamp>, lifetime: Option<u64>, now: Timestamp) -> bool {
     match (expires, lifetime) {
@@ -16,41 +16,41 @@ pub fn release_is_due(expires: Option<Timestamp>, lifetime: Option<u64>, now: Ti
     }
 }
 
-/// What is to be said of a release's date: from when a third of its life is left.
+/// The warning about a release's expiry, once a third of its lifetime is left.
 #[must_use]
 pub fn release_warning(manifest: &Manifest, now: Timestamp) -> Option<String> {
-    let life = manifest.expires?.seconds().saturating_sub(manifest.created.seconds());
-    if !release_is_due(manifest.expires, Some(life), now) {
+    let lifetime = manifest.expires?.seconds().saturating_sub(manifest.created.seconds());
+    if !release_is_due(manifest.expires, Some(lifetime), now) {
         return None;
     }
     Some(format!(
         "release {} of `{}` {}",
         manifest.serial,
         manifest.environment,
-        when(manifest.expires?, now)
+        expiry(manifest.expires?, now)
     ))
 }
 
-/// What is to be said of the trust's date: from thirty days before it.
+/// The warning about the trust's expiry, from thirty days before it.
 #[must_use]
 pub fn trust_warning(trust: &Trust, now: Timestamp) -> Option<String> {
     let expires = trust.expires.filter(|_| trust_is_due(trust, now))?;
-    Some(format!("trust version {} {}", trust.version, when(expires, now)))
+    Some(format!("trust version {} {}", trust.version, expiry(expires, now)))
 }
 
-/// Whether the trust is to be signed again.
+/// Whether to sign the trust again: it expires within thirty days, or has expired.
 #[must_use]
 pub fn trust_is_due(trust: &Trust, now: Timestamp) -> bool {
     trust.expires.is_some_and(|expires| now.plus(SOON) >= expires)
 }
 
-fn when(expires: Timestamp, now: Timestamp) -> String {
+fn expiry(expires: Timestamp, now: Timestamp) -> String {
     if now >= expires { format!("expired at {expires}") } else { format!("expires at {expires}") }
 }
 
-/// Thirty days, in seconds: a rotation may need several people.
+/// Thirty days, in seconds: signing a trust may need several people.
 pub const SOON: u64 = 30 * 86_400;
-/// What `refresh` gives a trust that has a date: a year, in seconds.
+/// The lifetime that `refresh` gives a trust with an expiry date: a year, in seconds.
 pub const TRUST_LIFE: u64 = 365 * 86_400;
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     use crate::trust::rotation::tests::{key, trust};
 
     #[test]
-    fn dates_are_announced_before_they_come() {
+    fn an_expiry_date_is_announced_early() {
         let now = Timestamp::from_seconds(1_800_000_000);
         let after = |seconds| Timestamp::from_seconds(now.seconds() + seconds);
         for (left, due) in [(1001, false), (1000, true), (0, true)] {
@@ -73,8 +73,9 @@ mod tests {
         assert_eq!(trust_warning(&dated, now), None);
         dated.expires = Some(after(SOON));
         assert!(
-            trust_warning(&dated, now).is_some_and(|told| told.starts_with("trust version 3 expires at "))
+            trust_warning(&dated, now)
+                .is_some_and(|warning| warning.starts_with("trust version 3 expires at "))
         );
-        assert!(trust_warning(&dated, after(SOON)).is_some_and(|told| told.contains("expired at ")));
+        assert!(trust_warning(&dated, after(SOON)).is_some_and(|warning| warning.contains("expired at ")));
     }
 }

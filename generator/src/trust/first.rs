@@ -1,4 +1,4 @@
-//! Secret keys + a trust → a signed document, then checked with the node's own code. No IO.
+//! Signs the first trust of a site, and checks it with the code that nodes run. No IO.
 
 use stringless_core::document::Document;
 use stringless_core::name::Name;
@@ -8,11 +8,10 @@ use stringless_core::{json, verify};
 use crate::error::{Error, Result};
 use crate::trust::secret_key::SecretKey;
 
-/// Signs a trust document with every key, and verifies that its own keys reach its threshold: how a site
-/// begins.
+/// Signs the first trust document with every key of `keys`, and verifies that the trust's keys reach its threshold.
 ///
 /// # Errors
-/// When they do not, or it breaks a rule.
+/// When they do not reach it, or the trust breaks a rule.
 pub fn trust(trust: &Trust, keys: &[SecretKey], site: &Name) -> Result<Vec<u8>> {
     let payload = json::write(trust);
     let sign = |key: &SecretKey| key.sign(&payload, &trust.comment());
@@ -32,8 +31,8 @@ mod tests {
 
     use crate::trust::secret_key::Protection;
 
-    /// Three keys, and a trust that wants two of them.
-    fn three() -> (tempfile::TempDir, Vec<SecretKey>, Trust) {
+    /// Three keys, and a trust with a threshold of two.
+    fn keys_and_trust() -> (tempfile::TempDir, Vec<SecretKey>, Trust) {
         let folder = tempfile::tempdir().unwrap();
         let keys: Vec<SecretKey> = ["a", "b", "c"]
             .iter()
@@ -59,18 +58,18 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_counts_distinct_keys() {
-        let (folder, mut keys, two) = three();
+    fn a_threshold_counts_each_key_once() {
+        let (folder, mut keys, two) = keys_and_trust();
         assert!(trust(&two, &keys[..2], &two.site).is_ok());
         assert!(trust(&two, &keys[..1], &two.site).is_err());
         let first = keys.remove(0);
         let twice = [first, SecretKey::open(&folder.path().join("a.key")).unwrap()];
-        assert!(trust(&two, &twice, &two.site).is_err(), "one key twice counts once");
+        assert!(trust(&two, &twice, &two.site).is_err(), "a key that signs twice counts once");
     }
 
     #[test]
-    fn what_breaks_a_rule_is_not_signed() {
-        let (_folder, keys, two) = three();
+    fn a_trust_that_breaks_a_rule_is_not_signed() {
+        let (_folder, keys, two) = keys_and_trust();
         let wrong = Trust { threshold: 0, ..two.clone() };
         assert!(trust(&wrong, &keys, &two.site).is_err());
         let twice = [&two.keys[..], &two.keys[..1]].concat();

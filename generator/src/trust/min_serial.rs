@@ -1,7 +1,7 @@
-//! Which serials a new trust states: each environment goes on from what is published.
+//! The `min_serial` of a new trust: each environment continues from the release that is published.
 //!
-//! For manifests that are made under it, a node holds them against this number alone, not against what
-//! it has seen: a serial that a stolen key drove up is forgotten.
+//! A node compares a manifest that was made under the new trust with this number alone, not with the serials it
+//! has seen. So a serial that a stolen key drove up no longer counts.
 
 use std::collections::BTreeMap;
 
@@ -9,78 +9,68 @@ use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
 
 use crate::error::{Error, Result};
-use crate::remote::{self, last_seen};
-use crate::site::SiteDir;
-use crate::site::trust_chain::{self, TrustFile};
-use crate::store::Store;
+use crate::remote::site_store::SiteStore;
 
-/// The `min_serial` of the trust that follows `chain`: as `asked`, else the published serial of each
-/// environment, else what the trust before says.
+/// The `min_serial` of the trust that follows the newest one. For each environment: the serial that was `asked`
+/// for, else the published serial, else the serial in the newest trust.
 ///
 /// # Errors
-/// When what is published cannot be right, and nothing is known that is.
-pub fn of(
-    site: &SiteDir,
-    store: &Store,
-    chain: &[TrustFile],
-    asked: &BTreeMap<Name, u64>,
-) -> Result<BTreeMap<Name, u64>> {
-    let mut floors = trust_chain::newest(chain)?.min_serial.clone();
+/// When the published serial cannot be right, and no earlier release is known.
+pub fn next(remote: &SiteStore<'_>, asked: &BTreeMap<Name, u64>) -> Result<BTreeMap<Name, u64>> {
+    let site = &remote.site.site;
+    let mut serials = remote.newest_trust()?.min_serial.clone();
     for (environment, serial) in asked {
-        site.site.environment(environment)?;
+        site.environment(environment)?;
         if !(1..Manifest::LAST_SERIAL).contains(serial) {
-            return Err(Error::usage(format!("stating a serial for `{environment}`: {serial} is none"))
-                .hint(format!(
-                    "`--min-serial {environment}=N`, with N from 1 to {}",
-                    Manifest::LAST_SERIAL - 1
-                )));
+            return Err(Error::usage(format!(
+                "setting the serial of `{environment}`: {serial} is out of range"
+            ))
+            .hint(format!(
+                "`--min-serial {environment}=N`, with N from 1 to {}",
+                Manifest::LAST_SERIAL - 1
+            )));
         }
     }
-    for environment in site.site.environments.keys() {
-        let floor = match asked.get(environment) {
+    for environment in site.environments.keys() {
+        let serial = match asked.get(environment) {
             Some(serial) => Some(*serial),
-            None => published_serial(site, store, chain, environment)?,
+            None => last_good_serial(remote, environment)?,
         };
-        if let Some(floor) = floor {
-            floors.insert(environment.clone(), floor);
+        if let Some(serial) = serial {
+            serials.insert(environment.clone(), serial);
         }
     }
-    Ok(floors)
+    Ok(serials)
 }
 
-/// The last serial that is known to be good; none where nothing was published.
-fn published_serial(
-    site: &SiteDir,
-    store: &Store,
-    chain: &[TrustFile],
-    environment: &Name,
-) -> Result<Option<u64>> {
-    let known = last_seen::read(site, environment, chain).map(|known| known.manifest.serial);
-    let known = known.filter(|serial| *serial < Manifest::LAST_SERIAL);
+/// The last serial that is known to be good; `None` when nothing was published.
+fn last_good_serial(remote: &SiteStore<'_>, environment: &Name) -> Result<Option<u64>> {
+    let seen = remote.last_seen(environment).map(|seen| seen.manifest.serial);
+    let seen = seen.filter(|serial| *serial < Manifest::LAST_SERIAL);
     let ask = |error: Error| {
         error.hint(format!(
-            "`--min-serial {environment}=N` states from which serial it goes on: one more than the last good release"
+            "`--min-serial {environment}=N` sets the serial to continue from: the serial of the last good release plus one"
         ))
     };
-    let published = match remote::read(store, &site.site.site, environment, &trust_chain::keys(chain)) {
-        Ok(None) => return Ok(known),
+    let published = match remote.published(environment) {
+        Ok(None) => return Ok(seen),
         Ok(Some(published)) => published.manifest.serial,
-        // What somebody put there in its place does not keep the keys from being changed.
+        // A forged pointer must not keep the keys from being changed.
         Err(error) if error.is_refusal() => {
-            return known.map(next).ok_or_else(|| ask(error)).map(Some);
+            return seen.map(after).ok_or_else(|| ask(error)).map(Some);
         }
         Err(error) => return Err(error),
     };
     if published < Manifest::LAST_SERIAL {
-        return Ok(Some(published.max(known.unwrap_or(0))));
+        return Ok(Some(published.max(seen.unwrap_or(0))));
     }
     let poisoned = Error::refused(format!(
-        "changing the trust: serial {published} of `{environment}` is published, which no honest publisher reaches"
+        "changing the trust: serial {published} of `{environment}` is published, and no honest publisher reaches that number"
     ));
-    known.map(next).ok_or_else(|| ask(poisoned)).map(Some)
+    seen.map(after).ok_or_else(|| ask(poisoned)).map(Some)
 }
 
-/// After a good one that nobody can look at any more.
-fn next(known: u64) -> u64 {
-    known + 1
+/// The serial after the last good one, whose release can no longer be read from the store.
+fn after(seen: u64) -> u64 {
+    seen + 1
 }

@@ -1,5 +1,6 @@
-//! The site's keys: who may sign, how often, until when, and what waits for signatures.
+//! The site's keys: who may sign, how many must sign, until when, and the documents that wait for signatures.
 
+pub mod change;
 pub mod expiry;
 pub mod first;
 pub mod min_serial;

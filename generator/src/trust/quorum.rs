@@ -1,9 +1,9 @@
-//! Whose signatures a payload needs: the threshold of one trust, or of two for the step between them.
+//! The signatures that a document needs: the threshold of one trust, or of two trusts for the step between them.
 
 use stringless_core::key::PublicKey;
 use stringless_core::trust::{Trust, TrustKey};
 
-/// The trusts whose thresholds a document must reach, each for itself.
+/// The trusts whose thresholds a document must reach. Each threshold counts separately.
 #[derive(Clone, Debug)]
 pub struct Quorum<'a> {
     trusts: Vec<&'a Trust>,
@@ -12,40 +12,40 @@ pub struct Quorum<'a> {
 /// How far one trust's threshold is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// The trust version.
+    /// The version of the trust.
     pub version: u64,
-    /// Distinct keys that signed.
+    /// How many different keys have signed.
     pub signed: usize,
-    /// How many must.
+    /// How many keys must sign.
     pub needed: usize,
 }
 
 impl<'a> Quorum<'a> {
-    /// For a manifest: the threshold of the newest trust.
+    /// The quorum of a manifest: the threshold of the newest trust.
     #[must_use]
-    pub fn of(trust: &'a Trust) -> Self {
+    pub fn new(trust: &'a Trust) -> Self {
         Self { trusts: vec![trust] }
     }
 
-    /// For a trust document: the threshold of the one before it and its own.
+    /// The quorum of a trust document: the threshold of the trust before it, and its own.
     #[must_use]
     pub fn step(old: &'a Trust, new: &'a Trust) -> Self {
         Self { trusts: vec![old, new] }
     }
 
-    /// The named key with this id, if its signature counts here.
+    /// The key with this id, if its signature counts.
     #[must_use]
     pub fn key(&self, id: &str) -> Option<&'a TrustKey> {
         self.trusts.iter().flat_map(|trust| &trust.keys).find(|key| key.id == id)
     }
 
-    /// Whether a signature by `key` counts here.
+    /// Whether a signature by `key` counts.
     #[must_use]
     pub fn counts(&self, key: &PublicKey) -> bool {
         self.trusts.iter().any(|trust| holds(trust, key))
     }
 
-    /// How far each threshold is reached once these have signed; one key twice counts once.
+    /// How far the keys `signed` reach each threshold. A key that signed twice counts once.
     #[must_use]
     pub fn count(&self, signed: &[PublicKey]) -> Vec<Count> {
         let count = |trust: &&Trust| {
@@ -56,22 +56,22 @@ impl<'a> Quorum<'a> {
         self.trusts.iter().map(count).collect()
     }
 
-    /// Whether every threshold is reached.
+    /// Whether the keys `signed` reach every threshold.
     #[must_use]
     pub fn reached(&self, signed: &[PublicKey]) -> bool {
         self.count(signed).iter().all(Count::reached)
     }
 
-    /// Whether one more signature, by `key`, brings a threshold nearer that is not reached yet.
+    /// Whether a signature by `key` helps to reach a threshold that is not reached yet.
     #[must_use]
     pub fn helps(&self, signed: &[PublicKey], key: &PublicKey) -> bool {
         let missing = |trust: &&&Trust| {
-            Quorum::of(trust).count(signed).iter().any(|count| !count.reached()) && holds(trust, key)
+            Quorum::new(trust).count(signed).iter().any(|count| !count.reached()) && holds(trust, key)
         };
         !signed.iter().any(|one| one.same_key(key)) && self.trusts.iter().any(|trust| missing(&trust))
     }
 
-    /// The keys that could still help, each once.
+    /// The keys whose signatures would still help, each once.
     #[must_use]
     pub fn missing(&self, signed: &[PublicKey]) -> Vec<&'a TrustKey> {
         let mut missing: Vec<&TrustKey> = Vec::new();
@@ -83,13 +83,13 @@ impl<'a> Quorum<'a> {
         missing
     }
 
-    /// In how many of the trusts `key` counts: who stands in both is asked first.
+    /// In how many of the trusts `key` counts. A key that counts in both signs first.
     #[must_use]
     pub fn weight(&self, key: &PublicKey) -> usize {
         self.trusts.iter().filter(|trust| holds(trust, key)).count()
     }
 
-    /// `release (0123456789ABCDEF), …`: every key that counts.
+    /// Every key that counts, as `release (0123456789ABCDEF), …`.
     #[must_use]
     pub fn names(&self) -> String {
         let mut names: Vec<String> = Vec::new();
@@ -102,7 +102,7 @@ impl<'a> Quorum<'a> {
         names.join(", ")
     }
 
-    /// `trust version 2`, or `trust versions 1 and 2`.
+    /// The trusts, as `trust version 2` or `trust versions 1 and 2`.
     #[must_use]
     pub fn title(&self) -> String {
         let versions: Vec<String> = self.trusts.iter().map(|trust| trust.version.to_string()).collect();
@@ -112,14 +112,14 @@ impl<'a> Quorum<'a> {
 }
 
 impl Count {
-    /// Whether enough have signed.
+    /// Whether enough keys have signed.
     #[must_use]
     pub fn reached(&self) -> bool {
         self.signed >= self.needed
     }
 }
 
-/// A key as people know it: `release (0123456789ABCDEF)`.
+/// A key, as messages name it: `release (0123456789ABCDEF)`.
 #[must_use]
 pub fn title(key: &TrustKey) -> String {
     format!("{} ({})", key.name, key.id)
@@ -135,17 +135,17 @@ mod tests {
     use crate::trust::rotation::tests::{key, trust};
 
     #[test]
-    fn both_thresholds_of_a_step_count_for_themselves() {
+    fn both_thresholds_of_a_step_count_separately() {
         let [a, b, c] = ["a", "b", "c"].map(key);
         let (old, new) = (trust(1, 1, &[&a]), trust(2, 2, &[&b, &c]));
         let step = Quorum::step(&old, &new);
         let signed = |keys: &[&TrustKey]| keys.iter().map(|key| key.key.clone()).collect::<Vec<_>>();
         assert!(!step.reached(&signed(&[&a])) && !step.reached(&signed(&[&b, &c])));
         assert!(step.reached(&signed(&[&a, &b, &c])));
-        assert!(!step.reached(&signed(&[&a, &b, &b])), "one key twice counts once");
+        assert!(!step.reached(&signed(&[&a, &b, &b])), "a key that signed twice counts once");
         assert!(step.helps(&signed(&[&b]), &c.key) && !step.helps(&signed(&[&a]), &a.key));
         assert_eq!(step.missing(&signed(&[&a, &b])), [&c]);
         assert_eq!(step.title(), "trust versions 1 and 2");
-        assert!(!Quorum::of(&old).counts(&b.key));
+        assert!(!Quorum::new(&old).counts(&b.key));
     }
 }

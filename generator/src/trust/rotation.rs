@@ -1,5 +1,6 @@
-//! (Trust N, a change) → trust N+1, or why not. No IO.
+//! (Trust N, a change) → trust N+1, or why the change is refused. No IO.
 
+use stringless_core::count::count;
 use stringless_core::key::PublicKey;
 use stringless_core::name::Name;
 use stringless_core::trust::{MAX_KEYS, Trust, TrustKey};
@@ -7,35 +8,34 @@ use stringless_core::trust::{MAX_KEYS, Trust, TrustKey};
 use crate::error::{Error, Result};
 use crate::trust::quorum::title;
 
-/// What an administrator asks for.
+/// A change of the trust that an administrator asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// One key more.
+    /// Add a key.
     Add(Name, PublicKey),
-    /// One key less.
+    /// Remove a key.
     Remove(Name),
-    /// Another key in the place of the named one: nobody signs with the old one from then on.
+    /// Replace the key of this name: the old key no longer counts.
     Replace(Name, PublicKey),
-    /// So many keys must sign.
+    /// Change how many keys must sign.
     Threshold(usize),
-    /// The same keys: a new date, or other serials.
+    /// Keep the keys, for a new expiry date or new serials.
     Renew,
 }
 
-/// The trust that follows `trust` with this change; expiry and serials are as before.
+/// The trust that follows `trust`, with this change. Expiry and serials stay the same.
 ///
 /// # Errors
-/// For what would lock everybody out, or says nothing.
+/// When nobody could sign any more, or the change contradicts the keys of `trust`.
 pub fn next(trust: &Trust, change: &Change) -> Result<Trust> {
-    let version = trust.version.checked_add(1).ok_or_else(|| refused("no trust version is left"))?;
+    let version = trust.version.checked_add(1).ok_or_else(|| refused("there is no higher trust version"))?;
     let mut next = Trust { version, ..trust.clone() };
     match change {
         Change::Add(name, key) => {
             check_new(trust, name, key)?;
             if trust.keys.iter().any(|one| one.name == *name) {
-                return Err(refused(format!("there is a key `{name}` already")).hint(format!(
-                    "`stringless keys rotate {name} --public FILE` puts another in its place"
-                )));
+                return Err(refused(format!("there is a key `{name}` already"))
+                    .hint(format!("`stringless keys rotate {name} --public FILE` replaces it")));
             }
             next.keys.push(named(name, key));
         }
@@ -57,7 +57,7 @@ pub fn next(trust: &Trust, change: &Change) -> Result<Trust> {
 
 /// Whether `trust` is already as the change asks.
 #[must_use]
-pub fn holds(trust: &Trust, change: &Change) -> bool {
+pub fn is_applied(trust: &Trust, change: &Change) -> bool {
     let named = |name: &Name| trust.keys.iter().find(|key| key.name == *name);
     match change {
         Change::Add(name, key) | Change::Replace(name, key) => {
@@ -69,12 +69,12 @@ pub fn holds(trust: &Trust, change: &Change) -> bool {
     }
 }
 
-/// A key that stands twice would let one person sign for two.
+/// Refuses a key that the trust has under another name: one person could sign for two. Also refuses a key with the id
+/// of another key: signatures are matched to keys by the id.
 fn check_new(trust: &Trust, name: &Name, key: &PublicKey) -> Result<()> {
     match trust.keys.iter().find(|one| one.key.same_key(key)) {
-        Some(one) => Err(refused(format!("the key for `{name}` is that of {} already", title(one)))
-            .hint("each person makes a key of their own: `stringless keygen FILE`, or `minisign -G`")),
-        // Signatures are told apart by the id.
+        Some(one) => Err(refused(format!("the key for `{name}` is already the key of {}", title(one)))
+            .hint("each person needs a different key: `stringless keygen FILE`, or `minisign -G`")),
         None if trust.keys.iter().any(|one| one.name != *name && one.id == key.id()) => {
             Err(refused(format!("the key for `{name}` has the id {} of another key", key.id()))
                 .hint("make another one: `stringless keygen FILE`"))
@@ -86,22 +86,25 @@ fn check_new(trust: &Trust, name: &Name, key: &PublicKey) -> Result<()> {
 fn check(next: &Trust) -> Result<()> {
     let (keys, threshold) = (next.keys.len(), next.threshold);
     if keys == 0 {
-        return Err(refused("it is the last key, and nobody could sign without it")
-            .hint("`stringless keys rotate NAME --public FILE` puts another in its place"));
+        return Err(refused("it is the last key, and without it nobody could sign")
+            .hint("`stringless keys rotate NAME --public FILE` replaces it"));
     }
     if keys > MAX_KEYS {
-        return Err(refused(format!("{keys} keys, and {MAX_KEYS} are the most"))
-            .hint("`stringless keys remove NAME` makes room"));
+        return Err(refused(format!("it would have {keys} keys, and the limit is {MAX_KEYS}"))
+            .hint("`stringless keys remove NAME` removes one"));
     }
     if threshold == 0 {
-        return Err(
-            refused("a threshold of 0 would let everybody sign").hint("`stringless keys threshold 1`")
-        );
+        return Err(refused("with a threshold of 0, no signature would be needed")
+            .hint("`stringless keys threshold 1`"));
     }
     if threshold > keys {
-        return Err(refused(format!("{threshold} keys would have to sign, and there would be {keys}")).hint(
-            format!("`stringless keys threshold {keys}` first, or `stringless keys add NAME --public FILE`"),
-        ));
+        return Err(refused(format!(
+            "{} would have to sign, but it would have {keys}",
+            count(threshold, "key")
+        ))
+        .hint(format!(
+            "`stringless keys threshold {keys}` first, or `stringless keys add NAME --public FILE`"
+        )));
     }
     next.check().map_err(refused)
 }
@@ -109,7 +112,7 @@ fn check(next: &Trust) -> Result<()> {
 fn position(trust: &Trust, name: &Name) -> Result<usize> {
     let all: Vec<&str> = trust.keys.iter().map(|key| key.name.as_str()).collect();
     trust.keys.iter().position(|key| key.name == *name).ok_or_else(|| {
-        refused(format!("there is no key `{name}`")).hint(format!("there are {}", all.join(", ")))
+        refused(format!("there is no key `{name}`")).hint(format!("the keys are {}", all.join(", ")))
     })
 }
 
@@ -160,24 +163,26 @@ pub(crate) mod tests {
         assert_eq!((names(&replaced), &replaced.keys[0].key), ("ab".to_owned(), &c.key));
         assert_eq!(done(Change::Threshold(2)).threshold, 2);
         assert_eq!(done(Change::Renew), Trust { version: 2, ..two.clone() });
-        assert!(holds(&replaced, &Change::Replace(name("a"), c.key.clone())));
-        assert!(!holds(&two, &Change::Remove(name("a"))) && holds(&two, &Change::Remove(name("c"))));
+        assert!(is_applied(&replaced, &Change::Replace(name("a"), c.key.clone())));
+        assert!(
+            !is_applied(&two, &Change::Remove(name("a"))) && is_applied(&two, &Change::Remove(name("c")))
+        );
     }
 
     #[test]
-    fn what_locks_everybody_out_is_refused() {
+    fn a_change_that_locks_everybody_out_is_refused() {
         let [a, b] = ["a", "b"].map(key);
         let one = trust(1, 1, &[&a]);
         let both = trust(1, 2, &[&a, &b]);
         for (trust, change, why) in [
             (&one, Change::Remove(name("a")), "last key"),
             (&one, Change::Remove(name("x")), "no key `x`"),
-            (&one, Change::Threshold(0), "everybody"),
-            (&one, Change::Threshold(2), "2 keys would have to sign, and there would be 1"),
+            (&one, Change::Threshold(0), "no signature"),
+            (&one, Change::Threshold(2), "2 keys would have to sign, but it would have 1"),
             (&both, Change::Remove(name("a")), "2 keys would have to sign"),
-            (&one, Change::Add(name("x"), a.key.clone()), "is that of a ("),
+            (&one, Change::Add(name("x"), a.key.clone()), "is already the key of a ("),
             (&one, Change::Add(name("a"), b.key.clone()), "there is a key `a` already"),
-            (&both, Change::Replace(name("a"), b.key.clone()), "is that of b ("),
+            (&both, Change::Replace(name("a"), b.key.clone()), "is already the key of b ("),
             (&both, Change::Replace(name("x"), b.key.clone()), "no key `x`"),
         ] {
             let error = next(trust, &change).unwrap_err();
@@ -187,7 +192,7 @@ pub(crate) mod tests {
         let many: Vec<TrustKey> = (0..MAX_KEYS).map(|n| key(&format!("k{n}"))).collect();
         let full = trust(1, 1, &many.iter().collect::<Vec<_>>());
         assert!(
-            next(&full, &Change::Add(name("x"), a.key)).unwrap_err().to_string().contains("are the most")
+            next(&full, &Change::Add(name("x"), a.key)).unwrap_err().to_string().contains("the limit is")
         );
     }
 }

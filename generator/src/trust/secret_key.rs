@@ -1,4 +1,4 @@
-//! Secret keys in minisign's file format: made, kept at mode 0600, unlocked.
+//! Secret keys in minisign's file format: makes them with mode 0600, and unlocks them.
 
 use std::fs::{self, OpenOptions};
 use std::io::{IsTerminal, Write};
@@ -12,7 +12,7 @@ use stringless_core::key::PublicKey;
 
 use crate::error::{Error, Result};
 
-/// A secret key, unlocked. Its `Debug` form shows the id alone.
+/// An unlocked secret key. Its `Debug` form shows only the id.
 pub struct SecretKey {
     secret: minisign::SecretKey,
     public: PublicKey,
@@ -21,30 +21,30 @@ pub struct SecretKey {
 /// How a new key is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
-    /// By `STRINGLESS_PASSWORD`, or by a password asked for on the terminal.
+    /// By the password in `STRINGLESS_PASSWORD`, or by one that is typed on the terminal.
     Password,
-    /// By the file's mode alone.
+    /// Only by the mode of its file.
     None,
 }
 
-/// The variable that answers the question for a password.
+/// The environment variable with the password.
 pub const PASSWORD: &str = "STRINGLESS_PASSWORD";
 
 impl SecretKey {
-    /// Makes a key pair: the secret key at `path` (0600), the public key beside it.
+    /// Makes a key pair: the secret key at `path` with mode 0600, and the public key beside it.
     ///
     /// # Errors
-    /// When either file exists, or no password can be had.
+    /// When one of the files exists, or there is no password.
     pub fn create(path: &Path, protection: Protection) -> Result<Self> {
         let public_path = public_path(path);
         for path in [path, &public_path] {
             if path.symlink_metadata().is_ok() {
                 return Err(Error::refused(format!("writing key `{}`: it exists already", path.display()))
-                    .hint("choose another name; a key in use is never written over"));
+                    .hint("choose another name; an existing key is never overwritten"));
             }
         }
         let plain = KeyPair::generate_unencrypted_keypair().map_err(|e| failed("making", path, &e))?;
-        // The pair on disk is another object than the one in use: encryption changes it in place.
+        // `finish` reads the key back from its text, because encryption changes the key in memory.
         let boxed = match protection {
             Protection::None => plain.sk.to_box(Some("stringless secret key")),
             Protection::Password => {
@@ -62,10 +62,10 @@ impl SecretKey {
         finish(path, &public_path, &boxed.into_string(), None)
     }
 
-    /// Reads and unlocks the key at `path`; keys of stock minisign are as good.
+    /// Reads and unlocks the key at `path`. Keys that minisign made can be used, too.
     ///
     /// # Errors
-    /// When others than the owner can read it, it is no minisign key, or the password is wrong.
+    /// When users other than the owner can read it, it is no minisign key, or the password is wrong.
     pub fn open(path: &Path) -> Result<Self> {
         let metadata = fs::metadata(path).map_err(|e| {
             Error::configuration(format!("reading key `{}`: {e}", path.display()))
@@ -73,7 +73,7 @@ impl SecretKey {
         })?;
         if metadata.mode() & 0o077 != 0 {
             return Err(Error::refused(format!(
-                "reading key `{}`: others than its owner can read it (mode {:04o})",
+                "reading key `{}`: other users can read it (mode {:04o})",
                 path.display(),
                 metadata.mode() & 0o7777
             ))
@@ -90,15 +90,15 @@ impl SecretKey {
         Self::unlock(path, &text, password)
     }
 
-    /// The public half.
+    /// The public key.
     pub fn public(&self) -> &PublicKey {
         &self.public
     }
 
-    /// The four-line block of minisign over `payload`.
+    /// Signs `payload`; returns the four lines of a minisign signature.
     ///
     /// # Errors
-    /// When the machine has no random numbers.
+    /// When the system provides no random numbers.
     pub fn sign(&self, payload: &[u8], comment: &str) -> Result<String> {
         let untrusted = format!("signature by stringless key {}", self.public.id());
         let signature = minisign::sign(None, &self.secret, payload, Some(comment), Some(&untrusted));
@@ -114,10 +114,10 @@ impl SecretKey {
         };
         let secret = opened.map_err(|e| {
             let error = failed("reading", path, &e);
-            if encrypted(text) { error.hint(format!("is `{PASSWORD}` that of this key?")) } else { error }
+            if encrypted(text) { error.hint(format!("check `{PASSWORD}`")) } else { error }
         })?;
         let pair = minisign::PublicKey::from_secret_key(&secret).map_err(|e| failed("reading", path, &e))?;
-        // A key whose halves do not fit would sign what nobody can verify.
+        // If the secret and the public key do not belong together, nobody could verify the signatures.
         minisign::sign(Some(&pair), &secret, &b""[..], None, None)
             .map_err(|e| failed("reading", path, &e))?;
         let public = PublicKey::parse(&pair.to_base64())
@@ -132,12 +132,12 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// Where the public key of the secret key at `path` lies: the same name, ending in `.pub`.
+/// The file of the public key that belongs to the secret key at `path`: the same name, ending in `.pub`.
 pub fn public_path(path: &Path) -> PathBuf {
     path.with_extension("pub")
 }
 
-/// Whether `bytes` hold a minisign secret key, locked or not, at any place.
+/// Whether `bytes` contain a minisign secret key anywhere, encrypted or not.
 pub fn holds_secret_key(bytes: &[u8]) -> bool {
     SECRET_STARTS.iter().any(|start| {
         bytes.windows(start.len()).enumerate().filter(|(_, w)| w == start).any(|(at, _)| {
@@ -148,7 +148,7 @@ pub fn holds_secret_key(bytes: &[u8]) -> bool {
     })
 }
 
-/// The key of stock `minisign -G -W`: it leaves the checksum of an unlocked key empty.
+/// A key that `minisign -G -W` made: such a key has no password, and its checksum is empty.
 fn without_checksum(text: &str) -> Option<minisign::SecretKey> {
     let bytes = Base64::decode_vec(text.lines().nth(1)?).ok()?;
     let (_, checksum) = bytes.split_last_chunk::<32>()?;
@@ -172,7 +172,8 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| Error::io("writing", path, e))
 }
 
-/// The second line's first bytes: algorithm `Ed`, then a key derivation of zeros for "none".
+/// Whether the key needs a password. A key without one begins, in its second line, with the algorithm `Ed` and two
+/// zero bytes in place of the key derivation.
 fn encrypted(text: &str) -> bool {
     !text.lines().nth(1).is_some_and(|line| line.as_bytes().starts_with(SECRET_STARTS[1]))
 }
@@ -189,14 +190,14 @@ fn new_password(path: &Path) -> Result<String> {
         return Ok(password);
     }
     let first = not_empty(path, ask(path, &format!("new password for {}: ", path.display()))?)?;
-    let again = ask(path, "the same again: ")?;
-    if first != again {
+    let repeated = ask(path, "repeat the password: ")?;
+    if first != repeated {
         return Err(Error::usage(format!("making key `{}`: the passwords differ", path.display())));
     }
     Ok(first)
 }
 
-/// An empty variable is what a pipeline makes of a secret that it does not have.
+/// The password in the environment. An empty variable does not count: a pipeline without the secret sets it so.
 fn given_password() -> Option<String> {
     env::var(PASSWORD).ok().filter(|password| !password.is_empty())
 }
@@ -204,33 +205,34 @@ fn given_password() -> Option<String> {
 fn not_empty(path: &Path, password: String) -> Result<String> {
     if password.is_empty() {
         return Err(Error::usage(format!("making key `{}`: the password is empty", path.display()))
-            .hint("`--no-password` makes a key that its file's mode alone protects"));
+            .hint("`--no-password` makes a key that only the mode of its file protects"));
     }
     Ok(password)
 }
 
 fn ask(path: &Path, question: &str) -> Result<String> {
-    let nobody = || {
+    let no_terminal = || {
         Error::configuration(format!(
-            "unlocking key `{}`: there is nobody to ask for its password",
+            "unlocking key `{}`: it needs a password, and there is no terminal to ask for it",
             path.display()
         ))
         .hint(format!("set `{PASSWORD}`, or make a key without a password: `--no-password`"))
     };
     if !std::io::stdin().is_terminal() {
-        return Err(nobody());
+        return Err(no_terminal());
     }
-    rpassword::prompt_password(question).map_err(|_| nobody())
+    rpassword::prompt_password(question).map_err(|_| no_terminal())
 }
 
 fn failed(doing: &str, path: &Path, cause: &minisign::PError) -> Error {
     Error::configuration(format!("{doing} key `{}`: {cause}", path.display()))
 }
 
-/// Base64 of `Ed`, `Sc` (scrypt) or two zeros (none), `B2` (the checksum's kind).
+/// How a secret key begins, in base64: `Ed`; `Sc` for scrypt, or two zero bytes for no password; `B2` for the kind of
+/// its checksum.
 const SECRET_STARTS: [&[u8]; 2] = [b"RWRTY0Iy", b"RWQAAEIy"];
 const SECRET_BYTES: usize = 158;
-/// Of those in base64, without padding and what depends on it.
+/// The length of a secret key in base64, without the last characters, which depend on the padding.
 const SECRET_LENGTH: usize = 208;
 const MAX_KEY_FILE: u64 = 4096;
 
@@ -240,7 +242,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn makes_a_pair_that_it_reads_again() {
+    fn a_new_key_pair_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("release.key");
         let made = SecretKey::create(&path, Protection::None).unwrap();
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_to_write_over_a_key() {
+    fn an_existing_key_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("release.key");
         fs::write(folder.path().join("release.pub"), "x").unwrap();
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_key_that_others_can_read() {
+    fn a_key_that_other_users_can_read_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("release.key");
         SecretKey::create(&path, Protection::None).unwrap();
@@ -277,13 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn a_new_password_is_not_empty() {
+    fn an_empty_password_is_refused() {
         assert_eq!(not_empty(Path::new("k"), String::new()).unwrap_err().exit_code(), 64);
         assert_eq!(not_empty(Path::new("k"), "p".into()).unwrap(), "p");
     }
 
     #[test]
-    fn refuses_what_is_no_key() {
+    fn a_file_that_is_no_key_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in [("empty", ""), ("one", "untrusted comment: x\n"), ("bad", "x\nRWQAAEIyAAAA\n")] {
             let path = folder.path().join(name);

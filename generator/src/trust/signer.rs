@@ -1,4 +1,4 @@
-//! Gets a document signed: by the keys at hand, and by those whose signatures were brought back.
+//! Gets a document signed: with the keys on this machine, and with signatures that were made elsewhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,20 +12,20 @@ use crate::trust::pending::{self, Pending, PendingDocument};
 use crate::trust::quorum::Quorum;
 use crate::trust::secret_key::{SecretKey, public_path};
 
-/// Which keys sign here.
+/// The keys that sign on this machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Keys<'a> {
-    /// Named on the command line; none: those of `keys/` that count.
+    /// The keys on the command line. If there are none: the keys in `keys/` that count.
     pub given: &'a [PathBuf],
-    /// No key of this machine signs.
+    /// Whether no key on this machine signs.
     pub offline: bool,
 }
 
-/// How far a document has come.
+/// The result of signing.
 #[derive(Debug)]
 pub enum Signed {
-    /// Every threshold is reached: the document.
-    Whole(Vec<u8>),
+    /// Every threshold is reached: the signed document.
+    Complete(Vec<u8>),
     /// More signatures are needed.
     Waiting(Waiting),
 }
@@ -33,18 +33,19 @@ pub enum Signed {
 /// A document that waits for signatures.
 #[derive(Debug)]
 pub struct Waiting {
-    /// Where it lies.
+    /// The document.
     pub pending: Pending,
-    /// Whose signatures are there.
+    /// The keys that have signed it.
     pub signed: Vec<PublicKey>,
 }
 
-/// Signs `content` with the keys at hand. What does not reach the threshold waits in the site's folder.
+/// Signs `content` with the keys on this machine. A document that does not reach the threshold is saved and waits for
+/// more signatures.
 ///
-/// `old` is what waited there before for the same place.
+/// `old` is the document that already waits for the same environment, or for the trust.
 ///
 /// # Errors
-/// When a key cannot be used, or what waits there says something else and was signed.
+/// When a key cannot be used, or `old` has other content and is signed.
 pub fn sign(
     site: &SiteDir,
     content: PendingDocument,
@@ -52,7 +53,7 @@ pub fn sign(
     quorum: &Quorum<'_>,
     keys: Keys<'_>,
 ) -> Result<Signed> {
-    let (content, old) = settle(content, old)?;
+    let (content, old) = reconcile(content, old)?;
     let mut signatures = match &old {
         Some(pending) => pending.signatures(quorum)?,
         None => Vec::new(),
@@ -60,62 +61,65 @@ pub fn sign(
     let payload = old.as_ref().map_or_else(|| content.payload(), |pending| pending.payload.clone());
     let comment = content.comment();
     let mut new = Vec::new();
-    for key in at_hand(site, keys, quorum, &signed_by(&signatures))? {
+    for key in available_keys(site, keys, quorum, &signed_by(&signatures))? {
         let Some(by) = quorum.key(&key.public().id()) else { continue };
         new.push(Signature { by: by.clone(), block: key.sign(&payload, &comment)? });
     }
     signatures.extend(new.iter().cloned());
     let signed = signed_by(&signatures);
     if quorum.reached(&signed) {
-        return Ok(Signed::Whole(pending::assemble(&signatures, &payload)));
+        return Ok(Signed::Complete(pending::assemble(&signatures, &payload)));
     }
     let pending = match old {
         Some(pending) => pending,
         None => Pending::write(site, content)?,
     };
     for signature in &new {
-        pending.keep(signature)?;
+        pending.save(signature)?;
     }
     Ok(Signed::Waiting(Waiting { pending, signed }))
 }
 
-/// Puts together what was brought back for `pending`.
+/// Assembles `pending` and the signatures that were made elsewhere.
 ///
 /// # Errors
-/// Refused: a signature that does not count.
+/// Refused when a signature does not count.
 pub fn collect(pending: Pending, quorum: &Quorum<'_>) -> Result<Signed> {
     let signatures = pending.signatures(quorum)?;
     let signed = signed_by(&signatures);
     if quorum.reached(&signed) {
-        return Ok(Signed::Whole(pending::assemble(&signatures, &pending.payload)));
+        return Ok(Signed::Complete(pending::assemble(&signatures, &pending.payload)));
     }
     Ok(Signed::Waiting(Waiting { pending, signed }))
 }
 
-/// What waits and says the same is what people have signed, or are about to; what says something else
-/// makes room while nobody has. Two documents under one number must never both be signed.
-fn settle(content: PendingDocument, old: Option<Pending>) -> Result<(PendingDocument, Option<Pending>)> {
+/// Decides between the new content and the document that waits. If both say the same, the waiting one stays: people may
+/// have signed it. If it differs and is not signed, it is removed. Two documents with the same number must never both
+/// be signed.
+fn reconcile(content: PendingDocument, old: Option<Pending>) -> Result<(PendingDocument, Option<Pending>)> {
     match old {
         None => Ok((content, None)),
-        Some(pending) if pending.content.same(&content) => Ok((pending.content.clone(), Some(pending))),
+        Some(pending) if pending.content.same_content(&content) => {
+            Ok((pending.content.clone(), Some(pending)))
+        }
         Some(pending) if !pending.is_signed() => {
             pending.remove()?;
             Ok((content, None))
         }
         Some(pending) => Err(Error::refused(format!(
-            "signing `{}`: `{}` says something else, and was signed already",
+            "signing `{}`: `{}` has other content, and is signed already",
             content.comment(),
             pending.file.display()
         ))
         .hint(format!(
-            "`stringless submit` publishes that one; to give it up: rm {}*",
+            "`stringless submit` publishes that document; to discard it: rm {}*",
             pending.file.display()
         ))),
     }
 }
 
-/// The keys named on the command line, or as many of `keys/` as help; each opened, and each once.
-fn at_hand(
+/// Opens the keys on the command line, or those in `keys/` that help to reach the threshold. Each key is opened once.
+fn available_keys(
     site: &SiteDir,
     keys: Keys<'_>,
     quorum: &Quorum<'_>,
@@ -139,7 +143,7 @@ fn at_hand(
     if !keys.given.is_empty() {
         return Ok(opened);
     }
-    for (path, public) in found(site, quorum) {
+    for (path, public) in keys_that_count(site, quorum) {
         if quorum.helps(&signed, &public) {
             let key = SecretKey::open(&path)?;
             signed.push(key.public().clone());
@@ -149,8 +153,9 @@ fn at_hand(
     Ok(opened)
 }
 
-/// The secret keys of `keys/` that count here, by the public keys beside them; who counts twice first.
-fn found(site: &SiteDir, quorum: &Quorum<'_>) -> Vec<(PathBuf, PublicKey)> {
+/// The secret keys in `keys/` that count, according to the public keys beside them. A key that counts in both trusts
+/// comes first.
+fn keys_that_count(site: &SiteDir, quorum: &Quorum<'_>) -> Vec<(PathBuf, PublicKey)> {
     let paths = site.secret_keys().into_iter();
     let mut found: Vec<_> = paths.filter_map(|path| Some((public_key(&path)?, path))).collect();
     found.retain(|(public, _)| quorum.counts(public));
@@ -158,7 +163,7 @@ fn found(site: &SiteDir, quorum: &Quorum<'_>) -> Vec<(PathBuf, PublicKey)> {
     found.into_iter().map(|(public, path)| (path, public)).collect()
 }
 
-/// The public key that lies beside a secret one.
+/// The public key in the file beside a secret key.
 #[must_use]
 pub fn public_key(secret: &Path) -> Option<PublicKey> {
     let text = fs::read_to_string(public_path(secret)).ok()?;
@@ -171,10 +176,10 @@ fn signed_by(signatures: &[Signature]) -> Vec<PublicKey> {
 
 fn foreign(path: &Path, key: &PublicKey, quorum: &Quorum<'_>) -> Error {
     Error::refused(format!(
-        "signing with `{}`: key {} is not of {}",
+        "signing with `{}`: key {} does not belong to {}",
         path.display(),
         key.id(),
         quorum.title()
     ))
-    .hint(format!("signatures count by {}", quorum.names()))
+    .hint(format!("these keys count: {}", quorum.names()))
 }

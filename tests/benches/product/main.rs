@@ -1,5 +1,5 @@
 //! `make bench`: how long it takes to render the whole product, distros by clouds by forms, and what share of
-//! that is the reading of the catalog. Prints; nothing is asserted of a time.
+//! that is reading the platforms. Prints; nothing is asserted of a time.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark reports by panicking")]
 
@@ -12,24 +12,24 @@ use stringless_render::render;
 fn main() {
     let start = Instant::now();
     Platforms::embedded().unwrap();
-    let catalog = start.elapsed();
+    let platforms = start.elapsed();
     let case = Case::new(&site(BUCKET, SCRIPT, "node: {credentials: [instance_role, static]}\n"));
     let rounds: Vec<Duration> = (0..3).map(|_| whole(&case)).collect();
-    let pairs = case.catalog.pairs().count();
+    let pairs = case.platforms.pairs().count();
     let best = rounds.iter().min().unwrap();
-    println!("pairs {pairs}, catalog {catalog:?}, the whole product {rounds:?}");
-    println!("one pair costs {:.2} times what reading the catalog costs", share(*best, pairs, catalog));
+    println!("pairs {pairs}, platforms {platforms:?}, the whole product {rounds:?}");
+    println!("one pair costs {:.2} times what reading the platforms costs", share(*best, pairs, platforms));
 }
 
-fn share(whole: Duration, pairs: usize, catalog: Duration) -> f64 {
-    whole.as_secs_f64() / f64::from(u32::try_from(pairs).unwrap()) / catalog.as_secs_f64()
+fn share(whole: Duration, pairs: usize, platforms: Duration) -> f64 {
+    whole.as_secs_f64() / f64::from(u32::try_from(pairs).unwrap()) / platforms.as_secs_f64()
 }
 
 fn whole(case: &Case) -> Duration {
     let start = Instant::now();
     let mut bytes = 0;
-    for (distro, cloud) in case.catalog.pairs() {
-        for form in case.catalog.forms(distro, cloud) {
+    for (distro, cloud) in case.platforms.pairs() {
+        for form in case.platforms.forms(distro, cloud) {
             // Keys have no place in some forms.
             let rendered = case.request(distro, cloud, Some(form)).and_then(|request| render(&request));
             bytes += rendered.map_or(0, |data| data.text.len());

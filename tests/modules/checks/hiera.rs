@@ -75,7 +75,7 @@ fn what_is_told_as_unreached_is_what_puppet_does_not_read() {
     std::os::unix::fs::symlink("../link.yaml", site.tree().join("data/pointer/web.yaml")).unwrap();
 
     let run = site.run("build --json").expect(0);
-    let end = ":0: hiera: no level of `hiera.yaml` reaches it";
+    let end = ":0: hiera: no level of `hiera.yaml` reads it";
     let told: BTreeSet<String> =
         site.findings(&run).iter().map(|told| told.strip_suffix(end).unwrap_or(told).to_owned()).collect();
     assert_eq!(told, UNREACHED.iter().map(|&path| path.to_owned()).collect());

@@ -130,7 +130,7 @@ fn the_same_site_twice_is_no_configuration() {
         });
         stack.node.configure(&config);
         let run = stack.run(&["--once"]).expect(78);
-        assert!(run.err.contains("stands twice"), "{}", run.err);
+        assert!(run.err.contains("is listed twice"), "{}", run.err);
     }
     assert_eq!(stack.said(), "");
 }

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::layers::Stack;
 
 /// What each layer's run ended with.
-fn endings(report: &Value) -> Vec<(String, String)> {
+fn outcomes(report: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let layers = report["layers"].as_array().unwrap();
-    layers.iter().map(|layer| (text(&layer["site"]), text(&layer["ending"]))).collect()
+    layers.iter().map(|layer| (text(&layer["site"]), text(&layer["outcome"]))).collect()
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_failing_layer_does_not_keep_the_other_from_applying() {
         assert!(run.err.contains("the script engine ended with status 1"), "{}", run.err);
         assert_eq!(stack.said(), format!("{other} 2\n"));
         let report = stack.report();
-        let mut ended = endings(&report);
+        let mut ended = outcomes(&report);
         ended.sort_by_key(|(name, _)| name != site);
         assert_eq!(ended, [(site.into(), "engine_failed".into()), (other.into(), "changed".into())]);
         assert_eq!(report["exit_code"], 4);
@@ -61,7 +61,7 @@ fn a_layer_without_a_store_does_not_keep_the_other_from_applying() {
 }
 
 #[test]
-fn the_worst_ending_is_the_exit_code() {
+fn the_worst_outcome_is_the_exit_code() {
     let Some(stack) = Stack::converged() else { return };
     // Refused (3) is worse than a failed engine (4): what is not trusted is looked at first.
     stack.script("base", 2, "exit 1");
@@ -70,10 +70,10 @@ fn the_worst_ending_is_the_exit_code() {
     stack.run(&["--once"]).expect(3);
     let report = stack.report();
     assert_eq!(
-        endings(&report),
+        outcomes(&report),
         [("base".into(), "engine_failed".into()), ("client".into(), "refused".into())]
     );
-    assert_eq!((&report["ending"], &report["exit_code"]), (&json!("refused"), &json!(3)));
+    assert_eq!((&report["outcome"], &report["exit_code"]), (&json!("refused"), &json!(3)));
 }
 
 #[test]

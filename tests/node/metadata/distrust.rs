@@ -19,10 +19,10 @@ fn what_cannot_be_believed_is_not_and_the_run_goes_on() {
         ("it answered 404", Reply::new(404, "")),
         ("it answered 500", Reply::new(500, "")),
         ("it answered 302", Reply::new(302, "").with("location", "http://169.254.169.254/other")),
-        ("the answer is no name", Reply::new(200, "<html>It works!</html>")),
-        ("the answer is no name", Reply::new(200, "")),
-        ("the answer is no name", Reply::new(200, "../../etc")),
-        ("the answer is no name", Reply::new(200, "i-1\ni-2")),
+        ("the answer is not a name", Reply::new(200, "<html>It works!</html>")),
+        ("the answer is not a name", Reply::new(200, "")),
+        ("the answer is not a name", Reply::new(200, "../../etc")),
+        ("the answer is not a name", Reply::new(200, "i-1\ni-2")),
         ("no text", Reply::new(200, [0xff, 0xfe])),
         ("more than 131072 bytes", Reply::new(200, "i-".repeat(100_000))),
         ("GET http://169.254.169.254/id: ", body(Delivery::Short(9))),
@@ -79,8 +79,8 @@ fn a_token_that_is_none_is_not_sent_on() {
     metadata["token"] = json!({"path": "/token", "header": "X-Token", "headers": {}});
     for (expected, token) in [
         ("PUT http://169.254.169.254/token: it answered 403", Reply::new(403, "")),
-        ("PUT http://169.254.169.254/token: the answer is no token", Reply::new(200, "a\r\nHost: b")),
-        ("PUT http://169.254.169.254/token: the answer is no token", Reply::new(200, " ")),
+        ("PUT http://169.254.169.254/token: the answer is not a token", Reply::new(200, "a\r\nHost: b")),
+        ("PUT http://169.254.169.254/token: the answer is not a token", Reply::new(200, " ")),
     ] {
         let Some(world) = World::new(&metadata) else { return };
         let service = world.service(move |_| token.clone());
@@ -97,7 +97,7 @@ fn a_region_that_is_not_told_leaves_the_id() {
     let _service = world.service(tells("i-1", "<none>"));
     let run = world.run(&["--once", "--json"]);
     assert_eq!(told(&run.out), pair("i-1", ""));
-    assert!(run.err.contains("/region: the answer is no name"), "{}", run.err);
+    assert!(run.err.contains("/region: the answer is not a name"), "{}", run.err);
     assert_eq!(world.node.read("applied").as_deref(), Some("i-1 \n"));
 }
 

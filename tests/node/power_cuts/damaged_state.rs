@@ -81,7 +81,7 @@ fn torn_keys_are_asked_for_anew_and_older_ones_do_not_count() {
         let withheld = pair.forge.bucket().join("withheld");
         fs::rename(&published, &withheld).unwrap();
         let run = pair.run(&["--once"]).expect(3);
-        assert!(run.err.contains("put aside") && run.err.contains("[trust_missing]"), "{left}: {}", run.err);
+        assert!(run.err.contains("moved to") && run.err.contains("[trust_missing]"), "{left}: {}", run.err);
         assert_eq!(fs::read(path.with_extension("damaged")).unwrap(), bytes, "{left}");
         assert_eq!(pair.applied().as_deref(), Some("eight\n"), "{left}");
         fs::rename(&withheld, &published).unwrap();
@@ -127,7 +127,7 @@ fn a_state_of_a_newer_agent_stays_as_it_is() {
     fs::write(&path, &newer).unwrap();
     for args in [&["--once"][..], &["--once", "--force"], &["--once", "--noop"]] {
         let run = pair.run(args).expect(78);
-        assert!(run.err.contains("format 2 is not known here"), "{}", run.err);
+        assert!(run.err.contains("format 2 is not supported"), "{}", run.err);
         assert_eq!(fs::read_to_string(&path).unwrap(), newer);
     }
     assert!(!path.with_extension("json.damaged").exists());
@@ -157,7 +157,7 @@ fn the_record_of_an_engine_that_is_gone_holds_nobody() {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let of = |pid: u32, start: &str, boot: &str| format!("{pid} {start} 86400 {boot}\n");
     fs::write(pair.state("engine"), of(other.id(), start, boot.trim())).unwrap();
-    assert!(pair.run(&["--once"]).expect(1).err.contains("still at work"), "the record is not understood");
+    assert!(pair.run(&["--once"]).expect(1).err.contains("still running"), "the record is not understood");
     let records = [
         of(other.id(), "1", boot.trim()),
         of(other.id(), start, "another-boot"),

@@ -76,7 +76,7 @@ fn at(scenario: &Scenario, number: usize, harm: &Harm) -> i32 {
     if code == Some(0) {
         scenario.assert_done(&node, &when);
     }
-    if said.contains("sweeping what is no longer needed") {
+    if said.contains("removing old releases and packs") {
         scenario.assert_converges_unswept(&node, &when);
     } else {
         scenario.assert_converges(&node, &when);

@@ -83,7 +83,7 @@ fn fail(scenario: &Scenario, error: &str, name: &str, n: usize) -> i32 {
     if run.code == 0 {
         scenario.assert_done(&node, &when);
     }
-    if run.err.contains("sweeping what is no longer needed") {
+    if run.err.contains("removing old releases and packs") {
         scenario.assert_converges_unswept(&node, &when);
     } else {
         scenario.assert_converges(&node, &when);

@@ -72,7 +72,7 @@ fn a_damaged_state_is_put_aside_and_rollback_is_refused_all_the_same() {
         fs::write(&path, damaged).unwrap();
         pair.forge.release(6, "six");
         let run = pair.run(&["--once"]).expect(3);
-        assert!(run.err.contains("put aside") && run.err.contains("[rollback]"), "{}", run.err);
+        assert!(run.err.contains("moved to") && run.err.contains("[rollback]"), "{}", run.err);
         assert_eq!(fs::read_to_string(path.with_extension("json.damaged")).unwrap(), damaged);
         pair.forge.release(8, "eight");
         pair.run(&["--once"]).expect(0);

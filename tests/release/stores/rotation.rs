@@ -104,6 +104,6 @@ fn a_trust_that_does_not_follow_is_refused() {
     for command in ["publish", "check", "verify", "diff"] {
         let run = site.run(&[command]).expect(3);
         let told = format!("{}{}", run.out, run.err);
-        assert!(told.contains("`trust/2.json`: 0 of 1 needed signatures"), "{command}: {told}");
+        assert!(told.contains("`trust/2.json`: 0 of 1 required signatures"), "{command}: {told}");
     }
 }

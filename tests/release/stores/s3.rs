@@ -152,7 +152,7 @@ fn a_service_without_conditions_is_published_to_by_turns() {
     // A claim that somebody holds.
     let held = format!("{} somebody\n", stringless::clock::now());
     bucket.objects.lock().unwrap().all.insert(claim, held.into_bytes());
-    assert!(bucket.publish().expect(1).err.contains("another publisher is at work"));
+    assert!(bucket.publish().expect(1).err.contains("another publisher is writing"));
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn what_is_read_as_yaml_first_is_some() {
     let Some(python) = tools::cached("python", "python") else { return };
     let mut scripts = Vec::new();
     let case = Case::new(&site(BUCKET, SCRIPT, ""));
-    for (distro, cloud) in case.catalog.pairs() {
+    for (distro, cloud) in case.platforms.pairs() {
         let request = case.request(distro, cloud, None).unwrap();
         if !request.boot.preamble.is_empty() {
             let text = render(&request).unwrap().text;
@@ -70,10 +70,10 @@ fn packed_bytes_hold_no_clock() {
 
 #[test]
 fn what_does_not_get_through_is_refused() {
-    let catalog = Platforms::embedded().unwrap();
+    let platforms = Platforms::embedded().unwrap();
     let (mut refused, mut taken) = (0, 0);
-    for cloud in &catalog.clouds {
-        for boot in catalog
+    for cloud in &platforms.clouds {
+        for boot in platforms
             .boot_agents
             .iter()
             .filter(|boot| cloud.boot_agents.iter().any(|id| id.as_str() == boot.id))
@@ -88,7 +88,7 @@ fn what_does_not_get_through_is_refused() {
                         taken += 1;
                     }
                     Err(fault) => {
-                        assert!(fault.hint.unwrap().starts_with("encodings that it takes: "));
+                        assert!(fault.hint.unwrap().starts_with("possible encodings: "));
                         refused += 1;
                     }
                 }

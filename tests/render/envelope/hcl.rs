@@ -26,7 +26,7 @@ fn packer_evaluates_what_is_for_terraform_to_what_was_rendered() {
         sources.push(source(request, data, Tool::Terraform, None).unwrap());
         expected.push(data.encoded());
     };
-    for cloud in &case.catalog.clouds {
+    for cloud in &case.platforms.clouds {
         for encoding in Encoding::ALL {
             let Ok(request) = request(&case, &cloud.id, None, Some(Tool::Terraform), Some(encoding)) else {
                 continue;

@@ -11,7 +11,7 @@ use crate::envelope::{case, request};
 fn one_byte_over_the_limit_is_refused() {
     let case = case();
     let mut seen = 0;
-    for cloud in case.catalog.clouds.iter().filter(|cloud| cloud.forms.is_empty()) {
+    for cloud in case.platforms.clouds.iter().filter(|cloud| cloud.forms.is_empty()) {
         let Some(max) = cloud.max_bytes else { continue };
         let plain = request(&case, &cloud.id, Some(Form::Mime), None, None).unwrap();
         let one = |size: usize| [padded(size)];

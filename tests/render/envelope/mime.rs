@@ -72,7 +72,7 @@ fn cloud_init_and_python_read_back_every_part() {
 fn the_script_alone_is_one_part_and_the_same_each_time() {
     let case = case();
     let Some(python) = tools::cached("python", "python") else { return };
-    for (distro, cloud) in case.catalog.pairs().filter(|(distro, _)| distro.id == DISTRO) {
+    for (distro, cloud) in case.platforms.pairs().filter(|(distro, _)| distro.id == DISTRO) {
         let Ok(request) = case.request(distro, cloud, Some(Form::Mime)) else { continue };
         let data = render(&request).unwrap();
         assert_eq!(data, render(&request).unwrap());

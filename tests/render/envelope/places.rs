@@ -14,7 +14,7 @@ const ENCODERS: [&str; 5] = ["--custom-data", "--cloud-init FILE", "exo ", "Depl
 fn base64_goes_where_nothing_encodes_again() {
     let case = case();
     let mut seen = 0;
-    for cloud in &case.catalog.clouds {
+    for cloud in &case.platforms.clouds {
         for encoding in [Encoding::Gzip, Encoding::Base64, Encoding::GzipBase64] {
             let Ok(request) = request(&case, &cloud.id, None, None, Some(encoding)) else { continue };
             // Where no text is expected in the first place, or where it is the boot agent that decodes.
@@ -36,7 +36,7 @@ fn base64_goes_where_nothing_encodes_again() {
         }
     }
     assert!(seen >= 14, "{seen}");
-    for cloud in &case.catalog.clouds {
+    for cloud in &case.platforms.clouds {
         let known = cloud.paste_encoded.keys().all(|one| cloud.encodings.contains(one));
         assert!(known && !cloud.paste_encoded.contains_key(&Encoding::Plain), "{}", cloud.id);
     }
@@ -62,7 +62,8 @@ fn the_key_that_makes_it_decode_is_named() {
 fn what_is_for_one_boot_agent_is_not_said_to_another() {
     let case = case();
     let told = |distro: &str| {
-        let (distro, cloud) = (case.catalog.distro(distro).unwrap(), case.catalog.cloud("vmware").unwrap());
+        let (distro, cloud) =
+            (case.platforms.distro(distro).unwrap(), case.platforms.cloud("vmware").unwrap());
         let request = case.request(distro, cloud, None).unwrap();
         let data = render(&request);
         // Packages cannot be installed there.
@@ -85,9 +86,9 @@ fn what_is_for_one_boot_agent_is_not_said_to_another() {
 
 #[test]
 fn terraform_is_handed_what_its_provider_leaves_alone() {
-    let catalog = Platforms::embedded().unwrap();
-    let ignition = catalog.boot_agents.iter().find(|agent| agent.id == "ignition").unwrap();
-    let cloud = catalog.cloud("exoscale").unwrap();
+    let platforms = Platforms::embedded().unwrap();
+    let ignition = platforms.boot_agents.iter().find(|agent| agent.id == "ignition").unwrap();
+    let cloud = platforms.cloud("exoscale").unwrap();
     let taken =
         stringless_render::encoding::encoding(Some(Tool::Terraform), cloud, ignition, Form::Ignition, None);
     // Some versions of that provider pack plain text, and Ignition unpacks nothing.
@@ -122,7 +123,7 @@ fn a_resource_that_is_no_machine_says_what_refers_to_it() {
 fn a_system_without_scripts_is_told_so() {
     let case = case();
     for (distro, cloud) in [("flatcar", "aws"), ("nixos", "aws")] {
-        let (distro, cloud) = (case.catalog.distro(distro).unwrap(), case.catalog.cloud(cloud).unwrap());
+        let (distro, cloud) = (case.platforms.distro(distro).unwrap(), case.platforms.cloud(cloud).unwrap());
         let plain = case.request(distro, cloud, None).unwrap();
         for tool in [Tool::Packer, Tool::Curl] {
             let fault =

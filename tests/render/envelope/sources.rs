@@ -94,9 +94,9 @@ fn a_tool_that_does_not_fit_is_refused() {
         ("nocloud", None, Tool::Terraform, None, "no resource is known"),
         ("aws", None, Tool::Seed, None, "take no NoCloud volume"),
         ("vmware", None, Tool::Seed, None, "take no NoCloud volume"),
-        ("aws", Some(Form::Mime), Tool::Packer, None, "it runs a script"),
-        ("aws", Some(Form::CloudConfig), Tool::Packer, None, "it runs a script"),
-        ("aws", Some(Form::CloudConfig), Tool::Curl, None, "it runs a script"),
+        ("aws", Some(Form::Mime), Tool::Packer, None, "the tool runs a script"),
+        ("aws", Some(Form::CloudConfig), Tool::Packer, None, "the tool runs a script"),
+        ("aws", Some(Form::CloudConfig), Tool::Curl, None, "the tool runs a script"),
         ("aws", None, Tool::Packer, Some(Encoding::Gzip), "does not take the encoding"),
         ("aws", None, Tool::Curl, Some(Encoding::Base64), "does not take the encoding"),
         ("nocloud", None, Tool::Seed, Some(Encoding::Base64), "does not take the encoding"),
@@ -137,7 +137,7 @@ fn a_tool_that_goes_past_the_cloud_has_no_limit() {
     for tool in [Tool::Terraform, Tool::CloudFormation] {
         assert!(render(&request(&case, "aws", None, Some(tool), None).unwrap()).is_err(), "{tool:?}");
     }
-    assert_eq!(case.catalog.distro(DISTRO).unwrap().id, DISTRO);
+    assert_eq!(case.platforms.distro(DISTRO).unwrap().id, DISTRO);
 }
 
 pub fn with_text(data: &UserData, text: &str) -> UserData {

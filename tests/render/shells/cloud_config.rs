@@ -13,9 +13,9 @@ const CHECK: &str = "cloud-init schema --config-file /cloud-config";
 fn the_schema_of_each_root_takes_it() {
     let keys = "node: {credentials: [instance_role, static]}\n";
     for case in [case(&site(FOLDER, SCRIPT, "")), case(&puppet_site(BUCKET, true, keys))] {
-        for distro in case.catalog.distros.iter().filter(|distro| distro.name.starts_with("Debian ")) {
+        for distro in case.platforms.distros.iter().filter(|distro| distro.name.starts_with("Debian ")) {
             let Some(root) = Root::new(distro, &Net::host()) else { return };
-            for cloud in &case.catalog.clouds {
+            for cloud in &case.platforms.clouds {
                 let Ok(data) = case.render(&distro.id, &cloud.id, Form::CloudConfig) else { continue };
                 root.write("cloud-config", &data.text, 0o600);
                 let ended = root.run(SH, CHECK);

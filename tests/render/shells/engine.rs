@@ -86,7 +86,7 @@ fn the_repository_is_added_only_with_the_pinned_package() {
     let mut moved: Distro = distro(&case).clone();
     let id = moved.id.clone();
     moved.puppet.openvox = Some(server.url("release.deb"));
-    let place = case.catalog.distros.iter_mut().find(|distro| distro.id == id).unwrap();
+    let place = case.platforms.distros.iter_mut().find(|distro| distro.id == id).unwrap();
     *place = moved;
     let Some(root) = root(&case) else { return };
     let before = root.changes();

@@ -121,7 +121,7 @@ fn an_instance_without_a_role_is_told_so() {
         &["instance_role"],
     );
     let Some(cloud) =
-        case.catalog.clouds.iter().find(|cloud| cloud.credentials.contains(&CredentialKind::InstanceRole))
+        case.platforms.clouds.iter().find(|cloud| cloud.credentials.contains(&CredentialKind::InstanceRole))
     else {
         return;
     };
@@ -153,9 +153,10 @@ fn an_instance_without_a_role_is_told_so() {
 /// On the credentials of the cloud, against a real store.
 #[test]
 fn each_runs_in_its_root() {
-    let catalog = Platforms::embedded().unwrap();
+    let platforms = Platforms::embedded().unwrap();
     let pairs = ["debian-12", "debian-13"].into_iter().flat_map(|distro| {
-        ["aws", "digitalocean"].map(|cloud| (catalog.distro(distro).unwrap(), catalog.cloud(cloud).unwrap()))
+        ["aws", "digitalocean"]
+            .map(|cloud| (platforms.distro(distro).unwrap(), platforms.cloud(cloud).unwrap()))
     });
     for (distro, cloud) in pairs {
         let Some(lab) = Lab::new() else { return };

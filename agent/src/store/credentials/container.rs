@@ -1,4 +1,4 @@
-//! The role of a container on AWS: ECS and EKS hand out its keys at an address in the environment.
+//! The keys of a container's role on AWS (ECS and EKS), from an address in the environment.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::http::{Http, Request};
 /// The role's keys, as JSON.
 ///
 /// # Errors
-/// A sentence, when the environment names no address or it does not answer.
+/// A sentence, if the environment names no address or the address does not answer.
 pub fn role(http: &Http) -> Result<String, String> {
     let url = address(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
     let mut headers = Vec::new();
@@ -22,8 +22,8 @@ pub fn role(http: &Http) -> Result<String, String> {
     }
 }
 
-/// The address that the environment names. Keys are asked for over TLS, or of this machine and the
-/// two addresses that AWS keeps for them.
+/// The address in the environment. It must use TLS, or be this machine or one of the two addresses that AWS reserves
+/// for this.
 fn address(var: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     if let Some(path) = var("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
         return Ok(format!("http://169.254.170.2{path}"));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_near_addresses_and_tls_only() {
+    fn accepts_only_tls_and_local_addresses() {
         assert_eq!(with("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x").unwrap(), "http://169.254.170.2/x");
         for url in
             ["https://example.org/x", "http://169.254.170.23/v1/credentials", "http://[fd00:ec2::23]/x"]

@@ -1,4 +1,4 @@
-//! The metadata service of AWS instances, version 2: a token first, then the question with it.
+//! The metadata service of AWS instances, version 2: requests a token, then sends it with each query.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::http::{Http, Request};
 /// The keys of the instance's role, as JSON.
 ///
 /// # Errors
-/// A sentence, when there is no service, no role, or no answer.
+/// A sentence, if there is no service, no role, or no answer.
 pub fn role(http: &Http) -> Result<String, String> {
-    let token = ask(http, "PUT", "api/token", ("x-aws-ec2-metadata-token-ttl-seconds", "300".into()))?;
-    let get = |path: &str| ask(http, "GET", path, ("x-aws-ec2-metadata-token", token.clone()));
+    let token = query(http, "PUT", "api/token", ("x-aws-ec2-metadata-token-ttl-seconds", "300".into()))?;
+    let get = |path: &str| query(http, "GET", path, ("x-aws-ec2-metadata-token", token.clone()));
     let roles = get(ROLES)?;
     let role = roles.lines().next().map(str::trim).filter(|role| !role.is_empty());
     let role = role.ok_or("the instance has no role")?;
@@ -20,7 +20,7 @@ pub fn role(http: &Http) -> Result<String, String> {
     get(&format!("{ROLES}{role}"))
 }
 
-fn ask(http: &Http, method: &str, path: &str, header: (&'static str, String)) -> Result<String, String> {
+fn query(http: &Http, method: &str, path: &str, header: (&'static str, String)) -> Result<String, String> {
     let url = format!("http://169.254.169.254/latest/{path}");
     let request = Request { method, url: &url, headers: &[header], limit: LIMIT };
     let mut failure = String::new();
@@ -40,6 +40,6 @@ fn ask(http: &Http, method: &str, path: &str, header: (&'static str, String)) ->
 }
 
 const ROLES: &str = "meta-data/iam/security-credentials/";
-/// The service is on the same host: what takes longer is not there.
+/// The service is on the same host. If it takes longer, it does not exist.
 const LIMIT: Duration = Duration::from_secs(2);
 const TRIES: u32 = 3;

@@ -1,6 +1,6 @@
-//! Credentials for S3 stores, by the ways that the configuration names, in its order.
+//! Credentials for S3 stores, from the sources in the configuration, in order.
 
-pub mod imds;
+mod imds;
 
 mod container;
 
@@ -15,62 +15,62 @@ use stringless_core::time::Timestamp;
 use crate::http::Http;
 use crate::io::Io;
 
-/// The ways to credentials, and those in use.
+/// The sources of credentials, and the cached credentials.
 pub struct Keyring {
     sources: Vec<CredentialSource>,
-    held: Mutex<Option<Held>>,
+    cached: Mutex<Option<Cached>>,
 }
 
-/// Credentials (or none at all) until they expire.
+/// Cached credentials, or the decision to use none, until they expire.
 #[derive(Clone)]
-struct Held {
+struct Cached {
     credentials: Option<Credentials>,
     expires: Option<Timestamp>,
 }
 
 impl Keyring {
-    /// A keyring that tries `sources` in their order.
+    /// A keyring that tries `sources` in order.
     pub fn new(sources: Vec<CredentialSource>) -> Self {
-        Self { sources, held: Mutex::new(None) }
+        Self { sources, cached: Mutex::new(None) }
     }
 
-    /// Credentials that hold for some minutes more; `None`: send without a signature.
+    /// Credentials that are valid for at least some more minutes; `None`: send requests without a signature.
     ///
     /// # Errors
-    /// Each way that was tried, and why it led nowhere.
+    /// Each source with the reason why it failed.
     pub fn get(&self, io: &Io) -> Result<Option<Credentials>, String> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         let now = io.clock.now();
-        let fresh = |held: &Held| held.expires.is_none_or(|expires| now.plus(EARLY) < expires);
-        if let Some(held) = held.as_ref().filter(|held| fresh(held)) {
-            return Ok(held.credentials.clone());
+        let fresh = |cached: &Cached| cached.expires.is_none_or(|expires| now.plus(EARLY) < expires);
+        if let Some(cached) = cached.as_ref().filter(|cached| fresh(cached)) {
+            return Ok(cached.credentials.clone());
         }
         let mut reasons = Vec::new();
         for source in &self.sources {
             match obtain(source, &io.http) {
                 Ok(found) => {
                     let credentials = found.credentials.clone();
-                    *held = Some(found);
+                    *cached = Some(found);
                     return Ok(credentials);
                 }
                 Err(why) => reasons.push(why),
             }
         }
-        // Too early to give up: what is held may last for minutes yet.
-        match held.as_ref().filter(|held| held.expires.is_some_and(|expires| now < expires)) {
-            Some(held) => Ok(held.credentials.clone()),
+        // All sources failed, but the cached credentials may still be valid for some minutes.
+        match cached.as_ref().filter(|cached| cached.expires.is_some_and(|expires| now < expires)) {
+            Some(cached) => Ok(cached.credentials.clone()),
             None => Err(reasons.join("; ")),
         }
     }
 
-    /// Drops what is held: the service does not accept it.
+    /// Drops the cached credentials, because the service rejects them.
     pub fn forget(&self) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-fn obtain(source: &CredentialSource, http: &Http) -> Result<Held, String> {
-    let lasting = |credentials| Ok(Held { credentials, expires: None });
+fn obtain(source: &CredentialSource, http: &Http) -> Result<Cached, String> {
+    let lasting = |credentials| Ok(Cached { credentials, expires: None });
     match source {
         CredentialSource::None => lasting(None),
         CredentialSource::Static(credentials) => lasting(Some(credentials.clone())),
@@ -94,8 +94,7 @@ fn environment() -> Result<Credentials, String> {
     })
 }
 
-/// The JSON in which instances and containers are given their role's keys. Amazon adds keys to it, so
-/// unknown ones are passed over.
+/// The JSON document with a role's keys. Amazon adds fields to it, so unknown ones are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RoleDocument {
@@ -105,11 +104,11 @@ struct RoleDocument {
     expiration: Timestamp,
 }
 
-fn role_document(text: &str) -> Result<Held, String> {
-    // The parser's own message could quote a secret.
+fn role_document(text: &str) -> Result<Cached, String> {
+    // Do not use the parser's message: it could quote a secret.
     let document: RoleDocument =
         json::parse(text.as_bytes()).map_err(|_| "the role's keys have an unknown form".to_owned())?;
-    Ok(Held {
+    Ok(Cached {
         expires: Some(document.expiration),
         credentials: Some(Credentials {
             access_key_id: document.access_key_id,
@@ -119,7 +118,7 @@ fn role_document(text: &str) -> Result<Held, String> {
     })
 }
 
-/// Seconds before their end at which temporary keys are renewed.
+/// How long before their expiry temporary keys are renewed, in seconds.
 const EARLY: u64 = 300;
 
 #[cfg(test)]
@@ -130,12 +129,12 @@ mod tests {
     fn reads_a_role_document() {
         let text = r#"{"Code": "Success", "AccessKeyId": "A", "SecretAccessKey": "S", "Token": "T",
                        "Expiration": "2026-11-20T18:00:00Z", "Type": "AWS-HMAC"}"#;
-        let held = role_document(text).unwrap();
-        assert_eq!(held.credentials.unwrap().session_token.as_deref(), Some("T"));
+        let cached = role_document(text).unwrap();
+        assert_eq!(cached.credentials.unwrap().session_token.as_deref(), Some("T"));
     }
 
     #[test]
-    fn tells_no_secret_of_a_broken_one() {
+    fn an_error_does_not_quote_a_secret() {
         let error = role_document(r#"{"AccessKeyId": 1, "SecretAccessKey": "hidden"}"#).err().unwrap();
         assert!(!error.contains("hidden"));
     }

@@ -1,4 +1,4 @@
-//! Signers and documents for the tests of the core.
+//! Signers and documents for the tests of this crate.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part; a test may end at once")]
 
 use std::io::Cursor;
@@ -56,7 +56,7 @@ pub fn manifest(serial: u64, expires: &str) -> String {
     manifest_under(1, serial, expires)
 }
 
-/// The same, made under a trust version.
+/// The same with a trust version.
 pub fn manifest_under(trust: u64, serial: u64, expires: &str) -> String {
     format!(
         r#"{{"type": "manifest", "format": 1, "site": "example", "environment": "production",
@@ -92,7 +92,7 @@ pub fn trust_comment(version: u64) -> String {
     format!("trust example keys {version}")
 }
 
-/// The time of these tests.
+/// The current time in these tests.
 pub fn now() -> Timestamp {
     Timestamp::parse("2026-11-20T18:00:00Z").unwrap()
 }

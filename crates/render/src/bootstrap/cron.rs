@@ -1,6 +1,6 @@
-//! Intervals, as far as cron can say them: by minutes of the hour and hours of the day. No IO.
+//! Intervals in cron's notation, which has only minutes of the hour and hours of the day. No IO.
 
-/// `seconds` as the nearest interval that cron knows, at a minute `$m` of the node's own.
+/// The fields of cron for the nearest interval that cron supports. `$m` is the node's own minute.
 pub(crate) fn fields(seconds: u64) -> String {
     let minutes = minutes(seconds);
     match minutes {
@@ -11,19 +11,19 @@ pub(crate) fn fields(seconds: u64) -> String {
     }
 }
 
-/// What becomes of `seconds` where those fields do not say just that; `None` where they do.
-pub(crate) fn kept(seconds: u64) -> Option<String> {
+/// How the fields differ from an interval of `seconds`; `None` if they are exact.
+pub(crate) fn deviation(seconds: u64) -> Option<String> {
     let minutes = minutes(seconds);
     let whole = seconds == minutes * 60;
     match (minutes, minutes / 60) {
         (1, _) if !whole => Some("it starts the agent every minute".into()),
-        (1..60, _) if !60_u64.is_multiple_of(minutes) => {
-            Some(format!("each hour it begins anew to count {minutes} minutes, and the last gap differs"))
-        }
+        (1..60, _) if !60_u64.is_multiple_of(minutes) => Some(format!(
+            "it counts {minutes} minutes from the start of each hour, so the last gap of an hour differs"
+        )),
         (1..60, _) if !whole => Some(format!("it starts the agent every {minutes} minutes")),
-        (60..1440, hours) if !24_u64.is_multiple_of(hours) => {
-            Some(format!("each day it begins anew to count {hours} hours, and the last gap differs"))
-        }
+        (60..1440, hours) if !24_u64.is_multiple_of(hours) => Some(format!(
+            "it counts {hours} hours from the start of each day, so the last gap of a day differs"
+        )),
         (60..1440, hours) if !whole || !minutes.is_multiple_of(60) => Some(match hours {
             1 => "it starts the agent every hour".into(),
             _ => format!("it starts the agent every {hours} hours"),
@@ -41,7 +41,7 @@ fn minutes(seconds: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// The minutes of three days at which cron would run those fields, on a node that drew `m`.
+    /// The minutes of three days at which cron would run with these fields, on a node with the minute `m`.
     fn runs(fields: &str, m: u64) -> Vec<u64> {
         let mut fields = fields.to_owned();
         while let Some((head, rest)) = fields.split_once("$((m % ") {
@@ -63,30 +63,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_to_differ_is_kept() {
-        let (mut kept_ones, mut others) = (0, 0);
+    fn an_interval_without_a_deviation_is_exact() {
+        let (mut exact, mut others) = (0, 0);
         for seconds in (30..6 * 3600).step_by(30).chain((3600..4 * 86_400).step_by(1800)) {
             let steady = [0, 7, 59, 65_535].into_iter().all(|m| {
                 let runs = runs(&fields(seconds), m);
                 runs.windows(2).all(|pair| (pair[1] - pair[0]) * 60 == seconds)
             });
-            assert_eq!(kept(seconds).is_none(), steady, "{seconds}: {}", fields(seconds));
-            if steady { kept_ones += 1 } else { others += 1 }
+            assert_eq!(deviation(seconds).is_none(), steady, "{seconds}: {}", fields(seconds));
+            if steady { exact += 1 } else { others += 1 }
         }
-        assert!(kept_ones > 15 && others > kept_ones, "{kept_ones} {others}");
+        assert!(exact > 15 && others > exact, "{exact} {others}");
     }
 
     #[test]
-    fn what_becomes_of_the_others_is_told() {
-        for (seconds, told) in [
-            (45 * 60, "each hour it begins anew to count 45 minutes, and the last gap differs"),
+    fn the_deviation_is_described() {
+        for (seconds, text) in [
+            (45 * 60, "it counts 45 minutes from the start of each hour, so the last gap of an hour differs"),
             (90 * 60, "it starts the agent every hour"),
-            (5 * 3600, "each day it begins anew to count 5 hours, and the last gap differs"),
+            (5 * 3600, "it counts 5 hours from the start of each day, so the last gap of a day differs"),
             (3 * 86_400, "it starts the agent once a day"),
             (30, "it starts the agent every minute"),
             (90, "it starts the agent every 2 minutes"),
         ] {
-            assert_eq!(kept(seconds).as_deref(), Some(told));
+            assert_eq!(deviation(seconds).as_deref(), Some(text));
         }
     }
 }

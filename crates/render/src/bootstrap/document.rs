@@ -1,4 +1,4 @@
-//! Request → the forms that are no script: a document that the boot agent carries out itself.
+//! Request → the forms without a script: a document that the boot agent itself carries out.
 
 use stringless_core::fault::Fault;
 use stringless_core::layout;
@@ -16,14 +16,14 @@ use crate::{node_config, quote};
 
 /// The document of the request's form.
 ///
-/// Where the boot agent can fetch the agent by itself, it does so by the pinned hash. Where only the script
-/// can sign the first fetch, the document carries the script.
+/// If the boot agent can fetch the agent, it does so and checks the pinned hash. If only the script can sign
+/// the first fetch, the document holds the script.
 pub(crate) fn document(request: &Request<'_>) -> Result<Explained, Fault> {
     check_secrets(request)?;
     let (page, mut context) = script::context(request)?;
     let form = request.form;
     if request.site.node.schedule == Schedule::Cron {
-        return Err(Fault::new(format!("rendering for {}: there is no cron on it", request.distro.name))
+        return Err(Fault::new(format!("rendering for {}: the distro has no cron", request.distro.name))
             .hint("set `node.schedule` to timer, daemon or boot"));
     }
     let address = address(request, page.pin(request)?, &page.fetch)?;
@@ -51,11 +51,11 @@ pub(crate) fn document(request: &Request<'_>) -> Result<Explained, Fault> {
     Ok(document)
 }
 
-/// Where the boot agent finds the agent by itself; `None` where it cannot sign for that.
+/// The URL from which the boot agent fetches the agent; `None` if it cannot sign the request.
 fn address(request: &Request<'_>, pin: &Pin, fetch: &super::fetch::Fetch) -> Result<Option<String>, Fault> {
     if fetch.folder {
         return Err(Fault::new(format!(
-            "rendering the first fetch: {} brings no files of the node itself, and the site's first store is a folder",
+            "rendering the first fetch: {} cannot copy files of the node, and the site's first store is a folder",
             request.boot.name
         ))
         .hint("put an `s3://` or `https://` store first in `stores`"));
@@ -65,7 +65,7 @@ fn address(request: &Request<'_>, pin: &Pin, fetch: &super::fetch::Fetch) -> Res
     }
     let store = request.site.stores[0].parse().map_err(|error| Fault::new(format!("reading {error}")))?;
     let role = node_config::kinds(request)?.contains(&CredentialKind::InstanceRole);
-    // Ignition signs for the store of the cloud itself, and for no other.
+    // Ignition signs requests to the cloud's own store only.
     match store {
         Store::S3(_)
             if role && request.form == Form::Ignition && request.site.stores[0].endpoint.is_none() =>
@@ -77,22 +77,22 @@ fn address(request: &Request<'_>, pin: &Pin, fetch: &super::fetch::Fetch) -> Res
     }
 }
 
-/// What becomes a part of the system's own store can be read by every process.
+/// Refuses secrets in the form `nix`: every process can read the system's Nix store.
 fn check_secrets(request: &Request<'_>) -> Result<(), Fault> {
     if request.form != Form::Nix {
         return Ok(());
     }
     let fault = |what: &str| {
         Fault::new(format!(
-            "rendering for {}: {what} would stand in its store, where every process can read it",
+            "rendering for {}: {what} would be in the Nix store, where every process can read it",
             request.distro.name
         ))
     };
     let proxy = request.site.node.proxy.as_deref().unwrap_or_default();
-    // No address has this sign elsewhere.
+    // In a URL of a proxy, `@` always follows a user.
     if proxy.contains('@') {
         return Err(fault("the password of `node.proxy`")
-            .hint("give the machine a proxy that asks for none, as one that knows it by its address"));
+            .hint("use a proxy without a password, for example one that admits the machine by its address"));
     }
     let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
     if private && node_config::kinds(request)?.contains(&CredentialKind::Static) {

@@ -1,4 +1,4 @@
-//! Request → the package of the engine, where the engine needs one.
+//! Request → the package of the engine, if the engine needs one.
 
 use serde::Serialize;
 use stringless_core::fault::Fault;
@@ -12,22 +12,22 @@ use crate::site::PuppetPackage;
 pub(crate) struct EnginePackage {
     /// Its name.
     pub name: String,
-    /// The pinned version; empty: what the distribution's signed archive has.
+    /// The pinned version; empty: the version in the distribution's signed archive.
     pub version: String,
-    /// The package that adds its repository; empty for the distribution's own.
+    /// The URL of the package that adds its repository; empty for the distribution's own package.
     pub release: String,
     /// That package's SHA-256.
     pub release_sha256: String,
 }
 
 impl EnginePackage {
-    /// It comes from a repository of its own, not from the distribution's.
+    /// Whether it comes from its own repository, not from the distribution's.
     pub(crate) const fn is_foreign(&self) -> bool {
         !self.release.is_empty()
     }
 }
 
-/// The package to install; `None` where the engine needs none.
+/// The package to install; `None` if the engine needs none.
 pub(crate) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fault> {
     if matches!(request.site.apply(request.environment)?.engine, Engine::Script(_)) {
         return Ok(None);
@@ -35,13 +35,11 @@ pub(crate) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fa
     let (settings, distro) = (&request.site.puppet, request.distro);
     let version = settings.version.clone().unwrap_or_default();
     if !version.bytes().all(|b| b.is_ascii_alphanumeric() || b".+~:-".contains(&b)) {
-        return Err(Fault::new(format!(
-            "reading puppet.version: `{version}` is not the version of a package"
-        )));
+        return Err(Fault::new(format!("reading puppet.version: `{version}` is not a version of a package")));
     }
     if let Some(reason) = &distro.puppet.none {
         return Err(Fault::new(format!("rendering the Puppet engine for {}: {reason}", distro.name))
-            .hint("set `apply.engine` to `script`, or take another distro"));
+            .hint("set `apply.engine` to `script`, or use another distro"));
     }
     let missing = |whose| {
         Fault::new(format!("rendering the Puppet engine for {}: there is no {whose} package", distro.name))
@@ -62,7 +60,7 @@ pub(crate) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fa
             }
             let pin = settings.release_sha256.get(&distro.id).ok_or_else(|| {
                 Fault::new(format!("rendering the Puppet engine: `{release}` is not pinned")).hint(format!(
-                    "download it, check whose it is, and set `puppet.release_sha256` to `{{{}: <its sha256sum>}}`; \
+                    "download it, check who signed it, and set `puppet.release_sha256` to `{{{}: <its sha256sum>}}`; \
                      or set `puppet.package: distro`",
                     distro.id
                 ))

@@ -1,4 +1,4 @@
-//! Request → how the script first fetches the agent.
+//! Request → how the script fetches the agent.
 
 use std::collections::BTreeMap;
 
@@ -14,38 +14,38 @@ use crate::quote;
 use crate::request::Request;
 use crate::site::{CredentialKind, FirstFetch};
 
-/// How the script first fetches the agent. One of the four flags is set.
+/// How the script fetches the agent. Exactly one of the four flags is set.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Fetch {
     /// Copied from a folder.
     pub folder: bool,
-    /// From a plain URL.
+    /// From a plain URL, unsigned.
     public: bool,
     /// From a URL that the generator signed.
     presigned: bool,
     /// From a URL that the script signs.
     signed: bool,
-    /// Path or URL of the agent, up to the target.
+    /// The path or URL of the agent, up to the target.
     before: String,
-    /// The rest of it, after the target.
+    /// The rest of the path or URL, after the target.
     after: String,
-    /// With `presigned`: what follows for each target.
+    /// With `presigned`: the end of the URL, for each target.
     #[serde(skip)]
     signatures: BTreeMap<Name, String>,
     /// The host that the script talks to.
     host: String,
-    /// What `signed` needs.
+    /// The values for `signed`.
     sign: Sign,
 }
 
-/// What the script signs with.
+/// The values with which the script signs.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Sign {
-    /// `https`.
+    /// The scheme of the store's URL.
     scheme: String,
-    /// Of the store.
+    /// The store's region.
     region: String,
-    /// With the instance's role, by IMDSv2; else with the keys below.
+    /// Whether the script uses the instance's role, through IMDSv2; otherwise it uses the keys below.
     role: bool,
     /// Static keys: id.
     access_key_id: String,
@@ -56,8 +56,8 @@ struct Sign {
 }
 
 impl Fetch {
-    /// How to fetch from the site's first store.
-    pub(crate) fn of(request: &Request<'_>) -> Result<Self, Fault> {
+    /// How the script fetches from the site's first store.
+    pub(crate) fn new(request: &Request<'_>) -> Result<Self, Fault> {
         let store = request.site.stores[0].parse().map_err(|error| Fault::new(format!("reading {error}")))?;
         let key = layout::agent(&request.agent.version, &marker()?);
         let host = match &store {
@@ -99,18 +99,18 @@ impl Fetch {
         Ok(fetch)
     }
 
-    /// The whole URL of a pinned agent.
+    /// The complete URL of a pinned agent.
     pub(crate) fn url(&self, pin: &Pin) -> String {
         format!("{}{}{}{}", self.before, pin.target, self.after, pin.signature)
     }
 
-    /// What ends the URL for `target`; `None` where the request has no link for it.
+    /// The end of the URL for `target`; `None` if the request has no link for it.
     pub(crate) fn signature(&self, target: &Name) -> Option<String> {
         if self.presigned { self.signatures.get(target).cloned() } else { Some(String::new()) }
     }
 }
 
-/// The signed links as what they have in common and what each has of its own: they are long.
+/// Splits the signed links into their common start and the rest of each, because links are long.
 fn links(request: &Request<'_>) -> Result<(String, BTreeMap<Name, String>), Fault> {
     let mut marked = BTreeMap::new();
     for (target, url) in
@@ -155,7 +155,7 @@ fn sign(request: &Request<'_>) -> Result<Sign, Fault> {
     })
 }
 
-/// What RFC 3986 allows in a URL: nothing that curl's configuration or a header takes for more.
+/// The characters that RFC 3986 allows in a URL. None has a meaning in curl's configuration or in a header.
 fn in_url(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b)
 }
@@ -164,5 +164,5 @@ fn marker() -> Result<Name, Fault> {
     Name::new(MARKER).map_err(|error| Fault::new(error.to_string()))
 }
 
-/// Stands for the target, which the node finds out; no store's address holds it.
+/// A placeholder for the target, which the script replaces on the node. No store's address holds it.
 const MARKER: &str = "TARGET-OF-THE-NODE";

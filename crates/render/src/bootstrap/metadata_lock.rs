@@ -1,14 +1,14 @@
-//! Request → the addresses of the metadata service that the script keeps for root.
+//! Request → the addresses of the metadata service that the script restricts to root.
 
 use stringless_core::fault::Fault;
 
 use crate::platform::{self, Form};
 use crate::request::Request;
 
-/// The addresses; none where nothing is to be kept.
+/// The addresses; empty if nothing is to be restricted.
 ///
 /// # Errors
-/// When the cloud has no such addresses, the system has no such firewall, or there is no script.
+/// When the cloud has no such addresses, the distro has no known firewall, or the form has no script.
 pub(crate) fn addresses(request: &Request<'_>) -> Result<Vec<String>, Fault> {
     let (distro, cloud) = (request.distro, request.cloud);
     if request.lock.is_none() {
@@ -16,17 +16,17 @@ pub(crate) fn addresses(request: &Request<'_>) -> Result<Vec<String>, Fault> {
     }
     let fault = |why: String| {
         let fault = Fault::new(format!("rendering --lock-metadata: {why}"));
-        Err(fault.hint("leave it out; what must stay secret has no place in this user-data"))
+        Err(fault.hint("leave out `--lock-metadata`; this user-data must not hold a secret"))
     };
     if cloud.lock.is_empty() {
         let who = &cloud.readable_by;
         return fault(format!(
-            "{} has no metadata service to keep for root (user-data is readable by {who})",
+            "{} has no metadata service to restrict to root (user-data is readable by {who})",
             cloud.name
         ));
     }
     if matches!(request.form, Form::Ignition | Form::Nix) {
-        return fault(format!("the form `{}` holds no script to set it", request.form.as_str()));
+        return fault(format!("the form `{}` holds no script that could do it", request.form.as_str()));
     }
     let known = template(request);
     if !platform::templates().any(|(name, _)| name == known) {
@@ -35,7 +35,7 @@ pub(crate) fn addresses(request: &Request<'_>) -> Result<Vec<String>, Fault> {
     Ok(cloud.lock.clone())
 }
 
-/// What brings it back at every boot.
+/// The template that restores the rule at every boot.
 pub(crate) fn template(request: &Request<'_>) -> String {
     format!("init/{}/lock.tera", request.distro.init)
 }

@@ -1,4 +1,4 @@
-//! Request → what the templates see. Every value is set: templates ask `if` of booleans only.
+//! Request → the values for the templates. Every value is set, because templates use `if` with booleans only.
 
 use serde::Serialize;
 use stringless_core::fault::Fault;
@@ -16,7 +16,7 @@ use crate::{node_config, quote};
 /// The values of the templates.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Page {
-    version: &'static str,
+    version: String,
     site: String,
     environment: String,
     min_serial: u64,
@@ -24,12 +24,12 @@ pub(crate) struct Page {
     distro_name: String,
     cloud_name: String,
     log: String,
-    /// `ID VERSION_ID`, `ID VARIANT_ID`, or `ID ` where any version will do.
+    /// `ID VERSION_ID`, `ID VARIANT_ID`, or `ID ` if any version fits.
     os: String,
     os_version: bool,
     os_variant: bool,
     paths: Paths,
-    /// The boot agent runs the script at every boot.
+    /// Whether a boot agent runs the script at every boot.
     every_boot: bool,
     proxy: String,
     pub no_proxy: String,
@@ -39,48 +39,48 @@ pub(crate) struct Page {
     pub ca: String,
     puppet: bool,
     package: EnginePackage,
-    /// Something is downloaded.
+    /// Whether the script downloads anything.
     downloads: bool,
     pub fetch: Fetch,
     daemon: bool,
     periodic: bool,
     interval: u64,
-    /// The layers' intervals differ, and each is kept by the agent.
+    /// Whether the layers' intervals differ, so that the agent itself keeps each of them.
     due: bool,
     splay: u64,
-    /// The five fields of a line of crontab; `$m` is a random number.
+    /// The five fields of a crontab line; `$m` is a random number.
     cron: String,
-    /// Cron is what the site asks for, not what is left.
+    /// Whether the site chose cron; otherwise cron is the fallback.
     cron_chosen: bool,
-    /// The metadata service is kept for root.
+    /// Whether the script restricts the metadata service to root.
     lock: bool,
-    /// Without that there is nothing.
+    /// Whether the script fails if it cannot restrict the service.
     lock_required: bool,
-    /// What it does where there is no firewall.
+    /// The command for a node without a firewall.
     lock_failed: &'static str,
-    /// Its addresses.
+    /// The IPv4 addresses of the service.
     lock4: Vec<String>,
-    /// Its addresses of IPv6.
+    /// The IPv6 addresses of the service.
     lock6: Vec<String>,
 }
 
 impl Page {
-    pub(crate) fn of(request: &Request<'_>) -> Result<Self, Fault> {
+    pub(crate) fn new(request: &Request<'_>) -> Result<Self, Fault> {
         let (site, distro) = (request.site, request.distro);
         let node = &site.node;
-        let fetch = Fetch::of(request)?;
+        let fetch = Fetch::new(request)?;
         let package = engine::package(request)?;
         let config = node_config::config(request)?;
         let interval = config.shortest_interval();
         let agent_json = quote::json(&config).map_err(|error| Fault::new(error.to_string()))?;
         let release = &distro.os_release;
-        // Where both tell systems apart, it is the variant that does.
+        // If a system has both, the variant identifies it.
         let version = release.variant.as_ref().or(release.version.as_ref()).map_or("", Name::as_str);
         let (lock6, lock4) =
             metadata_lock::addresses(request)?.into_iter().partition(|address| address.contains(':'));
         let repository = package.as_ref().is_some_and(EnginePackage::is_foreign);
         Ok(Self {
-            version: env!("CARGO_PKG_VERSION"),
+            version: request.tool_version.to_owned(),
             site: site.site.to_string(),
             environment: request.environment.to_string(),
             min_serial: request.min_serial,
@@ -123,7 +123,7 @@ impl Page {
         })
     }
 
-    /// The agent for the one CPU of a document: the wanted one, or the distro's usual one.
+    /// The agent for the single CPU of a document: the requested one, or the distro's usual one.
     pub(crate) fn pin(&self, request: &Request<'_>) -> Result<&Pin, Fault> {
         let Some(cpu) = request.cpu else { return Ok(&self.pins[0]) };
         self.pins.iter().find(|pin| pin.cpu.split('|').any(|name| name == cpu)).ok_or_else(|| {
@@ -136,7 +136,7 @@ impl Page {
         })
     }
 
-    /// The template of what runs the agent; `None` where nothing does.
+    /// The template that schedules the agent; `None` if nothing runs it after the first boot.
     pub(crate) fn schedule_template(&self, request: &Request<'_>) -> Option<String> {
         let init = &request.distro.init;
         match request.site.node.schedule {
@@ -171,7 +171,7 @@ fn pins(request: &Request<'_>, fetch: &Fetch) -> Result<Vec<Pin>, Fault> {
     Ok(pins)
 }
 
-/// What `uname -m` says on such a CPU.
+/// A shell pattern for the output of `uname -m` on this CPU.
 fn pattern(cpu: &str) -> String {
     match cpu {
         "x86_64" => "x86_64|amd64".into(),
@@ -180,24 +180,24 @@ fn pattern(cpu: &str) -> String {
     }
 }
 
-/// The site's authorities, without whatever stands around the certificates.
+/// The certificates of the site's `ca_file`, without the text around them.
 fn ca(request: &Request<'_>) -> Result<String, Fault> {
     let Some(file) = &request.site.node.ca_file else { return Ok(String::new()) };
     let fault = |why: &str| Fault::new(format!("reading node.ca_file `{file}`: {why}"));
     let pem = request.ca_pem.as_deref().ok_or_else(|| fault("its text is missing"))?;
     let mut kept = Vec::new();
-    // The base64 of the certificate that is being read.
+    // The base64 of the current certificate.
     let mut body: Option<String> = None;
     for line in pem.lines().map(str::trim_end) {
         if line.starts_with("-----BEGIN ") && line != BEGIN {
             return Err(
-                fault("it holds something else than certificates").hint("never give nodes a private key")
+                fault("it holds something other than certificates").hint("never give nodes a private key")
             );
         }
         body = match (body.take(), line) {
             (None, BEGIN) => Some(String::new()),
             (None, END) => return Err(fault("a certificate in it ends before it begins")),
-            // Names and comments between certificates are common, and not for the node.
+            // Names and comments between certificates are common; the node does not need them.
             (None, _) => continue,
             (Some(text), END) if is_base64(&text) => None,
             (Some(text), _) if line != BEGIN && line != END => Some(text + line),

@@ -9,6 +9,6 @@ pub(crate) struct Pin {
     pub cpu: String,
     pub target: String,
     pub sha256: String,
-    /// What the end of this target's signed link has of its own.
+    /// The end of this target's signed link, in which it differs from the others.
     pub signature: String,
 }

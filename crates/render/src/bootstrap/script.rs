@@ -1,4 +1,4 @@
-//! Request → the bootstrap script, and what each part of it will do.
+//! Request → the bootstrap script, with an explanation of each part.
 
 use serde_json::Value;
 use stringless_core::fault::Fault;
@@ -33,7 +33,7 @@ pub(crate) fn script(request: &Request<'_>) -> Result<Explained, Fault> {
     Ok(script)
 }
 
-/// What the boot agent needs right after `#!`.
+/// Inserts the lines that the boot agent requires right after `#!`.
 fn with_preamble(text: &str, preamble: &str) -> String {
     let Some((head, tail)) = text.split_once("#!/bin/sh\n").filter(|_| !preamble.is_empty()) else {
         return text.to_owned();
@@ -43,15 +43,15 @@ fn with_preamble(text: &str, preamble: &str) -> String {
 
 /// The values for the templates.
 pub(crate) fn context(request: &Request<'_>) -> Result<(Page, Context), Fault> {
-    let page = Page::of(request)?;
+    let page = Page::new(request)?;
     let values = serde_json::to_value(&page).map_err(|error| Fault::new(error.to_string()))?;
     check_values(&values, "")?;
     let context = Context::from_serialize(&page).map_err(|error| broken(&error))?;
     Ok((page, context))
 }
 
-/// A value with a control character could begin a line of its own. Certificates have lines, and were
-/// checked for what stands in them.
+/// Refuses control characters: such a value could begin a line of its own. `ca` may have lines, because its
+/// certificates were checked before.
 fn check_values(value: &Value, key: &str) -> Result<(), Fault> {
     match value {
         Value::String(text) if key != "ca" && text.contains(char::is_control) => Err(Fault::new(format!(
@@ -65,7 +65,7 @@ fn check_values(value: &Value, key: &str) -> Result<(), Fault> {
     }
 }
 
-/// User-data passes through consoles, APIs and boot agents: only ASCII and LF arrive everywhere alike.
+/// User-data passes through consoles, APIs and boot agents: only ASCII and LF arrive unchanged everywhere.
 pub(crate) fn check_text(script: &str) -> Result<(), Fault> {
     match script.lines().find(|line| !line.bytes().all(|b| (b' '..=b'~').contains(&b))) {
         None => Ok(()),

@@ -1,7 +1,7 @@
-//! ISO 9660 images of a few small files in one folder (ECMA-119), with the Rock Ridge names that keep small
-//! letters (SUSP 1.12, RRIP 1.12). No clock, no owner: same files, same bytes.
+//! ISO 9660 images of a few small files in one folder (ECMA-119), with Rock Ridge names, which keep
+//! lower-case letters (SUSP 1.12, RRIP 1.12). No clock, no owner: the same files give the same bytes.
 
-/// An image with the volume label `label` and `files`, whose names are sorted and plain.
+/// An image with the volume label `label` and `files`. The names must be sorted and plain.
 pub(crate) fn image(label: &str, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut next = FILES;
     let mut placed = Vec::new();
@@ -22,7 +22,7 @@ pub(crate) fn image(label: &str, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     image
 }
 
-/// Adds `bytes`, and zeros up to the end of the sector.
+/// Appends `bytes`, and zeros up to the end of the sector.
 fn push(image: &mut Vec<u8>, bytes: &[u8]) {
     image.extend_from_slice(bytes);
     image.resize(image.len().next_multiple_of(SECTOR), 0);
@@ -48,7 +48,7 @@ fn volume(label: &str, sectors: usize) -> Vec<u8> {
     for size in [128, 128, 128, 128, 37, 37, 37] {
         text(&mut bytes, "", size);
     }
-    // Made, changed; it never expires and counts at once: no time is given.
+    // Times of creation, modification, expiry and effect: not specified.
     for _ in 0..4 {
         bytes.extend_from_slice(b"0000000000000000\0");
     }
@@ -58,14 +58,14 @@ fn volume(label: &str, sectors: usize) -> Vec<u8> {
 
 /// The one folder (9.1): itself, its parent, the files.
 fn folder(files: &[(&str, usize, usize)]) -> Vec<u8> {
-    // Rock Ridge begins: its marks, in the first entry only.
+    // The fields that announce Rock Ridge, in the first entry only.
     let begins =
         [&b"SP\x07\x01\xbe\xef\0"[..], &attributes(true), b"ER\x12\x01\x0a\0\0\x01RRIP_1991A"].concat();
     let mut bytes = entry(&[0], ROOT, SECTOR, true, &begins);
     bytes.extend_from_slice(&entry(&[1], ROOT, SECTOR, true, &attributes(true)));
     for (name, at, size) in files {
         let long = [&b"NM"[..], &[byte(5 + name.len()), 1, 0], name.as_bytes(), &attributes(false)].concat();
-        // Names of ECMA-119 itself are capital letters, digits and `_`.
+        // ECMA-119 itself allows capital letters, digits and `_` in names.
         let short = format!("{}.;1", name.to_ascii_uppercase().replace('-', "_"));
         bytes.extend_from_slice(&entry(short.as_bytes(), *at, *size, false, &long));
     }
@@ -87,12 +87,12 @@ fn entry(name: &[u8], at: usize, size: usize, folder: bool, more: &[u8]) -> Vec<
     let mut bytes = vec![0, 0];
     both32(&mut bytes, at);
     both32(&mut bytes, size);
-    // 1980-01-01, as FAT's first day.
+    // 1980-01-01, the first day of FAT.
     bytes.extend_from_slice(&[80, 1, 1, 0, 0, 0, 0, if folder { 2 } else { 0 }, 0, 0]);
     both16(&mut bytes, 1);
     bytes.push(byte(name.len()));
     bytes.extend_from_slice(name);
-    // What follows begins at an even place.
+    // The next field begins at an even offset.
     bytes.resize(bytes.len().next_multiple_of(2), 0);
     bytes.extend_from_slice(more);
     bytes.resize(bytes.len().next_multiple_of(2), 0);
@@ -100,24 +100,24 @@ fn entry(name: &[u8], at: usize, size: usize, folder: bool, more: &[u8]) -> Vec<
     bytes
 }
 
-/// A path table (9.4) of the root alone.
+/// A path table (9.4) with the root folder only.
 fn path_table(four: fn(u32) -> [u8; 4], two: fn(u16) -> [u8; 2]) -> Vec<u8> {
     [&[1, 0][..], &four(number(ROOT)), &two(1), &[0, 0]].concat()
 }
 
-/// A text, padded with blanks.
+/// A text, padded with spaces.
 fn text(bytes: &mut Vec<u8>, text: &str, size: usize) {
     bytes.extend_from_slice(text.as_bytes());
     bytes.resize(bytes.len() + size - text.len(), b' ');
 }
 
-/// Both byte orders (7.3.3).
+/// A 32-bit number in both byte orders (7.3.3).
 fn both32(bytes: &mut Vec<u8>, value: usize) {
     bytes.extend_from_slice(&le(value));
     bytes.extend_from_slice(&be(value));
 }
 
-/// Both byte orders (7.2.3).
+/// A 16-bit number in both byte orders (7.2.3).
 fn both16(bytes: &mut Vec<u8>, value: usize) {
     bytes.extend_from_slice(&le(value)[..2]);
     bytes.extend_from_slice(&be(value)[2..]);
@@ -131,7 +131,7 @@ fn be(value: usize) -> [u8; 4] {
     number(value).to_be_bytes()
 }
 
-/// User-data is far smaller than what 32 bits count.
+/// User-data is far smaller than 4 GiB.
 fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
@@ -145,9 +145,9 @@ fn sectors(bytes: usize) -> usize {
 }
 
 const SECTOR: usize = 2048;
-/// The bytes of a path table of the root alone.
+/// The size of a path table with the root folder only, in bytes.
 const PATH_TABLE: usize = 10;
-/// Where things are, in sectors.
+/// Positions, in sectors.
 const LITTLE: usize = 18;
 const BIG: usize = 19;
 const ROOT: usize = 20;
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_where_their_entries_say() {
+    fn files_are_at_the_positions_of_their_entries() {
         let files = [("meta-data", b"instance-id: a\n".to_vec()), ("user-data", vec![b'x'; SECTOR + 1])];
         let image = image("cidata", &files);
         assert_eq!(image.len(), (FILES + 3) * SECTOR);

@@ -1,4 +1,4 @@
-//! User-data as a part of what another tool takes. No IO.
+//! User-data embedded in the files of other tools. No IO.
 
 mod iso;
 mod packer;
@@ -10,8 +10,8 @@ use stringless_core::fault::Fault;
 pub use self::seed::Seed;
 use crate::request::{Request, Tool, UserData};
 
-/// The text for `tool`: all but [`Tool::Seed`], which is no text. With `url`, where the script can be
-/// fetched from.
+/// The text for `tool`: every tool except [`Tool::Seed`], which is not a text. `url` is where the script
+/// can be fetched.
 ///
 /// # Errors
 /// When the request does not fit the tool.
@@ -26,6 +26,6 @@ pub fn source(
         Tool::CloudFormation => templates::cloudformation(request, data),
         Tool::Curl => templates::curl(request, data, url),
         Tool::Packer => packer::packer(request, data),
-        Tool::Seed => Err(Fault::new("rendering as seed: it is no text")),
+        Tool::Seed => Err(Fault::new("rendering as seed: a seed is not a text")),
     }
 }

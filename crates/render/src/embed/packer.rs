@@ -1,4 +1,5 @@
-//! An image: the bootstrap runs in it, then what is the builder's own goes.
+//! A Packer file: the bootstrap runs in the image, then a second script removes what belongs to the build
+//! machine only.
 
 use stringless_core::fault::Fault;
 
@@ -11,7 +12,7 @@ use crate::{quote, uses};
 pub(crate) fn packer(request: &Request<'_>, data: &UserData) -> Result<String, Fault> {
     if request.site.node.schedule == Schedule::Boot {
         return Err(Fault::new(
-            "rendering as packer: `node.schedule` is `boot`, so nothing would run on a copy",
+            "rendering as packer: `node.schedule` is `boot`, so nothing would run on a machine made from the image",
         )
         .hint("set `node.schedule` to `timer`"));
     }
@@ -20,12 +21,12 @@ pub(crate) fn packer(request: &Request<'_>, data: &UserData) -> Result<String, F
     context.insert("state", &quote::sh(&request.distro.paths.state));
     let clean = fill("as/packer-clean.tera", &context)?;
     context.insert("execute", EXECUTE);
-    // Packer takes each string for a template of Go, more than once.
+    // Packer reads each string as a Go template, more than once.
     let script = if data.text.contains("{{") { curl(request, data, None)? } else { data.text.clone() };
     context.insert("bootstrap", &quote::hcl_text(&script));
     context.insert("clean", &quote::hcl_text(&clean));
     fill("as/packer.tera", &context)
 }
 
-/// As root; and by `sh`, so that it does not matter where the file may not be executed.
+/// Runs the script as root, and with `sh`, so that a `noexec` mount does not matter.
 const EXECUTE: &str = r#"if [ "$(id -u)" = 0 ]; then {{ .Vars }} sh '{{ .Path }}'; else sudo -n {{ .Vars }} sh '{{ .Path }}'; fi"#;

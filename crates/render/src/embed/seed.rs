@@ -9,17 +9,17 @@ use crate::request::UserData;
 /// The files of a NoCloud volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seed {
-    /// By name.
+    /// Name and content of each.
     pub files: [(&'static str, Vec<u8>); 2],
-    /// What `meta-data` calls the machine.
+    /// The machine's id in `meta-data`.
     pub instance_id: String,
 }
 
 impl Seed {
-    /// The volume for one machine: `instance_id`, else one made from the user-data.
+    /// The volume for one machine with `instance_id`, or with an id made from the user-data.
     ///
     /// # Errors
-    /// When the id is no word.
+    /// When the id is not allowed.
     pub fn new(data: &UserData, instance_id: Option<&str>) -> Result<Self, Fault> {
         let bytes = data.encoded();
         let made = || format!("stringless-{}", &Sha256::of(&bytes).to_string()[..16]);
@@ -28,19 +28,19 @@ impl Seed {
         if id.is_empty() || id.len() > 64 || !id.bytes().all(plain) || !id.as_bytes()[0].is_ascii_alphabetic()
         {
             return Err(Fault::new(format!(
-                "reading --instance-id `{}`: it is no name",
+                "reading --instance-id `{}`: it is not allowed",
                 id.escape_default()
             ))
-            .hint("a letter, then letters, digits, `-`, `_` and `.`, 64 at most"));
+            .hint("a letter first, then letters, digits, `-`, `_` and `.`; at most 64 characters"));
         }
         let meta = format!("instance-id: {id}\n");
         Ok(Self { files: [("meta-data", meta.into_bytes()), ("user-data", bytes)], instance_id: id })
     }
 
-    /// As an image, the same bytes each time.
+    /// The volume as an image: the same bytes each time.
     #[must_use]
     pub fn iso(&self) -> Vec<u8> {
-        // In small letters, which all take: some look for nothing else.
+        // Lower case, because some boot agents accept no other label.
         iso::image("cidata", &self.files)
     }
 }

@@ -1,4 +1,4 @@
-//! The tools whose text is one template.
+//! The tools whose file is one template.
 
 use base64ct::{Base64, Encoding as _};
 use stringless_core::fault::Fault;
@@ -56,7 +56,7 @@ pub(crate) fn curl(request: &Request<'_>, data: &UserData, url: Option<&str>) ->
         && !(url.starts_with("https://") && url.bytes().all(|b| b.is_ascii_graphic()))
     {
         return Err(Fault::new(format!("reading --url `{}`: expected `https://...`", url.escape_default()))
-            .hint("the script may hold keys, so it is fetched with TLS only"));
+            .hint("the script may hold keys, so it must be fetched with TLS"));
     }
     context.insert("url", url.unwrap_or_default());
     context.insert("sha256", &Sha256::of(data.text.as_bytes()).to_string());
@@ -64,7 +64,7 @@ pub(crate) fn curl(request: &Request<'_>, data: &UserData, url: Option<&str>) ->
     fill("as/curl.tera", &context)
 }
 
-/// What all of them say.
+/// The values that all templates use.
 pub(crate) fn context(request: &Request<'_>) -> Context {
     let mut context = Context::new();
     context.insert("distro_name", &request.distro.name);

@@ -1,41 +1,44 @@
-//! A file of the user's own that goes to the boot agent with the script. No IO.
+//! A file of the user that goes to the boot agent together with the script. No IO.
 
 use serde_yaml::{Mapping, Value};
 use stringless_core::fault::Fault;
 
-/// A file that a MIME multipart carries beside the script.
+/// A file that a MIME multipart holds besides the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
     /// Its name, without folders.
     pub(crate) name: String,
-    /// Its MIME type, as cloud-init's handlers know it.
+    /// Its MIME type, which selects cloud-init's handler.
     pub(crate) kind: &'static str,
     /// Its content.
     pub(crate) text: String,
-    /// It says itself how it is merged with others of its kind.
+    /// Whether the file itself sets how cloud-init merges it with other files of its type.
     pub(crate) merges: bool,
 }
 
 impl Attachment {
-    /// The file `name` with the content `bytes`: what it is shows in its first line, as for cloud-init.
+    /// The file `name` with the content `bytes`. Its first line decides the type, as in cloud-init.
     ///
     /// # Errors
-    /// When cloud-init would not know what to do with it, or would only warn about it in a log.
+    /// When cloud-init would ignore the file, or only log a warning about it.
     pub fn new(name: &str, bytes: &[u8]) -> Result<Self, Fault> {
         let fault = |why: &str| {
             let fault = Fault::new(format!("reading the user-data file `{name}`: {why}"));
-            fault.hint("cloud-init would leave it out and go on: mend it, or leave it out here")
+            fault
+                .hint("cloud-init would skip the file and continue: correct the file, or remove its `--with`")
         };
         if bytes.starts_with(&[0x1f, 0x8b]) {
-            return Err(fault("it is packed").hint("unpack it: `--encoding gzip` packs the whole"));
+            return Err(fault("it is compressed")
+                .hint("decompress it: `--encoding gzip` compresses the whole user-data"));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| fault("it is not UTF-8 text"))?;
         if text.contains('\0') {
-            return Err(fault("it holds a NUL byte: it is no text"));
+            return Err(fault("it holds a NUL byte, so it is not text"));
         }
         let lower = text.trim_start().get(..4096).unwrap_or(text.trim_start()).to_ascii_lowercase();
         if lower.starts_with("content-type:") || lower.starts_with("mime-version:") {
-            return Err(fault("it is a MIME multipart itself").hint("give each of its parts with a `--with`"));
+            return Err(fault("it is a MIME multipart itself")
+                .hint("name each of its parts with a `--with` of its own"));
         }
         let kind = kind(text).map_err(|line| {
             fault(&format!("cloud-init does not know the first line `{line}`"))
@@ -51,40 +54,40 @@ impl Attachment {
     }
 }
 
-/// The type that cloud-init takes a text for; else its first line.
+/// The type that cloud-init gives a text; the error is its first line.
 fn kind(text: &str) -> Result<&'static str, String> {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let lower = first.to_ascii_lowercase();
-    // The longest that fits: some begin like others.
+    // The longest match: some are the beginning of others.
     let known = KINDS.iter().filter(|(start, _)| lower.starts_with(start));
     match known.max_by_key(|(start, _)| start.len()) {
-        // A template is rendered first; what it is then shows in the line after.
+        // cloud-init renders a template first; the next line decides the type of the result.
         Some((_, JINJA)) => match kind(rest) {
-            Ok(JINJA) | Err(_) => Err(shown(rest.lines().next().unwrap_or_default())),
+            Ok(JINJA) | Err(_) => Err(quoted(rest.lines().next().unwrap_or_default())),
             Ok(_) => Ok(JINJA),
         },
         Some((_, kind)) => Ok(kind),
-        None => Err(shown(first)),
+        None => Err(quoted(first)),
     }
 }
 
-/// cloud-init leaves out a cloud-config that it cannot read, and goes on.
+/// Parses a cloud-config, because cloud-init skips one that it cannot read, and continues.
 fn mapping(text: &str) -> Result<Mapping, String> {
     match serde_yaml::from_str(text) {
         Ok(Value::Mapping(settings)) => Ok(settings),
         Ok(Value::Null) => Err("it sets nothing".into()),
-        Ok(_) => Err("its YAML is no mapping of modules to settings".into()),
+        Ok(_) => Err("its YAML is not a mapping of modules to settings".into()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// A name that needs no quotes in a header, and is a file name on the node.
+/// `name` as a file name for the node that needs no quotes in a header.
 fn safe(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
     name.chars().map(plain).take(64).collect()
 }
 
-fn shown(line: &str) -> String {
+fn quoted(line: &str) -> String {
     line.chars().take(60).flat_map(char::escape_default).collect()
 }
 
@@ -93,7 +96,7 @@ fn list() -> String {
     starts.join(", ")
 }
 
-/// How texts begin, and the types that cloud-init takes them for.
+/// The beginnings of texts, and the types that cloud-init gives them.
 const KINDS: [(&str, &str); 8] = [
     ("#!", "text/x-shellscript"),
     ("#cloud-config", CLOUD_CONFIG),
@@ -112,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_tells_what_it_is() {
+    fn the_first_line_decides_the_type() {
         for (text, kind) in [
             ("#!/bin/bash\n", "text/x-shellscript"),
             ("#cloud-config\na: 1\n", "text/cloud-config"),
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cloud_init_would_not_take_is_refused() {
+    fn a_file_that_cloud_init_would_skip_is_refused() {
         for (bytes, why) in [
             (&b""[..], "does not know the first line ``"),
             (b"hello\n", "does not know the first line `hello`"),
@@ -140,12 +143,12 @@ mod tests {
             (b"## template: jinja\nhello\n", "does not know the first line `hello`"),
             (b"Content-Type: multipart/mixed; boundary=a\n", "is a MIME multipart itself"),
             (b"MIME-Version: 1.0\n", "is a MIME multipart itself"),
-            (&[0x1f, 0x8b, 8, 0], "it is packed"),
+            (&[0x1f, 0x8b, 8, 0], "it is compressed"),
             (b"#!/bin/sh\n\xff\n", "not UTF-8"),
             (b"#!/bin/sh\n\0\n", "NUL"),
             (b"#cloud-config\n# a: 1\n", "sets nothing"),
             (b"#cloud-config\na: [\n", "line 3"),
-            (b"#cloud-config\n- a\n", "no mapping"),
+            (b"#cloud-config\n- a\n", "not a mapping"),
             (b"#cloud-config\na: 1\na: 2\n", "duplicate"),
         ] {
             let fault = Attachment::new("f", bytes).unwrap_err();

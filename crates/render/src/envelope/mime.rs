@@ -1,4 +1,4 @@
-//! The form MIME multipart: the script, and what else its user has for cloud-init. No IO.
+//! The form MIME multipart: the script, and the user's other files for cloud-init. No IO.
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,8 @@ use stringless_core::hash::Sha256;
 use super::attachment::{Attachment, CLOUD_CONFIG};
 use crate::platform::Form;
 
-/// `attachments`, then `script`. Its name sorts it behind theirs, and behind what a `runcmd` of theirs
-/// becomes, in the folder whose files cloud-init runs.
+/// `attachments`, then `script`. cloud-init runs the files of a folder in the order of their names: the name
+/// of the script sorts after the attachments, and after the file that a `runcmd` in them becomes.
 pub(crate) fn multipart(script: &str, attachments: &[Attachment]) -> String {
     let theirs = attachments.iter().enumerate().map(|(n, attachment)| {
         let merge = if attachment.kind == CLOUD_CONFIG && !attachment.merges { MERGE } else { "" };
@@ -26,7 +26,7 @@ pub(crate) fn multipart(script: &str, attachments: &[Attachment]) -> String {
     text
 }
 
-/// The MIME type of a form, for those who ask for it.
+/// The MIME type of a form, for tools that require one.
 pub(crate) fn content_type(form: Form) -> &'static str {
     match form {
         Form::Script => "text/x-shellscript",
@@ -49,7 +49,7 @@ fn part(name: &str, kind: &str, more: &str, text: &str) -> String {
     )
 }
 
-/// Base64 in lines, as RFC 2045 wants it.
+/// Base64 in lines of 76 characters (RFC 2045).
 fn base64(text: &str) -> String {
     let whole = Base64::encode_string(text.as_bytes());
     let mut lines = String::with_capacity(whole.len() + whole.len() / 70 + 1);
@@ -63,7 +63,7 @@ fn base64(text: &str) -> String {
     lines
 }
 
-/// The same for the same parts, and in none of them.
+/// A boundary that occurs in no part; the same parts give the same boundary.
 fn boundary(parts: &[String]) -> String {
     let mut hash = Sha256::of(parts.concat().as_bytes()).to_string();
     loop {
@@ -79,9 +79,9 @@ fn printable(b: u8) -> bool {
     b == b'\t' || (b' '..=b'~').contains(&b)
 }
 
-/// Lists of several cloud-configs are joined. For one setting the earlier file counts.
+/// cloud-init joins the lists of several cloud-configs. If two set one value, the earlier file wins.
 const MERGE: &str = "Merge-Type: list(append)+dict(no_replace,recurse_list)+str()\n";
-/// The longest line of mail (RFC 5322).
+/// The longest line that RFC 5322 allows.
 const LINE: usize = 998;
 
 #[cfg(test)]
@@ -89,18 +89,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_boundary_is_in_no_part_and_is_the_same_again() {
+    fn the_boundary_is_in_no_part_and_repeatable() {
         let parts = vec!["a\n".to_owned()];
         let first = boundary(&parts);
         assert_eq!(first, boundary(&parts));
-        // As if a part knew its own boundary.
+        // A part that holds the boundary that would be the first choice.
         let hash = Sha256::of(b"x").to_string();
         let knows = vec![format!("stringless-{}", &hash[..16])];
         assert!(!knows[0].contains(&boundary(&knows)));
     }
 
     #[test]
-    fn parts_that_mail_would_change_are_base64() {
+    fn parts_that_do_not_fit_the_rules_of_mail_are_base64() {
         let long = format!("#!/bin/sh\n# {}\n", "x".repeat(LINE));
         for text in ["#!/bin/sh\n# \u{e9}\n", "#!/bin/sh\r\n", "#!/bin/sh", &long, "#!/bin/sh\n\u{7f}\n"] {
             let made = part("n", "text/x-shellscript", "", text);

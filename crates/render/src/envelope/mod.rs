@@ -1,4 +1,4 @@
-//! What the cloud asks of the text: its form, its encoding and its size. No IO.
+//! The requirements of the cloud: form, encoding and size. No IO.
 
 mod attachment;
 mod mime;
@@ -15,14 +15,14 @@ use crate::request::{Request, UserData};
 use summary::{Explain, elsewheres};
 
 impl UserData {
-    /// What to tell about this user-data, which is in the file `file`.
+    /// The explanation of this user-data, which is in the file `file`.
     #[must_use]
     pub fn explain(&self, request: &Request<'_>, file: &str) -> Explain {
         let (cloud, boot) = (request.cloud, request.boot);
         let paste = cloud.paste(&boot.id, self.encoding);
         let paste = paste.replace("{content_type}", mime::content_type(self.form));
         let paste = paste.replace("{encoding}", self.encoding.as_str());
-        // It goes into shells and other languages as it is.
+        // The name goes into shells and other languages without quotes.
         let plain = file.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         Explain {
             form: self.form,
@@ -37,26 +37,26 @@ impl UserData {
         }
     }
 
-    /// What is handed over: the text in its encoding.
+    /// The text in its encoding.
     #[must_use]
     pub fn encoded(&self) -> Vec<u8> {
         encode(self.text.as_bytes(), self.encoding)
     }
 }
 
-/// `body` in the form that the request asks for, not larger than its cloud takes.
+/// `body` in the requested form; an error if the result is larger than the cloud accepts.
 pub(crate) fn wrap(request: &Request<'_>, body: &str) -> Result<String, Fault> {
     if !request.with.is_empty() && request.form != Form::Mime {
         return Err(Fault::new(format!(
-            "rendering as {}: it has no room for other files",
+            "rendering as {}: this form cannot hold other files",
             request.form.as_str()
         ))
-        .hint("`--form mime` has"));
+        .hint("use `--form mime`"));
     }
     let text = match request.form {
         Form::Script | Form::Ignition | Form::Nix => body.to_owned(),
         Form::Mime => mime::multipart(body, request.with),
-        // `runcmd` is the last of the script of its stage, so a failure of ours is its failure.
+        // `runcmd` runs last in its stage, so a failure of our script is the failure of the stage.
         Form::CloudConfig => format!(
             "#cloud-config\n{}write_files:\n- path: {PLACE}\n  permissions: '0700'\n  content: |\n{}runcmd:\n- [sh, {PLACE}]\n",
             heading(body),
@@ -67,11 +67,11 @@ pub(crate) fn wrap(request: &Request<'_>, body: &str) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// The first comment of the script, for the reader of what is around it.
+/// The first comment of the script, repeated for readers of the cloud-config.
 fn heading(script: &str) -> String {
     let comment = script.lines().skip(1).take_while(|line| line.starts_with("# "));
     comment.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// Gone after a reboot, like the need for it; and run by `sh`, so that `noexec` does not matter.
+/// A reboot removes the file, and nothing needs it then. `sh` runs it, so `noexec` does not matter.
 const PLACE: &str = "/run/stringless-bootstrap.sh";

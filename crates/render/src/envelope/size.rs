@@ -1,4 +1,4 @@
-//! Sizes, counted as each cloud counts. No IO.
+//! The size of user-data, counted as the cloud counts. No IO.
 
 use stringless_core::fault::Fault;
 
@@ -7,7 +7,7 @@ use crate::encoding;
 use crate::platform::{Cloud, Counts, Encoding, Form};
 use crate::request::Request;
 
-/// What `text` in `encoding` counts as.
+/// The size of `text` in `encoding`, as `cloud` counts.
 pub(crate) fn counted(cloud: &Cloud, text: &str, encoding: Encoding) -> usize {
     let packed = encode(text.as_bytes(), if encoding.packs() { Encoding::Gzip } else { Encoding::Plain });
     match cloud.counts {
@@ -18,7 +18,7 @@ pub(crate) fn counted(cloud: &Cloud, text: &str, encoding: Encoding) -> usize {
     }
 }
 
-/// Refuses what is larger than the cloud takes, with what to drop.
+/// Refuses user-data that is larger than the cloud accepts. The hint names what can be removed.
 pub(crate) fn check(request: &Request<'_>, script: &str, text: &str) -> Result<(), Fault> {
     let (cloud, encoding) = (request.cloud, request.encoding);
     let size = counted(cloud, text, encoding);
@@ -29,7 +29,7 @@ pub(crate) fn check(request: &Request<'_>, script: &str, text: &str) -> Result<(
         |wanted| encoding::encoding(request.tool, cloud, request.boot, request.form, Some(wanted)).is_ok();
     let packing = Encoding::ALL.into_iter().filter(|one| one.packs() && !encoding.packs() && taken(*one));
     let sizes = packing.map(|encoding| (encoding, counted(cloud, text, encoding)));
-    // Of two that count alike, text has more places to go than bytes.
+    // If two encodings count the same, base64: text fits into more places than bytes.
     let least = sizes.filter(|(_, size)| *size <= max).min_by_key(|(one, size)| (*size, !one.is_base64()));
     if let Some((packing, packed)) = least {
         let place = match request.tool {
@@ -51,13 +51,13 @@ pub(crate) fn check(request: &Request<'_>, script: &str, text: &str) -> Result<(
         drops.push(format!("fewer than {} `stores`", request.site.stores.len()));
     }
     if !request.presigned.is_empty() {
-        drops.push("`node.first_fetch: public`, as signed links are long".into());
+        drops.push("`node.first_fetch: public`, because signed links are long".into());
     }
     if request.trust.keys.len() > 1 {
         drops.push(format!("fewer than {} trusted keys", request.trust.keys.len()));
     }
     let fault = Fault::new(format!(
-        "rendering for {}: the user-data has {size} bytes and it takes {max} ({})",
+        "rendering for {}: the user-data has {size} bytes, and the cloud accepts {max} ({})",
         cloud.name,
         cloud.counts.as_str()
     ));

@@ -1,10 +1,10 @@
-//! What is said beside rendered user-data.
+//! The explanation that goes with rendered user-data.
 
 pub use crate::encode::encoding;
 use crate::platform::{Encoding, Form};
 use crate::request::Request;
 
-/// What is said beside rendered user-data.
+/// The explanation that goes with rendered user-data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explain {
     /// The form of the text.
@@ -13,21 +13,21 @@ pub struct Explain {
     pub encoding: Encoding,
     /// Its size, as the cloud counts.
     pub bytes: usize,
-    /// The cloud's limit; `None` where none is stated.
+    /// The cloud's limit; `None` if none is documented.
     pub max_bytes: Option<usize>,
-    /// What of it the cloud counts.
+    /// How the cloud counts.
     pub counted: &'static str,
-    /// Where it goes.
+    /// The place to paste it.
     pub paste_into: String,
-    /// What to paste or to run there; empty where that is the user-data itself.
+    /// The text to paste there or the command to run; empty if it is the user-data itself.
     pub paste: String,
-    /// Where it goes instead, where the image has another boot agent.
+    /// Other places to paste, for images with another boot agent.
     pub elsewhere: Vec<String>,
-    /// What to know before.
+    /// Notes to read before pasting.
     pub notes: Vec<String>,
 }
 
-/// The other places, with what the image has then.
+/// The other places to paste, each with the boot agent of the image.
 pub(crate) fn elsewheres(request: &Request<'_>) -> Vec<String> {
     let place = |id: &str| request.cloud.place(id, request.encoding);
     let usual = place(&request.boot.id);

@@ -1,4 +1,4 @@
-//! Programs that run user-data at the first boot: `templates/boot/<id>.yaml`; and what they take.
+//! Boot agents: programs that run user-data at the first boot, from `templates/boot/<id>.yaml`.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,27 +9,27 @@ pub struct BootAgent {
     /// The stem of its file.
     #[serde(skip_deserializing)]
     pub id: String,
-    /// As people write it.
+    /// The name for people.
     pub name: String,
-    /// The forms that it takes; the first is the default.
+    /// The forms that it accepts; the first is the default.
     pub forms: Vec<Form>,
     /// Whether it unpacks gzip.
     pub gzip: bool,
-    /// Lines that it needs right after `#!`, and that are nothing to a shell.
+    /// Lines that it requires right after `#!`; a shell ignores them.
     #[serde(default)]
     pub preamble: String,
     /// The file, or the command that shows it, with the output of a script.
     pub log: String,
-    /// Whether it runs the script at every boot, not at the first only.
+    /// Whether it runs the script at every boot, not only at the first.
     pub every_boot: bool,
-    /// Whether it leaves on disk what the cloud told it of the instance, where the agent finds it.
+    /// Whether it saves the instance's metadata on disk, where the agent finds it.
     pub keeps_identity: bool,
-    /// Modules of the system's own that what it is given has to import, below the folder of modules.
+    /// Modules of the system that the user-data must import; paths below the system's folder of modules.
     #[serde(default)]
     pub imports: Vec<String>,
-    /// Its own documentation.
+    /// The URL of its documentation.
     pub docs: String,
-    /// What to know before handing it user-data.
+    /// Notes for people who give it user-data.
     pub notes: Vec<String>,
 }
 
@@ -41,27 +41,27 @@ pub enum Form {
     Script,
     /// `#cloud-config` that writes the script and runs it.
     CloudConfig,
-    /// MIME multipart: the script, and what else its user has for the same boot agent.
+    /// MIME multipart: the script, and the user's other files for the same boot agent.
     Mime,
     /// Ignition's JSON.
     Ignition,
-    /// An expression of Nix: a module of the system's configuration.
+    /// A Nix expression: a module of the system's configuration.
     Nix,
 }
 
-/// What is done to a form so that it arrives.
+/// How a form is encoded for its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Encoding {
-    /// Nothing.
+    /// Not encoded.
     #[serde(rename = "plain")]
     Plain,
-    /// Packed.
+    /// Compressed with gzip.
     #[serde(rename = "gzip")]
     Gzip,
-    /// As base64, in one line.
+    /// Base64 on one line.
     #[serde(rename = "base64")]
     Base64,
-    /// Packed, then as base64.
+    /// Compressed with gzip, then base64 on one line.
     #[serde(rename = "gzip+base64")]
     GzipBase64,
 }
@@ -70,7 +70,7 @@ impl Form {
     /// Every form.
     pub const ALL: [Self; 5] = [Self::Script, Self::CloudConfig, Self::Mime, Self::Ignition, Self::Nix];
 
-    /// As it is written in flags and data.
+    /// The name in flags and in data files.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -87,7 +87,7 @@ impl Encoding {
     /// Every encoding.
     pub const ALL: [Self; 4] = [Self::Plain, Self::Gzip, Self::Base64, Self::GzipBase64];
 
-    /// As it is written in flags and data.
+    /// The name in flags and in data files.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -98,13 +98,13 @@ impl Encoding {
         }
     }
 
-    /// Whether it is text that stands for bytes.
+    /// Whether the result is base64 text.
     #[must_use]
     pub const fn is_base64(self) -> bool {
         matches!(self, Self::Base64 | Self::GzipBase64)
     }
 
-    /// Whether it packs.
+    /// Whether it compresses.
     #[must_use]
     pub const fn packs(self) -> bool {
         matches!(self, Self::Gzip | Self::GzipBase64)

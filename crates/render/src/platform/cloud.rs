@@ -1,4 +1,4 @@
-//! Places where machines are started: `templates/clouds/<id>.yaml`.
+//! Clouds and other places where machines start: `templates/clouds/<id>.yaml`.
 
 use std::collections::BTreeMap;
 
@@ -10,108 +10,108 @@ use stringless_core::store::Style;
 use super::{Encoding, Form};
 use crate::site::CredentialKind;
 
-/// A place where machines are started.
+/// A cloud, or another place where machines start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cloud {
     /// The stem of its file.
     #[serde(skip_deserializing)]
     pub id: String,
-    /// As people write it.
+    /// The name for people.
     pub name: String,
     /// Other ids that people use for it.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// Whom it hands user-data to: ids of `templates/boot/`, the best first.
+    /// The boot agents that it gives user-data to: ids of `templates/boot/`, the best first.
     pub boot_agents: Vec<Name>,
-    /// The forms that get through; none: all that the boot agent takes.
+    /// The forms that it passes on; empty: all that the boot agent accepts.
     #[serde(default)]
     pub forms: Vec<Form>,
-    /// The field of its console, or where the file goes.
+    /// The field of its console, or the place for the file.
     pub paste_into: String,
-    /// By boot agent, where that differs.
+    /// The same by boot agent, for boot agents with another place.
     #[serde(default)]
     pub paste_elsewhere: BTreeMap<String, String>,
-    /// What to paste there or to run, where that is not the user-data itself: with `{file}`,
-    /// `{content_type}` and `{encoding}`.
+    /// The text to paste there or the command to run, if it is not the user-data itself. It may hold
+    /// `{file}`, `{content_type}` and `{encoding}`.
     #[serde(default)]
     pub paste: String,
-    /// The same, by boot agent, for those of `paste_elsewhere`.
+    /// `paste` by boot agent, for those of `paste_elsewhere`.
     #[serde(default)]
     pub paste_for: BTreeMap<String, String>,
-    /// By encoding, where it goes instead: consoles and programs that encode themselves would do it twice.
+    /// By encoding, the place to paste instead: a console or program that encodes by itself would encode twice.
     #[serde(default)]
     pub paste_encoded: BTreeMap<Encoding, String>,
     /// How the user-data may be encoded; the first is the default.
     pub encodings: Vec<Encoding>,
-    /// The boot agents that undo base64 there; none: the cloud does, for all.
+    /// The boot agents that decode base64 there; empty: the cloud decodes it, for all.
     #[serde(default)]
     pub base64_for: Vec<Name>,
-    /// The largest user-data that it accepts; `None`: no limit stated.
+    /// The largest user-data that it accepts; `None`: no limit is documented.
     pub max_bytes: Option<usize>,
-    /// What of the user-data is counted.
+    /// How the size of user-data is counted.
     pub counts: Counts,
-    /// The ways to object-store credentials that it offers.
+    /// The sources of credentials for object stores that it offers.
     pub credentials: Vec<CredentialKind>,
-    /// How a node asks who and where it is; `None`: there is nobody to ask.
+    /// Its metadata service; `None`: it has none.
     pub metadata: Option<Metadata>,
-    /// What the agent takes as the node's id there.
+    /// What the agent uses as the node's id there.
     pub node_id: String,
     /// Who can read the user-data.
     pub readable_by: String,
-    /// The addresses of the metadata service that can be kept for root.
+    /// The addresses of the metadata service that a firewall can restrict to root.
     #[serde(default)]
     pub lock: Vec<String>,
-    /// Whether user-data comes as a file of a NoCloud volume, which can be made here.
+    /// Whether it reads user-data from a NoCloud volume, which `--as seed` makes.
     #[serde(default)]
     pub seed: bool,
-    /// The object store that goes with it.
+    /// The cloud's object store.
     pub object_store: Option<ObjectStore>,
-    /// How Terraform starts a machine there.
+    /// How Terraform starts a machine on it.
     pub terraform: Option<Terraform>,
-    /// How CloudFormation does.
+    /// How CloudFormation starts a machine on it.
     #[serde(default)]
     pub cloudformation: Option<CloudFormation>,
-    /// Its own documentation of user-data.
+    /// The URL of its documentation of user-data.
     pub docs: String,
-    /// What to know before pasting.
+    /// Notes to read before pasting.
     pub notes: Vec<String>,
-    /// What to know besides, by boot agent.
+    /// Further notes, by boot agent.
     #[serde(default)]
     pub notes_for: BTreeMap<String, Vec<String>>,
 }
 
-/// What of the user-data is counted against a limit.
+/// How the size of user-data is counted against a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Counts {
     /// The bytes that arrive on the machine.
     Raw,
-    /// The characters of their base64.
+    /// The characters of the base64 of these bytes.
     Base64,
-    /// The characters of what is pasted, whichever it is.
+    /// The characters of the pasted text, in any encoding.
     Text,
 }
 
-/// An S3-compatible service.
+/// A cloud's S3-compatible object store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectStore {
-    /// As people write it.
+    /// The name for people.
     pub name: String,
-    /// `https://…` with `{region}`, or with further names in braces that its user knows; `None`: the
-    /// one that the agent takes without a setting.
+    /// The URL `https://…` with `{region}`, or with other names in braces that the user fills in;
+    /// `None`: the agent's default endpoint.
     pub endpoint: Option<String>,
-    /// The region that requests are signed for, with `{region}`.
+    /// The region in the signature of requests; it may hold `{region}`.
     pub region: String,
-    /// Values of `{region}` that were known when the file was written; there may be more.
+    /// Values of `{region}` that were known when the file was written. The cloud may have more.
     pub regions: Vec<String>,
-    /// Where the bucket's name goes.
+    /// Where in the URL the bucket's name stands.
     pub style: Style,
-    /// The words of its policies: a folder of `templates/policies/`; `None` where none is known.
+    /// The dialect of its policies: a folder of `templates/policies/`; `None` if none is known.
     #[serde(default)]
     pub policy: Option<Name>,
-    /// Its own documentation.
+    /// The URL of its documentation.
     pub docs: String,
 }
 
@@ -121,12 +121,12 @@ pub struct ObjectStore {
 pub struct Terraform {
     /// The type of the resource.
     pub resource: String,
-    /// What is left to its reader, where that is not the rest of a machine.
+    /// A comment on what the reader must add, if that is not just the rest of a machine.
     #[serde(default)]
     pub comment: Option<String>,
-    /// By encoding, what hands `local.user_data` over: lines of that resource, in HCL.
+    /// By encoding, the lines of the resource that pass `local.user_data`, in HCL.
     pub arguments: BTreeMap<Encoding, String>,
-    /// By boot agent, where that differs.
+    /// The same by boot agent, for boot agents that need other lines.
     #[serde(default)]
     pub elsewhere: BTreeMap<String, BTreeMap<Encoding, String>>,
 }
@@ -137,19 +137,19 @@ pub struct Terraform {
 pub struct CloudFormation {
     /// The type of the resource.
     pub resource: String,
-    /// Its property that takes user-data, as base64.
+    /// The property for user-data, as base64.
     pub property: String,
 }
 
 impl Cloud {
-    /// Where user-data goes that `boot` runs, in that encoding.
+    /// The place to paste user-data for `boot` in this encoding.
     #[must_use]
     pub fn place(&self, boot: &str, encoding: Encoding) -> &str {
         let own = || self.paste_elsewhere.get(boot).unwrap_or(&self.paste_into);
         self.paste_encoded.get(&encoding).unwrap_or_else(own)
     }
 
-    /// What to paste there or to run, before its names in braces are filled in.
+    /// The text to paste there or the command to run; names in braces are not yet filled in.
     #[must_use]
     pub fn paste(&self, boot: &str, encoding: Encoding) -> &str {
         let usual = !self.paste_elsewhere.contains_key(boot) && !self.paste_encoded.contains_key(&encoding);
@@ -158,7 +158,7 @@ impl Cloud {
 }
 
 impl Counts {
-    /// For people.
+    /// The text for people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

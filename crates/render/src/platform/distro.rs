@@ -1,4 +1,4 @@
-//! Systems that boot: `distros/<id>.yaml`, each laid over its family's `templates/families/<family>.yaml`.
+//! Distros: `distros/<id>.yaml`, each with the defaults of `templates/families/<family>.yaml`.
 
 use serde::{Deserialize, Serialize};
 use stringless_core::name::Name;
@@ -11,43 +11,43 @@ pub struct Distro {
     /// The stem of its file.
     #[serde(skip_deserializing)]
     pub id: String,
-    /// As people write it.
+    /// The name for people.
     pub name: String,
     /// Other ids that people use for it.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// Picks `templates/families/<family>.tera`.
+    /// Its template is `templates/families/<family>.tera`.
     pub family: Name,
-    /// How the system tells at run time what it is.
+    /// How a script recognises the system at run time.
     pub os_release: OsRelease,
     /// The agent's targets for its CPUs; the first is the usual one.
     pub targets: Vec<Name>,
-    /// Picks `templates/init/<init>.tera`.
+    /// Its templates are in `templates/init/<init>/`.
     pub init: Name,
-    /// What runs user-data on its images: ids of `templates/boot/`, the usual one first.
+    /// The boot agents of its images: ids of `templates/boot/`, the usual one first.
     pub boot_agents: Vec<Name>,
-    /// That program and its version on the stock images.
+    /// The boot agent and its version on the stock images.
     pub first_boot: String,
-    /// The end of its support, `YYYY-MM-DD`; `None` where it rolls on.
+    /// The last day of its support, `YYYY-MM-DD`; `None` for a rolling release.
     pub eol: Option<String>,
-    /// The distro to use after that; `None` where there is none yet.
+    /// The distro to use after that day; `None` if there is none yet.
     pub successor: Option<String>,
-    /// Where things go.
+    /// The folders of the agent.
     pub paths: Paths,
     /// How it gets the Puppet engine.
     pub puppet: PuppetPackages,
 }
 
-/// What `/etc/os-release` says.
+/// Values of `/etc/os-release`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OsRelease {
     /// `ID`.
     pub id: Name,
-    /// `VERSION_ID`, or its parts before a dot; `None` where it has none or any will do.
+    /// `VERSION_ID`, or its parts before a dot; `None` if the system has none, or if any version fits.
     #[serde(default)]
     pub version: Option<Name>,
-    /// `VARIANT_ID`, where it tells systems apart.
+    /// `VARIANT_ID`, if systems differ in it.
     #[serde(default)]
     pub variant: Option<Name>,
 }
@@ -56,15 +56,15 @@ pub struct OsRelease {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paths {
-    /// Of the agent's program.
+    /// For the agent's program.
     pub bin: String,
-    /// Of its configuration.
+    /// For its configuration.
     pub etc: String,
-    /// Of its state.
+    /// For its state.
     pub state: String,
 }
 
-/// Packages of the Puppet engine; null where there is none.
+/// Packages of the Puppet engine; null if there is none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PuppetPackages {
@@ -74,16 +74,16 @@ pub struct PuppetPackages {
     /// The name of the distribution's own package.
     #[serde(default)]
     pub distro: Option<String>,
-    /// Why there is neither.
+    /// Why there is neither package.
     #[serde(default)]
     pub none: Option<String>,
 }
 
 impl Distro {
-    /// The day on which its support ended, where that lies before `now`.
+    /// The last day of its support, if that day is before `now`.
     #[must_use]
     pub fn ended(&self, now: Timestamp) -> Option<&str> {
-        // Both are written so that their order is that of time.
+        // In this notation, the order of texts is the order of time.
         self.eol.as_deref().filter(|eol| now.to_string()[..10] > **eol)
     }
 }

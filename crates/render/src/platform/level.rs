@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// Its first-boot agent ran it on its init system.
+    /// The distro's boot agent ran the user-data on the distro's init system.
     Booted,
-    /// It ran with the same set of tools, in the lab's builds: nothing of the distribution itself ran.
+    /// The user-data ran with builds of the same tools; nothing of the distribution itself ran.
     RanInRoot,
-    /// It installed the engine with the same package tool, in the lab's build.
+    /// The user-data installed the engine with a build of the same package tool.
     RanWithPackageTool,
-    /// It renders, fits and passes shellcheck.
+    /// The user-data renders, fits into the cloud's limit and passes shellcheck.
     Linted,
 }
 
-/// Per level the pairs that reached it, as `DISTRO CLOUD`; a pair that is not here is linted.
+/// For each level the pairs that reached it, as `DISTRO CLOUD`; a pair that is not listed is linted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Levels(pub BTreeMap<Level, Vec<String>>);
@@ -42,7 +42,7 @@ impl Level {
     /// Every level, the strongest first.
     pub const ALL: [Self; 4] = [Self::Booted, Self::RanInRoot, Self::RanWithPackageTool, Self::Linted];
 
-    /// As people read it.
+    /// The text for people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

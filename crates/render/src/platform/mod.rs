@@ -1,4 +1,4 @@
-//! The catalog: what can be rendered for, as data; and what each pair was tested with.
+//! The platforms: distros, clouds and boot agents, as data; and how far each pair was tested.
 
 mod boot;
 mod cloud;
@@ -17,7 +17,7 @@ pub use self::distro::{Distro, OsRelease, Paths, PuppetPackages};
 pub use self::level::{Level, Levels};
 use crate::yaml::from_yaml;
 
-/// Everything that can be rendered for.
+/// All distros, clouds and boot agents.
 #[derive(Clone, Debug)]
 pub struct Platforms {
     /// Sorted by id.
@@ -26,18 +26,18 @@ pub struct Platforms {
     pub clouds: Vec<Cloud>,
     /// Sorted by id.
     pub boot_agents: Vec<BootAgent>,
-    /// What the tests saw of each pair.
+    /// How far the tests got with each pair.
     pub levels: Levels,
 }
 
 impl Platforms {
-    /// The catalog that is built into this program.
+    /// The platforms that are embedded in this program.
     ///
     /// # Errors
-    /// When one of its files is wrong: a test keeps that from being released.
+    /// When an embedded file is invalid; a test keeps such a file from being released.
     pub fn embedded() -> Result<Self, Fault> {
-        static CATALOG: OnceLock<Result<Platforms, Fault>> = OnceLock::new();
-        CATALOG.get_or_init(Self::read).clone()
+        static PLATFORMS: OnceLock<Result<Platforms, Fault>> = OnceLock::new();
+        PLATFORMS.get_or_init(Self::read).clone()
     }
 
     fn read() -> Result<Self, Fault> {
@@ -51,29 +51,42 @@ impl Platforms {
         Ok(Self { distros: each("distros/", distro)?, clouds, boot_agents, levels })
     }
 
-    /// The distro of that id or alias.
+    /// The distro with this id or alias.
     ///
     /// # Errors
-    /// With the nearest id when there is none.
+    /// When there is none; the hint names the nearest id.
     pub fn distro(&self, id: &str) -> Result<&Distro, Fault> {
         find(&self.distros, |distro| (&distro.id, &distro.aliases), id, "distro")
     }
 
-    /// The cloud of that id or alias.
+    /// The distros whose ids begin with `name` and a hyphen, the newest release first: `debian-13` and `debian-12`
+    /// for `debian`.
+    #[must_use]
+    pub fn releases(&self, name: &str) -> Vec<&Distro> {
+        let release = |distro: &Distro| distro.id.strip_prefix(name)?.strip_prefix('-').map(str::to_owned);
+        let numbers =
+            |text: String| text.split(['.', '-']).map(|n| n.parse().unwrap_or(0)).collect::<Vec<u32>>();
+        let mut found: Vec<&Distro> =
+            self.distros.iter().filter(|distro| release(distro).is_some()).collect();
+        found.sort_by_cached_key(|distro| std::cmp::Reverse(release(distro).map(numbers)));
+        found
+    }
+
+    /// The cloud with this id or alias.
     ///
     /// # Errors
-    /// With the nearest id when there is none.
+    /// When there is none; the hint names the nearest id.
     pub fn cloud(&self, id: &str) -> Result<&Cloud, Fault> {
         find(&self.clouds, |cloud| (&cloud.id, &cloud.aliases), id, "cloud")
     }
 
-    /// What runs user-data of `form` (`None`: of any) for `distro` on `cloud`: the best that both know.
+    /// The best boot agent that both `distro` and `cloud` have, for user-data of `form` (`None`: of any form).
     #[must_use]
     pub fn boot_agent(&self, distro: &Distro, cloud: &Cloud, form: Option<Form>) -> Option<&BootAgent> {
         self.boot_agents(distro, cloud, form).next()
     }
 
-    /// The same: every one, as it may depend on the image; the best first.
+    /// All such boot agents, the best first: which one runs depends on the image.
     pub fn boot_agents(
         &self,
         distro: &Distro,
@@ -86,7 +99,7 @@ impl Platforms {
         agents.filter(move |agent| form.is_none_or(|form| agent.forms.contains(&form) && through(form)))
     }
 
-    /// The forms that the boot agents of the pair take, the default first; empty where user-data does not
+    /// The forms that the boot agents of the pair accept, the default first; empty if user-data does not
     /// reach the distro on that cloud.
     #[must_use]
     pub fn forms(&self, distro: &Distro, cloud: &Cloud) -> Vec<Form> {
@@ -116,7 +129,7 @@ impl Platforms {
     }
 }
 
-/// The embedded templates: names below `templates/`, and texts.
+/// The embedded templates: the name below `templates/`, and the text.
 pub(crate) fn templates() -> impl Iterator<Item = (&'static str, &'static str)> {
     FILES.iter().filter_map(|(path, text)| {
         let name = path.strip_prefix("templates/")?;
@@ -124,7 +137,7 @@ pub(crate) fn templates() -> impl Iterator<Item = (&'static str, &'static str)> 
     })
 }
 
-/// A distro is laid over its family.
+/// Reads a distro; the values of its family are the defaults.
 fn distro(id: String, text: &str, path: &str) -> Result<Distro, Fault> {
     let own: Mapping = from_yaml(text, path)?;
     let mut all = match own.get("family").and_then(Value::as_str) {
@@ -135,7 +148,7 @@ fn distro(id: String, text: &str, path: &str) -> Result<Distro, Fault> {
     Ok(Distro { id, ..typed(all, path)? })
 }
 
-/// What a family says for each of its distros; `path` is the file that names it.
+/// The defaults of a family; `path` is the file that names the family.
 fn defaults(family: &str, path: &str) -> Result<Mapping, Fault> {
     let families = || {
         FILES.iter().filter_map(|(at, text)| {
@@ -156,7 +169,7 @@ fn typed<T: DeserializeOwned>(map: Mapping, path: &str) -> Result<T, Fault> {
         .map_err(|error| Fault::new(format!("reading {path}: {error}")).nearest())
 }
 
-/// Every embedded `folder<id>.yaml`, in the order of ids.
+/// Reads every embedded `folder<id>.yaml`, sorted by id.
 fn each<T>(
     folder: &str,
     read: impl Fn(String, &'static str, &'static str) -> Result<T, Fault>,
@@ -178,17 +191,17 @@ fn find<'a, T>(
     name: &str,
     kind: &str,
 ) -> Result<&'a T, Fault> {
-    let is = |one: &&T| {
+    let matches = |one: &&T| {
         let (id, aliases) = names_of(one);
         id == name || aliases.iter().any(|alias| alias == name)
     };
-    all.iter().find(is).ok_or_else(|| {
+    all.iter().find(matches).ok_or_else(|| {
         let ids = all.iter().flat_map(|one| {
             let (id, aliases) = names_of(one);
             std::iter::once(id).chain(aliases).map(|id| format!("`{id}`")).collect::<Vec<_>>()
         });
         let known = format!("unknown field `{name}`, expected one of {}", ids.collect::<Vec<_>>().join(", "));
-        let fault = Fault::new(format!("looking up the {kind} `{name}`: there is none of that name"));
+        let fault = Fault::new(format!("looking up the {kind} `{name}`: there is none with this name"));
         match stringless_core::suggest::nearest(&known) {
             Some(near) => fault.hint(format!("did you mean `{near}`? `stringless list` names all")),
             None => fault.hint("`stringless list` names all"),
@@ -204,7 +217,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistyped_distro_is_told_what_is_wrong() {
+    fn releases_are_listed_the_newest_first() {
+        let platforms = Platforms::embedded().unwrap();
+        let ids = |name| platforms.releases(name).iter().map(|distro| distro.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids("debian"), ["debian-13", "debian-12"]);
+        assert_eq!(ids("rocky"), ["rocky-10", "rocky-9", "rocky-8"]);
+        assert_eq!(ids("fedora")[..2], ["fedora-44", "fedora-43"]);
+        assert!(ids("deb").is_empty() && ids("debian-13").is_empty());
+    }
+
+    #[test]
+    fn the_fault_of_a_mistyped_distro_names_the_key() {
         let (path, text) = FILES.iter().find(|(at, _)| at.starts_with("distros/")).unwrap();
         let read = |text: &str| distro("id".into(), text, path);
         let family = read(text).unwrap().family;

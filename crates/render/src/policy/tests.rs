@@ -1,7 +1,6 @@
 use serde_json::Value;
 
 use super::*;
-use crate::platform::templates;
 
 const SITE: &str = "site: example\nstores: [{url: 's3://configs/site/one', region: eu-central-1}]\n\
     environments: {production: {}, staging: {}}\napply: {engine: {script: {run: apply}}, timeout: 30m}\n";
@@ -16,17 +15,24 @@ fn site(url: &str, region: &str) -> Site {
 }
 
 fn ask<'a>(site: &'a Site, audience: Audience) -> PolicyRequest<'a> {
-    PolicyRequest { site, environment: None, audience: Some(audience), principal: None, form: POLICY }
+    PolicyRequest {
+        site,
+        environment: None,
+        audience: Some(audience),
+        principal: None,
+        form: POLICY,
+        tool_version: "0.1.0",
+    }
 }
 
 /// Each dialect with each of its forms.
 fn forms() -> Vec<(&'static str, &'static str)> {
     let form = |name: &'static str| name.strip_prefix("policies/")?.strip_suffix(".tera")?.split_once('/');
-    templates().filter_map(|(name, _)| form(name)).collect()
+    platform::templates().filter_map(|(name, _)| form(name)).collect()
 }
 
 #[test]
-fn each_dialect_names_bucket_and_site_for_both_and_says_what_it_is() {
+fn each_dialect_names_bucket_and_site_for_both_parties_and_has_notes() {
     let site = site("s3://configs/site/one/", "eu-central-1");
     for (dialect, form) in forms() {
         for audience in [Audience::Nodes, Audience::Publisher] {
@@ -40,31 +46,35 @@ fn each_dialect_names_bucket_and_site_for_both_and_says_what_it_is() {
             if policy.text.starts_with('{') {
                 serde_json::from_str::<Value>(&policy.text).unwrap_or_else(|e| panic!("{name}: {e}"));
             }
-            let told = policy.notes.join(" ");
-            let limited = policy.text.contains("site/one") || told.contains("NOT LEAST PRIVILEGE");
-            assert!(limited, "{name}: neither the prefix nor a word about it");
+            let notes = policy.notes.join(" ");
+            let limited = policy.text.contains("site/one") || notes.contains("NOT LEAST PRIVILEGE");
+            assert!(limited, "{name}: neither the prefix nor a note about it");
         }
     }
     assert!(dialects().iter().all(|dialect| template(dialect, POLICY).is_ok()));
 }
 
 #[test]
-fn every_dialect_of_a_cloud_is_there() {
-    let catalog = Platforms::embedded().unwrap();
-    for cloud in &catalog.clouds {
+fn every_dialect_of_a_cloud_exists() {
+    let platforms = Platforms::embedded().unwrap();
+    for cloud in &platforms.clouds {
         match &cloud.object_store {
             Some(store) if store.policy.is_some() => {
-                assert!(dialects().contains(dialect(&catalog, &cloud.id).unwrap().as_str()), "{}", cloud.id);
+                assert!(
+                    dialects().contains(dialect(&platforms, &cloud.id).unwrap().as_str()),
+                    "{}",
+                    cloud.id
+                );
             }
-            _ => assert!(dialect(&catalog, &cloud.id).unwrap_err().hint.is_some(), "{}", cloud.id),
+            _ => assert!(dialect(&platforms, &cloud.id).unwrap_err().hint.is_some(), "{}", cloud.id),
         }
     }
-    let unknown = dialect(&catalog, "nowhere").unwrap_err();
+    let unknown = dialect(&platforms, "nowhere").unwrap_err();
     assert!(unknown.hint.unwrap().contains("garage"));
 }
 
 #[test]
-fn nodes_may_read_what_they_ask_for_and_nothing_else() {
+fn nodes_may_read_what_they_need_and_nothing_else() {
     let site = site("s3://configs/site/one", "eu-central-1");
     let production = Name::new("production").unwrap();
     let ask = PolicyRequest { environment: Some(&production), ..ask(&site, Audience::Nodes) };
@@ -87,7 +97,7 @@ fn no_policy_deletes_or_allows_everything() {
 }
 
 #[test]
-fn refuses_what_would_be_more_than_a_name() {
+fn refuses_names_that_a_policy_would_read_as_a_pattern() {
     let refused = |url: &str| policy("iam", &ask(&site(url, "eu-central-1"), Audience::Nodes)).unwrap_err();
     for url in [
         "s3://configs/*",
@@ -108,5 +118,5 @@ fn refuses_what_would_be_more_than_a_name() {
     let folder =
         Site::parse(&SITE.replace("s3://configs/site/one', region: eu-central-1", "file:///srv/a'"), "x")
             .unwrap();
-    assert!(fault("iam", &PolicyRequest { site: &folder, ..nodes }).message.contains("no bucket"));
+    assert!(fault("iam", &PolicyRequest { site: &folder, ..nodes }).message.contains("not a bucket"));
 }

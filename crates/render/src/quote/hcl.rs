@@ -1,8 +1,8 @@
-//! HCL, as Terraform and Packer read it.
+//! Quoting for HCL, the language of Terraform and Packer.
 
 use base64ct::{Base64, Encoding as _};
 
-/// `text` as an expression on one line.
+/// `text` as an HCL expression on one line.
 pub(crate) fn hcl(text: &str) -> String {
     if !is_plain(text) {
         return decoded(text);
@@ -20,7 +20,7 @@ pub(crate) fn hcl(text: &str) -> String {
     escaped(&quoted)
 }
 
-/// `text`, of whole lines, as an expression that people can read: a heredoc.
+/// `text`, which ends with a line end, as an HCL expression that people can read: a heredoc.
 pub(crate) fn hcl_text(text: &str) -> String {
     if !is_plain(text) || !text.ends_with('\n') {
         return decoded(text);
@@ -32,20 +32,20 @@ pub(crate) fn hcl_text(text: &str) -> String {
     format!("<<{mark}\n{}{mark}", escaped(text))
 }
 
-/// What HCL hands on as it is: `$${` may be read in two ways, and what is not ASCII it puts into the
-/// composed form of Unicode, wherever it comes from.
+/// Whether HCL keeps `text` unchanged. `$${` in the text is ambiguous, and HCL converts all characters
+/// outside ASCII to the composed form of Unicode.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, b'\n' | b'\t' | b' '..=b'~'))
         && !text.contains("$${")
         && !text.contains("%%{")
 }
 
-/// Nothing begins a template.
+/// Escapes `${` and `%{`, which begin a template.
 fn escaped(text: &str) -> String {
     text.replace("${", "$${").replace("%{", "%%{")
 }
 
-/// For any bytes of UTF-8.
+/// An expression for any text, by base64.
 fn decoded(text: &str) -> String {
     format!("base64decode(\"{}\")", Base64::encode_string(text.as_bytes()))
 }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_begins_a_template_or_ends_a_heredoc() {
+    fn a_quoted_text_begins_no_template_and_ends_no_heredoc() {
         assert_eq!(hcl("a\"b\\c\n${d}%{e}$(f)"), r#""a\"b\\c\n$${d}%%{e}$(f)""#);
         assert_eq!(hcl_text("a ${b}\n"), "<<STRINGLESS\na $${b}\nSTRINGLESS");
         assert_eq!(hcl_text(" STRINGLESS\n"), "<<STRINGLESS_\n STRINGLESS\nSTRINGLESS_");

@@ -1,4 +1,4 @@
-//! Quoting: one filter per language that a value is written into.
+//! Quoting: one filter for each language into which the templates write values.
 
 mod hcl;
 
@@ -10,7 +10,7 @@ use tera::{Kwargs, State, Tera};
 
 pub(crate) use self::hcl::{hcl, hcl_text};
 
-/// Adds the filters: `sh`, `json`, `nix`, `nix_lines`, and `base64`, which quotes for anything.
+/// Adds the filters `hcl`, `sh`, `json`, `nix`, `nix_lines` and `base64`.
 pub(crate) fn register(tera: &mut Tera) {
     tera.register_filter("hcl", |text: &str, _: Kwargs, _: &State| hcl(text));
     tera.register_filter("sh", |text: &str, _: Kwargs, _: &State| sh(text));
@@ -20,7 +20,7 @@ pub(crate) fn register(tera: &mut Tera) {
     tera.register_filter("base64", |text: &str, _: Kwargs, _: &State| Base64::encode_string(text.as_bytes()));
 }
 
-/// `text` as one word of a POSIX shell, bare where nothing in it needs quotes.
+/// `text` as one word of a POSIX shell, without quotes if it needs none.
 pub(crate) fn sh(text: &str) -> String {
     let bare = |b: u8| b.is_ascii_alphanumeric() || b"_-./:,%+@".contains(&b);
     if !text.is_empty() && text.bytes().all(bare) {
@@ -29,7 +29,7 @@ pub(crate) fn sh(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// `text` as a YAML scalar whose lines, if it has some, are indented by `indent`.
+/// `text` as a YAML scalar: a block indented by `indent`, or one double-quoted line.
 pub(crate) fn yaml_text(text: &str, indent: usize) -> String {
     let plain = text.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b));
     if !plain || !text.ends_with('\n') || text.ends_with("\n\n") || text.starts_with([' ', '\n']) {
@@ -39,7 +39,7 @@ pub(crate) fn yaml_text(text: &str, indent: usize) -> String {
     format!("|{}", text.lines().map(line).collect::<String>())
 }
 
-/// `text` as a double-quoted YAML scalar in ASCII: as JSON, but for characters beyond 16 bits.
+/// `text` as a double-quoted YAML scalar in ASCII: like JSON, except for characters above 16 bits.
 fn yaml(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -68,7 +68,7 @@ pub(crate) fn yaml_block(text: &str) -> String {
     block
 }
 
-/// `text` as a string of Nix.
+/// `text` as a Nix string.
 pub(crate) fn nix(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -82,7 +82,7 @@ pub(crate) fn nix(text: &str) -> String {
     quoted
 }
 
-/// The lines of `text` as the elements of a list of Nix.
+/// The lines of `text` as the elements of a Nix list.
 pub(crate) fn nix_lines(text: &str) -> String {
     text.lines().map(|line| format!("    {}\n", nix(line))).collect()
 }
@@ -108,7 +108,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, serde_json::Error>
     let text = serde_json::to_string(value)?;
     let mut ascii = String::with_capacity(text.len());
     for c in text.chars() {
-        // Outside ASCII there are only the insides of strings.
+        // In JSON, only strings can hold characters outside ASCII.
         if c.is_ascii() && c != '\u{7f}' {
             ascii.push(c);
         } else {
@@ -129,9 +129,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// Through a real shell, which hands back each word as it was.
+        /// A real shell reads the words and prints them.
         #[test]
-        fn a_shell_reads_back_what_was_quoted(words in prop::collection::vec("[^\0]{0,24}|[ -~]{0,24}", 1..64)) {
+        fn a_shell_reads_a_quoted_word_back_unchanged(words in prop::collection::vec("[^\0]{0,24}|[ -~]{0,24}", 1..64)) {
             let quoted: Vec<String> = words.iter().map(|word| sh(word)).collect();
             let line = format!("printf '%s\\0' {}", quoted.join(" "));
             let output = Command::new("sh").args(["-c", &line]).output().unwrap();

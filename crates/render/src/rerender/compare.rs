@@ -1,4 +1,4 @@
-//! An older rendering, against the same rendered now. No IO.
+//! Compares an older rendering with the same request rendered now. No IO.
 
 use serde_json::Value;
 use stringless_core::config::Config;
@@ -12,17 +12,17 @@ use crate::site::FirstFetch;
 use crate::{node_config, render};
 
 impl Rendering {
-    /// What differs when `request` is rendered now, from the serial and at the time that this one has, with
-    /// its lock and its keys.
+    /// The differences if `request` is rendered now with the serial, the time, the lock and the keys of the
+    /// older rendering.
     ///
     /// # Errors
-    /// When it cannot be rendered any more.
+    /// When the request can no longer be rendered.
     pub fn compared(&self, request: &Request<'_>) -> Result<Vec<Finding>, Fault> {
         let Some(layer) = self.layer(&request.site.site) else { return Ok(Vec::new()) };
         let request = Request {
             encoding: Encoding::Plain,
             with: &[],
-            // As if it did not pass through the cloud: its size was looked at when it was rendered.
+            // A tool without the cloud's size limit: the size was checked when the older one was rendered.
             tool: Some(Tool::Curl),
             environment: &layer.environment,
             min_serial: layer.min_serial,
@@ -33,10 +33,10 @@ impl Rendering {
             ..request.clone()
         };
         let mut findings = settings(&self.config, &node_config(&request)?, &layer.site);
-        // Where the keys differ the text does too, and that was said.
+        // Different keys give a different text; another finding already reports them.
         let comparable = layer.trust == request.trust && findings.is_empty() && !is_presigned(&request);
         if comparable && !self.holds(&render(&request)?.body) {
-            let why = "this version of stringless, or of its settings, renders another text".to_owned();
+            let why = "this version of stringless, or a changed setting, renders another text".to_owned();
             findings.push(Finding { what: "script", why });
         }
         Ok(findings)
@@ -47,7 +47,8 @@ fn is_presigned(request: &Request<'_>) -> bool {
     request.site.first_fetch() == FirstFetch::Presigned && request.form != Form::Nix
 }
 
-/// The keys of the two configurations that differ, trust aside; of other sites' layers only that they do.
+/// The keys in which the two configurations differ, except `trust`. For layers of other sites, only that
+/// they differ.
 fn settings(old: &Config, new: &Config, site: &Name) -> Vec<Finding> {
     let flat = |config: &Config| {
         let mut value = serde_json::to_value(config).unwrap_or_default();
@@ -63,7 +64,7 @@ fn settings(old: &Config, new: &Config, site: &Name) -> Vec<Finding> {
         keys.sort();
         keys.dedup();
         for key in keys.into_iter().filter(|key| *key != "trust" && old.get(*key) != new.get(*key)) {
-            let why = format!("`{key}` of the node's configuration would be another one now");
+            let why = format!("`{key}` of the node's configuration would differ now");
             findings.push(Finding { what: "settings", why });
         }
     }

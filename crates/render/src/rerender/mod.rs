@@ -1,4 +1,4 @@
-//! An older rendering: what it pins and trusts, against what would be rendered now. No IO.
+//! An older rendering: whether what it pins and trusts is still current. No IO.
 
 mod compare;
 
@@ -17,16 +17,16 @@ use stringless_core::trust::TrustedKeys;
 use crate::platform::Platforms;
 use crate::request::MetadataLock;
 
-/// What an older rendering holds.
+/// The content of an older rendering.
 #[derive(Clone, Debug)]
 pub struct Rendering {
-    /// Unpacked and decoded; with it, what it carries encoded.
+    /// The decoded text, followed by the decoded texts of the base64 in it.
     text: String,
-    /// The node's configuration in it.
+    /// The node's configuration in the rendering.
     pub config: Config,
 }
 
-/// One reason why it is out of date.
+/// One reason why a rendering is out of date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// `keys`, `agent`, `serial`, `link`, `settings` or `script`.
@@ -35,14 +35,14 @@ pub struct Finding {
     pub why: String,
 }
 
-/// What counts now.
+/// The current state of a site.
 #[derive(Clone, Copy, Debug)]
 pub struct Current<'a> {
-    /// The site whose it is.
+    /// The site.
     pub site: &'a Name,
-    /// The keys.
+    /// The trusted keys.
     pub trust: &'a TrustedKeys,
-    /// The agent.
+    /// The pinned agent.
     pub pin: &'a AgentPin,
     /// The published serial; `None` before the first release.
     pub serial: Option<u64>,
@@ -51,17 +51,17 @@ pub struct Current<'a> {
 }
 
 impl Rendering {
-    /// Reads user-data, in whatever form and encoding it was rendered.
+    /// Reads user-data of any form and encoding.
     ///
     /// # Errors
-    /// When there is none of ours in it.
+    /// When the bytes hold no configuration of the agent.
     pub fn read(bytes: &[u8]) -> Result<Self, Fault> {
         let none = || {
             Fault::new("reading the rendering: it holds no configuration of the agent")
-                .hint("`--check` takes what `stringless render` printed, in any form; of a volume the file `user-data`")
+                .hint("`--check` takes the output of `stringless render`, in any form; for a volume, its file `user-data`")
         };
         let mut text = decoded(bytes).ok_or_else(none)?;
-        // What documents carry for files, and lines of shell for scripts.
+        // Documents hold files as base64; lines of shell hold scripts as base64.
         let carried: Vec<String> = runs(&text).iter().filter_map(|run| decoded(run.as_bytes())).collect();
         for more in carried {
             text.push('\n');
@@ -71,13 +71,13 @@ impl Rendering {
         Ok(Self { text, config })
     }
 
-    /// What it holds of a site.
+    /// The layer of a site in the rendering.
     #[must_use]
     pub fn layer(&self, site: &Name) -> Option<&Layer> {
         self.config.layers.iter().find(|layer| layer.site == *site)
     }
 
-    /// Whether it keeps the metadata service for root.
+    /// Whether the rendering restricts the metadata service to root.
     #[must_use]
     pub fn lock(&self) -> Option<MetadataLock> {
         [MetadataLock::Required, MetadataLock::Wanted]
@@ -85,21 +85,21 @@ impl Rendering {
             .find(|lock| self.text.contains(lock.without_firewall()))
     }
 
-    /// The distro and cloud that it was rendered for, as far as it tells.
+    /// The distro and cloud that it was rendered for, if its heading names them.
     #[must_use]
-    pub fn pair(&self, catalog: &Platforms) -> Option<(String, String)> {
-        let told = self
+    pub fn pair(&self, platforms: &Platforms) -> Option<(String, String)> {
+        let heading = self
             .text
             .lines()
             .find_map(|line| Some(line.split_once("# Rendered ")?.1.split_once(" for ")?.1))?;
-        let (pair, _) = told.split_once(" by stringless ")?;
-        catalog.pairs().find_map(|(distro, cloud)| {
+        let (pair, _) = heading.split_once(" by stringless ")?;
+        platforms.pairs().find_map(|(distro, cloud)| {
             let same = pair == format!("{} on {}", distro.name, cloud.name);
             same.then(|| (distro.id.clone(), cloud.id.clone()))
         })
     }
 
-    /// The keys that stand in it.
+    /// The static keys in the rendering.
     #[must_use]
     pub fn static_keys(&self) -> Option<Credentials> {
         let stores = self.config.layers.iter().flat_map(|layer| &layer.stores);
@@ -109,14 +109,14 @@ impl Rendering {
         })
     }
 
-    /// Whether every line of `body` stands in it, in order: whatever was put around them.
+    /// Whether the rendering holds every line of `body`, in order. Other lines may be around them.
     #[must_use]
     pub fn holds(&self, body: &str) -> bool {
         let mut lines = self.text.lines().map(plain);
         body.lines().map(plain).all(|wanted| lines.any(|line| line == wanted))
     }
 
-    /// Every reason that shows without rendering it anew.
+    /// The reasons that can be found without a new rendering.
     #[must_use]
     pub fn outdated(&self, current: &Current<'_>) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -126,17 +126,20 @@ impl Rendering {
         if old.version != new.version {
             find(
                 "keys",
-                format!("it trusts version {} of the keys, and {} counts", old.version, new.version),
+                format!(
+                    "it trusts version {} of the keys; the current version is {}",
+                    old.version, new.version
+                ),
             );
         } else if old != new {
-            find("keys", format!("its version {} of the keys is not the one that counts", old.version));
+            find("keys", format!("its version {} of the keys is not the current one", old.version));
         }
         for key in old.keys.iter().filter(|key| !new.keys.contains(key)) {
             find("keys", format!("it trusts the key {}, which was removed", key.id()));
         }
         if let Some(serial) = current.serial.filter(|serial| *serial > layer.min_serial) {
             let own = layer.min_serial;
-            find("serial", format!("it takes release {own} and every later one; {serial} is published"));
+            find("serial", format!("it accepts release {own} and later ones; {serial} is published"));
         }
         let pinned = |sha256: &str| self.text.contains(sha256);
         let mut known = 0;
@@ -152,14 +155,14 @@ impl Rendering {
                 format!("it pins none of the builds of agent {}, which is pinned now", current.pin.version);
             findings.push(Finding { what: "agent", why });
         }
-        if let Some(end) = self.link_ends().filter(|end| *end <= current.now) {
-            findings.push(Finding { what: "link", why: format!("its link to the agent ended at {end}") });
+        if let Some(end) = self.link_expires().filter(|end| *end <= current.now) {
+            findings.push(Finding { what: "link", why: format!("its link to the agent expired at {end}") });
         }
         findings
     }
 
-    /// When the link to the agent ends that was signed with it.
-    fn link_ends(&self) -> Option<Timestamp> {
+    /// When the signed link to the agent in it expires.
+    fn link_expires(&self) -> Option<Timestamp> {
         let value = |name: &str| {
             let rest = self.text.split_once(name)?.1;
             Some(rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default())
@@ -184,7 +187,7 @@ fn other(target: &Name, pin: &AgentPin) -> String {
     format!("it pins another agent for {target} than {}, which is pinned now", pin.version)
 }
 
-/// `agent.json` stands on a line of its own; in documents of other languages as a string.
+/// Reads `agent.json` from a line: it stands on a line of its own, or in documents as a quoted string.
 fn config(line: &str) -> Option<Config> {
     let start = CONFIG.iter().find_map(|start| line.find(start))?;
     let end = line.rfind('}')?;
@@ -202,12 +205,12 @@ fn unquoted(text: &str) -> String {
     plain
 }
 
-/// A line without what other languages add: blanks before it, and a doubled sign before a brace.
+/// A line without the changes of other languages: spaces before it, and a doubled sign before a brace.
 fn plain(line: &str) -> String {
     line.trim().replace("$${", "${").replace("%%{", "%{")
 }
 
-/// Bytes as text: unpacked and decoded as often as it takes, which is twice.
+/// Bytes as text: decompressed and decoded as often as needed, which is at most twice.
 fn decoded(bytes: &[u8]) -> Option<String> {
     let mut bytes = bytes.to_vec();
     for _ in 0..3 {
@@ -226,8 +229,8 @@ fn decoded(bytes: &[u8]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The long runs of base64 in `text`, with those that go on over lines as one. A word that ends a document
-/// of the shell is of the same characters: the last line may be none of it.
+/// The long runs of base64 in `text`. A run over several lines counts as one. The word that ends a shell's
+/// here-document can look like base64, so each run is also tried without its last line.
 fn runs(text: &str) -> Vec<String> {
     let inside = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
     let is_run = |run: &String| run.len() >= CARRIED && Base64::decode_vec(run).is_ok();
@@ -241,11 +244,11 @@ fn runs(text: &str) -> Vec<String> {
     blocks.chain(words).filter(is_run).collect()
 }
 
-/// How each configuration begins, plain or quoted.
+/// The beginnings of a configuration, plain and quoted.
 const CONFIG: [&str; 2] = [r#"{"format":"#, r#"{\"format\":"#];
-/// So many characters of base64 are no word and no hash.
+/// The shortest run: longer than any word and any hash.
 const CARRIED: usize = 200;
-/// More than any user-data.
+/// The most bytes that are decompressed: more than any user-data.
 const MAX_BYTES: u64 = 1 << 22;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use flate2::write::GzEncoder;
 
 use super::*;
 
-/// As short as a configuration can be.
+/// The smallest configuration.
 fn line() -> String {
     let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
     format!(
@@ -16,7 +16,7 @@ fn line() -> String {
 }
 
 #[test]
-fn it_is_found_in_every_wrapping() {
+fn a_configuration_is_found_in_every_form_and_encoding() {
     let plain = format!("#!/bin/sh\n# Rendered\n{}\nend\n", line());
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(plain.as_bytes()).unwrap();
@@ -47,7 +47,7 @@ fn folded(text: &str) -> String {
 }
 
 #[test]
-fn what_is_none_of_ours_is_refused() {
+fn text_without_a_configuration_is_refused() {
     let cut = line()[..line().len() - 1].to_owned();
     for bytes in
         [&b""[..], b"#!/bin/sh\n", b"{\"format\":1}", &[0x1f, 0x8b, 1, 2], &[0xff; 40], cut.as_bytes()]
@@ -58,7 +58,7 @@ fn what_is_none_of_ours_is_refused() {
 }
 
 #[test]
-fn lines_are_held_in_their_order_whatever_stands_around_them() {
+fn lines_are_found_in_order_with_any_lines_around_them() {
     let rendering = |text: &str| Rendering::read(format!("{text}\n{}\n", line()).as_bytes()).unwrap();
     let body = "a\n  ${b}\nc\n";
     assert!(rendering("x\n    a\n    $${b}\ny\nc").holds(body));
@@ -68,13 +68,13 @@ fn lines_are_held_in_their_order_whatever_stands_around_them() {
 }
 
 #[test]
-fn a_link_ends() {
+fn the_end_of_a_link_is_read() {
     let link = "https://h/a?X-Amz-Date=20261120T180000Z&X-Amz-Expires=604800&b";
     let rendering = Rendering::read(format!("{link}\n{}\n", line()).as_bytes()).unwrap();
-    assert_eq!(rendering.link_ends().unwrap().to_string(), "2026-11-27T18:00:00Z");
+    assert_eq!(rendering.link_expires().unwrap().to_string(), "2026-11-27T18:00:00Z");
     for none in ["X-Amz-Date=$now&X-Amz-Expires=900", "X-Amz-Date=2026&X-Amz-Expires=900", ""] {
         assert!(
-            Rendering::read(format!("{none}\n{}\n", line()).as_bytes()).unwrap().link_ends().is_none(),
+            Rendering::read(format!("{none}\n{}\n", line()).as_bytes()).unwrap().link_expires().is_none(),
             "{none}"
         );
     }

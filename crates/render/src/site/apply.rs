@@ -1,7 +1,10 @@
-//! How nodes apply a release, as the site file has it.
+//! The settings `apply` of the site file: how nodes apply a release.
+//!
+//! The manifest has types of its own for the same settings. A site file is strict: an unknown key is a
+//! mistake of its author. The manifest is a format between versions, and it may gain fields.
 
 use serde::{Deserialize, Serialize};
-use stringless_core::manifest::{Engine, Failure};
+use stringless_core::manifest::{Engine, Failure, PuppetEngine, ScriptEngine};
 
 use super::{Limit, Span};
 
@@ -9,14 +12,14 @@ use super::{Limit, Span};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplySettings {
-    /// What applies it.
+    /// The program that applies a release.
     #[serde(with = "serde_yaml::with::singleton_map")]
-    pub engine: Engine,
-    /// After this the engine is ended. Default: 30 minutes.
+    pub engine: EngineSettings,
+    /// The node ends an engine that runs longer than this. Default: 30 minutes.
     #[serde(default = "timeout")]
     pub timeout: Span,
-    /// How often an unchanged release is applied again. Default: `puppet` every 30 minutes, `script`
-    /// never.
+    /// How often a node applies an unchanged release again. Default: every 30 minutes with the engine
+    /// `puppet`, never with the engine `script`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reapply: Option<Limit>,
     /// What a node does when the engine fails.
@@ -24,25 +27,52 @@ pub struct ApplySettings {
     pub failure: FailureSettings,
 }
 
+/// An engine and its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum EngineSettings {
+    /// Runs a file of the release.
+    Script(ScriptSettings),
+    /// Runs `puppet apply`.
+    Puppet(PuppetApplySettings),
+}
+
+/// Settings of the engine `script`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptSettings {
+    /// The executable file, relative to the release.
+    pub run: String,
+    /// Whether the script changes nothing when `STRINGLESS_NOOP` is `1`. Without it, `--noop` does not
+    /// run the script. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub noop: bool,
+}
+
+/// Settings of the engine `puppet`: none. The release's `environment.conf` holds the rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PuppetApplySettings {}
+
 /// What a node does when the engine fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FailureSettings {
-    /// So many runs may fail before the release is quarantined. Default: 3.
+    /// The node quarantines a release after this number of failed runs. Default: 3.
     pub tries: u32,
-    /// How long; `never`: until a newer release. Default: an hour.
+    /// How long the quarantine lasts; `never`: until a newer release. Default: an hour.
     pub quarantine: Limit,
-    /// Whether the last good release is applied again meanwhile. Default: no.
+    /// Whether the node applies the last good release during the quarantine. Default: no.
     pub fall_back: bool,
 }
 
-/// What an environment changes of [`ApplySettings`].
+/// The settings of [`ApplySettings`] that an environment changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyOverride {
     /// See [`ApplySettings::engine`].
     #[serde(default, with = "serde_yaml::with::singleton_map", skip_serializing_if = "Option::is_none")]
-    pub engine: Option<Engine>,
+    pub engine: Option<EngineSettings>,
     /// See [`ApplySettings::timeout`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
@@ -52,6 +82,17 @@ pub struct ApplyOverride {
     /// See [`ApplySettings::failure`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureSettings>,
+}
+
+impl From<&EngineSettings> for Engine {
+    fn from(settings: &EngineSettings) -> Self {
+        match settings {
+            EngineSettings::Script(ScriptSettings { run, noop }) => {
+                Self::Script(ScriptEngine { run: run.clone(), noop: *noop })
+            }
+            EngineSettings::Puppet(PuppetApplySettings {}) => Self::Puppet(PuppetEngine {}),
+        }
+    }
 }
 
 impl Default for FailureSettings {

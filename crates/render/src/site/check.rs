@@ -7,6 +7,7 @@ use stringless_core::store::Store;
 use super::{FirstFetch, LayerFiles, NodeSettings, Schedule, Site, Span};
 
 impl Site {
+    /// Checks all rules. `origin` is the file's name, for the message.
     pub(crate) fn check(&self, origin: &str) -> Result<(), Fault> {
         let fault = |key: &str, why: &str| Fault::new(format!("reading {origin}: {key}: {why}"));
         let located = |key: String, why: Fault| Fault {
@@ -35,9 +36,9 @@ impl Site {
         for (name, environment) in &self.environments {
             let checked = environment.source.check();
             checked.map_err(|(key, why)| located(format!("environments.{name}.source.{key}"), why))?;
-            let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+            let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
             let puppet = matches!(self.apply(name)?.engine, Engine::Puppet(_));
-            if puppet && !name.as_str().bytes().all(small) {
+            if puppet && !name.as_str().bytes().all(allowed) {
                 return Err(fault(
                     &format!("environments.{name}"),
                     "Puppet allows lower-case letters, digits and `_` only",
@@ -81,7 +82,7 @@ impl Default for NodeSettings {
 }
 
 impl NodeSettings {
-    /// The key at fault and why.
+    /// Checks the values. The error is the key at fault, and the reason.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         let bounds = 10..=7 * 86_400;
         if !bounds.contains(&self.interval.seconds()) {
@@ -95,7 +96,7 @@ impl NodeSettings {
         }
         for (n, kind) in self.credentials.iter().enumerate() {
             if self.credentials[..n].contains(kind) {
-                return Err(("credentials", format!("{kind:?} stands twice")));
+                return Err(("credentials", format!("{kind:?} is listed twice")));
             }
         }
         if let Some(proxy) = &self.proxy {

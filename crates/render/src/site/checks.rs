@@ -1,8 +1,8 @@
-//! What is checked of one's own code before it is published, as the site file has it.
+//! The settings `checks` of the site file: what is checked in the site's own code before it is published.
 
 use serde::{Deserialize, Serialize};
 
-/// Which checks run, and what they are worth.
+/// Which checks run, and whether a finding stops the build.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckSettings {
@@ -10,28 +10,28 @@ pub struct CheckSettings {
     pub puppet: Want,
     /// `puppet epp validate` of templates.
     pub epp: Want,
-    /// The syntax of ERB templates, by Ruby.
+    /// The syntax of ERB templates, checked by Ruby.
     pub erb: Want,
     /// The syntax of YAML files.
     pub yaml: Want,
     /// The syntax of JSON files.
     pub json: Want,
-    /// `hiera.yaml`, and data that no level of it reaches.
+    /// `hiera.yaml`, and data files that no level of it reads.
     pub hiera: Want,
     /// Files that are not checked, in the syntax of `.gitignore`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
 }
 
-/// What a check is worth.
+/// What happens when a check finds a fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Want {
-    /// What it finds is told.
+    /// The finding is a warning.
     #[default]
     Warn,
-    /// Nothing is built that it has not passed, on a machine that has what it needs.
+    /// The finding stops the build. So does a machine without the program that the check needs.
     Required,
-    /// It does not run.
+    /// The check does not run.
     Off,
 }

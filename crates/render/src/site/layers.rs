@@ -1,4 +1,4 @@
-//! The other sites that nodes follow, as the site file has them.
+//! The setting `node.layers` of the site file: other sites that nodes follow.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LayerFiles {
-    /// What stands before this site: a provider's base, whose modules come first.
+    /// Layers before this site: a provider's base, whose modules come first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
-    /// What stands after it.
+    /// Layers after this site.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
 }
 
 impl LayerFiles {
-    /// All of them.
+    /// All files, those before this site first.
     pub fn all(&self) -> impl Iterator<Item = &String> {
         self.before.iter().chain(&self.after)
     }
 
-    /// There is none.
+    /// Whether the site follows no other site.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all().next().is_none()

@@ -1,4 +1,6 @@
 //! The site file, `stringless.yaml`: text ↔ [`Site`]. No IO, no secrets.
+//!
+//! `version` of the agent has no default here: the tool that reads the file decides it.
 
 mod apply;
 mod check;
@@ -21,7 +23,8 @@ use stringless_core::name::Name;
 use stringless_core::store::StoreSettings;
 use stringless_core::version::Version;
 
-pub use self::apply::{ApplyOverride, ApplySettings, FailureSettings};
+pub use self::apply::{ApplyOverride, ApplySettings, EngineSettings, FailureSettings};
+pub use self::apply::{PuppetApplySettings, ScriptSettings};
 pub use self::checks::{CheckSettings, Want};
 pub use self::layers::LayerFiles;
 pub use self::modules::{LockNeed, ModulesSettings};
@@ -31,38 +34,38 @@ pub use self::span::{Limit, Span};
 use crate::yaml::from_yaml;
 use stringless_core::fault::Fault;
 
-/// One organisation's set-up.
+/// A site file: how one organisation publishes and applies its configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
     /// The site's name: part of every signature.
     pub site: Name,
-    /// Where the bucket is; the first one is published to, and the agent is first fetched from it.
+    /// The stores. Releases are published to the first one, and nodes fetch the agent from it first.
     pub stores: Vec<StoreSettings>,
-    /// The environments that it publishes.
+    /// The environments that the site publishes.
     #[serde(default)]
     pub environments: BTreeMap<Name, Environment>,
-    /// Repositories whose branches are environments, too.
+    /// Repositories whose branches are further environments.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sources: BTreeMap<Name, Branches>,
     /// How nodes apply a release.
     pub apply: ApplySettings,
-    /// How long a release counts as new after signing. Default: 30 days.
+    /// How long after signing nodes accept a release as new. Default: 30 days.
     #[serde(default = "expires")]
     pub expires: Limit,
-    /// What is checked of one's own code.
+    /// What is checked in the site's own code before it is published.
     #[serde(default)]
     pub checks: CheckSettings,
-    /// What nodes are told.
+    /// Settings written into each node's configuration.
     #[serde(default)]
     pub node: NodeSettings,
-    /// How it takes what `Puppetfile`s declare.
+    /// How the site gets the modules that `Puppetfile`s declare.
     #[serde(default)]
     pub modules: ModulesSettings,
-    /// How nodes get the Puppet engine; used only where an engine is `puppet`.
+    /// How nodes get the Puppet engine; used only if an engine is `puppet`.
     #[serde(default)]
     pub puppet: PuppetSettings,
-    /// Which agent nodes install.
+    /// The agent that nodes install.
     #[serde(default)]
     pub agent: AgentSettings,
 }
@@ -71,44 +74,44 @@ pub struct Site {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
-    /// What it is built from.
+    /// Where its content comes from.
     #[serde(default)]
     pub source: Source,
-    /// Settings that differ from the site's.
+    /// Settings in which it differs from the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apply: Option<ApplyOverride>,
 }
 
-/// What nodes are told.
+/// Settings written into each node's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeSettings {
     /// What runs the agent. Default: `timer`.
     pub schedule: Schedule,
-    /// Between two checks. Default: 5 minutes.
+    /// The time between two checks. Default: 5 minutes.
     pub interval: Span,
-    /// At most so much more, at random. Default: 1 minute.
+    /// The longest random delay that is added to `interval`. Default: 1 minute.
     pub splay: Span,
-    /// At most so many bytes may lie in the node's state folder, as `2GiB`. Default: no limit.
+    /// The largest size of the node's state folder, as `2GiB`. Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk_budget: Option<Size>,
-    /// How the agent itself is first fetched. Default: `signed` from `s3://`, else `public`.
+    /// How the bootstrap script fetches the agent. Default: `signed` from `s3://`, else `public`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_fetch: Option<FirstFetch>,
-    /// Ways to credentials for `s3://` stores, in order. Default: the cloud's role where it has one,
-    /// else the keys that `stringless render` is given.
+    /// Sources of credentials for `s3://` stores, in the order in which they are tried. Default: the
+    /// cloud's role if it has roles, else the keys that are given to `stringless render`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<CredentialKind>,
-    /// `http://host:port`.
+    /// The proxy: `http://host:port`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
-    /// Hosts that are reached without the proxy, with commas between them.
+    /// Hosts that nodes reach without the proxy, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_proxy: Option<String>,
-    /// A PEM file beside the site file: authorities that nodes trust, too.
+    /// A PEM file beside the site file: certificate authorities that nodes trust besides their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
-    /// The node's name, where the cloud has no instance id.
+    /// The node's name on a cloud without instance ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
     /// Other sites that nodes follow. Default: none.
@@ -120,42 +123,42 @@ pub struct NodeSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// A systemd timer; cron where systemd does not run.
+    /// A systemd timer; cron on systems without systemd.
     #[default]
     Timer,
-    /// The agent stays resident.
+    /// The agent itself, as a service.
     Daemon,
-    /// `/etc/cron.d`.
+    /// Cron, by a file in `/etc/cron.d`.
     Cron,
-    /// The first boot only.
+    /// The first boot, and nothing later.
     Boot,
 }
 
-/// How the agent itself is first fetched.
+/// How the bootstrap script fetches the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FirstFetch {
-    /// The script signs the URL with the node's role or static keys.
+    /// The script signs the request with the node's role or with static keys.
     Signed,
-    /// The generator signs the URL; it lives for seven days at most.
+    /// The generator signs the URL, which is valid for at most seven days.
     Presigned,
-    /// A plain URL.
+    /// From a plain URL, unsigned.
     Public,
 }
 
-/// A way to credentials for an object store.
+/// A source of credentials for an object store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
     /// The instance's role.
     InstanceRole,
-    /// The environment of the agent.
+    /// The agent's environment variables.
     Environment,
     /// The role of a container.
     Container,
-    /// Unsigned requests.
+    /// None: requests are unsigned.
     None,
-    /// Keys, taken from the environment of `stringless render` and embedded.
+    /// Keys from the environment variables of `stringless render`, embedded in the user-data.
     Static,
 }
 
@@ -163,67 +166,68 @@ pub enum CredentialKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PuppetSettings {
-    /// Whose package. Default: `openvox`.
+    /// Which package. Default: `openvox`.
     pub package: PuppetPackage,
-    /// The pinned version; needed for `openvox`.
+    /// The pinned version; required with `openvox`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Per distro the SHA-256 of the package that adds OpenVox's repository and its signing key.
+    /// For each distro, the SHA-256 of the package that adds OpenVox's repository and its signing key.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub release_sha256: BTreeMap<String, stringless_core::hash::Sha256>,
 }
 
-/// Whose Puppet package.
+/// A package of Puppet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PuppetPackage {
     /// `openvox-agent` from the package repository of OpenVox.
     #[default]
     Openvox,
-    /// The distribution's own package, from its own signed archive.
+    /// The distribution's own package, from its signed archive.
     Distro,
 }
 
-/// Which agent nodes install.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The agent that nodes install.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct AgentSettings {
-    /// Its version. Default: the generator's own.
-    pub version: Version,
+    /// The agent's version. Default: the version of the generator that reads the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
 }
 
 impl Site {
     /// Parses and checks a site file that came from `origin`.
     ///
     /// # Errors
-    /// With file, line and key, and with the nearest valid key or the way out as the hint.
+    /// Names the file, the line and the key; the hint names the nearest valid key or another remedy.
     pub fn parse(text: &str, origin: &str) -> Result<Self, Fault> {
         let site: Self = from_yaml(text, origin)?;
         site.check(origin)?;
         Ok(site)
     }
 
-    /// How `environment` is applied: the site's settings, overridden by its own.
+    /// How nodes apply `environment`: the site's settings, overridden by those of the environment.
     ///
     /// # Errors
     /// When the site has no such environment.
     pub fn apply(&self, environment: &Name) -> Result<Apply, Fault> {
         let own = self.environment(environment)?.apply.clone().unwrap_or_default();
-        let engine = own.engine.unwrap_or_else(|| self.apply.engine.clone());
-        let every = own.reapply.or(self.apply.reapply).unwrap_or(match engine {
+        let engine = Engine::from(own.engine.as_ref().unwrap_or(&self.apply.engine));
+        let reapply = own.reapply.or(self.apply.reapply).unwrap_or(match engine {
             Engine::Puppet(_) => Limit::After(Span::minutes(30)),
             Engine::Script(_) => Limit::Never,
         });
         let timeout = own.timeout.unwrap_or(self.apply.timeout).seconds();
         let FailureSettings { tries, quarantine, fall_back } = own.failure.unwrap_or(self.apply.failure);
         let failure = Failure { tries, quarantine: quarantine.seconds(), fall_back };
-        Ok(Apply { engine, timeout, reapply: every.seconds(), failure })
+        Ok(Apply { engine, timeout, reapply: reapply.seconds(), failure })
     }
 
-    /// The environment of that name.
+    /// The environment with this name.
     ///
     /// # Errors
-    /// When there is none, with those there are.
+    /// When the site has none with this name; the hint lists those it has.
     pub fn environment(&self, name: &Name) -> Result<&Environment, Fault> {
         self.environments.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.environments.keys().map(Name::as_str).collect();
@@ -232,17 +236,11 @@ impl Site {
         })
     }
 
-    /// How the agent is first fetched: what the site says, or what its first store asks for.
+    /// How the bootstrap script fetches the agent: as the site says, or as its first store requires.
     #[must_use]
     pub fn first_fetch(&self) -> FirstFetch {
         let private = self.stores.first().is_some_and(|store| store.url.starts_with("s3://"));
         self.node.first_fetch.unwrap_or(if private { FirstFetch::Signed } else { FirstFetch::Public })
-    }
-}
-
-impl Default for AgentSettings {
-    fn default() -> Self {
-        Self { version: Version::parse(env!("CARGO_PKG_VERSION")).expect("the crate's own version") }
     }
 }
 

@@ -1,33 +1,33 @@
-//! `modules`: how the site takes what `Puppetfile`s declare.
+//! The settings `modules` of the site file: how the site gets the modules that `Puppetfile`s declare.
 
 use serde::{Deserialize, Serialize};
 
-/// How the site takes what `Puppetfile`s declare.
+/// How the site gets the modules that `Puppetfile`s declare.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModulesSettings {
-    /// The API of the forge, before what a `Puppetfile` says. Default: the public one.
+    /// The URL of the forge's API; it overrides the one in a `Puppetfile`. Default: the public forge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forge: Option<String>,
-    /// Whether a `Puppetfile` is heeded. Default: true.
+    /// Whether a build reads the `Puppetfile`. Default: true.
     pub puppetfile: bool,
-    /// Whether `Puppetfile.lock` must be there. Default: `wanted`.
+    /// Whether a build requires `Puppetfile.lock`. Default: `wanted`.
     pub lock: LockNeed,
-    /// Whether `stringless modules update` locks what modules need with them. Default: true.
+    /// Whether `stringless modules update` also locks the dependencies of modules. Default: true.
     pub dependencies: bool,
-    /// Of these modules the `Puppetfile` alone says which release is taken, whatever others ask of them.
+    /// Modules whose release the `Puppetfile` alone decides; what other modules require is ignored.
     #[serde(rename = "override", skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<String>,
 }
 
-/// Whether there must be a lock file.
+/// Whether a build requires a lock file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LockNeed {
-    /// Where there is none, each build takes what there is at that time.
+    /// Without a lock file, each build takes the newest releases at that time.
     #[default]
     Wanted,
-    /// Nothing is built without one.
+    /// A build without a lock file fails.
     Required,
 }
 
@@ -44,7 +44,7 @@ impl Default for ModulesSettings {
 }
 
 impl ModulesSettings {
-    /// The key at fault and why.
+    /// Checks the values. The error is the key at fault, and the reason.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         let web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
         if self.forge.as_deref().is_some_and(|url| !web(url) || !url.bytes().all(|b| b.is_ascii_graphic())) {

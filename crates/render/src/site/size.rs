@@ -1,4 +1,4 @@
-//! Sizes as people write them: `2GiB`.
+//! Sizes with a unit: `2GiB`.
 
 use std::fmt;
 
@@ -58,11 +58,11 @@ mod tests {
 
     #[test]
     fn reads_and_writes_sizes() {
-        for (text, bytes, back) in
+        for (text, bytes, written) in
             [("2GiB", 2 << 30, "2GiB"), ("1024KiB", 1 << 20, "1MiB"), ("3KiB", 3072, "3KiB")]
         {
             let size = Size::read(text).unwrap();
-            assert_eq!((size.bytes(), size.to_string().as_str()), (bytes, back));
+            assert_eq!((size.bytes(), size.to_string().as_str()), (bytes, written));
         }
         for text in ["", "5", "GiB", "-5GiB", "1.5GiB", "2GB", "2 GiB", "99999999999999999999TiB", "2gib"] {
             assert!(Size::read(text).is_none(), "{text}");

@@ -1,4 +1,4 @@
-//! Where the content of environments is, as the site file has it.
+//! The settings `source` and `sources` of the site file: where environments get their content.
 
 use crate::site::git_url;
 #[cfg(feature = "patterns")]
@@ -9,23 +9,23 @@ use stringless_core::pack::check_path;
 use super::ApplyOverride;
 use stringless_core::fault::Fault;
 
-/// Where the content of an environment is: in a folder, or in a git repository.
+/// Where an environment gets its content: from a folder, or from a git repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// A folder, relative to the site file, or to the root of the repository. Default: all of it.
+    /// A folder, relative to the site file, or with `git` to the root of the repository. Default: `.`.
     #[serde(default = "here")]
     pub path: String,
     /// The URL of a git repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<String>,
-    /// The branch. Default: the one named like the environment.
+    /// The branch. Default: the branch with the environment's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
-    /// A tag in place of a branch.
+    /// A tag, instead of a branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// A commit in place of a branch: its full id.
+    /// A commit, instead of a branch: its full id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
 }
@@ -34,56 +34,57 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Branches {
-    /// Its URL.
+    /// The URL of the repository.
     pub git: String,
-    /// Only the branches that match one of these; `*` stands for any text. Default: all.
+    /// Patterns: only branches that match one of them become environments; `*` matches any text.
+    /// Default: all branches.
     #[serde(default = "all")]
     pub branches: Vec<String>,
-    /// Branches that begin with one of these are none.
+    /// Branches whose name begins with one of these texts do not become environments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
-    /// What comes before the branch in the environment's name: the source's own name, or a text.
+    /// What the environment's name begins with, before the branch: the source's name, or a text.
     #[serde(default)]
     pub prefix: Prefix,
-    /// What is taken from the front of a branch's name.
+    /// A text that is removed from the front of a branch's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strip: Option<String>,
-    /// What becomes of a branch whose name is none for an environment.
+    /// What happens to a branch whose name is not allowed for an environment.
     #[serde(default)]
     pub invalid: Invalid,
-    /// A folder, relative to the root of the repository. Default: all of it.
+    /// A folder, relative to the root of the repository. Default: `.`.
     #[serde(default = "here")]
     pub path: String,
-    /// Settings of its environments that differ from the site's.
+    /// Settings in which these environments differ from the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apply: Option<ApplyOverride>,
 }
 
-/// What comes before the name of a branch.
+/// What the name of an environment begins with, before the name of the branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "`prefix` is true, false or a text")]
 pub enum Prefix {
-    /// The source's own name and `_`, or nothing.
+    /// True: the source's own name and `_`. False: nothing.
     Own(bool),
-    /// This and `_`.
+    /// This text and `_`.
     Text(String),
 }
 
-/// What becomes of a branch whose name is none for an environment.
+/// What happens to a branch whose name is not allowed for an environment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Invalid {
-    /// `_` stands for each other character, and it is told.
+    /// `_` replaces each character that is not allowed, with a warning.
     #[default]
     CorrectAndWarn,
-    /// The same without a word.
+    /// The same without a warning.
     Correct,
-    /// It is left out, and it is told.
+    /// The branch is left out, with a warning.
     Error,
 }
 
 impl Source {
-    /// The key at fault, and why.
+    /// Checks the values. The error is the key at fault, and the reason.
     pub(crate) fn check(&self) -> Result<(), (&'static str, Fault)> {
         let named = [&self.branch, &self.tag, &self.commit].into_iter().flatten().count();
         let key = match (&self.commit, &self.tag) {
@@ -92,12 +93,12 @@ impl Source {
             (None, None) => "branch",
         };
         if named > 1 {
-            let fault = Fault::new("one of `branch`, `tag` and `commit` is enough");
-            return Err((key, fault.hint("leave the others out")));
+            let fault = Fault::new("only one of `branch`, `tag` and `commit` is possible");
+            return Err((key, fault.hint("remove the others")));
         }
         let Some(url) = &self.git else {
             let fault = Fault::new("it needs `git`, the repository's URL");
-            let hint = "`source: {git: URL, branch: …}`; a folder is built as it is";
+            let hint = "write `source: {git: URL, branch: …}`; a folder has no branches";
             return if named == 0 { Ok(()) } else { Err((key, fault.hint(hint))) };
         };
         check_repository(url, &self.path)?;
@@ -110,7 +111,7 @@ impl Source {
         }
     }
 
-    /// The folder in the repository, as git has it.
+    /// The folder in the repository, as git writes it: empty for the root.
     #[must_use]
     pub fn folder(&self) -> &str {
         folder(&self.path)
@@ -118,7 +119,7 @@ impl Source {
 }
 
 impl Branches {
-    /// The key at fault, and why.
+    /// Checks the values. The error is the key at fault, and the reason.
     pub(crate) fn check(&self) -> Result<(), (&'static str, Fault)> {
         check_repository(&self.git, &self.path)?;
         #[cfg(feature = "patterns")]
@@ -126,20 +127,20 @@ impl Branches {
             return Err((
                 "branches",
                 Fault::new(why).hint(
-                    "`*`, `?`, `[ab]` and `{a,b}` stand for something; `\\` before one takes it as it is",
+                    "`*`, `?`, `[ab]` and `{a,b}` are patterns; `\\` before a character takes it literally",
                 ),
             ));
         }
         let regular = |text: &String| text.len() > 1 && text.starts_with('/') && text.ends_with('/');
         if self.strip.as_ref().is_some_and(regular) {
-            let fault = Fault::new("regular expressions are not understood here, only the text itself");
+            let fault = Fault::new("a regular expression is not supported here, only a plain text");
             return Err(("strip", fault.hint("`strip: env/` makes `env/web` the environment `web`")));
         }
         let word = |text: &String| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         match &self.prefix {
             Prefix::Text(text) if !word(text) => {
-                let fault = Fault::new("letters, digits and `_` are possible");
-                Err(("prefix", fault.hint("a `_` follows it by itself")))
+                let fault = Fault::new("only letters, digits and `_` are possible");
+                Err(("prefix", fault.hint("a `_` is added after the prefix")))
             }
             _ => Ok(()),
         }
@@ -165,11 +166,14 @@ fn check_repository(url: &str, path: &str) -> Result<(), (&'static str, Fault)> 
         return Ok(());
     }
     check_path(folder).map_err(|why| {
-        ("path", Fault::new(why).hint("with `git`, it is a folder of the repository, relative to its root"))
+        (
+            "path",
+            Fault::new(why).hint("with `git`, `path` is a folder of the repository, relative to its root"),
+        )
     })
 }
 
-/// `./a/b/` is `a/b`, and `.` is all.
+/// `./a/b/` becomes `a/b`; `.` becomes the empty path, the root.
 fn folder(path: &str) -> &str {
     let path = path.trim_end_matches('/');
     if path == "." { "" } else { path.strip_prefix("./").unwrap_or(path) }

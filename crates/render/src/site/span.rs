@@ -1,4 +1,4 @@
-//! Spans of time as people write them: `30m`.
+//! Spans of time with a unit: `30m`.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub struct Span(u64);
 pub enum Limit {
     /// `never`.
     Never,
-    /// So much later.
+    /// After this span.
     After(Span),
 }
 
@@ -25,7 +25,7 @@ pub enum Limit {
 pub struct SpanError(String, &'static str);
 
 impl Span {
-    /// So many minutes.
+    /// A span of this number of minutes.
     #[must_use]
     pub const fn minutes(minutes: u64) -> Self {
         Self(minutes * 60)
@@ -37,10 +37,10 @@ impl Span {
         self.0
     }
 
-    /// Parses `30m` and its like.
+    /// Parses a number with a unit, as `30m`.
     ///
     /// # Errors
-    /// [`SpanError`] without a number, without a unit, and above ten years.
+    /// [`SpanError`] if the number or the unit is missing, and above ten years.
     pub fn parse(text: &str) -> Result<Self, SpanError> {
         Self::read(text).ok_or_else(|| SpanError(text.into(), ""))
     }
@@ -55,7 +55,7 @@ impl Span {
 }
 
 impl Limit {
-    /// In seconds; `None` is never.
+    /// In seconds; `None` for `never`.
     #[must_use]
     pub fn seconds(self) -> Option<u64> {
         match self {
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn reads_and_writes_spans() {
-        for (text, seconds, back) in [
+        for (text, seconds, written) in [
             ("90s", 90, "90s"),
             ("30m", 1800, "30m"),
             ("60m", 3600, "1h"),
@@ -129,7 +129,7 @@ mod tests {
             ("0s", 0, "0s"),
         ] {
             let span = Span::parse(text).unwrap();
-            assert_eq!((span.seconds(), span.to_string().as_str()), (seconds, back));
+            assert_eq!((span.seconds(), span.to_string().as_str()), (seconds, written));
         }
         for text in ["", "5", "m", "-5m", "+5m", "5 m", "5min", "1.5h", "99999999999999999999w", "600w", "5µ"]
         {
@@ -141,7 +141,7 @@ mod tests {
     fn a_limit_may_be_never() {
         assert_eq!(Limit::try_from("never".to_string()).unwrap().seconds(), None);
         assert_eq!(Limit::try_from("1h".to_string()).unwrap().seconds(), Some(3600));
-        let told = Limit::try_from("nie".to_string()).unwrap_err().to_string();
-        assert!(told.ends_with("as in `30m`, or `never`"), "{told}");
+        let error = Limit::try_from("nie".to_string()).unwrap_err().to_string();
+        assert!(error.ends_with("as in `30m`, or `never`"), "{error}");
     }
 }

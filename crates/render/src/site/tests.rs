@@ -1,6 +1,8 @@
+use stringless_core::manifest::{PuppetEngine, ScriptEngine};
+
 use super::*;
 
-const LEAST: &str = "\
+const SMALLEST: &str = "\
 site: example
 stores: [{url: 'file:///srv/bucket'}]
 environments: {production: {}}
@@ -48,12 +50,12 @@ fn parse(text: &str) -> Result<Site, Fault> {
 
 #[test]
 fn fills_in_defaults() {
-    let site = parse(LEAST).unwrap();
+    let site = parse(SMALLEST).unwrap();
     assert_eq!(site.first_fetch(), FirstFetch::Public);
     assert_eq!(site.node.schedule, Schedule::Timer);
     assert_eq!((site.node.interval.seconds(), site.node.splay.seconds()), (300, 60));
     assert_eq!(site.expires.seconds(), Some(30 * 86_400));
-    assert_eq!(site.agent.version.to_string(), env!("CARGO_PKG_VERSION"));
+    assert_eq!(site.agent.version, None);
     let production = Name::new("production").unwrap();
     assert_eq!(site.environments[&production].source.path, ".");
     let apply = site.apply(&production).unwrap();
@@ -72,14 +74,14 @@ fn an_environment_overrides_the_site() {
 }
 
 #[test]
-fn private_stores_are_signed_for() {
+fn requests_to_private_stores_are_signed() {
     let site = parse(&FULL.replace("  first_fetch: presigned\n", "")).unwrap();
     assert_eq!(site.first_fetch(), FirstFetch::Signed);
 }
 
 #[test]
-fn what_is_written_reads_the_same() {
-    for text in [LEAST, FULL] {
+fn a_written_site_file_is_read_back_unchanged() {
+    for text in [SMALLEST, FULL] {
         let site = parse(text).unwrap();
         let written = serde_yaml::to_string(&site).unwrap();
         assert_eq!(parse(&written).unwrap(), site, "{written}");
@@ -87,7 +89,7 @@ fn what_is_written_reads_the_same() {
 }
 
 #[test]
-fn tells_file_line_key_and_way_out() {
+fn a_fault_names_file_line_key_and_remedy() {
     let change = |from: &str, to: &str| {
         assert!(FULL.contains(from), "{from}");
         parse(&FULL.replace(from, to)).expect_err(to)
@@ -110,7 +112,7 @@ fn tells_file_line_key_and_way_out() {
         (".internal", "'.internal, .b'", "no_proxy", ""),
         ("  staging:", "  feature-x:", "environments.feature-x: Puppet allows", ""),
         ("  staging:", "  ../x:", "not allowed", ""),
-        ("[instance_role, static]", "[static, static]", "stands twice", ""),
+        ("[instance_role, static]", "[static, static]", "is listed twice", ""),
         ("site: example", "site: 'a b'", "site: name `a b` is not allowed", ""),
         ("e3b0c4", "zzb0c4", "release_sha256", ""),
     ] {
@@ -122,9 +124,24 @@ fn tells_file_line_key_and_way_out() {
 }
 
 #[test]
-fn refuses_signing_for_stores_that_take_no_signature() {
-    let fault = parse(&format!("{LEAST}node: {{first_fetch: signed}}\n")).unwrap_err();
+fn refuses_signed_requests_to_a_store_that_takes_none() {
+    let fault = parse(&format!("{SMALLEST}node: {{first_fetch: signed}}\n")).unwrap_err();
     assert!(fault.message.contains("node.first_fetch: only `s3://` stores take signed requests"), "{fault}");
+}
+
+#[test]
+fn the_engine_of_the_manifest_has_every_setting_of_the_site_file() {
+    let engine = |settings: &str| {
+        let site = parse(&SMALLEST.replace("{script: {run: apply}}", settings));
+        site.and_then(|site| site.apply(&Name::new("production").unwrap())).map(|apply| apply.engine)
+    };
+    for noop in [false, true] {
+        let script = ScriptEngine { run: "bin/apply".into(), noop };
+        let settings = format!("{{script: {{run: bin/apply, noop: {noop}}}}}");
+        assert_eq!(engine(&settings).unwrap(), Engine::Script(script));
+    }
+    assert_eq!(engine("{puppet: {}}").unwrap(), Engine::Puppet(PuppetEngine {}));
+    assert!(engine("{puppet: {nop: true}}").unwrap_err().message.contains("unknown field `nop`"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `hiera.yaml`: text → its levels, by the rules by which Puppet refuses one. No IO.
+//! `hiera.yaml`: text → its levels, with the rules of Puppet. No IO.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +7,16 @@ use serde_yaml::Value;
 
 use super::super::Fault;
 
-/// What a `hiera.yaml` says.
+/// The content of a `hiera.yaml`.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Of levels that name none.
+    /// The folder of data for levels that name none.
     pub datadir: Option<String>,
-    /// Of all hierarchies.
+    /// The levels of all hierarchies.
     pub levels: Vec<Level>,
 }
 
-/// A level, as far as files go.
+/// A level: what it says about files.
 #[derive(Clone, Debug, Default)]
 pub struct Level {
     pub datadir: Option<String>,
@@ -24,7 +24,7 @@ pub struct Level {
     pub globs: Vec<String>,
 }
 
-/// How reading went.
+/// The result of reading.
 pub enum Read {
     Good(Config),
     Faulty(Vec<Fault>),
@@ -48,7 +48,7 @@ pub fn read(content: &[u8], of_module: bool) -> Read {
         Some(Some(3)) | None => {
             return faulty("Puppet ignores version 3 here: write it as `version: 5`".into());
         }
-        Some(_) => return faulty("Puppet knows the versions 4 and 5 here".into()),
+        Some(_) => return faulty("Puppet supports only the versions 4 and 5 here".into()),
     }
     let config: Version5 = match serde_yaml::from_value(value) {
         Ok(config) => config,

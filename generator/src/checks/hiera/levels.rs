@@ -1,23 +1,24 @@
-//! Levels of a hierarchy → which files they can reach. No IO.
+//! Levels of a hierarchy → the files that they can read. No IO.
 
 use std::collections::BTreeSet;
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use stringless_core::pack::relative_path;
 
 use super::config::{Config, Level};
 
-/// What the levels of a `hiera.yaml` can reach, relative to its folder.
+/// The files that the levels of a `hiera.yaml` can read, relative to its folder.
 pub struct Levels {
     patterns: GlobSet,
-    /// Folders in which all data is meant for them.
+    /// Folders that hold only data of these levels.
     folders: BTreeSet<String>,
-    /// What ends the name of data.
+    /// The endings of the names of data files.
     extensions: BTreeSet<String>,
 }
 
 impl Levels {
     /// # Errors
-    /// For a pattern that means nothing.
+    /// For an invalid pattern.
     pub fn of(config: &Config) -> Result<Self, String> {
         let mut set = GlobSetBuilder::new();
         let mut folders = BTreeSet::new();
@@ -25,7 +26,7 @@ impl Levels {
         for level in &config.levels {
             let datadir =
                 level.datadir.as_ref().or(config.datadir.as_ref()).map_or("data", |datadir| datadir);
-            // What lies elsewhere on the node is no part of a release.
+            // A path outside the release is not checked.
             if datadir.starts_with('/') {
                 continue;
             }
@@ -44,21 +45,21 @@ impl Levels {
         Ok(Self { patterns, folders, extensions })
     }
 
-    /// Whether the file at `path` is there to be looked up.
+    /// Whether the file at `path` is meant as data.
     pub fn is_data(&self, path: &str) -> bool {
         let hidden = path.split('/').any(|part| part.starts_with('.'));
         let end = path.rsplit_once('.').map_or("", |(_, end)| end);
-        let inside = |folder: &String| super::below(folder, path).is_some();
+        let inside = |folder: &String| relative_path(folder, path).is_some();
         !hidden && self.extensions.contains(end) && self.folders.iter().any(inside)
     }
 
-    /// Whether a level can reach the file at `path`.
+    /// Whether a level can read the file at `path`.
     pub fn reach(&self, path: &str) -> bool {
         self.patterns.is_match(path)
     }
 }
 
-/// `path` without `.`, `..` and doubled `/`; `None` when it leaves its folder.
+/// `path` without `.`, `..` and doubled `/`; `None` if it leaves its folder.
 pub fn normal(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -76,7 +77,7 @@ fn places(level: &Level) -> impl Iterator<Item = (&str, bool)> {
     paths.chain(level.globs.iter().map(|glob| (&**glob, true)))
 }
 
-/// The folder before the first `%{…}` of a datadir, if that says anything.
+/// The folder before the first `%{…}` of a datadir, if there is one.
 fn fixed(datadir: &str) -> Option<String> {
     let head = match datadir.find("%{") {
         None => datadir,
@@ -85,7 +86,7 @@ fn fixed(datadir: &str) -> Option<String> {
     normal(head).filter(|folder| !folder.is_empty())
 }
 
-/// `text` as a pattern: its `%{…}` match anything, and the rest itself, or what it says as a glob.
+/// `text` as a pattern: each `%{…}` matches anything, and the rest is literal or, in a glob, a glob.
 fn wild(text: &str, is_glob: bool) -> String {
     let plain = |text: &str| if is_glob { text.to_owned() } else { globset::escape(text) };
     let mut pattern = String::new();
@@ -100,7 +101,7 @@ fn wild(text: &str, is_glob: bool) -> String {
     pattern + &plain(rest)
 }
 
-/// What stands before the first `%{…}`, in it, and after it.
+/// The text before the first `%{…}`, in it, and after it.
 fn interpolation(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once("%{")?;
     let (expression, after) = rest.split_once('}')?;
@@ -109,10 +110,10 @@ fn interpolation(text: &str) -> Option<(&str, &str, &str)> {
 
 fn glob(pattern: &str) -> Result<Glob, String> {
     let built = GlobBuilder::new(pattern).literal_separator(true).build();
-    built.map_err(|e| format!("`{pattern}` is no pattern: {}", e.kind()))
+    built.map_err(|e| format!("`{pattern}` is not a valid pattern: {}", e.kind()))
 }
 
-/// What data is called.
+/// The endings of data files.
 const DATA: [&str; 5] = ["yaml", "yml", "json", "eyaml", "hocon"];
-/// Interpolations of nothing.
+/// Interpolations that are replaced with nothing.
 const EMPTY: [&str; 6] = ["", "::", "\"\"", "''", "\"::\"", "'::'"];

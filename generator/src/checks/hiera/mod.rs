@@ -1,7 +1,7 @@
-//! `hiera.yaml` and its data: what Puppet would refuse of the one, and what it would never read of the other.
+//! `hiera.yaml` and its data: what Puppet would refuse, and data that Puppet would never read.
 //!
-//! Each `%{…}` of a level stands for anything but `/`: a file that is told is one that no value of any fact
-//! leads to, as long as facts hold no `/`.
+//! Each `%{…}` of a level matches anything but `/`. So a reported file is one that no value of any fact
+//! selects, as long as facts hold no `/`.
 
 mod config;
 mod levels;
@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use serde_yaml::Value;
 use stringless_core::hash::Sha256;
+use stringless_core::pack::relative_path;
 
 use self::config::Read;
 use self::levels::Levels;
@@ -17,18 +18,18 @@ use super::{Fault, File, FileKind, cache};
 use crate::error::Result;
 use crate::source::content::FileContent;
 
-/// A `hiera.yaml` with the files around it.
+/// A `hiera.yaml`, with the files around it.
 pub struct Tree<'a> {
     /// Its path.
     pub path: String,
-    /// Its folder; empty: that of the environment.
+    /// Its folder; empty: the environment's folder.
     root: String,
     config: &'a FileContent,
-    /// All below its folder.
+    /// All files below its folder.
     members: Vec<&'a File>,
 }
 
-/// The environment's `hiera.yaml`, and those of modules.
+/// Finds the `hiera.yaml` of the environment, and those of modules.
 pub fn trees<'a>(files: &[&'a File]) -> Vec<Tree<'a>> {
     let mut trees = Vec::new();
     for File { path, kind } in files {
@@ -38,9 +39,9 @@ pub fn trees<'a>(files: &[&'a File]) -> Vec<Tree<'a>> {
             continue;
         }
         let members: Vec<&File> =
-            files.iter().copied().filter(|file| below(root, &file.path).is_some()).collect();
+            files.iter().copied().filter(|file| relative_path(root, &file.path).is_some()).collect();
         let module = |file: &&File| {
-            let path = below(root, &file.path).unwrap_or_default();
+            let path = relative_path(root, &file.path).unwrap_or_default();
             path == "metadata.json" || path.starts_with("manifests/")
         };
         if root.is_empty() || members.iter().any(module) {
@@ -51,7 +52,7 @@ pub fn trees<'a>(files: &[&'a File]) -> Vec<Tree<'a>> {
 }
 
 impl Tree<'_> {
-    /// What the result depends on, one word for each thing: the content of what is read, and else the name.
+    /// Everything on which the result depends: the content of each file that is read, the name of each other file.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -74,7 +75,7 @@ impl Tree<'_> {
         Ok(words)
     }
 
-    /// What is wrong with it and its data.
+    /// The faults of it and of its data.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -90,22 +91,22 @@ impl Tree<'_> {
         let linked = self.linked()?;
         let mut faults = Vec::new();
         for file in &self.members {
-            let path = below(&self.root, &file.path).unwrap_or_default();
+            let path = relative_path(&self.root, &file.path).unwrap_or_default();
             let FileKind::Regular(content) = &file.kind else { continue };
             if !levels.is_data(path) {
                 continue;
             }
             if levels.reach(path) {
                 faults.extend(self.foreign_keys(&file.path, content)?);
-            } else if !linked.iter().any(|link| below(link, path).is_some() || link == path) {
-                let message = format!("no level of `{}` reaches it", self.path);
+            } else if !linked.iter().any(|link| relative_path(link, path).is_some() || link == path) {
+                let message = format!("no level of `{}` reads it", self.path);
                 faults.push(Fault { path: Some(file.path.clone()), line: None, message });
             }
         }
         Ok(faults)
     }
 
-    /// The module that it is of.
+    /// The module to which it belongs.
     fn module(&self) -> Option<&str> {
         (!self.root.is_empty()).then(|| self.root.rsplit('/').next().unwrap_or_default())
     }
@@ -114,10 +115,10 @@ impl Tree<'_> {
         self.module().is_some() && [".yaml", ".yml", ".json"].iter().any(|end| path.ends_with(end))
     }
 
-    /// Keys of a module's data that Puppet drops: only those with its name are ever looked up there.
+    /// Keys of a module's data that Puppet ignores: it looks up only keys with the module's name there.
     fn foreign_keys(&self, path: &str, content: &FileContent) -> Result<Option<Fault>> {
         let Some(module) = self.module().filter(|_| self.may_hold_keys(path)) else { return Ok(None) };
-        // What is no YAML is another check's.
+        // Another check reports invalid YAML.
         let Ok(Value::Mapping(map)) = serde_yaml::from_slice::<Value>(&content.read()?) else {
             return Ok(None);
         };
@@ -131,16 +132,16 @@ impl Tree<'_> {
             more => format!(" and {} more", more - 1),
         };
         let message =
-            format!("`{first}`{more}: of a module's data Puppet only heeds keys that begin with `{prefix}`");
+            format!("`{first}`{more}: in a module's data Puppet only uses keys that begin with `{prefix}`");
         Ok(Some(Fault { path: Some(path.to_owned()), line: None, message }))
     }
 
-    /// What links below its folder lead to, relative to it: that is reached by the link's name.
+    /// The targets of links below its folder, relative to it: such a file is read through the link's name.
     fn linked(&self) -> Result<BTreeSet<String>> {
         let mut linked = BTreeSet::new();
         for file in &self.members {
             let FileKind::Link(target) = &file.kind else { continue };
-            let path = below(&self.root, &file.path).unwrap_or_default();
+            let path = relative_path(&self.root, &file.path).unwrap_or_default();
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             let target = target.read()?;
             let target = levels::normal(&format!("{folder}/{}", String::from_utf8_lossy(&target)));
@@ -148,11 +149,6 @@ impl Tree<'_> {
         }
         Ok(linked)
     }
-}
-
-/// `path` relative to `folder`, if it lies below.
-fn below<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
-    if folder.is_empty() { Some(path) } else { path.strip_prefix(folder)?.strip_prefix('/') }
 }
 
 const NAME: &str = "hiera.yaml";

@@ -7,9 +7,9 @@ fn regular(path: &str, content: &str) -> File {
     File { path: path.into(), kind: FileKind::Regular(content) }
 }
 
-/// What is told of the `hiera.yaml` at `config` among these further files (path, content; `-> target` is a
+/// The faults of the `hiera.yaml` at `config` among these other files (path, content; `-> target` is a
 /// link).
-fn told(config: (&str, &str), files: &[(&str, &str)]) -> Vec<String> {
+fn faults(config: (&str, &str), files: &[(&str, &str)]) -> Vec<String> {
     let mut all = vec![regular(config.0, config.1)];
     all.extend(files.iter().map(|(path, content)| match content.strip_prefix("-> ") {
         Some(target) => {
@@ -18,25 +18,25 @@ fn told(config: (&str, &str), files: &[(&str, &str)]) -> Vec<String> {
         None => regular(path, content),
     }));
     let all: Vec<&File> = all.iter().collect();
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     for tree in trees(&all) {
         for fault in tree.check().unwrap() {
-            told.push(format!("{}: {}", fault.path.unwrap_or_default(), fault.message));
+            found.push(format!("{}: {}", fault.path.unwrap_or_default(), fault.message));
         }
     }
-    told
+    found
 }
 
-/// The files of an environment that its hierarchy does not reach.
+/// The files of an environment that its hierarchy does not read.
 fn unreached(levels: &str, paths: &[&str]) -> Vec<String> {
     let files: Vec<(&str, &str)> = paths.iter().map(|path| (*path, "{}\n")).collect();
-    let told = told(("hiera.yaml", &format!("{HEAD}{levels}")), &files);
-    let end = ": no level of `hiera.yaml` reaches it";
-    told.iter().map(|told| told.strip_suffix(end).unwrap_or(told).to_owned()).collect()
+    let found = faults(("hiera.yaml", &format!("{HEAD}{levels}")), &files);
+    let end = ": no level of `hiera.yaml` reads it";
+    found.iter().map(|fault| fault.strip_suffix(end).unwrap_or(fault).to_owned()).collect()
 }
 
 #[test]
-fn interpolations_stand_for_any_name() {
+fn interpolations_match_any_name() {
     let levels = "
   - {name: node, path: 'nodes/%{trusted.certname}.yaml'}
   - {name: os, paths: ['os/%{facts.os.name}-%{facts.os.release.major}.yaml', 'os/%{facts.os.family}/all.yaml']}
@@ -53,14 +53,14 @@ fn interpolations_stand_for_any_name() {
         "data/site.yaml",
     ];
     assert_eq!(unreached(levels, &bad), bad);
-    // No data, or not this hierarchy's.
+    // Not data, or not data of this hierarchy.
     let other =
         ["data/README.md", "data/nodes/.gitkeep", "data/.yamllint.yaml", "other/x.yaml", "manifests/site.pp"];
     assert_eq!(unreached(levels, &other), [""; 0]);
 }
 
 #[test]
-fn literal_text_is_no_pattern_and_a_glob_is_one() {
+fn only_the_text_of_a_glob_is_a_pattern() {
     let levels = "
   - {name: literal, path: 'a[1]*.yaml'}
   - {name: glob, glob: 'b/*.yaml'}
@@ -95,16 +95,16 @@ fn folders_are_followed_as_puppet_does() {
 }
 
 #[test]
-fn what_a_link_leads_to_is_reached_by_the_links_name() {
+fn the_target_of_a_link_is_read_through_the_links_name() {
     let config = ("hiera.yaml", &*format!("{HEAD}  - {{name: a, path: 'nodes/%{{facts.a}}.yaml'}}\n"));
     let files = [
         ("data/nodes/web1.yaml", "-> ../types/web.yaml"),
         ("data/types/web.yaml", "{}"),
         ("data/types/db.yaml", "{}"),
     ];
-    assert_eq!(told(config, &files), ["data/types/db.yaml: no level of `hiera.yaml` reaches it"]);
+    assert_eq!(faults(config, &files), ["data/types/db.yaml: no level of `hiera.yaml` reads it"]);
     let files = [("data/nodes", "-> ../machines"), ("machines/web.yaml", "{}"), ("data/x/y.yaml", "{}")];
-    assert_eq!(told(config, &files), ["data/x/y.yaml: no level of `hiera.yaml` reaches it"]);
+    assert_eq!(faults(config, &files), ["data/x/y.yaml: no level of `hiera.yaml` reads it"]);
 }
 
 #[test]
@@ -114,35 +114,35 @@ fn a_modules_data_holds_its_own_keys() {
         ("modules/ntp/manifests/init.pp", ""),
         ("modules/ntp/data/common.yaml", "ntp::a: 1\nlookup_options: {}\n"),
         ("modules/ntp/data/os.yaml", "{}"),
-        // No module of ours.
+        // Not a module of the environment.
         ("data/x.yaml", "x: 1"),
     ];
     assert_eq!(
-        told(config, &files),
-        ["modules/ntp/data/os.yaml: no level of `modules/ntp/hiera.yaml` reaches it"]
+        faults(config, &files),
+        ["modules/ntp/data/os.yaml: no level of `modules/ntp/hiera.yaml` reads it"]
     );
     let files = [
         ("modules/ntp/metadata.json", "{}"),
         ("modules/ntp/data/common.yaml", "ntp::a: 1\nntpd::b: 2\nservers: []\n"),
     ];
     assert_eq!(
-        told(config, &files),
+        faults(config, &files),
         [
-            "modules/ntp/data/common.yaml: `ntpd::b` and 1 more: of a module's data Puppet only heeds keys that begin with `ntp::`"
+            "modules/ntp/data/common.yaml: `ntpd::b` and 1 more: in a module's data Puppet only uses keys that begin with `ntp::`"
         ]
     );
     let fixture = ("modules/ntp/spec/fixtures/hiera.yaml", "version: 3\n");
-    assert_eq!(told(fixture, &[("modules/ntp/spec/fixtures/manifests/site.pp", "")]), [""; 0]);
+    assert_eq!(faults(fixture, &[("modules/ntp/spec/fixtures/manifests/site.pp", "")]), [""; 0]);
     let no_module = ("files/hiera.yaml", "version: 3\n");
-    assert_eq!(told(no_module, &[]), [""; 0]);
+    assert_eq!(faults(no_module, &[]), [""; 0]);
 }
 
 #[test]
-fn what_puppet_refuses_is_told_with_its_level() {
+fn a_fault_names_the_level_that_puppet_refuses() {
     for (text, expected) in [
         ("---\n:hierarchy: [common]\n", "Puppet ignores version 3 here"),
         ("", "Puppet ignores version 3 here"),
-        ("version: 6\n", "Puppet knows the versions 4 and 5 here"),
+        ("version: 6\n", "Puppet supports only the versions 4 and 5 here"),
         ("version: 5\nhierarchy: [{name: a, pth: x}]\n", "unknown field `pth`"),
         ("version: 5\nhierarchy: [{path: x}]\n", "missing field `name`"),
         ("version: 5\nhierarchy: [{name: a, path: x, glob: y}]\n", "level `a` has more than one of `path`"),
@@ -154,11 +154,11 @@ fn what_puppet_refuses_is_told_with_its_level() {
         ),
         ("version: 5\nhierarchy: [{name: a, hiera3_backend: x}]\n", "`hiera3_backend` is for Puppet's own"),
         ("version: 5\ndefault_hierarchy: [{name: a, path: x}]\n", "`default_hierarchy` is for modules only"),
-        ("version: 5\nhierarchy: [{name: a, glob: 'x[.yaml'}]\n", "is no pattern"),
+        ("version: 5\nhierarchy: [{name: a, glob: 'x[.yaml'}]\n", "is not a valid pattern"),
         ("version: 5\nhierarchy: [{name: a,\n", "Hiera cannot read it"),
     ] {
-        let told = told(("hiera.yaml", text), &[]);
-        assert!(told.len() == 1 && told[0].contains(expected), "{text}: {told:?}");
+        let found = faults(("hiera.yaml", text), &[]);
+        assert!(found.len() == 1 && found[0].contains(expected), "{text}: {found:?}");
     }
 }
 
@@ -166,10 +166,10 @@ fn what_puppet_refuses_is_told_with_its_level() {
 fn older_versions_and_defaults_are_as_puppet_has_them() {
     let four = "version: 4\ndatadir: d\nhierarchy:\n  - {name: nodes, backend: yaml, path: 'n/%{a}'}\n  - {name: common, backend: json}\n";
     let files = [("d/n/x.yaml", "{}"), ("d/common.json", "{}"), ("d/common.yaml", "{}")];
-    assert_eq!(told(("hiera.yaml", four), &files), ["d/common.yaml: no level of `hiera.yaml` reaches it"]);
+    assert_eq!(faults(("hiera.yaml", four), &files), ["d/common.yaml: no level of `hiera.yaml` reads it"]);
     let bare = [("data/common.yaml", "{}"), ("data/nodes/x.yaml", "{}")];
     assert_eq!(
-        told(("hiera.yaml", "version: 5\n"), &bare),
-        ["data/nodes/x.yaml: no level of `hiera.yaml` reaches it"]
+        faults(("hiera.yaml", "version: 5\n"), &bare),
+        ["data/nodes/x.yaml: no level of `hiera.yaml` reads it"]
     );
 }

@@ -1,10 +1,10 @@
-//! What `stringless check` finds, in order, and how it ends.
+//! The findings of `stringless check`, and its exit code.
 
 use serde::Serialize;
 
 use crate::error::Result;
 
-/// What was found of one thing.
+/// One finding.
 #[derive(Serialize)]
 pub struct Finding {
     level: Level,
@@ -22,29 +22,29 @@ enum Level {
     Error,
 }
 
-/// All that was found.
+/// All findings.
 #[derive(Default)]
 pub struct Findings {
-    /// In the order in which it was looked at.
+    /// In the order of the checks.
     pub all: Vec<Finding>,
-    /// The worst exit code of them.
+    /// The highest exit code of the findings.
     pub worst: u8,
 }
 
 impl Findings {
-    /// Notes what is as it should be.
+    /// Adds a finding that is in order.
     pub fn ok(&mut self, what: &str, message: String) {
         self.all.push(Finding { level: Level::Ok, what: what.to_owned(), message, hint: None });
     }
 
-    /// Notes what is weaker than it should be.
+    /// Adds a warning.
     pub fn warn(&mut self, what: &str, message: String, hint: &str) {
         let hint = Some(hint.to_owned());
         self.all.push(Finding { level: Level::Warning, what: what.to_owned(), message, hint });
     }
 
-    /// Notes how a check went, and hands out what it found.
-    pub fn take<T>(&mut self, what: &str, result: Result<(T, String)>) -> Option<T> {
+    /// Adds the result of a check, and returns its value.
+    pub fn add<T>(&mut self, what: &str, result: Result<(T, String)>) -> Option<T> {
         match result {
             Ok((value, message)) => {
                 if !message.is_empty() {
@@ -61,8 +61,8 @@ impl Findings {
         }
     }
 
-    /// For people.
-    pub fn told(&self) -> String {
+    /// The findings as text.
+    pub fn text(&self) -> String {
         let mut text = String::new();
         for finding in &self.all {
             let word = match finding.level {

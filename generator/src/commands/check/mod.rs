@@ -13,33 +13,31 @@ use stringless_core::trust::Trust;
 use stringless_render::platform::Platforms;
 
 use self::findings::{Finding, Findings};
-use super::{checks, layer};
+use crate::checks;
 use crate::cli::CheckArgs;
 use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::output::{format, print};
+use crate::output::{format, json, print};
 use crate::pack::{self, Build};
 use crate::progress::Progress;
 use crate::remote::last_seen;
-use crate::site::SiteDir;
 use crate::site::stores::ca_pem;
+use crate::site::{SiteDir, layers};
 use crate::source;
 use crate::trust::secret_key::public_path;
 use crate::trust::{expiry, pending};
 
 #[derive(Serialize)]
 struct Report {
-    format: u32,
-    site: Name,
     ok: bool,
     findings: Vec<Finding>,
 }
 
-/// Validates everything that needs no store.
+/// Checks everything that needs no store.
 ///
 /// # Errors
-/// When there is no site; what is wrong with it is told, and ends with the worst finding's exit code.
+/// When there is no site. Faults of the site are printed; the exit code is that of the worst finding.
 pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
     let (site, notes) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     let names = match &args.environment {
@@ -48,36 +46,43 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
     };
     let mut list = Findings::default();
     list.ok("site file", format!("`{}`, site `{}`", site.file.display(), site.site.site));
-    list.take("catalog", catalog());
-    if let Some(trust) = list.take("trust", trust(&site)) {
+    list.add("platforms", platforms());
+    if let Some(trust) = list.add("trust", trust(&site)) {
         check_keys(&site, &trust, &mut list);
     }
     check_waiting(&site, &mut list);
-    list.take("authorities", authorities(&site));
-    list.take("layers", layers(&site));
+    list.add("authorities", authorities(&site));
+    list.add("layers", layers(&site));
     check_agent(&site, &mut list);
     for note in notes {
         list.warn("sources", note, "`invalid` and `ignore` of the source say what becomes of such branches");
     }
     for name in &names {
         check_published(&site, name, &mut list);
-        if let Some(build) = list.take(&format!("environment {name}"), environment(&site, name)) {
+        if let Some(build) = list.add(&format!("environment {name}"), environment(&site, name)) {
             check_puppet(&site, name, &build, &mut list);
             check_code(&site, name, &build, &mut list);
         }
     }
     if args.json {
         let (ok, findings) = (list.worst == 0, list.all);
-        print::json(&Report { format: print::JSON_FORMAT, site: site.site.site.clone(), ok, findings })?;
+        json::print(Some(&site.site.site), &Report { ok, findings })?;
     } else {
-        print::out(&list.told())?;
+        print::out(&list.text())?;
     }
     Ok(list.worst)
 }
 
-fn catalog() -> Result<((), String)> {
-    let catalog = Platforms::embedded()?;
-    Ok(((), format!("{} distros, {} clouds", catalog.distros.len(), catalog.clouds.len())))
+fn platforms() -> Result<((), String)> {
+    let platforms = Platforms::embedded()?;
+    Ok((
+        (),
+        format!(
+            "{}, {}",
+            format::count(platforms.distros.len(), "distro"),
+            format::count(platforms.clouds.len(), "cloud")
+        ),
+    ))
 }
 
 fn trust(site: &SiteDir) -> Result<(Trust, String)> {
@@ -88,9 +93,13 @@ fn trust(site: &SiteDir) -> Result<(Trust, String)> {
         return Err(Error::refused(format!("version {} expired at {expires}", trust.version))
             .hint("`stringless refresh` gives it another year"));
     }
-    let told =
-        format!("version {}, {} of {} keys must sign", trust.version, trust.threshold, trust.keys.len());
-    Ok((trust.clone(), told))
+    let message = format!(
+        "version {}, {} of {} must sign",
+        trust.version,
+        trust.threshold,
+        format::count(trust.keys.len(), "key")
+    );
+    Ok((trust.clone(), message))
 }
 
 fn check_keys(site: &SiteDir, trust: &Trust, list: &mut Findings) {
@@ -104,9 +113,9 @@ fn check_keys(site: &SiteDir, trust: &Trust, list: &mut Findings) {
         let key = trust.keys.iter().find(|key| public.lines().any(|line| line == key.key.as_str()));
         let mode = fs::metadata(&path).map_or(0, |metadata| metadata.mode() & 0o777);
         if mode & 0o077 != 0 {
-            let message = format!("others than its owner can read `{shown}` (mode {mode:04o})");
+            let message = format!("other users can read `{shown}` (mode {mode:04o})");
             let error = Error::refused(message).hint(format!("chmod 600 {shown}"));
-            list.take::<()>("keys", Err(error));
+            list.add::<()>("keys", Err(error));
         }
         match key {
             Some(key) => {
@@ -114,12 +123,16 @@ fn check_keys(site: &SiteDir, trust: &Trust, list: &mut Findings) {
                 list.ok("keys", format!("`{shown}` is `{}`, {}", key.name, key.id));
             }
             None => {
-                list.warn("keys", format!("`{shown}` is not of the newest trust"), "nodes do not accept it");
+                list.warn(
+                    "keys",
+                    format!("`{shown}` is not in the newest trust"),
+                    "nodes do not accept its signatures",
+                );
             }
         }
     }
     if trusted < trust.threshold {
-        let message = format!("{trusted} of {} needed are in `{}`", trust.threshold, crate::site::KEYS);
+        let message = format!("{trusted} of {} needed keys are in `{}`", trust.threshold, crate::site::KEYS);
         list.warn(
             "keys",
             message,
@@ -128,16 +141,20 @@ fn check_keys(site: &SiteDir, trust: &Trust, list: &mut Findings) {
     }
 }
 
-/// What somebody has begun and nobody has ended.
+/// Documents that still wait for signatures.
 fn check_waiting(site: &SiteDir, list: &mut Findings) {
     let waiting = pending::all(site).map(|all| (all, String::new()));
-    for pending in list.take("signatures", waiting).unwrap_or_default() {
+    for pending in list.add("signatures", waiting).unwrap_or_default() {
         let message = format!("`{}` waits for signatures", pending.file.display());
-        list.warn("signatures", message, "`stringless submit` says which, and publishes it");
+        list.warn(
+            "signatures",
+            message,
+            "`stringless submit` names the missing signatures, and publishes it",
+        );
     }
 }
 
-/// What was published when it was last looked at: the date is known without the store.
+/// The expiry of the published release, as this machine last saw it: the store is not read.
 fn check_published(site: &SiteDir, name: &Name, list: &mut Findings) {
     let Ok(chain) = site.trust() else { return };
     let Some(known) = last_seen::read(site, name, &chain) else { return };
@@ -153,19 +170,19 @@ fn authorities(site: &SiteDir) -> Result<((), String)> {
 }
 
 fn layers(site: &SiteDir) -> Result<((), String)> {
-    let layers = layer::layers(site, &[], &[])?;
+    let layers = layers::layers(site, &[], &[])?;
     let names: Vec<String> =
         layers.all().map(|layer| format!("`{}/{}`", layer.site, layer.environment)).collect();
     Ok(((), names.join(", ")))
 }
 
 fn check_agent(site: &SiteDir, list: &mut Findings) {
-    let lock = site.lock().map(|lock| (lock.pin(site.site.agent.version), String::new()));
-    let Some(pin) = list.take("agent", lock) else { return };
+    let lock = site.lock().map(|lock| (lock.pin(site.agent_version()), String::new()));
+    let Some(pin) = list.add("agent", lock) else { return };
     if pin.targets.is_empty() {
         list.warn(
             "agent",
-            format!("{} was not pushed", pin.version),
+            format!("{} is not pushed", pin.version),
             "`stringless agent push`, before rendering",
         );
     } else {
@@ -177,27 +194,28 @@ fn check_agent(site: &SiteDir, list: &mut Findings) {
 fn environment(site: &SiteDir, name: &Name) -> Result<(Build, String)> {
     let build = pack::build(site, name, &Progress::new())?;
     let bytes = build.packs.iter().map(|pack| pack.size).sum();
-    let told = format!("{} packs, {}", build.packs.len(), format::size(bytes));
-    Ok((build, told))
+    let message = format!("{}, {}", format::count(build.packs.len(), "pack"), format::size(bytes));
+    Ok((build, message))
 }
 
-/// The checks of the site file.
+/// Runs the `checks` of the site file.
 fn check_code(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings) {
     let what = format!("environment {name}");
-    let checked = checks::check(site, build).map(|checked| (checked, String::new()));
-    let Some(checked) = list.take(&what, checked) else { return };
-    let off = |check| format!("mend it, or `checks: {{{check}: off}}` in the site file leaves it out");
+    let checked = checks::check(site, &build.tree).map(|checked| (checked, String::new()));
+    let Some(checked) = list.add(&what, checked) else { return };
+    let off =
+        |check| format!("fix it, or turn the check off with `checks: {{{check}: off}}` in the site file");
     for finding in &checked.findings {
         let message = finding.to_string();
         match finding.required {
-            true => drop(list.take::<()>(&what, Err(Error::refused(message).hint("mend it")))),
+            true => drop(list.add::<()>(&what, Err(Error::refused(message).hint("fix it")))),
             false => list.warn(&what, message, &off(finding.check)),
         }
     }
     for unable in &checked.unable {
-        let hint = "install it, or `checks` in the site file does not require it";
+        let hint = "install it, or do not require it in `checks` of the site file";
         match unable.required {
-            true => drop(list.take::<()>(&what, Err(Error::configuration(unable.to_string()).hint(hint)))),
+            true => drop(list.add::<()>(&what, Err(Error::configuration(unable.to_string()).hint(hint)))),
             false => list.warn(&what, unable.to_string(), &off(unable.check)),
         }
     }
@@ -207,7 +225,7 @@ fn check_code(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings) {
     }
 }
 
-/// What Puppet would only find out on a node.
+/// Faults that Puppet would find only on a node.
 fn check_puppet(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings) {
     let what = format!("environment {name}");
     if !matches!(site.site.apply(name).map(|apply| apply.engine), Ok(Engine::Puppet(_))) {
@@ -228,7 +246,7 @@ fn check_puppet(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings)
         list.warn(
             &what,
             format!("`modulepath` holds `{entry}`"),
-            "a release carries what lies in the source folder only",
+            "a release holds only files of the source folder",
         );
     }
     for entry in source::parse_modulepath(&conf) {
@@ -236,7 +254,7 @@ fn check_puppet(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings)
             list.warn(
                 &what,
                 format!("`modulepath` names `{entry}`, which is not there"),
-                "is it made by a step before?",
+                "is it made by an earlier step?",
             );
         }
     }

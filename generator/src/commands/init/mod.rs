@@ -21,13 +21,13 @@ use crate::trust::secret_key::{Protection, SecretKey, public_path};
 /// Makes a site.
 ///
 /// # Errors
-/// When something is there already, or the settings are not understood.
+/// When a file exists already, or the settings are wrong.
 pub fn run(args: &InitArgs) -> Result<u8> {
     let text = site_file(args, &store::settings(args)?);
-    // What is written is understood: by the code that will read it.
+    // Check the new site file with the parser that will read it.
     Site::parse(&text, SITE_FILE).map_err(|fault| usage(args, &fault.message, fault.hint.as_deref()))?;
     if args.store.starts_with("https://") {
-        return Err(usage(args, "a web server is only read, and the first store is published to", None));
+        return Err(usage(args, "a web server can only be read, and the first store must be writable", None));
     }
     let dir = if args.dir == Path::new(".") { Path::new("") } else { &args.dir };
     let secret = dir.join(KEYS).join(format!("{}.key", args.key_name));
@@ -40,10 +40,10 @@ pub fn run(args: &InitArgs) -> Result<u8> {
     for path in &new {
         if path.symlink_metadata().is_ok() {
             return Err(Error::refused(format!("making the site: `{}` exists already", path.display()))
-                .hint("choose another folder; `init` writes over nothing"));
+                .hint("choose another folder; `init` overwrites no file"));
         }
     }
-    // Looked at before anything is made.
+    // Read these files before anything is written.
     let ignored = [
         with_lines(dir.join(KEYS).join(".gitignore"), &["*.key"])?,
         with_lines(dir.join(".gitignore"), &[&format!("/{CACHE}/"), "/user-data"])?,
@@ -66,7 +66,7 @@ pub fn run(args: &InitArgs) -> Result<u8> {
         write(path, bytes)?;
     }
     write(&file, text.as_bytes())?;
-    print::out(&told(args, &file, args.key.as_ref().unwrap_or(&secret), &key))?;
+    print::out(&summary(args, &file, args.key.as_ref().unwrap_or(&secret), &key))?;
     Ok(0)
 }
 
@@ -78,7 +78,7 @@ fn usage(args: &InitArgs, why: &str, hint: Option<&str>) -> Error {
             error.hint("`--region REGION` names the bucket's region")
         }
         None if why.contains("style") && args.style.is_none() && args.store.starts_with("s3://") => {
-            error.hint("`--style path` puts the bucket's name behind the host")
+            error.hint("`--style path` puts the name of the bucket into the path")
         }
         None => error.hint("`--store s3://bucket/prefix --region R`, or `--store file:///folder`"),
     }
@@ -114,30 +114,32 @@ fn site_file(args: &InitArgs, store: &StoreSettings) -> String {
         stores.push_str(&format!("    style: {}\n", if style == Style::Path { "path" } else { "virtual" }));
     }
     let engine = match args.engine {
-        EngineKind::Script => "{script: {run: apply}}   # the file `apply` of the release is run",
-        EngineKind::Puppet => "{puppet: {}}             # `puppet apply` with the release as its environment",
+        EngineKind::Script => "{script: {run: apply}}   # runs the file `apply` of the release",
+        EngineKind::Puppet => {
+            "{puppet: {}}             # runs `puppet apply` with the release as environment"
+        }
     };
     let puppet = match args.engine {
         EngineKind::Script => "",
         EngineKind::Puppet => PUPPET,
     };
     format!(
-        "# The site: a name that is part of every signature.\n\
+        "# The name of the site; it is part of every signature.\n\
          site: {site}\n\n\
-         # Where releases are published, the first one; more are mirrors of it.\n\
+         # The stores. Releases are published to the first; others are mirrors of it.\n\
          stores:\n{stores}\n\
-         # What is published: each environment from a folder, relative to this file.\n\
+         # The environments. Each is published from a folder, relative to this file.\n\
          environments:\n  {environment}:\n    source: {{path: .}}\n\n\
-         # How nodes apply it.\n\
+         # How nodes apply a release.\n\
          apply:\n  engine: {engine}\n  timeout: 30m\n\n\
-         # A release counts as new for so long; publish, or re-sign, before that.\n\
+         # A release expires after this time; publish or `stringless refresh` before that.\n\
          expires: 30d\n\n\
          # How nodes run the agent.\n\
          node:\n  schedule: timer   # or daemon, cron, boot\n  interval: 5m\n  splay: 1m\n{puppet}"
     )
 }
 
-/// As YAML that is that text, whatever is in it.
+/// `text` as a YAML value, quoted where needed.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:".contains(c);
     if text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.ends_with(':')
@@ -147,7 +149,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn told(args: &InitArgs, file: &Path, secret: &Path, key: &SecretKey) -> String {
+fn summary(args: &InitArgs, file: &Path, secret: &Path, key: &SecretKey) -> String {
     let next = match args.engine {
         EngineKind::Script => "put an executable file `apply` beside the site file",
         EngineKind::Puppet => "put your control repo beside the site file",
@@ -169,7 +171,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|e| Error::io("writing", path, e))
 }
 
-/// A file that may be somebody's own, in whatever encoding, with the lines that it lacks.
+/// The content of a file, with those of `lines` added that it lacks. The file may be the user's, in any encoding.
 fn with_lines(path: PathBuf, lines: &[&str]) -> Result<(PathBuf, Vec<u8>)> {
     let mut bytes = match fs::read(&path) {
         Ok(bytes) => bytes,

@@ -1,4 +1,4 @@
-//! The store of a new site: as the flags say, or as a cloud's object store asks for.
+//! The store settings of a new site: from the flags, or from a cloud's object store.
 
 use stringless_core::store::StoreSettings;
 use stringless_render::platform::{ObjectStore, Platforms};
@@ -19,14 +19,14 @@ pub(super) fn settings(args: &InitArgs) -> Result<StoreSettings> {
         style: args.style,
     };
     let Some(name) = &args.cloud else { return Ok(settings) };
-    let catalog = Platforms::embedded()?;
-    let cloud = catalog.cloud(name)?;
+    let platforms = Platforms::embedded()?;
+    let cloud = platforms.cloud(name)?;
     let Some(store) = &cloud.object_store else {
         return Err(Error::usage(format!(
-            "making the site: {} has no object store that is known here",
+            "making the site: {} has no object store that this program knows",
             cloud.name
         ))
-        .hint("`--endpoint URL`, `--region REGION` and `--style` describe another"));
+        .hint("`--endpoint URL`, `--region REGION` and `--style` describe another store"));
     };
     if !args.store.starts_with("s3://") {
         return Err(Error::usage(format!("making the site: `{}` is not in {}", args.store, store.name))
@@ -39,14 +39,14 @@ pub(super) fn settings(args: &InitArgs) -> Result<StoreSettings> {
         && !store.regions.is_empty()
     {
         print::note(&format!(
-            "warning: `{region}` is none of the regions that were known when this was built: {}",
+            "warning: `{region}` is not a region that this version knows: {}",
             store.regions.join(", ")
         ));
     }
     Ok(settings)
 }
 
-/// `text` with what belongs in its braces.
+/// `text` with the values for the names in its braces.
 fn filled(text: &str, store: &ObjectStore, args: &InitArgs) -> Result<String> {
     let mut filled = String::new();
     let mut rest = text;

@@ -10,15 +10,13 @@ use stringless_core::trust::TrustKey;
 
 use crate::clock::now;
 use crate::error::Result;
-use crate::output::{format, print};
+use crate::output::{format, json, print};
 use crate::site::{SiteDir, trust_chain};
 use crate::trust::expiry;
 use crate::trust::signer::public_key;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
-    site: &'a Name,
     version: u64,
     threshold: usize,
     expires: Option<String>,
@@ -31,14 +29,14 @@ struct Line<'a> {
     name: &'a Name,
     id: &'a str,
     key: &'a PublicKey,
-    /// The file of its secret key; null where that is elsewhere.
+    /// The file of the secret key; null when the key is on another machine.
     secret: Option<String>,
 }
 
 /// Shows the newest trust.
 ///
 /// # Errors
-/// When `trust/` is not whole.
+/// When `trust/` is not complete.
 pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
     let chain = site.trust()?;
     let trust = trust_chain::newest(&chain)?;
@@ -52,15 +50,16 @@ pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
     if json {
         let keys = trust.keys.iter();
         let keys = keys.map(|key| Line { name: &key.name, id: &key.id, key: &key.key, secret: line(key) });
-        print::json(&Report {
-            format: print::JSON_FORMAT,
-            site: &trust.site,
-            version: trust.version,
-            threshold: trust.threshold,
-            expires,
-            min_serial: &trust.min_serial,
-            keys: keys.collect(),
-        })?;
+        json::print(
+            Some(&trust.site),
+            &Report {
+                version: trust.version,
+                threshold: trust.threshold,
+                expires,
+                min_serial: &trust.min_serial,
+                keys: keys.collect(),
+            },
+        )?;
         return Ok(0);
     }
     let mut rows = vec![["NAME", "ID", "SECRET KEY"].map(str::to_owned).to_vec()];
@@ -72,12 +71,12 @@ pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
         ]);
     }
     print::out(&format!(
-        "{}\ntrust version {} of {}: {} of {} keys must sign, expires {}\n",
+        "{}\ntrust version {} of {}: {} of {} must sign, expires {}\n",
         format::table(&rows),
         trust.version,
         trust.site,
         trust.threshold,
-        trust.keys.len(),
+        format::count(trust.keys.len(), "key"),
         expires.unwrap_or_else(|| "never".into())
     ))?;
     if let Some(warning) = expiry::trust_warning(trust, now()) {

@@ -23,7 +23,7 @@ use crate::source::environment;
 /// Runs one of the commands.
 ///
 /// # Errors
-/// When a file is not understood, or somebody does not answer.
+/// When a file cannot be parsed, or a server does not answer.
 pub fn run(site: Option<&Path>, command: &ModulesCommand) -> Result<u8> {
     match command {
         ModulesCommand::Update(args) => update::run(site, args),
@@ -33,15 +33,15 @@ pub fn run(site: Option<&Path>, command: &ModulesCommand) -> Result<u8> {
     }
 }
 
-/// A Puppetfile with what lies beside it.
+/// A Puppetfile with its lock file and settings.
 struct Scope {
     site: SiteDir,
     puppetfile: Puppetfile,
-    /// How the Puppetfile is called.
+    /// The name of the Puppetfile for messages.
     origin: String,
     /// The text of its lock file.
     lock: Option<String>,
-    /// Where that lies; `None` in a commit, which cannot be written to.
+    /// The path of the lock file; `None` in a commit, which cannot be changed.
     lock_file: Option<PathBuf>,
     control_branch: Option<String>,
     ca: Option<String>,
@@ -117,20 +117,20 @@ impl Scope {
         }
     }
 
-    /// The lock file, which must be there.
+    /// The lock file; an error if it is missing.
     fn locked(&self) -> Result<Lockfile> {
         let text = self.lock.as_deref().ok_or_else(|| {
-            Error::configuration(format!("reading {LOCK_FILE}: there is none beside {}", self.origin))
+            Error::configuration(format!("reading {LOCK_FILE}: there is no lock file beside {}", self.origin))
                 .hint("`stringless modules update` writes it")
         })?;
         let lock = Lockfile::parse(text, LOCK_FILE)?;
         for difference in lock.differences(&self.puppetfile) {
-            self.progress.say(&format!("note: {LOCK_FILE} is not that of {}: {difference}", self.origin));
+            self.progress.say(&format!("note: {LOCK_FILE} does not match {}: {difference}", self.origin));
         }
         Ok(lock)
     }
 
-    /// The line that declares what is at `path`.
+    /// The line of the Puppetfile that declares the module at `path`.
     fn line(&self, path: &str) -> Option<usize> {
         self.puppetfile.modules.iter().find(|declared| declared.path() == path).map(|declared| declared.line)
     }
@@ -144,8 +144,8 @@ fn read_lock(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// A release as people read it: its version, and of a commit or an archive how it begins.
-fn told(locked: &LockedModule) -> String {
+/// The name of a release for people: its version, and the start of the hash of its commit or archive.
+fn release_name(locked: &LockedModule) -> String {
     let short = |text: &str| text.chars().take(12).collect::<String>();
     let exact = locked.commit.as_deref().map(short);
     let exact =
@@ -157,5 +157,5 @@ fn told(locked: &LockedModule) -> String {
     }
 }
 
-/// The exit code that says that there are changes.
+/// The exit code when there are changes.
 const CHANGES: u8 = 2;

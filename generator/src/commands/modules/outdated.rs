@@ -4,15 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{CHANGES, Scope, told};
+use super::{CHANGES, Scope, release_name};
 use crate::cli::OutdatedArgs;
 use crate::error::Result;
 use crate::modules::outdated::{Newer, outdated};
-use crate::output::{format, print};
+use crate::output::{format, json, print};
 
 #[derive(Serialize)]
 struct Report {
-    format: u32,
     outdated: bool,
     modules: Vec<Line>,
 }
@@ -22,7 +21,7 @@ struct Line {
     path: String,
     name: String,
     locked: String,
-    /// Null where nothing is newer.
+    /// Null when there is no newer release.
     newest: Option<String>,
     notes: Vec<String>,
 }
@@ -31,19 +30,18 @@ pub fn run(site: Option<&Path>, args: &OutdatedArgs) -> Result<u8> {
     let scope = Scope::open(site, &args.which, false)?;
     let lock = scope.locked()?;
     let found = outdated(&scope.request(), &lock)?;
-    let count = lock.modules.len();
     let line = |Newer { path, newest, notes }| {
         let locked = &lock.modules[&path];
-        Line { name: locked.name.clone(), locked: told(locked), path, newest, notes }
+        Line { name: locked.name.clone(), locked: release_name(locked), path, newest, notes }
     };
     let lines: Vec<Line> = found.into_iter().map(line).collect();
     if args.which.json {
-        let report = Report { format: print::JSON_FORMAT, outdated: !lines.is_empty(), modules: lines };
-        print::json(&report)?;
+        let report = Report { outdated: !lines.is_empty(), modules: lines };
+        json::print(None, &report)?;
         return Ok(if report.outdated { CHANGES } else { 0 });
     }
     if lines.is_empty() {
-        print::out(&format!("{count} modules, none outdated\n"))?;
+        print::out(&format!("{}, none outdated\n", format::count(lock.modules.len(), "module")))?;
         return Ok(0);
     }
     let mut rows = vec![["MODULE", "LOCKED", "NEWEST", ""].map(str::to_owned).to_vec()];

@@ -5,17 +5,16 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Scope, told};
+use super::{Scope, release_name};
 use crate::cli::TreeArgs;
 use crate::error::Result;
 use crate::modules::lockfile::{LockedModule, Lockfile};
-use crate::output::print;
+use crate::output::{json, print};
 use crate::puppetfile::model::Origin;
 use crate::puppetfile::name::short;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
     modules: Vec<Line<'a>>,
 }
 
@@ -34,7 +33,7 @@ pub fn run(site: Option<&Path>, args: &TreeArgs) -> Result<u8> {
     if args.which.json {
         let modules =
             lock.modules.iter().map(|(path, locked)| Line { path, declared: scope.line(path), locked });
-        print::json(&Report { format: print::JSON_FORMAT, modules: modules.collect() })?;
+        json::print(None, &Report { modules: modules.collect() })?;
         return Ok(0);
     }
     let mut text = String::new();
@@ -44,7 +43,7 @@ pub fn run(site: Option<&Path>, args: &TreeArgs) -> Result<u8> {
             (Origin::Local, _) => text.push_str(&format!("{} (the environment's own)\n", declared.title)),
             (_, None) => text.push_str(&format!("{} (not locked)\n", declared.title)),
             (_, Some(locked)) => {
-                text.push_str(&format!("{} {}", locked.name, told(locked)));
+                text.push_str(&format!("{} {}", locked.name, release_name(locked)));
                 branch(&scope, &lock, locked, "", &mut seen, &mut text);
             }
         }
@@ -53,7 +52,7 @@ pub fn run(site: Option<&Path>, args: &TreeArgs) -> Result<u8> {
     Ok(0)
 }
 
-/// What a module needs; what was shown once is not shown again.
+/// The dependencies of a module; those that were printed before are not printed again.
 fn branch<'l>(
     scope: &Scope,
     lock: &'l Lockfile,
@@ -73,7 +72,7 @@ fn branch<'l>(
         let range = if range.is_empty() { "any version" } else { range };
         match lock.find(need) {
             Some((_, found)) => {
-                text.push_str(&format!("{indent}{turn}{} {} ({range})", found.name, told(found)));
+                text.push_str(&format!("{indent}{turn}{} {} ({range})", found.name, release_name(found)));
                 branch(scope, lock, found, &format!("{indent}{below}"), seen, text);
             }
             None => {

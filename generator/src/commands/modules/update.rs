@@ -5,18 +5,17 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Scope, told};
+use super::{Scope, release_name};
 use crate::cli::UpdateArgs;
 use crate::error::{Error, Result};
-use crate::fs::write_whole;
+use crate::fs::write_atomic;
 use crate::modules::lockfile::{LOCK_FILE, LockedModule, Lockfile};
 use crate::modules::update::{Update, Updated, update};
-use crate::output::{format, print};
+use crate::output::{format, json, print};
 use crate::release::diff::ChangeKind;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
     lock: String,
     /// False with --dry-run, and when nothing changed.
     written: bool,
@@ -24,17 +23,17 @@ struct Report<'a> {
     notes: &'a [String],
 }
 
-/// A module that was locked otherwise before.
+/// A module whose lock changed.
 #[derive(Serialize)]
 struct Change {
     path: String,
     name: String,
     kind: ChangeKind,
-    /// Null for what is new.
+    /// Null for a new module.
     from: Option<String>,
-    /// Null for what goes.
+    /// Null for a removed module.
     to: Option<String>,
-    /// What people should know of it.
+    /// A warning about the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'static str>,
 }
@@ -42,8 +41,8 @@ struct Change {
 pub fn run(site: Option<&Path>, args: &UpdateArgs) -> Result<u8> {
     let scope = Scope::open(site, &args.which, args.offline)?;
     let file = scope.lock_file.clone().ok_or_else(|| {
-        Error::usage(format!("writing {LOCK_FILE}: the environment is a commit, which stays as it is"))
-            .hint("run it in a checkout: `--puppetfile FILE`; then commit both files")
+        Error::usage(format!("writing {LOCK_FILE}: the environment is a commit, which cannot be changed"))
+            .hint("run it in a checkout with `--puppetfile FILE`, then commit both files")
     })?;
     let old =
         scope.lock.as_deref().map_or(Ok(Lockfile::default()), |text| Lockfile::parse(text, LOCK_FILE))?;
@@ -54,31 +53,33 @@ pub fn run(site: Option<&Path>, args: &UpdateArgs) -> Result<u8> {
     let text = updated.new.text();
     let differs = scope.lock.as_deref() != Some(&text);
     if differs && !args.dry_run {
-        write_whole(&file, text.as_bytes())?;
+        write_atomic(&file, text.as_bytes())?;
     }
     if args.which.json {
-        print::json(&Report {
-            format: print::JSON_FORMAT,
-            lock: file.display().to_string(),
-            written: differs && !args.dry_run,
-            changes: &changes,
-            notes: &updated.notes,
-        })?;
+        json::print(
+            None,
+            &Report {
+                lock: file.display().to_string(),
+                written: differs && !args.dry_run,
+                changes: &changes,
+                notes: &updated.notes,
+            },
+        )?;
         return Ok(0);
     }
     for note in &updated.notes {
         print::note(&format!("note: {note}"));
     }
     print::out(&lines(&changes))?;
-    let count = updated.new.modules.len();
+    let modules = format::count(updated.new.modules.len(), "module");
     let verb = match (differs, args.dry_run) {
         (false, _) => {
-            return print::out(&format!("{} stays as it is: {count} modules\n", file.display())).map(|()| 0);
+            return print::out(&format!("{} is unchanged: {modules}\n", file.display())).map(|()| 0);
         }
         (true, true) => "would write",
         (true, false) => "wrote",
     };
-    print::out(&format!("{verb} {}: {count} modules\n", file.display()))?;
+    print::out(&format!("{verb} {}: {modules}\n", file.display()))?;
     Ok(0)
 }
 
@@ -103,22 +104,31 @@ fn changes(updated: &Updated) -> Vec<Change> {
         let kind = match (old, new) {
             (None, Some(_)) => ChangeKind::Added,
             (Some(_), None) => ChangeKind::Removed,
-            (Some(old), Some(new)) if old.tree != new.tree || told(old) != told(new) => ChangeKind::Changed,
+            (Some(old), Some(new)) if old.tree != new.tree || release_name(old) != release_name(new) => {
+                ChangeKind::Changed
+            }
             _ => continue,
         };
         let name = new.or(old).map(|locked| locked.name.clone()).unwrap_or_default();
         let note = old.zip(new).and_then(|(old, new)| suspicious(old, new));
-        changes.push(Change { path: path.clone(), name, kind, from: old.map(told), to: new.map(told), note });
+        changes.push(Change {
+            path: path.clone(),
+            name,
+            kind,
+            from: old.map(release_name),
+            to: new.map(release_name),
+            note,
+        });
     }
     changes
 }
 
-/// What should stay as it is, and did not.
+/// A warning for a change that should not happen.
 fn suspicious(old: &LockedModule, new: &LockedModule) -> Option<&'static str> {
     if old.tag.is_some() && old.tag == new.tag && old.commit != new.commit {
         return Some("the tag moved");
     }
     let same =
         old.release() == new.release() && old.from() == new.from() && old.exclude_spec == new.exclude_spec;
-    (same && old.tree != new.tree).then_some("other content under the same name")
+    (same && old.tree != new.tree).then_some("different content under the same name")
 }

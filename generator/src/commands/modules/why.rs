@@ -5,15 +5,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Scope, told};
+use super::{Scope, release_name};
 use crate::cli::WhyArgs;
 use crate::error::{Error, Result};
 use crate::modules::lockfile::{LOCK_FILE, Lockfile};
-use crate::output::print;
+use crate::output::{json, print};
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
     path: &'a str,
     name: &'a str,
     release: String,
@@ -33,27 +32,29 @@ pub fn run(site: Option<&Path>, args: &WhyArgs) -> Result<u8> {
     let lock = scope.locked()?;
     let (path, locked) = lock.find(&args.name).ok_or_else(|| {
         Error::usage(format!("looking for `{}`: {LOCK_FILE} has no such module", args.name))
-            .hint("`stringless modules tree` shows those that it has")
+            .hint("`stringless modules tree` shows the locked modules")
     })?;
     if args.which.json {
         let needed_by = needed_by(&lock, path).into_iter().map(|(_, name, range)| Need { name, range });
-        print::json(&Report {
-            format: print::JSON_FORMAT,
-            path,
-            name: &locked.name,
-            release: told(locked),
-            declared: scope.line(path),
-            needed_by: needed_by.collect(),
-        })?;
+        json::print(
+            None,
+            &Report {
+                path,
+                name: &locked.name,
+                release: release_name(locked),
+                declared: scope.line(path),
+                needed_by: needed_by.collect(),
+            },
+        )?;
         return Ok(0);
     }
-    let mut text = format!("{} {} in {path}\n", locked.name, told(locked));
+    let mut text = format!("{} {} in {path}\n", locked.name, release_name(locked));
     explain(&scope, &lock, path, 1, &mut BTreeSet::new(), &mut text);
     print::out(&text)?;
     Ok(0)
 }
 
-/// Who declares it, who needs it, and why those are there.
+/// Where the module is declared, which modules need it, and why those are locked.
 fn explain<'l>(
     scope: &Scope,
     lock: &'l Lockfile,
@@ -72,13 +73,13 @@ fn explain<'l>(
     }
     for (by, name, range) in needed_by(lock, path) {
         let range = if range.is_empty() { "any version" } else { range };
-        let release = lock.modules.get(by).map(told).unwrap_or_default();
+        let release = lock.modules.get(by).map(release_name).unwrap_or_default();
         text.push_str(&format!("{indent}{name} {release} needs {range}\n"));
         explain(scope, lock, by, depth + 1, seen, text);
     }
 }
 
-/// Path, name and range of each module that needs what is at `path`.
+/// Path, name and range of each module that needs the module at `path`.
 fn needed_by<'l>(lock: &'l Lockfile, path: &str) -> Vec<(&'l str, &'l str, &'l str)> {
     let needs = lock.modules.iter().flat_map(|(by, locked)| {
         locked

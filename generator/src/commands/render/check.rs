@@ -12,26 +12,24 @@ use stringless_render::rerender::{Current, Finding, Rendering};
 
 use super::{ca_pem, parse_form, pin, time};
 use crate::cli::RenderArgs;
-use crate::commands::layer::layers;
 use crate::error::{Error, Result};
-use crate::output::{format, print};
-use crate::remote;
+use crate::output::{format, json, print};
+use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
+use crate::site::layers::layers;
 use crate::site::stores::open_store;
-use crate::site::trust_chain::{self, TrustFile, newest};
+use crate::site::trust_chain::{TrustFile, newest};
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
     file: String,
-    site: &'a str,
     environment: &'a str,
     rendered: String,
     out_of_date: bool,
     findings: &'a [Finding],
 }
 
-/// Tells whether the rendering in `file` is out of date, and why; 2 when it is.
+/// Prints whether the rendering in `file` is out of date, and why; exit code 2 if it is.
 pub(super) fn run(site: &SiteDir, args: &RenderArgs, file: &Path) -> Result<u8> {
     let mut bytes = Vec::new();
     let read = File::open(file).and_then(|open| open.take(MAX_BYTES).read_to_end(&mut bytes));
@@ -49,24 +47,24 @@ pub(super) fn run(site: &SiteDir, args: &RenderArgs, file: &Path) -> Result<u8> 
     site.site.environment(&layer.environment)?;
     let (chain, pin) = (site.trust()?, pin(site)?);
     let trust = newest(&chain)?.trusted_keys();
-    let store = open_store(site)?;
-    let found = remote::read(&store, &site.site.site, &layer.environment, &trust_chain::keys(&chain))?;
+    let found = SiteStore::new(site, open_store(site)?, chain.clone()).published(&layer.environment)?;
     let serial = found.map(|published| published.manifest.serial);
     let mut findings =
         rendering.outdated(&Current { site: &layer.site, trust: &trust, pin: &pin, serial, now: time() });
     findings.retain(|finding| finding.what != "serial" || !args.serial_ok);
-    findings.extend(rendered_anew(site, args, &rendering, &pin, &chain)?);
+    findings.extend(rerendered(site, args, &rendering, &pin, &chain)?);
 
     if args.json {
-        print::json(&Report {
-            format: print::JSON_FORMAT,
-            file: file.display().to_string(),
-            site: layer.site.as_str(),
-            environment: layer.environment.as_str(),
-            rendered: rendering.config.rendered.to_string(),
-            out_of_date: !findings.is_empty(),
-            findings: &findings,
-        })?;
+        json::print(
+            Some(&site.site.site),
+            &Report {
+                file: file.display().to_string(),
+                environment: layer.environment.as_str(),
+                rendered: rendering.config.rendered.to_string(),
+                out_of_date: !findings.is_empty(),
+                findings: &findings,
+            },
+        )?;
     } else if findings.is_empty() {
         print::out(&format!("`{}` is up to date\n", file.display()))?;
     } else {
@@ -77,33 +75,33 @@ pub(super) fn run(site: &SiteDir, args: &RenderArgs, file: &Path) -> Result<u8> 
     Ok(if findings.is_empty() { 0 } else { 2 })
 }
 
-/// What differs when the same is rendered now, under the keys and from the serial that it has.
-fn rendered_anew(
+/// The differences from a new rendering with the same keys and minimum serial.
+fn rerendered(
     site: &SiteDir,
     args: &RenderArgs,
     rendering: &Rendering,
     pin: &AgentPin,
     chain: &[TrustFile],
 ) -> Result<Vec<Finding>> {
-    let catalog = Platforms::embedded()?;
-    let pair = args.distro.clone().zip(args.cloud.clone()).or_else(|| rendering.pair(&catalog));
+    let platforms = Platforms::embedded()?;
+    let pair = args.distro.clone().zip(args.cloud.clone()).or_else(|| rendering.pair(&platforms));
     let Some((distro, cloud)) = pair else {
         print::note(
-            "note: it does not tell what it was rendered for; with DISTRO and CLOUD the settings are compared",
+            "note: the file does not name its distro and cloud; give DISTRO and CLOUD to compare the settings",
         );
         return Ok(Vec::new());
     };
-    let (distro, cloud) = (catalog.distro(&distro)?, catalog.cloud(&cloud)?);
+    let (distro, cloud) = (platforms.distro(&distro)?, platforms.cloud(&cloud)?);
     let Some(layer) = rendering.layer(&site.site.site) else { return Ok(Vec::new()) };
     let layers = layers(site, &args.layer_before, &args.layer_after)?;
     let forms = match args.form.as_deref() {
         Some(form) => vec![parse_form(form)?],
-        None => catalog.forms(distro, cloud),
+        None => platforms.forms(distro, cloud),
     };
     let mut reasons = Vec::new();
     for form in forms {
         let Delivery { boot, also, form } =
-            delivery(&catalog, distro, cloud, Some(form), args.boot_agent.as_deref())?;
+            delivery(&platforms, distro, cloud, Some(form), args.boot_agent.as_deref())?;
         let request = Request {
             distro,
             cloud,
@@ -125,6 +123,7 @@ fn rendered_anew(
             ca_pem: ca_pem(site)?,
             lock: None,
             now: time(),
+            tool_version: env!("CARGO_PKG_VERSION"),
         };
         match rendering.compared(&request) {
             Ok(findings) if findings.is_empty() => return Ok(findings),
@@ -132,9 +131,9 @@ fn rendered_anew(
             Err(fault) => reasons.push(vec![Finding { what: "settings", why: fault.to_string() }]),
         }
     }
-    // The form that it was rendered in is the one that differs least.
+    // The form with the fewest differences is the form of the file.
     Ok(reasons.into_iter().min_by_key(Vec::len).unwrap_or_default())
 }
 
-/// More than any user-data.
+/// Larger than any user-data.
 const MAX_BYTES: u64 = 1 << 20;

@@ -1,4 +1,4 @@
-//! Where the rendering goes: standard output, a file, a folder.
+//! Writes the rendering to standard output, a file or a folder.
 
 use std::fs::{self, OpenOptions};
 use std::io::{IsTerminal, Read, Write, stdout};
@@ -14,11 +14,11 @@ use super::print;
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
 
-/// What was rendered, ready to be handed out.
+/// The rendering, ready to be written.
 pub(super) struct Product {
-    /// What goes to standard output, or to a file.
+    /// The bytes for standard output or a file.
     bytes: Vec<u8>,
-    /// What goes into files of its own.
+    /// The seed, which has several files.
     seed: Option<Seed>,
 }
 
@@ -30,10 +30,10 @@ pub(super) fn attachments(args: &RenderArgs) -> Result<Vec<Attachment>> {
         read.map_err(|e| Error::io("reading", path, e).hint("`--with FILE` names a file of your own"))?;
         if bytes.len() as u64 > LARGEST {
             return Err(Error::configuration(format!(
-                "reading the user-data file `{}`: it is larger than any cloud takes",
+                "reading the user-data file `{}`: it is larger than any cloud accepts",
                 path.display()
             ))
-            .hint("let the release bring what is large"));
+            .hint("put large files into the release"));
         }
         Ok(Attachment::new(&path.display().to_string(), &bytes)?)
     };
@@ -41,7 +41,7 @@ pub(super) fn attachments(args: &RenderArgs) -> Result<Vec<Attachment>> {
 }
 
 impl Product {
-    /// What `args` ask for.
+    /// Makes what `args` request.
     pub(super) fn of(args: &RenderArgs, request: &Request<'_>, data: &UserData) -> Result<Self> {
         if request.tool == Some(Tool::Seed) {
             let seed = Seed::new(data, args.instance_id.as_deref())?;
@@ -54,27 +54,27 @@ impl Product {
         Ok(Self { bytes, seed: None })
     }
 
-    /// Writes it to `--out`, where that is given; else, if `print`, to standard output.
+    /// Writes the rendering to `--out` if it is given, else to standard output if `print` is set.
     pub(super) fn deliver(&self, args: &RenderArgs, data: &UserData, print: bool) -> Result<()> {
         match (&self.seed, &args.out) {
             (Some(seed), Some(out)) => write_seed(seed, out),
-            // What is fetched lies in the file; the line that fetches it is printed.
+            // The script goes to the file; the line that fetches it is printed.
             (None, Some(out)) if args.url.is_some() => {
                 write_private(out, data.text.as_bytes())?;
                 if print { print::bytes(&self.bytes) } else { Ok(()) }
             }
             (None, Some(out)) => write_private(out, &self.bytes),
-            (None, None) if print && self.is_binary() && stdout().is_terminal() => Err(Error::usage(
-                "writing to standard output: it is a terminal, and packed bytes are no text",
-            )
-            .hint("`--out FILE` writes them to a file, `--encoding gzip+base64` makes text of them")),
+            (None, None) if print && self.is_binary() && stdout().is_terminal() => {
+                Err(Error::usage("writing to standard output: a terminal cannot show compressed bytes")
+                    .hint("write them to a file with `--out FILE`, or use `--encoding gzip+base64`"))
+            }
             (None, None) if print => print::bytes(&self.bytes),
-            // `check` saw to it that what needs a place has one.
+            // `check` refused flags that need `--out`.
             (_, None) => Ok(()),
         }
     }
 
-    /// As a text of JSON: bytes that are none become base64.
+    /// The rendering as text for JSON: bytes that are not UTF-8 become base64.
     pub(super) fn text(&self, data: &UserData) -> String {
         if self.seed.is_some() {
             return data.text.clone();
@@ -85,7 +85,7 @@ impl Product {
         }
     }
 
-    /// What `meta-data` calls the machine, where there is one.
+    /// The instance id in `meta-data`, if there is one.
     pub(super) fn instance_id(&self) -> Option<&str> {
         self.seed.as_ref().map(|seed| seed.instance_id.as_str())
     }
@@ -95,7 +95,7 @@ impl Product {
     }
 }
 
-/// Refuses flags that only make sense with another one, before anything is asked of the store.
+/// Refuses flags that need another flag, before the store is read.
 pub(super) fn check(args: &RenderArgs) -> Result<()> {
     let fault = |flag: &str, tool: Tool| {
         let tool = tool.as_str();
@@ -128,18 +128,18 @@ fn write_seed(seed: &Seed, out: &Path) -> Result<()> {
     seed.files.iter().try_for_each(|(name, bytes)| write_private(&out.join(name), bytes))
 }
 
-/// User-data may hold keys: a file becomes its owner's alone, and is whole or as it was. A pipe or device
-/// is written to as it is.
+/// Writes a file that only its owner can read, as user-data may hold keys. The old file stays until the new one is
+/// complete. A pipe or a device is written directly.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
             return OpenOptions::new().write(true).open(path)?.write_all(bytes);
         }
-        // A link stays one.
+        // A symbolic link stays; its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        // Not through `tempfile`, whose errors name the new file.
+        // `tempfile` would name the temporary file in errors.
         file.as_file().write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(&path).map(drop).map_err(|e| e.error)
@@ -147,5 +147,5 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     write().map_err(|e| Error::io("writing", path, e).hint("`--out FILE` names another place"))
 }
 
-/// More than any cloud takes as user-data.
+/// More than any cloud accepts as user-data.
 const LARGEST: u64 = 1 << 20;

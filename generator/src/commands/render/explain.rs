@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use stringless_render::request::UserData;
 
-/// What each line will do, before the lines with their numbers.
+/// Each part of the user-data: what it does, then its numbered lines.
 pub(super) fn text(data: &UserData) -> String {
     let lines: Vec<&str> = data.body.lines().collect();
     let wide = lines.len().to_string().len();
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_sentences_are_broken_at_blanks() {
+    fn long_lines_break_at_blanks() {
         let lines = wrapped(&"word ".repeat(50));
         assert!(lines.len() == 3 && lines.iter().all(|line| line.len() <= WIDTH), "{lines:?}");
     }

@@ -15,28 +15,26 @@ use stringless_core::manifest::AgentPin;
 use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
 use stringless_core::time::Timestamp;
-use stringless_core::trust::Trust;
 use stringless_render::envelope::summary::Explain;
-use stringless_render::platform::{Distro, Encoding, Form, Platforms};
+use stringless_render::platform::{Cloud, Distro, Encoding, Form, Platforms};
 use stringless_render::request::{AgentPins, Delivery, Part, Request, Tool, delivery};
 use stringless_render::site::FirstFetch;
 use stringless_render::{STATIC_KEYS, encoding, render};
 
 use self::deliver::Product;
-use super::layer::layers;
 use crate::cli::RenderArgs;
 use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::output::{format, print};
-use crate::remote;
+use crate::output::min_serial::published_serial;
+use crate::output::{format, json, print};
 use crate::site::SiteDir;
+use crate::site::layers::layers;
 use crate::site::stores::{ca_pem, open_store};
-use crate::site::trust_chain::{self, TrustFile};
+use crate::site::trust_chain;
 use crate::store::Store;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    format: u32,
     distro: &'a str,
     cloud: &'a str,
     environment: &'a Name,
@@ -51,9 +49,9 @@ struct Report<'a> {
     readable_by: &'a str,
     notes: &'a [String],
     min_serial: u64,
-    /// What would be printed; as base64 where the encoding is `gzip`.
+    /// The user-data; as base64 when the encoding is `gzip`.
     user_data: &'a str,
-    /// What each line of the script, or of the document, will do.
+    /// What each part of the script or document does.
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<&'a [Part]>,
 }
@@ -61,26 +59,22 @@ struct Report<'a> {
 /// Renders user-data.
 ///
 /// # Errors
-/// When a name is unknown, a pin is missing, the store cannot be asked, or the result is too large.
+/// When a name is unknown, a pin is missing, the store does not answer, or the result is too large.
 pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     if let Some(file) = &args.check {
         return check::run(&SiteDir::open(site)?, args, file);
     }
-    let catalog = Platforms::embedded()?;
-    let (Some(distro), Some(cloud)) = (&args.distro, &args.cloud) else {
-        return Err(
-            Error::usage("rendering: DISTRO and CLOUD are missing").hint("`stringless list` names all")
-        );
-    };
-    let (distro, cloud) = (catalog.distro(distro)?, catalog.cloud(cloud)?);
+    let platforms = Platforms::embedded()?;
+    let (distro, cloud) = pair(&platforms, args)?;
     if let Some(eol) = distro.ended(time()).filter(|_| !args.eol_ok) {
-        return Err(ended(&catalog, distro, eol));
+        return Err(ended(&platforms, distro, eol));
     }
     deliver::check(args)?;
     let with = deliver::attachments(args)?;
     let form = args.form.as_deref().map(parse_form).transpose()?;
     let form = form.or((!with.is_empty()).then_some(Form::Mime));
-    let Delivery { boot, also, form } = delivery(&catalog, distro, cloud, form, args.boot_agent.as_deref())?;
+    let Delivery { boot, also, form } =
+        delivery(&platforms, distro, cloud, form, args.boot_agent.as_deref())?;
     let encoding = encoding::encoding(args.tool, cloud, boot, form, args.encoding)?;
     let site = SiteDir::open(site)?;
     let environment = site.environment(args.environment.as_ref())?;
@@ -104,7 +98,7 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         site: &site.site,
         environment: &environment,
         layers: &layers,
-        trust: newest(&chain)?.trusted_keys(),
+        trust: trust_chain::newest(&chain)?.trusted_keys(),
         min_serial: min_serial.max(1),
         agent: AgentPins { version: pin.version, targets: &pin.targets },
         presigned: presigned(&site, distro, &pin)?,
@@ -112,58 +106,77 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         ca_pem: ca_pem(&site)?,
         lock: args.lock_metadata,
         now: time(),
+        tool_version: env!("CARGO_PKG_VERSION"),
     };
     let data = render(&request)?;
     let product = Product::of(args, &request, &data)?;
     let file = args.out.as_ref().and_then(|out| out.file_name()).map(|name| name.to_string_lossy());
     let explain = data.explain(&request, file.as_deref().unwrap_or("user-data"));
-    let level = catalog.level(distro, cloud).as_str();
+    let level = platforms.level(distro, cloud).as_str();
     product.deliver(args, &data, !args.explain && !args.json)?;
     if args.explain && !args.json {
         print::out(&explain::text(&data))?;
         return Ok(0);
     }
     if args.json {
-        print::json(&Report {
-            format: print::JSON_FORMAT,
-            distro: &distro.id,
-            cloud: &cloud.id,
-            environment: &environment,
-            form: explain.form.as_str(),
-            encoding: explain.encoding.as_str(),
-            r#as: args.tool.map(Tool::as_str),
-            tested: level,
-            bytes: explain.bytes,
-            max_bytes: explain.max_bytes,
-            paste_into: &explain.paste_into,
-            readable_by: &cloud.readable_by,
-            notes: &explain.notes,
-            min_serial,
-            user_data: &product.text(&data),
-            parts: args.explain.then_some(&data.parts),
-        })?;
+        json::print(
+            None,
+            &Report {
+                distro: &distro.id,
+                cloud: &cloud.id,
+                environment: &environment,
+                form: explain.form.as_str(),
+                encoding: explain.encoding.as_str(),
+                r#as: args.tool.map(Tool::as_str),
+                tested: level,
+                bytes: explain.bytes,
+                max_bytes: explain.max_bytes,
+                paste_into: &explain.paste_into,
+                readable_by: &cloud.readable_by,
+                notes: &explain.notes,
+                min_serial,
+                user_data: &product.text(&data),
+                parts: args.explain.then_some(&data.parts),
+            },
+        )?;
         return Ok(0);
     }
-    print::note(&told(&request, &explain, level, product.instance_id()));
+    print::note(&summary(&request, &explain, level, product.instance_id()));
     Ok(0)
 }
 
-/// The trust that counts.
-pub(super) fn newest(chain: &[TrustFile]) -> Result<&Trust> {
-    match chain.last() {
-        Some(newest) => Ok(&newest.trust),
-        None => Err(Error::configuration("reading `trust/`: it is empty")),
+/// The distro and the cloud that are named.
+fn pair<'a>(platforms: &'a Platforms, args: &RenderArgs) -> Result<(&'a Distro, &'a Cloud)> {
+    let Some(name) = &args.distro else {
+        return Err(
+            Error::usage("rendering: DISTRO and CLOUD are missing").hint("`stringless list` names all")
+        );
+    };
+    let distro = platforms.distro(name);
+    let releases: Vec<&str> = platforms.releases(name).into_iter().map(|distro| &*distro.id).collect();
+    if distro.is_err() && !releases.is_empty() {
+        return Err(Error::usage(format!("rendering for `{name}`: the release is missing"))
+            .hint(format!("one of {}", releases.join(", "))));
     }
+    let distro = distro?;
+    let Some(cloud) = &args.cloud else {
+        let clouds =
+            platforms.clouds.iter().filter(|cloud| platforms.boot_agent(distro, cloud, None).is_some());
+        let clouds: Vec<&str> = clouds.map(|cloud| &*cloud.id).collect();
+        return Err(Error::usage(format!("rendering for {}: CLOUD is missing", distro.name))
+            .hint(format!("one of {}", clouds.join(", "))));
+    };
+    Ok((distro, platforms.cloud(cloud)?))
 }
 
-fn ended(catalog: &Platforms, distro: &Distro, eol: &str) -> Error {
-    let next = distro.successor.as_deref().and_then(|id| catalog.distro(id).ok());
+fn ended(platforms: &Platforms, distro: &Distro, eol: &str) -> Error {
+    let next = distro.successor.as_deref().and_then(|id| platforms.distro(id).ok());
     let next = next.map(|next| format!("render for its successor `{}`, or ", next.id)).unwrap_or_default();
     Error::configuration(format!("rendering for {}: its support ended on {eol}", distro.name))
-        .hint(format!("{next}go on with `--eol-ok`"))
+        .hint(format!("{next}allow it with `--eol-ok`"))
 }
 
-fn told(request: &Request<'_>, explain: &Explain, level: &str, instance_id: Option<&str>) -> String {
+fn summary(request: &Request<'_>, explain: &Explain, level: &str, instance_id: Option<&str>) -> String {
     let past = request.tool.is_some_and(Tool::goes_past_the_cloud);
     let limit = match explain.max_bytes.filter(|_| !past) {
         Some(max) => format!("{} of {max} bytes ({})", explain.bytes, explain.counted),
@@ -194,7 +207,7 @@ fn told(request: &Request<'_>, explain: &Explain, level: &str, instance_id: Opti
 }
 
 fn pin(site: &SiteDir) -> Result<AgentPin> {
-    let pin = site.lock()?.pin(site.site.agent.version);
+    let pin = site.lock()?.pin(site.agent_version());
     if pin.targets.is_empty() {
         return Err(Error::configuration(format!(
             "rendering: no agent {} was pushed for this site",
@@ -205,34 +218,14 @@ fn pin(site: &SiteDir) -> Result<AgentPin> {
     Ok(pin)
 }
 
-/// The published serial, asked of the store; 1 where there is none.
-pub(super) fn published_serial(site: &SiteDir, environment: &Name, chain: &[TrustFile]) -> Result<u64> {
-    let ask = || {
-        let store = open_store(site)?;
-        remote::read(&store, &site.site.site, environment, &trust_chain::keys(chain))
-    };
-    let found = ask().map_err(|error| {
-        if error.hint_text().is_some() {
-            return error;
-        }
-        error.hint("`--min-serial N` renders without asking the store")
-    })?;
-    if found.is_none() {
-        print::note(&format!(
-            "warning: nothing is published for `{environment}` yet; nodes will wait for it"
-        ));
-    }
-    Ok(found.map_or(1, |published| published.manifest.serial))
-}
-
-/// The signed links to the agent, where the site wants them.
+/// The presigned links to the agent, if the site uses them.
 fn presigned(site: &SiteDir, distro: &Distro, pin: &AgentPin) -> Result<BTreeMap<Name, String>> {
     let mut links = BTreeMap::new();
     if site.site.first_fetch() != FirstFetch::Presigned {
         return Ok(links);
     }
     let Store::S3(store) = open_store(site)? else { return Ok(links) };
-    // The clock that the store compares with, whatever `SOURCE_DATE_EPOCH` says.
+    // The real time, not `SOURCE_DATE_EPOCH`: the store compares it with its own clock.
     let at = SystemTime::now();
     for target in distro.targets.iter().filter(|target| pin.targets.contains_key(*target)) {
         links.insert(target.clone(), store.presign(&layout::agent(&pin.version, target), WEEK, at)?);

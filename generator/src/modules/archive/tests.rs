@@ -9,7 +9,7 @@ use tar::{Builder, EntryType, Header};
 use super::*;
 use crate::modules::tree::Tree;
 
-/// An entry as it stands, unchecked.
+/// Adds an entry without checks.
 fn add(tar: &mut Builder<Vec<u8>>, name: &str, kind: EntryType, target: &str, content: &[u8]) {
     let mut header = Header::new_gnu();
     header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
@@ -41,7 +41,7 @@ fn refusal(entries: &[(&str, EntryType, &str, &[u8])]) -> String {
 }
 
 #[test]
-fn reads_what_authors_pack() {
+fn reads_archives_of_authors() {
     let bytes = packed(&[
         ("pax_global_header", EntryType::XGlobalHeader, "", b"16 comment=0123\n"),
         ("./apt-1.0/", EntryType::Directory, "", b""),
@@ -60,31 +60,31 @@ fn reads_what_authors_pack() {
 }
 
 #[test]
-fn refuses_what_is_neither_file_folder_nor_inner_link() {
+fn refuses_all_but_files_folders_and_links_within() {
     use EntryType as E;
     let cases: [(&str, E, &str, &str); 9] = [
         ("a", E::Link, "b", "is a hard link"),
         ("a", E::Char, "", "is a device"),
         ("a", E::Block, "", "is a device"),
         ("a", E::Fifo, "", "is a named pipe"),
-        ("a", E::GNUSparse, "", "neither file"),
+        ("a", E::GNUSparse, "", "neither a file"),
         ("a", E::Symlink, "../b", "leaves the pack"),
         ("a", E::Symlink, "/etc/shadow", "absolute"),
         ("../a", E::Regular, "", "`..`"),
         ("/a", E::Regular, "", "absolute"),
     ];
     for (name, kind, target, why) in cases {
-        let told = refusal(&[(name, kind, target, b"")]);
-        assert!(told.contains(why), "{name} {kind:?}: {told}");
+        let why_not = refusal(&[(name, kind, target, b"")]);
+        assert!(why_not.contains(why), "{name} {kind:?}: {why_not}");
     }
-    let told = refusal(&[("a\nb", E::Regular, "", b"")]);
-    assert!(told.contains("a\\nb") && told.contains("control character"), "{told}");
+    let why_not = refusal(&[("a\nb", E::Regular, "", b"")]);
+    assert!(why_not.contains("a\\nb") && why_not.contains("control character"), "{why_not}");
     let twice = refusal(&[("README", E::Regular, "", b""), ("readme", E::Regular, "", b"")]);
     assert!(twice.contains("only in case"), "{twice}");
 }
 
 #[test]
-fn refuses_extensions_that_lie() {
+fn refuses_extensions_that_change_sizes_or_all_names() {
     use EntryType as E;
     let sized = refusal(&[("x", E::XHeader, "", b"9 size=1\n"), ("a", E::Regular, "", b"")]);
     assert!(sized.contains("size"), "{sized}");
@@ -95,15 +95,15 @@ fn refuses_extensions_that_lie() {
 }
 
 #[test]
-fn refuses_two_folders_and_none() {
+fn refuses_two_folders_and_no_folder() {
     use EntryType as E;
     for entries in [
         vec![("a/x", E::Regular, "", &b""[..]), ("b/x", E::Regular, "", b"")],
         vec![("x", E::Regular, "", b"")],
         vec![("../x", E::Regular, "", b"")],
     ] {
-        let told = read(&packed(&entries), Layout::OneFolder).unwrap_err();
-        assert!(told.contains("one folder"), "{told}");
+        let error = read(&packed(&entries), Layout::OneFolder).unwrap_err();
+        assert!(error.contains("one folder"), "{error}");
     }
 }
 
@@ -123,7 +123,7 @@ fn an_endless_archive_ends() {
 }
 
 #[test]
-fn refuses_what_is_cut_or_no_archive() {
+fn refuses_truncated_archives_and_other_files() {
     let whole = packed(&[("a", EntryType::Regular, "", &[7; 3000])]);
     for bytes in [&whole[..whole.len() / 2], b"", b"<html>", &gzip(&[1; 600])] {
         assert!(read(bytes, Layout::Plain).is_err(), "{} bytes", bytes.len());
@@ -131,7 +131,7 @@ fn refuses_what_is_cut_or_no_archive() {
 }
 
 proptest! {
-    /// Whatever is read of a damaged archive, a node takes it.
+    /// If a damaged archive is accepted, nodes accept its content, too.
     #[test]
     fn damage_is_refused_or_harmless(damage in proptest::collection::vec((0..4096usize, any::<u8>()), 0..6)) {
         let mut tar = Builder::new(Vec::new());

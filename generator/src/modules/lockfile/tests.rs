@@ -129,9 +129,9 @@ fn a_need_that_is_missing_is_told() {
 }
 
 proptest! {
-    /// A damaged lock file is refused, or says something that is written the same again.
+    /// A damaged lock file is refused, or it is read, written and read again with the same result.
     #[test]
-    fn what_is_read_of_damage_is_written_and_read_again(at in 0..700usize, text in "[ a-z0-9:\\n'/<>.-]{0,8}") {
+    fn an_accepted_damaged_file_is_written_and_read_back(at in 0..700usize, text in "[ a-z0-9:\\n'/<>.-]{0,8}") {
         let mut damaged = whole();
         let at = at % damaged.len();
         damaged.insert_str(at, &text);

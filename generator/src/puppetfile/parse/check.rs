@@ -1,4 +1,4 @@
-//! Values → what they may be: texts, names, versions, addresses.
+//! Checks of values: texts, names, versions.
 
 use super::place::inside;
 use super::problem::Problem;
@@ -19,36 +19,36 @@ pub(crate) fn yes_or_no(given: &Given) -> Result<bool, Problem> {
     }
 }
 
-/// A value of the file in a message; a URL is not shown: it may hold a password.
-pub(crate) fn shown(text: &str) -> String {
+/// A value of the file, quoted for a message. A URL is not shown, because it may hold a password.
+pub(crate) fn quoted(text: &str) -> String {
     let url = text.contains("://") || text.contains('@');
-    if url || text.len() > 60 { "what stands here".into() } else { format!("'{}'", text.escape_debug()) }
+    if url || text.len() > 60 { "this value".into() } else { format!("'{}'", text.escape_debug()) }
 }
 
-/// The text of a value that must be one.
+/// The text of a value; any other value is refused.
 pub(crate) fn text(value: Value, at: usize, what: &str) -> Result<String, Problem> {
-    let told = match value {
+    let kind = match value {
         Value::Text(text) => return Ok(text),
         Value::Symbol(_) => "a symbol".into(),
         Value::Bool(value) => format!("`{value}`"),
         Value::Nil => "`nil`".into(),
         Value::Number(number) => format!("the number `{number}`"),
     };
-    Err(Problem::new(at, format!("{what} is {told}, not a text"), "write it in quotes"))
+    Err(Problem::new(at, format!("{what} is {kind}, not a text"), "write it in quotes"))
 }
 
-/// `owner/name`, `owner-name`, or `name`; whether it has an owner.
+/// Checks a name: `owner/name`, `owner-name`, or `name`. Whether it has an owner.
 pub(crate) fn check_title(title: &str, at: usize) -> Result<bool, Problem> {
     let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let parts: Vec<&str> = title.split(['/', '-']).collect();
     if parts.len() <= 2 && parts.iter().all(|part| word(part)) {
         return Ok(parts.len() == 2);
     }
-    let what = format!("{} is no name of a module", shown(title));
+    let what = format!("{} is not the name of a module", quoted(title));
     Err(Problem::new(at, what, "write `owner/name`, `owner-name` or `name`, with letters, digits and `_`"))
 }
 
-/// One version as SemVer has it: three numbers, then `-` and `+` with words of letters, digits and `-`.
+/// Checks a version of SemVer: three numbers, then `-` and `+` with words of letters, digits and `-`.
 pub(crate) fn is_version(text: &str) -> bool {
     let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let number = |part: &str| {

@@ -1,16 +1,16 @@
-//! A statement `mod` → a module: its kind by its keys, each value checked.
+//! A statement `mod` → a module: the keys decide its kind, and each value is checked.
 
 use stringless_core::pack::check_path;
 use stringless_core::suggest::nearest;
 
-use super::check::{check_title, is_version, place, shown, text, yes_or_no};
+use super::check::{check_title, is_version, place, quoted, text, yes_or_no};
 use super::problem::Problem;
 use super::revision::{branch, git_url, want};
 use super::statement::Statement;
 use super::value::{Given, Value};
 use crate::puppetfile::model::{Declared, Origin, Want};
 
-/// What a `mod` declares, of which the module's own folder goes into `parent` if it says no other.
+/// The module that a `mod` declares. Its folder is in `parent` unless it names another parent.
 pub(crate) fn module(statement: Statement, parent: &str, line: usize) -> Result<Declared, Problem> {
     let Statement { at, mut plain, options, .. } = statement;
     if plain.is_empty() {
@@ -25,11 +25,10 @@ pub(crate) fn module(statement: Statement, parent: &str, line: usize) -> Result<
     let own_place = options.take("install_path").map(|given| place(&given)).transpose()?;
     let origin = match kind {
         Kind::Forge if !owned => {
-            let hint =
-                format!("write `mod 'owner/{title}'`, or say where it is from, as in `git: 'https://…'`");
+            let hint = format!("write `mod 'owner/{title}'`, or add its source, as in `git: 'https://…'`");
             return Err(Problem::new(
                 title_at,
-                format!("module `{title}` has no owner, by which a forge knows it"),
+                format!("module `{title}` has no owner, which the forge needs"),
                 hint,
             ));
         }
@@ -42,12 +41,8 @@ pub(crate) fn module(statement: Statement, parent: &str, line: usize) -> Result<
                 None | Some((Ok(true), _)) => Origin::Local,
                 Some((Err(problem), _)) => return Err(problem),
                 Some((Ok(false), at)) => {
-                    let hint = "write `local: true`, or say where the module is from";
-                    return Err(Problem::new(
-                        at,
-                        "`local: false` says nothing of where the module is from",
-                        hint,
-                    ));
+                    let hint = "write `local: true`, or add the module's source";
+                    return Err(Problem::new(at, "`local: false` is not a source of the module", hint));
                 }
             }
         }
@@ -56,7 +51,7 @@ pub(crate) fn module(statement: Statement, parent: &str, line: usize) -> Result<
     let declared = Declared {
         title,
         line,
-        // As r10k has it: only what lies in the module folder loses its `spec`.
+        // As in r10k: only modules in the module folder lose their `spec`.
         exclude_spec: exclude_spec.unwrap_or(false) && own_place.is_none(),
         parent: own_place.unwrap_or_else(|| parent.to_owned()),
         origin,
@@ -76,7 +71,7 @@ enum Kind {
     Local,
 }
 
-/// The keys of a `mod` that nobody has asked for yet.
+/// The keys of a `mod` that were not yet used.
 struct Options {
     options: Vec<Given>,
 }
@@ -108,20 +103,18 @@ impl Options {
         }
         let Some(given) = self.take("type") else {
             return match (self.has("git"), self.has("local"), self.options.is_empty()) {
-                (true, true, _) => {
-                    Err(Problem::new(at, "both `git` and `local`", "keep the one that is meant"))
-                }
+                (true, true, _) => Err(Problem::new(at, "both `git` and `local`", "keep one of them")),
                 (true, false, _) => Ok(Kind::Git),
                 (false, true, _) => Ok(Kind::Local),
                 (false, false, true) => Ok(Kind::Forge),
                 (false, false, false) => {
                     let hint = "add `git: 'https://…'`, `type: 'forge'`, `type: 'tarball'` or `local: true`";
-                    Err(Problem::new(at, "the module says not where it is from", hint))
+                    Err(Problem::new(at, "the module has no source", hint))
                 }
             };
         };
         let (Value::Text(word) | Value::Symbol(word)) = given.value else {
-            return Err(Problem::new(given.at, "`type` is no word", TYPES));
+            return Err(Problem::new(given.at, "`type` is not a word", TYPES));
         };
         match word.as_str() {
             "forge" => Ok(Kind::Forge),
@@ -129,11 +122,11 @@ impl Options {
             "tarball" => Ok(Kind::Tarball),
             "local" => Ok(Kind::Local),
             "svn" | "hg" => Err(other_kind(&word, given.at)),
-            _ => Err(Problem::new(given.at, format!("there is no type {}", shown(&word)), TYPES)),
+            _ => Err(Problem::new(given.at, format!("there is no type {}", quoted(&word)), TYPES)),
         }
     }
 
-    /// The version of a forge module, from its place or its key.
+    /// The version of a forge module, positional or by its key.
     fn version(&mut self, plain: Vec<(Value, usize)>) -> Result<Option<String>, Problem> {
         let given =
             plain.into_iter().next().or_else(|| self.take("version").map(|given| (given.value, given.at)));
@@ -146,9 +139,8 @@ impl Options {
                 Err(Problem::new(at, "the version 'latest' in quotes", "write `:latest`"))
             }
             Value::Text(range) => {
-                let what = format!("{} is not one exact version", shown(&range));
-                let hint =
-                    "write one version, as in '1.2.3', or `:latest`; the lock file holds what was chosen";
+                let what = format!("{} is not one exact version", quoted(&range));
+                let hint = "write one version, as in '1.2.3', or `:latest`; the lock file holds the resolved version";
                 Err(Problem::new(at, what, hint))
             }
             Value::Number(number) => {
@@ -156,11 +148,11 @@ impl Options {
                 Err(Problem::new(at, format!("the version `{number}` is a number"), hint))
             }
             Value::Symbol(word) => {
-                let what = format!("the symbol {} is no version", shown(&word));
+                let what = format!("the symbol {} is not a version", quoted(&word));
                 Err(Problem::new(at, what, "write one version, as in '1.2.3', or `:latest`"))
             }
             Value::Bool(_) => {
-                Err(Problem::new(at, "the version is no text", "write one version, as in '1.2.3'"))
+                Err(Problem::new(at, "the version is not a text", "write one version, as in '1.2.3'"))
             }
         }
     }
@@ -169,11 +161,7 @@ impl Options {
         let url = match (self.take("git"), self.take("source")) {
             (Some(_), Some(source)) => return Err(both("git", "source", source.key_at)),
             (None, None) => {
-                return Err(Problem::new(
-                    at,
-                    "the module says not which repository",
-                    "add `git: 'https://…'`",
-                ));
+                return Err(Problem::new(at, "the module names no repository", "add `git: 'https://…'`"));
             }
             (Some(given), None) | (None, Some(given)) => git_url(given)?,
         };
@@ -194,12 +182,12 @@ impl Options {
 
     fn tarball(&mut self, at: usize) -> Result<Origin, Problem> {
         let Some(source) = self.take("source") else {
-            return Err(Problem::new(at, "the module says not which archive", "add `source: 'https://…'`"));
+            return Err(Problem::new(at, "the module names no archive", "add `source: 'https://…'`"));
         };
         let url = text(source.value, source.at, "`source`")?;
         if !["https://", "http://", "file:///", "/"].iter().any(|start| url.starts_with(start)) {
-            let hint = "write an address that begins with `https://`, `http://` or `file:///`, or a path that begins with `/`";
-            return Err(Problem::new(source.at, "`source` is neither an address nor a whole path", hint));
+            let hint = "write a URL that begins with `https://`, `http://` or `file:///`, or a path that begins with `/`";
+            return Err(Problem::new(source.at, "`source` is neither a URL nor an absolute path", hint));
         }
         let given = match (self.take("version"), self.take("checksum")) {
             (Some(_), Some(checksum)) => return Err(both("version", "checksum", checksum.key_at)),
@@ -210,13 +198,13 @@ impl Options {
         let sha256 = text(given.value, at, &format!("`{key}`"))?;
         let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         if sha256.len() != 64 || !sha256.bytes().all(hex) {
-            let what = format!("`{key}` is no SHA-256 of an archive");
+            let what = format!("`{key}` is not the SHA-256 of an archive");
             return Err(Problem::new(at, what, "write the 64 hex digits that `sha256sum` prints"));
         }
         Ok(Origin::Tarball { url, sha256: Some(sha256) })
     }
 
-    /// Each key that is left is refused: one that is mistyped must not be passed over.
+    /// Refuses all unused keys: a mistyped key must not be ignored.
     fn nothing_else(self, kind: Kind) -> Result<(), Problem> {
         let Some(left) = self.options.into_iter().next() else { return Ok(()) };
         let (name, keys): (_, &[&str]) = match kind {
@@ -229,7 +217,7 @@ impl Options {
         };
         let key = left.key;
         let hint = match (key.as_str(), kind) {
-            ("source", Kind::Forge) => "take it out: all modules come from one `forge`".to_owned(),
+            ("source", Kind::Forge) => "remove it: all modules come from one `forge`".to_owned(),
             ("fallback", Kind::Git) => "write `default_branch: '…'`, with one branch".to_owned(),
             ("link", Kind::Git) => "write `branch: :control_branch`".to_owned(),
             ("sha256sum", _) => "take it out: the lock file holds the hash of every module".to_owned(),
@@ -247,12 +235,12 @@ impl Options {
                 }
             }
         };
-        Err(Problem::new(left.key_at, format!("{name} has no key {}", shown(&key)), hint))
+        Err(Problem::new(left.key_at, format!("{name} has no key {}", quoted(&key)), hint))
     }
 }
 
 fn both(one: &str, other: &str, at: usize) -> Problem {
-    Problem::new(at, format!("both `{one}` and `{other}`"), "keep the one that is meant")
+    Problem::new(at, format!("both `{one}` and `{other}`"), "keep one of them")
 }
 
 fn other_kind(kind: &str, at: usize) -> Problem {

@@ -1,4 +1,4 @@
-//! The text of a `Puppetfile`, read without Ruby.
+//! Parses the text of a `Puppetfile`, without Ruby.
 
 pub mod check;
 pub mod declare;
@@ -18,11 +18,11 @@ use self::token::Tokens;
 use super::model::Puppetfile;
 
 impl Puppetfile {
-    /// Reads `text`, which came from the file `origin`.
+    /// Parses `text`, which came from the file `origin`.
     ///
     /// # Errors
-    /// `reading ORIGIN:LINE:COLUMN: …`, both from 1, for the first thing in the file that is Ruby or that is wrong;
-    /// with what to write in its place.
+    /// `reading ORIGIN:LINE:COLUMN: …`, both from 1, for the first fault in the file, or the first code that needs
+    /// Ruby; the hint says what to write instead.
     pub fn parse(text: &str, origin: &str) -> Result<Self, Fault> {
         Self::read(text).map_err(|problem| {
             let (line, column) = position(text, problem.at);
@@ -58,12 +58,12 @@ fn forge(statement: Statement) -> Result<String, Problem> {
     let (url, at) = only(statement, "forge 'https://…'")?;
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
-        return Err(Problem::new(at, "`forge` is not the address of one", "write `forge 'https://…'`"));
+        return Err(Problem::new(at, "`forge` is not the URL of a forge", "write `forge 'https://…'`"));
     }
     Ok(url)
 }
 
-/// The one value of a command, and where it stands.
+/// The single value of a command, and its position.
 fn only(statement: Statement, form: &str) -> Result<(String, usize), Problem> {
     let Statement { command, at, plain, options } = statement;
     let word = command.word();

@@ -1,17 +1,17 @@
-//! Where modules go: folders within the environment, each for one module only.
+//! The folders of modules: within the environment, each for one module only.
 
 use std::collections::HashMap;
 
 use super::problem::Problem;
 use crate::puppetfile::model::Declared;
 
-/// The folder that `path` names, without detours; empty for the environment itself.
+/// The folder `path` without `.` and `..`; empty for the environment itself.
 pub(crate) fn inside(path: &str, key: &str, at: usize) -> Result<String, Problem> {
     let hint = "write a folder within the environment, as in 'site-modules'";
     if path.starts_with('/') {
         return Err(Problem::new(
             at,
-            format!("`{key}` is a folder of this machine, not of the environment"),
+            format!("`{key}` is an absolute path, not a folder in the environment"),
             hint,
         ));
     }
@@ -30,15 +30,19 @@ pub(crate) fn inside(path: &str, key: &str, at: usize) -> Result<String, Problem
     Ok(parts.join("/"))
 }
 
-/// That no two modules have one name, that the case of letters is not all that keeps their folders apart, and that
-/// none lies within another. The number is that of the module at fault.
+/// Checks that no two modules have the same name, that no two folders differ only in case, and that no folder is
+/// within another. The error has the index of the module at fault.
 pub(crate) fn apart(modules: &[Declared]) -> Result<(), (usize, String, String)> {
     let mut names: HashMap<&str, &Declared> = HashMap::new();
     let mut places: HashMap<String, &Declared> = HashMap::new();
     for (n, module) in modules.iter().enumerate() {
         if let Some(other) = names.insert(module.name(), module) {
-            let what = format!("module `{}` stands in line {} already", module.name(), other.line);
-            return Err((n, what, "keep one of them: an environment has one module of a name".into()));
+            let what = format!("module `{}` is already declared in line {}", module.name(), other.line);
+            return Err((
+                n,
+                what,
+                "keep one of them: an environment can have only one module with this name".into(),
+            ));
         }
         if let Some(other) = places.insert(module.path().to_lowercase(), module) {
             let what = format!("folder `{}` differs from `{}` only in case", module.path(), other.path());

@@ -1,6 +1,6 @@
-//! What is wrong with a statement, and where.
+//! A fault of a statement, and its position.
 
-/// What is wrong, where (in bytes), and what to write.
+/// A fault, its position in bytes, and what to write instead.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) at: usize,
@@ -14,7 +14,7 @@ impl Problem {
     }
 }
 
-/// Line and column of a place, both from 1; a column is a character.
+/// The line and column of a position, both from 1; columns count characters.
 pub(crate) fn position(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at];
     let line = before.matches('\n').count() + 1;

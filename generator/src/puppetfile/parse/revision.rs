@@ -1,11 +1,12 @@
-//! What of a git repository, and which.
+//! The URL and the revision of a git repository.
 
-use super::check::{shown, text};
+use super::check::{quoted, text};
 use super::problem::Problem;
 use super::value::{Given, Value};
 use crate::puppetfile::model::Want;
+use stringless_render::site::git_url::why_unsafe_in_puppetfile;
 
-/// What of a repository one of the keys for that asks for.
+/// The revision that a key declares.
 pub(crate) fn want(given: Given) -> Result<Want, Problem> {
     let (key, at) = (given.key, given.at);
     let word = match given.value {
@@ -13,7 +14,7 @@ pub(crate) fn want(given: Given) -> Result<Want, Problem> {
             return Ok(Want::ControlBranch);
         }
         Value::Symbol(word) if word == "control_branch" => {
-            let what = format!("`:control_branch` is no {key}");
+            let what = format!("`:control_branch` is not a {key}");
             return Err(Problem::new(at, what, "write `branch: :control_branch`"));
         }
         value => text(value, at, &format!("`{key}`"))?,
@@ -25,20 +26,20 @@ pub(crate) fn want(given: Given) -> Result<Want, Problem> {
         "commit" if is_commit(&word) => Want::Commit(word),
         "commit" => {
             let hint = "write the 40 hex digits that `git rev-parse` prints, or use `tag`, `branch` or `ref`";
-            return Err(Problem::new(at, "`commit` is no commit", hint));
+            return Err(Problem::new(at, "`commit` is not a commit", hint));
         }
         _ => Want::Ref(word),
     })
 }
 
-/// A branch to fall back upon.
+/// The name of a fallback branch.
 pub(crate) fn branch(given: Given) -> Result<String, Problem> {
     let name = text(given.value, given.at, &format!("`{}`", given.key))?;
     check_revision(&name, given.at)?;
     Ok(name)
 }
 
-/// What git takes for the name of a branch or tag; what it would work out, as in `main~1`, is no name.
+/// Checks that git accepts the name for a branch or tag. An expression such as `main~1` is not a name.
 fn check_revision(name: &str, at: usize) -> Result<(), Problem> {
     let sign = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
     let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
@@ -52,24 +53,15 @@ fn check_revision(name: &str, at: usize) -> Result<(), Problem> {
     if fine {
         return Ok(());
     }
-    let what = format!("{} is no name of a branch, tag or commit", shown(name));
+    let what = format!("{} is not the name of a branch, tag or commit", quoted(name));
     Err(Problem::new(at, what, "write a name that `git check-ref-format --branch` accepts, or a commit"))
 }
 
-/// The address of a repository; what git would take for an option or a program is none.
+/// The URL of a repository; refused if git would read it as an option or as a program.
 pub(crate) fn git_url(given: Given) -> Result<String, Problem> {
     let url = text(given.value, given.at, &format!("`{}`", given.key))?;
-    let what = match url.as_str() {
-        "" => "the address of the repository is empty",
-        _ if url.starts_with('-') => "the address of the repository begins like an option of git",
-        _ if url
-            .split_once("::")
-            .is_some_and(|(helper, _)| helper.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')) =>
-        {
-            "the address of the repository names a program to run"
-        }
-        _ => return Ok(url),
-    };
+    let Some(why) = why_unsafe_in_puppetfile(&url) else { return Ok(url) };
+    let what = format!("the URL of the repository is refused: {why}");
     Err(Problem::new(given.at, what, "write `https://…`, `ssh://…`, `user@host:path` or a path"))
 }
 

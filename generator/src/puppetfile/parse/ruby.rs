@@ -1,21 +1,21 @@
-//! What is Ruby, and no Puppetfile that can be read: what to write in its place.
+//! Faults for Ruby code that cannot be parsed here: what to write instead.
 
 use stringless_core::suggest::nearest;
 
 use super::problem::Problem;
 use super::token::{Kind, Token, Tokens};
 
-/// Where a statement belongs.
+/// The fault of a token at the start of a statement.
 pub(crate) fn as_statement(token: &Token) -> Problem {
     let hint = match &token.kind {
         Kind::Other(signs) if signs.starts_with(['@', '$']) => VALUES,
         Kind::Other(signs) if signs.starts_with('`') => "take it out: a Puppetfile runs nothing",
         _ => COMMANDS,
     };
-    Problem::new(token.at, format!("{} where a statement begins", shown(&token.kind)), hint)
+    Problem::new(token.at, format!("{} where a statement begins", quoted(&token.kind)), hint)
 }
 
-/// A word that is no command.
+/// The fault of a word that is not a command.
 pub(crate) fn unknown(tokens: &mut Tokens<'_>, word: &str, at: usize) -> Result<Problem, Problem> {
     if let Some(hint) = keyword(word) {
         return Ok(Problem::new(at, not_run(word), hint));
@@ -23,47 +23,47 @@ pub(crate) fn unknown(tokens: &mut Tokens<'_>, word: &str, at: usize) -> Result<
     let next = tokens.peek()?;
     let assigned = matches!(&next.kind, Kind::Other(signs) if signs.contains('='));
     if assigned {
-        return Ok(Problem::new(at, format!("`{word}` is given a value, which needs Ruby"), VALUES));
+        return Ok(Problem::new(at, format!("`{word}` is assigned a value, which needs Ruby"), VALUES));
     }
     let message = format!("unknown field `{word}`, expected one of `forge`, `moduledir`, `mod`");
     let hint = match nearest(&message) {
         Some(near) => format!("did you mean `{near}`?"),
         None => COMMANDS.to_owned(),
     };
-    Ok(Problem::new(at, format!("`{word}` is nothing that a Puppetfile says"), hint))
+    Ok(Problem::new(at, format!("`{word}` is not a command of a Puppetfile"), hint))
 }
 
-/// Where a value belongs.
+/// The fault of a token in the place of a value.
 pub(crate) fn as_value(token: &Token) -> Problem {
     match &token.kind {
         Kind::Word(word) => {
-            let what = format!("`{word}` is a value that Ruby would have to work out");
+            let what = format!("`{word}` is a value that only Ruby can evaluate");
             Problem::new(token.at, what, keyword(word).unwrap_or(VALUES))
         }
         Kind::Line | Kind::End => {
-            Problem::new(token.at, "no value where one belongs", "write the value behind its key or comma")
+            Problem::new(token.at, "a value is missing", "write the value after its key or comma")
         }
         Kind::Other(signs) if signs.starts_with("<<") => {
-            Problem::new(token.at, "a text that goes over several lines", "write it in quotes, in one line")
+            Problem::new(token.at, "a text over several lines", "write it in quotes, in one line")
         }
         Kind::Other(signs) if signs.starts_with('[') => {
-            Problem::new(token.at, "a list where one value belongs", "write the one value, in quotes")
+            Problem::new(token.at, "a list in place of a value", "write the one value, in quotes")
         }
         Kind::Other(signs) if signs.starts_with('`') => {
-            Problem::new(token.at, "a command where a value belongs", "write what it would print, in quotes")
+            Problem::new(token.at, "a command in place of a value", "write what it would print, in quotes")
         }
         Kind::Other(_) => {
-            let what = format!("{} where a value belongs", shown(&token.kind));
+            let what = format!("{} in place of a value", quoted(&token.kind));
             Problem::new(token.at, what, VALUES)
         }
         kind => {
-            let what = format!("{} where a value belongs", shown(kind));
+            let what = format!("{} in place of a value", quoted(kind));
             Problem::new(token.at, what, "write the value in quotes")
         }
     }
 }
 
-/// Behind a value, where only a comma or the end of the line may stand.
+/// The fault of a token after a value, where only a comma or a line end is allowed.
 pub(crate) fn after_value(token: &Token) -> Problem {
     match &token.kind {
         Kind::Word(word) => match keyword(word) {
@@ -71,39 +71,35 @@ pub(crate) fn after_value(token: &Token) -> Problem {
             None => missing_comma(token),
         },
         Kind::Other(signs) if signs.starts_with(['+', '%', '*', '.', '[', '?', '&', '|']) => {
-            let what = format!("{} makes another value of this one, which needs Ruby", shown(&token.kind));
+            let what = format!("{} computes another value, which needs Ruby", quoted(&token.kind));
             Problem::new(token.at, what, VALUES)
         }
         Kind::Arrow => Problem::new(token.at, "`=>` without a key before it", "write `key: value`"),
         Kind::Close | Kind::BraceClose => {
-            let what = format!("{} closes nothing", shown(&token.kind));
-            Problem::new(token.at, what, "take it out")
+            let what = format!("{} closes nothing", quoted(&token.kind));
+            Problem::new(token.at, what, "remove it")
         }
-        Kind::BraceOpen => Problem::new(token.at, "a block, which Ruby would have to run", COMMANDS),
+        Kind::BraceOpen => Problem::new(token.at, "a block, which only Ruby can run", COMMANDS),
         _ => missing_comma(token),
     }
 }
 
-/// The end of the file within parentheses or braces.
+/// The fault of a file that ends within parentheses or braces.
 pub(crate) fn not_closed(at: usize, close: Option<&Kind>) -> Problem {
-    let close = close.map_or_else(|| "a quote".to_owned(), shown);
-    Problem::new(
-        at,
-        format!("the file ends where {close} is awaited"),
-        format!("write {close} where it belongs"),
-    )
+    let close = close.map_or_else(|| "a quote".to_owned(), quoted);
+    Problem::new(at, format!("the file ends before {close}"), format!("add the missing {close}"))
 }
 
 fn missing_comma(token: &Token) -> Problem {
-    let what = format!("{} without a comma before it", shown(&token.kind));
-    Problem::new(token.at, what, "put a comma between values, and each statement in a line of its own")
+    let what = format!("{} without a comma before it", quoted(&token.kind));
+    Problem::new(token.at, what, "write a comma between values, and each statement on a line of its own")
 }
 
 fn not_run(word: &str) -> String {
-    format!("`{word}` is Ruby, which would have to run")
+    format!("`{word}` is Ruby code, which is not run")
 }
 
-/// What to write instead of what Ruby's own words would do.
+/// What to write instead of Ruby's keywords.
 fn keyword(word: &str) -> Option<&'static str> {
     Some(match word {
         "if" | "unless" | "else" | "elsif" | "case" | "when" | "then" | "and" | "or" | "not" => {
@@ -123,12 +119,12 @@ fn keyword(word: &str) -> Option<&'static str> {
     })
 }
 
-fn shown(kind: &Kind) -> String {
+fn quoted(kind: &Kind) -> String {
     match kind {
         Kind::Word(word) => format!("`{word}`"),
         Kind::Label(_) => "a key".into(),
         Kind::Symbol(_) => "a symbol".into(),
-        // Not what it says: a URL may hold a password.
+        // Without its text: a URL may hold a password.
         Kind::Text(_) => "a text in quotes".into(),
         Kind::Arrow => "`=>`".into(),
         Kind::Comma => "`,`".into(),

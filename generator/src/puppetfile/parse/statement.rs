@@ -1,6 +1,6 @@
-//! Tokens → statements: a command with its values, as a Puppetfile may have them.
+//! Tokens → statements: a command with its values.
 
-use super::check::shown;
+use super::check::quoted;
 use super::problem::Problem;
 use super::ruby;
 use super::token::{Kind, Token, Tokens};
@@ -10,7 +10,7 @@ use super::value::{Given, Value};
 #[derive(Debug)]
 pub(crate) struct Statement {
     pub(crate) command: Command,
-    /// Where it begins, in bytes.
+    /// Its position, in bytes.
     pub(crate) at: usize,
     /// The values without keys.
     pub(crate) plain: Vec<(Value, usize)>,
@@ -44,7 +44,7 @@ impl Command {
     }
 }
 
-/// The next statement, or the end.
+/// Parses the next statement, or the end of the file.
 pub(crate) fn statement(tokens: &mut Tokens<'_>) -> Result<Option<Statement>, Problem> {
     tokens.skip_lines()?;
     let token = tokens.next()?;
@@ -64,7 +64,7 @@ fn arguments(tokens: &mut Tokens<'_>, statement: &mut Statement) -> Result<(), P
     match first.kind {
         Kind::Line | Kind::End => return Ok(()),
         Kind::Open if first.spaced => {
-            let hint = format!("write `{}('…')` or leave the parentheses out", statement.command.word());
+            let hint = format!("write `{}('…')` or remove the parentheses", statement.command.word());
             return Err(Problem::new(first.at, "a space before the parenthesis", hint));
         }
         Kind::Open => {
@@ -80,7 +80,7 @@ fn arguments(tokens: &mut Tokens<'_>, statement: &mut Statement) -> Result<(), P
     }
 }
 
-/// Values up to `close`, which is eaten, or to the end of the line.
+/// Parses values up to `close`, which is consumed, or to the end of the line.
 fn values(tokens: &mut Tokens<'_>, statement: &mut Statement, close: Option<&Kind>) -> Result<(), Problem> {
     loop {
         tokens_after_comma(tokens, statement, close)?;
@@ -111,7 +111,7 @@ fn values(tokens: &mut Tokens<'_>, statement: &mut Statement, close: Option<&Kin
     }
 }
 
-/// Behind a comma or a parenthesis Ruby goes on in the next line.
+/// After a comma or a parenthesis, a statement continues on the next line, as in Ruby.
 fn tokens_after_comma(
     tokens: &mut Tokens<'_>,
     statement: &Statement,
@@ -126,12 +126,12 @@ fn tokens_after_comma(
         Kind::End if close.is_some() => Err(ruby::not_closed(next.at, close)),
         Kind::Word(word) if begun && Command::of(word).is_some() => Err(Problem::new(
             next.at,
-            format!("`{word}` where a value was begun: the line before ends with a comma"),
-            "take the comma from the end of the line before, or write what is missing behind it",
+            format!("`{word}` in place of a value: the previous line ends with a comma"),
+            "remove the comma at the end of the previous line, or add the missing value",
         )),
         Kind::End if begun => Err(Problem::new(
             next.at,
-            "the file ends behind a comma",
+            "the file ends after a comma",
             "take the comma away, or write what is missing behind it",
         )),
         _ => Ok(()),
@@ -151,7 +151,7 @@ fn argument(tokens: &mut Tokens<'_>, statement: &mut Statement, braces: bool) ->
             let value = value(tokens, token)?;
             if tokens.peek()?.kind != Kind::Arrow {
                 if braces || !statement.options.is_empty() {
-                    let hint = "write `key: value`, and values without a key before those with one";
+                    let hint = "write `key: value`, and values without keys before those with keys";
                     return Err(Problem::new(at, "a value without a key", hint));
                 }
                 statement.plain.push((value, at));
@@ -162,9 +162,9 @@ fn argument(tokens: &mut Tokens<'_>, statement: &mut Statement, braces: bool) ->
                 Value::Symbol(key) => key,
                 Value::Text(key) => {
                     let hint = "write the key without quotes, as in `git:` or `:git =>`";
-                    return Err(Problem::new(at, format!("the key {} in quotes", shown(&key)), hint));
+                    return Err(Problem::new(at, format!("the key {} in quotes", quoted(&key)), hint));
                 }
-                _ => return Err(Problem::new(at, "a value where a key belongs", "write `key: value`")),
+                _ => return Err(Problem::new(at, "a value in place of a key", "write `key: value`")),
             }
         }
     };
@@ -173,8 +173,8 @@ fn argument(tokens: &mut Tokens<'_>, statement: &mut Statement, braces: bool) ->
     let value_at = token.at;
     let value = value(tokens, token)?;
     if statement.options.iter().any(|other| other.key == key) {
-        let what = format!("the key {} stands twice", shown(&key));
-        return Err(Problem::new(at, what, "keep the one that is meant"));
+        let what = format!("the key {} is given twice", quoted(&key));
+        return Err(Problem::new(at, what, "keep one of them"));
     }
     statement.options.push(Given { key, key_at: at, value, at: value_at });
     Ok(())
@@ -183,7 +183,7 @@ fn argument(tokens: &mut Tokens<'_>, statement: &mut Statement, braces: bool) ->
 fn value(tokens: &mut Tokens<'_>, token: Token) -> Result<Value, Problem> {
     Ok(match token.kind {
         Kind::Text(mut text) => {
-            // Ruby joins quotes that stand side by side.
+            // Ruby joins adjacent quoted texts.
             while let Kind::Text(_) = tokens.peek()?.kind {
                 if let Kind::Text(more) = tokens.next()?.kind {
                     text.push_str(&more);

@@ -1,9 +1,9 @@
-//! Text → tokens: the few of Ruby's that a Puppetfile needs. What else Ruby has is found here as well, so that it
-//! is refused at its place.
+//! Text → tokens: the few tokens of Ruby that a Puppetfile needs. Other tokens of Ruby are recognised too, so that
+//! their fault has the right position.
 
 use super::problem::Problem;
 
-/// A token, and where it begins, in bytes.
+/// A token, and its position in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
@@ -36,7 +36,7 @@ pub(crate) enum Kind {
     /// The end of a line, or `;`.
     Line,
     Number(String),
-    /// Anything else of Ruby's, as it stands there.
+    /// Any other token of Ruby, as written.
     Other(String),
     End,
 }
@@ -53,7 +53,7 @@ impl<'a> Tokens<'a> {
         Self { text, at, ahead: None }
     }
 
-    /// The next token; at the end `End`, as often as it is asked.
+    /// Consumes the next token; at the end always `End`.
     pub(crate) fn next(&mut self) -> Result<Token, Problem> {
         match self.ahead.take() {
             Some(token) => Ok(token),
@@ -61,13 +61,13 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The next token, which stays.
+    /// The next token, without consuming it.
     pub(crate) fn peek(&mut self) -> Result<&Token, Problem> {
         let token = self.next()?;
         Ok(self.ahead.insert(token))
     }
 
-    /// Leaves out the ends of lines: where Ruby goes on with what it has begun.
+    /// Skips line ends, where a statement continues on the next line.
     pub(crate) fn skip_lines(&mut self) -> Result<(), Problem> {
         while self.peek()?.kind == Kind::Line {
             self.next()?;
@@ -113,7 +113,7 @@ impl<'a> Tokens<'a> {
         kind
     }
 
-    /// Over blanks, comments, joined lines, and what stands behind the end that Ruby knows.
+    /// Skips spaces, comments, joined lines, and the text after `__END__`.
     fn skip_blanks(&mut self) -> Result<(), Problem> {
         loop {
             let rest = &self.text[self.at..];
@@ -135,7 +135,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Over `=begin` to the line of its `=end`.
+    /// Skips from `=begin` to the line of its `=end`.
     fn skip_block(&mut self) -> Result<(), Problem> {
         let begin = self.at;
         while self.at < self.text.len() {
@@ -148,7 +148,7 @@ impl<'a> Tokens<'a> {
         Err(Problem::new(begin, "the comment that begins here has no end", "end it with a line `=end`"))
     }
 
-    /// What a quote has after it: `open` nests, where it is another sign than `close`.
+    /// The text of a quote, up to `close`; `open` nests if it differs from `close`.
     fn quoted(
         &mut self,
         at: usize,
@@ -177,7 +177,7 @@ impl<'a> Tokens<'a> {
                 }
                 _ if c.is_control() => {
                     let what = format!("the control character {} within quotes", c.escape_default());
-                    return Err(Problem::new(here, what, "take it out: no name or URL has one"));
+                    return Err(Problem::new(here, what, "remove it: no name or URL has one"));
                 }
                 _ => {
                     depth += usize::from(open == Some(c));
@@ -193,7 +193,7 @@ impl<'a> Tokens<'a> {
         ))
     }
 
-    /// `%q(text)`, `%Q(text)`, `%(text)`; the others of Ruby's make no text.
+    /// `%q(text)`, `%Q(text)`, `%(text)`; Ruby's other `%` literals are not texts.
     fn percent(&mut self, at: usize) -> Result<Kind, Problem> {
         let mut signs = self.text[at + 1..].chars();
         let first = signs.next();
@@ -256,7 +256,7 @@ impl<'a> Tokens<'a> {
         rest[..end].to_owned()
     }
 
-    /// As much of what is not understood as makes it plain: the signs up to a blank, a letter or a quote.
+    /// An unknown token: the characters up to a space, a letter or a quote.
     fn other(&mut self, rest: &str) -> String {
         let first = rest.chars().next().map_or(0, char::len_utf8);
         let more = rest[first..].find(|c: char| !c.is_ascii_punctuation() || "'\"(){},;:#".contains(c));
@@ -266,7 +266,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// What a backslash and the character behind it stand for.
+/// The value of a backslash and the character after it.
 fn escape(
     next: Option<char>,
     at: usize,
@@ -282,11 +282,11 @@ fn escape(
             let what = format!("the escape `\\{}`", c.escape_default());
             Err(Problem::new(at, what, "write the character itself, in single quotes"))
         }
-        _ => Err(Problem::new(at, "a quote that goes on in the next line", "write the text in one line")),
+        _ => Err(Problem::new(at, "a quote that continues on the next line", "write the text on one line")),
     }
 }
 
-/// Whether a line begins with this word, and with no more of a word behind it.
+/// Whether a line begins with exactly this word.
 fn directive(rest: &str, word: &str) -> bool {
     rest.strip_prefix(word)
         .is_some_and(|after| after.is_empty() || after.starts_with([' ', '\t', '\r', '\n']))

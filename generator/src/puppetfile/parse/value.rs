@@ -1,6 +1,6 @@
-//! Values, as a statement gives them.
+//! The values of a statement.
 
-/// A key, its value, and where both begin.
+/// A key, its value, and their positions.
 #[derive(Debug)]
 pub(crate) struct Given {
     pub(crate) key: String,

@@ -1,9 +1,9 @@
 use super::*;
 
-/// Name, version, what it needs.
+/// Name, version, dependencies.
 type Line = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-/// Releases on a table.
+/// A registry with a table of releases.
 struct Table(Vec<Line>);
 
 /// A release that is not on the table.
@@ -75,7 +75,7 @@ fn ask(
     resolve(&Problem { roots, kept: &kept, overrides: &overrides, registry: &table() })
 }
 
-/// Why nothing fits together; there is always a hint.
+/// The message of a conflict; there is always a hint.
 fn no_solution(result: Result<Resolution, Unresolved<Missing>>) -> String {
     match result.unwrap_err() {
         Unresolved::NoSolution(fault) => {
@@ -91,11 +91,11 @@ fn told(answer: &Resolution) -> Vec<String> {
 }
 
 #[test]
-fn takes_the_newest_that_fit_together() {
+fn resolves_to_the_newest_releases_that_fit_together() {
     let answer = ask(&[root("puppetlabs/apt", Pin::Any)], &[], &[]).unwrap();
     assert_eq!(told(&answer), ["puppetlabs/apt 9.4.0", "puppetlabs/stdlib 9.6.0"]);
     assert_eq!(answer.needs["puppetlabs/apt"]["puppetlabs/stdlib"], ">= 9.0.0 < 10.0.0");
-    // An older one, for the sake of another module.
+    // An older release, because another module needs it.
     let both = [root("puppetlabs/apt", Pin::Any), root("puppet/old", Pin::Any)];
     let answer = ask(&both, &[], &[]).unwrap();
     assert!(told(&answer).contains(&"puppetlabs/apt 9.0.0".to_owned()), "{answer:?}");
@@ -105,7 +105,7 @@ fn takes_the_newest_that_fit_together() {
 }
 
 #[test]
-fn keeps_what_was_locked_where_it_fits() {
+fn keeps_locked_releases_if_they_fit() {
     let apt = [root("puppetlabs/apt", Pin::Any)];
     let kept = [("puppetlabs-apt", "9.0.0"), ("puppetlabs-stdlib", "8.6.0")];
     assert_eq!(told(&ask(&apt, &kept, &[]).unwrap()), ["puppetlabs/apt 9.0.0", "puppetlabs/stdlib 8.6.0"]);
@@ -131,7 +131,7 @@ fn a_conflict_is_explained() {
 }
 
 #[test]
-fn the_puppetfile_wins_where_the_site_says_so() {
+fn the_puppetfile_wins_for_modules_that_the_site_overrides() {
     let roots = [root("puppetlabs/apt", release("9.4.0")), root("puppetlabs/stdlib", release("8.6.0"))];
     let answer = ask(&roots, &[], &["puppetlabs-stdlib"]).unwrap();
     assert_eq!(told(&answer)[1], "puppetlabs/stdlib 8.6.0");
@@ -139,15 +139,15 @@ fn the_puppetfile_wins_where_the_site_says_so() {
 }
 
 #[test]
-fn what_is_declared_stands_for_its_name() {
-    // A repository tells its version, or none.
+fn a_declared_module_replaces_others_with_its_name() {
+    // A repository may name a version, or none.
     let stdlib =
         |version: Option<&str>| root("stdlib", Pin::Content(version.map(|v| v.parse().unwrap()), Vec::new()));
     let apt = || root("puppetlabs/apt", release("9.4.0"));
     assert_eq!(told(&ask(&[apt(), stdlib(Some("9.1.0"))], &[], &[]).unwrap()), ["puppetlabs/apt 9.4.0"]);
     assert_eq!(told(&ask(&[apt(), stdlib(None)], &[], &[]).unwrap()), ["puppetlabs/apt 9.4.0"]);
     assert!(ask(&[apt(), stdlib(Some("8.0.0"))], &[], &[]).is_err());
-    // Another author's module of that name fills the same folder.
+    // Another author's module with this name has the same folder.
     let answer = ask(&[root("puppet/old", Pin::Any), root("puppet/archive", Pin::Any)], &[], &[]).unwrap();
     assert_eq!(told(&answer)[0], "puppet/archive 7.0.0");
     assert!(answer.notes.iter().any(|note| note.contains("takes its place")), "{:?}", answer.notes);
@@ -157,7 +157,7 @@ fn what_is_declared_stands_for_its_name() {
 }
 
 #[test]
-fn a_range_that_is_none_is_told() {
+fn an_invalid_range_is_reported() {
     let answer = ask(&[root("puppet/odd", Pin::Any)], &[], &[]).unwrap();
     assert_eq!(told(&answer)[1], "puppetlabs/stdlib 10.0.0");
     assert!(answer.notes.iter().any(|note| note.contains("`latest`")), "{:?}", answer.notes);

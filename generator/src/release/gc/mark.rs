@@ -1,14 +1,13 @@
-//! Packs that are being removed: a mark in the store, so that removing and publishing do not miss each other.
+//! Marks packs that gc is about to delete, so that a concurrent publisher sees it.
 //!
-//! A publisher writes its manifest to the history, then looks at the mark, then moves the pointer. Whoever
-//! removes writes the mark, then looks at the histories, then removes. In a store that shows what was
-//! written (S3 does, since 2020) at least one of the two sees the other, whatever clocks say, and whether
-//! conditional writes are heeded or not: a pack that a manifest needs stays, or the pointer does not move.
+//! A publisher writes its manifest to the history, then reads the mark, then moves the pointer. Gc writes the mark,
+//! then reads the histories, then deletes. In a store where a read sees every completed write (S3 since 2020), at
+//! least one of the two sees the other, independent of clocks and of conditional writes. So either the pack that
+//! the manifest needs stays, or the pointer does not move.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, RandomState};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{process, thread};
 
 use serde::{Deserialize, Serialize};
 use stringless_core::hash::Sha256;
@@ -19,10 +18,11 @@ use stringless_core::time::Timestamp;
 
 use crate::clock::now;
 use crate::error::{Error, Result};
+use crate::random::random_token;
 use crate::site::trust_chain::TrustFile;
 use crate::store::{Condition, Put, Store};
 
-/// The mark's content.
+/// The content of the mark.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MarkDocument {
@@ -30,46 +30,47 @@ struct MarkDocument {
     format: u32,
     /// When it was written.
     since: Timestamp,
-    /// Who wrote it: nobody else writes the same.
+    /// A random word of the writer: no other mark has the same.
     by: String,
-    /// What is being removed.
+    /// The packs that are being deleted.
     packs: BTreeSet<Sha256>,
 }
 
-/// The mark, taken; dropping it takes it away.
+/// A mark that this run wrote. Dropping it removes it from the store.
 #[derive(Debug)]
 pub struct GcMark<'a> {
     store: &'a Store,
     bytes: Vec<u8>,
-    taken: Instant,
+    acquired: Instant,
 }
 
 impl<'a> GcMark<'a> {
-    /// Marks `packs`, at most [`MOST`] of them.
+    /// Marks `packs`, at most [`MAX_PACKS`] of them.
     ///
     /// # Errors
-    /// Temporary when somebody else is removing.
-    pub fn take(store: &'a Store, chain: &[TrustFile], packs: BTreeSet<Sha256>) -> Result<Self> {
-        let key = layout::doomed();
+    /// Temporary when another run of gc holds the mark.
+    pub fn acquire(store: &'a Store, chain: &[TrustFile], packs: BTreeSet<Sha256>) -> Result<Self> {
+        let key = layout::gc_mark();
         let there = store.get(&key, MAX_BYTES as u64)?;
         if let Some(there) = &there
             && read(store, &there.bytes)?.is_active(now())
         {
             return Err(busy(store));
         }
-        let by = format!("{:016x}{}", RandomState::new().hash_one(&key), process::id());
+        let by = random_token();
         let bytes = json::write(&MarkDocument { format: 1, since: now(), by, packs });
         let etag = there.and_then(|object| object.etag);
         let condition = etag.as_deref().map_or(Condition::Absent, Condition::Unchanged);
-        let taken = Instant::now();
-        let mark = Self { store, bytes, taken };
-        if store.put(&key, &mark.bytes, condition)? == Put::NotHeld && !mark.is_mine()? {
+        let acquired = Instant::now();
+        let mark = Self { store, bytes, acquired };
+        if store.put(&key, &mark.bytes, condition)? == Put::Rejected && !mark.is_mine()? {
             return Err(mark.lost());
         }
         if let Some(newest) = chain.last()
-            && !store.heeds_conditions(&layout::trust(newest.trust.version), &newest.bytes)?
+            && !store.supports_conditions(&layout::trust(newest.trust.version), &newest.bytes)?
         {
-            // Two may have written: the last one has it, once nobody writes any more.
+            // The store ignores conditions, so two runs may have written the mark. The last writer has it. Wait until
+            // no write can still be under way.
             thread::sleep(WAIT);
             if !mark.is_mine()? {
                 return Err(mark.lost());
@@ -78,18 +79,18 @@ impl<'a> GcMark<'a> {
         Ok(mark)
     }
 
-    /// Whether it still counts for long enough to remove one more pack.
+    /// Whether the mark counts for long enough to delete one more pack.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.taken.elapsed() < HELD
+        self.acquired.elapsed() < HELD
     }
 
     fn is_mine(&self) -> Result<bool> {
-        let there = self.store.get(&layout::doomed(), MAX_BYTES as u64)?;
+        let there = self.store.get(&layout::gc_mark(), MAX_BYTES as u64)?;
         Ok(there.is_some_and(|object| object.bytes == self.bytes))
     }
 
-    /// Another one's mark stays where it is.
+    /// The error when another run has the mark. That mark stays in the store.
     fn lost(mut self) -> Error {
         self.bytes.clear();
         busy(self.store)
@@ -98,37 +99,37 @@ impl<'a> GcMark<'a> {
 
 impl Drop for GcMark<'_> {
     fn drop(&mut self) {
-        // One that stays is overlooked after a while.
+        // If this fails, the mark stays, and no longer counts after `STALE` seconds.
         if !self.bytes.is_empty() && self.is_mine().unwrap_or(false) {
-            self.store.delete(&layout::doomed()).ok();
+            self.store.delete(&layout::gc_mark()).ok();
         }
     }
 }
 
-/// Refuses to rely on packs that are being removed right now.
+/// Refuses a publication that needs packs which gc is deleting now.
 ///
 /// # Errors
-/// Temporary when there is such a one.
-pub fn refuse(store: &Store, packs: &[Pack]) -> Result<()> {
-    let Some(there) = store.get(&layout::doomed(), MAX_BYTES as u64)? else { return Ok(()) };
-    let doomed = read(store, &there.bytes)?;
-    let Some(pack) = packs.iter().find(|pack| doomed.packs.contains(&pack.sha256)) else { return Ok(()) };
-    if !doomed.is_active(now()) {
+/// Temporary when one of the packs is marked.
+pub fn refuse_marked(store: &Store, packs: &[Pack]) -> Result<()> {
+    let Some(there) = store.get(&layout::gc_mark(), MAX_BYTES as u64)? else { return Ok(()) };
+    let mark = read(store, &there.bytes)?;
+    let Some(pack) = packs.iter().find(|pack| mark.packs.contains(&pack.sha256)) else { return Ok(()) };
+    if !mark.is_active(now()) {
         return Ok(());
     }
     Err(Error::temporary(format!(
-        "publishing: {} is being removed by `stringless gc`, since {}",
+        "publishing: `stringless gc` has been removing {} since {}",
         store.url(&layout::pack(&pack.sha256)),
-        doomed.since
+        mark.since
     ))
     .hint(format!(
-        "run it again when that is done; if it was cut off, `stringless gc --delete` ends it, and after {} minutes it no longer counts",
+        "run it again when gc has ended; if gc was interrupted, `stringless gc --delete` completes it, or wait {} minutes until its mark no longer counts",
         STALE / 60
     )))
 }
 
 impl MarkDocument {
-    /// Whether packs may still be removed because of it; one that was cut off counts for a while.
+    /// Whether gc may still delete packs under this mark. The mark of an interrupted run counts for [`STALE`] seconds.
     fn is_active(&self, now: Timestamp) -> bool {
         self.since <= now.plus(STALE) && now < self.since.plus(STALE)
     }
@@ -136,31 +137,30 @@ impl MarkDocument {
 
 fn read(store: &Store, bytes: &[u8]) -> Result<MarkDocument> {
     let odd = |why: String| {
-        Error::refused(format!("reading {}: {why}", store.url(&layout::doomed())))
-            .hint("`stringless gc` of another version wrote it, or somebody else: remove it once nothing is being removed")
+        Error::refused(format!("reading {}: {why}", store.url(&layout::gc_mark())))
+            .hint("another version of `stringless gc` or another program wrote it: when no gc is running, remove it")
     };
-    let doomed: MarkDocument = json::parse(bytes).map_err(|e| odd(e.to_string()))?;
-    if doomed.format == 1 {
-        Ok(doomed)
-    } else {
-        Err(odd(format!("format {} is not known here", doomed.format)))
-    }
+    let mark: MarkDocument = json::parse(bytes).map_err(|e| odd(e.to_string()))?;
+    if mark.format == 1 { Ok(mark) } else { Err(odd(format!("format {} is not supported", mark.format))) }
 }
 
 fn busy(store: &Store) -> Error {
-    Error::temporary(format!("removing: somebody else is at it, says {}", store.url(&layout::doomed())))
-        .hint(format!("run it again; a mark that was left over counts for {} minutes", STALE / 60))
+    Error::temporary(format!(
+        "removing packs: another `stringless gc` is running ({})",
+        store.url(&layout::gc_mark())
+    ))
+    .hint(format!("run it again later; the mark of an interrupted run counts for {} minutes", STALE / 60))
 }
 
-/// The most packs of one mark: it is one document.
-pub const MOST: usize = 10_000;
+/// The most packs in one mark: it must fit into one document.
+pub const MAX_PACKS: usize = 10_000;
 /// Longer than a write takes.
 const WAIT: Duration = Duration::from_millis(1500);
-/// How long its owner begins to remove packs. Far less than [`STALE`]: a request is tried for a quarter of an
-/// hour at most, and the clocks of two publishers differ by half an hour at most, or the store would not
-/// take the signatures of both.
+/// For how long gc starts to delete packs under one mark. Far less than [`STALE`]: the attempts of one request take a
+/// quarter of an hour at most, and the clocks of two publishers differ by half an hour at most, because the store
+/// would otherwise reject the request signatures of one of them.
 const HELD: Duration = Duration::from_secs(300);
-/// In seconds.
+/// After so many seconds a mark no longer counts.
 const STALE: u64 = 3600;
 
 #[cfg(test)]
@@ -170,19 +170,19 @@ mod tests {
     #[test]
     fn a_mark_counts_until_it_is_stale() {
         let now = Timestamp::from_seconds(1_800_000_000);
-        let doomed = |since| MarkDocument { format: 1, since, by: "x".into(), packs: BTreeSet::new() };
-        let ago = |seconds| doomed(Timestamp::from_seconds(now.seconds() - seconds)).is_active(now);
+        let mark = |since| MarkDocument { format: 1, since, by: "x".into(), packs: BTreeSet::new() };
+        let ago = |seconds| mark(Timestamp::from_seconds(now.seconds() - seconds)).is_active(now);
         assert!(ago(0) && ago(3599) && !ago(3600));
-        assert!(doomed(now.plus(3600)).is_active(now) && !doomed(now.plus(3601)).is_active(now));
+        assert!(mark(now.plus(3600)).is_active(now) && !mark(now.plus(3601)).is_active(now));
         assert!(HELD.as_secs() + 900 + 1800 < STALE);
     }
 
     #[test]
-    fn the_longest_mark_fits_a_document() {
-        let packs: BTreeSet<Sha256> = (0..MOST).map(|n| Sha256::of(&n.to_le_bytes())).collect();
-        let doomed = MarkDocument { format: 1, since: now(), by: "x".repeat(30), packs };
-        let bytes = json::write(&doomed);
+    fn the_largest_mark_fits_into_a_document() {
+        let packs: BTreeSet<Sha256> = (0..MAX_PACKS).map(|n| Sha256::of(&n.to_le_bytes())).collect();
+        let mark = MarkDocument { format: 1, since: now(), by: "x".repeat(30), packs };
+        let bytes = json::write(&mark);
         assert!(bytes.len() < MAX_BYTES, "{}", bytes.len());
-        assert_eq!(json::parse::<MarkDocument>(&bytes).unwrap(), doomed);
+        assert_eq!(json::parse::<MarkDocument>(&bytes).unwrap(), mark);
     }
 }

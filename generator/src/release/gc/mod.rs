@@ -1,7 +1,8 @@
-//! What a store holds that nothing needs any more: found, and removed.
+//! Garbage collection: finds the packs of a store that nothing needs any more, and deletes them.
 //!
-//! Only packs are ever removed. Trust documents, the history and agents stay: nodes walk from trust to
-//! trust, people look things up, and user-data that was rendered long ago fetches the agent that it names.
+//! Only packs are deleted. Trust documents stay, because nodes follow the chain from one to the next; the history
+//! stays, because people read it; agents stay, because user-data that was rendered long ago fetches the agent that
+//! it names.
 
 pub mod mark;
 
@@ -16,128 +17,125 @@ use stringless_core::time::Timestamp;
 pub use self::reachable::{Reachable, needed};
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::release::gc::mark::{GcMark, MOST};
-use crate::site::SiteDir;
-use crate::site::trust_chain::TrustFile;
-use crate::store::{Listed, Store};
+use crate::release::gc::mark::{GcMark, MAX_PACKS};
+use crate::remote::site_store::SiteStore;
+use crate::store::Listed;
 
-/// How much stays although nothing is published that needs it.
+/// How much to keep although no published release needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// Releases of each environment before the published one.
+    /// How many releases of each environment before the published one.
     pub releases: usize,
-    /// Seconds: what was published, or uploaded, so lately.
+    /// The grace period, in seconds: releases and packs that are newer stay.
     pub grace: u64,
 }
 
-/// A store to look through.
+/// Collects the garbage of one store.
 #[derive(Clone, Copy, Debug)]
 pub struct Collector<'a> {
-    /// The site.
-    pub site: &'a SiteDir,
-    /// Its trust documents.
-    pub chain: &'a [TrustFile],
     /// The store.
-    pub store: &'a Store,
-    /// What stays.
+    pub remote: &'a SiteStore<'a>,
+    /// What to keep.
     pub keep: Keep,
 }
 
-/// What of a store's packs stays, and what need not.
+/// The objects below `packs/`, by what becomes of them.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Kept releases of each environment, by falling serial.
+    /// The releases of each environment that are kept: serials in descending order.
     pub releases: Vec<(Name, Vec<u64>)>,
-    /// Packs that something needs.
+    /// Packs that a kept release, a publication or a pending document needs.
     pub needed: Vec<Listed>,
-    /// Packs that nothing needs yet, or any more, and that were uploaded lately.
-    pub young: Vec<Listed>,
-    /// Packs that nothing needs.
-    pub doomed: Vec<(Sha256, Listed)>,
-    /// Leftovers of writes that were cut off.
-    pub halves: Vec<Listed>,
-    /// Objects that are no packs: nobody here put them there, and nobody removes them.
+    /// Packs that nothing needs, but that were uploaded within the grace period.
+    pub recent: Vec<Listed>,
+    /// Packs to delete: nothing needs them.
+    pub unneeded: Vec<(Sha256, Listed)>,
+    /// Files to delete: interrupted writes left them behind.
+    pub leftovers: Vec<Listed>,
+    /// Objects that are no packs. Stringless did not write them, and gc does not delete them.
     pub foreign: Vec<Listed>,
 }
 
-/// What was removed.
+/// The packs that were deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Packs.
+    /// The number of packs.
     pub packs: u64,
-    /// Their bytes.
+    /// Their size in bytes.
     pub bytes: u64,
 }
 
 impl Collector<'_> {
-    /// Looks through the store; `now` is a time by its clock.
+    /// Finds out what to delete. `now` is a time by the clock of the store.
     ///
     /// # Errors
-    /// Refused when it cannot be known what is needed.
+    /// Refused when it is not certain which packs are needed.
     pub fn plan(&self, now: Timestamp) -> Result<Plan> {
-        // The packs first: one that is uploaded after this is not among them.
-        let packs = self.store.list(PACKS)?;
+        // List the packs before the releases: a pack that is uploaded after this is not listed, so it stays.
+        let packs = self.remote.store.list(PACKS)?;
         let needed = needed(self, now)?;
         Ok(sort(packs, &needed, self.keep.grace, now))
     }
 
-    /// Removes what `plan` says, as far as it still holds once everybody can see that it goes.
+    /// Deletes what `plan` says, as far as it is still unneeded once publishers can see the mark. Calls `deleted` for
+    /// each pack.
     ///
     /// # Errors
-    /// Temporary when somebody else removes, or time is up: what is left goes with the next run.
-    pub fn remove(&self, plan: &Plan, gone: impl Fn(&Listed) + Sync) -> Result<(Plan, Removed)> {
-        let first: BTreeSet<Sha256> = plan.doomed.iter().take(MOST).map(|(sha256, _)| *sha256).collect();
-        let mark = GcMark::take(self.store, self.chain, first.clone())?;
-        // Everything anew, by the store's own clock: whoever publishes from here on sees the mark.
+    /// Temporary when another gc is running, or when the time of the mark is over. The next run deletes the rest.
+    pub fn remove(&self, plan: &Plan, deleted: impl Fn(&Listed) + Sync) -> Result<(Plan, Removed)> {
+        let marked: BTreeSet<Sha256> =
+            plan.unneeded.iter().take(MAX_PACKS).map(|(sha256, _)| *sha256).collect();
+        let mark = GcMark::acquire(&self.remote.store, &self.remote.chain, marked.clone())?;
+        // Plan again, by the clock of the store: every publisher sees the mark from here on.
         let plan = self.plan(self.store_time()?)?;
-        let doomed: Vec<&(Sha256, Listed)> =
-            plan.doomed.iter().filter(|(sha256, _)| first.contains(sha256)).collect();
-        let removed = parallel::map(&doomed, AT_ONCE, |(_, listed)| {
+        let unneeded: Vec<&(Sha256, Listed)> =
+            plan.unneeded.iter().filter(|(sha256, _)| marked.contains(sha256)).collect();
+        let removed = parallel::map(&unneeded, AT_ONCE, |(_, listed)| {
             if !mark.holds() {
                 return Err(Error::temporary(
-                    "removing packs: it takes too long, and the mark no longer counts",
+                    "removing packs: it took too long, and the mark no longer counts",
                 )
-                .hint("run it again: it goes on where it was"));
+                .hint("run it again: it continues where it stopped"));
             }
-            self.store.delete(&listed.key)?;
-            gone(listed);
+            self.remote.store.delete(&listed.key)?;
+            deleted(listed);
             Ok(listed.size)
         })?;
-        for half in &plan.halves {
-            self.store.delete(&half.key)?;
+        for leftover in &plan.leftovers {
+            self.remote.store.delete(&leftover.key)?;
         }
         let removed = Removed { packs: removed.len() as u64, bytes: removed.iter().sum() };
         Ok((plan, removed))
     }
 
-    /// The store's clock: when it says that the mark was written.
+    /// The time by the clock of the store: when the mark was written.
     fn store_time(&self) -> Result<Timestamp> {
-        let key = stringless_core::layout::doomed();
-        let mark = self.store.list(&key)?.into_iter().find(|listed| listed.key == key);
+        let key = stringless_core::layout::gc_mark();
+        let mark = self.remote.store.list(&key)?.into_iter().find(|listed| listed.key == key);
         mark.and_then(|listed| listed.modified).ok_or_else(|| {
             Error::temporary(format!(
-                "removing: {} was written, and the store does not list it, or not with its time",
-                self.store.url(&key)
+                "removing packs: {} was written, but the store does not list it with a time",
+                self.remote.store.url(&key)
             ))
-            .hint("run it again; where it stays so, what is unneeded cannot be told from what is being uploaded")
+            .hint("run it again; without that time, gc cannot distinguish unneeded packs from packs that are being uploaded")
         })
     }
 }
 
-/// What of `packs` stays. What tells no time is as if it was uploaded now.
+/// Decides what becomes of each of `packs`. An object without a time counts as uploaded now.
 fn sort(packs: Vec<Listed>, needed: &Reachable, grace: u64, now: Timestamp) -> Plan {
     let mut plan = Plan { releases: needed.releases.clone(), ..Plan::default() };
     for listed in packs {
-        let young = listed.modified.is_none_or(|time| time.plus(grace) > now);
+        let recent = listed.modified.is_none_or(|time| time.plus(grace) > now);
         let name = listed.key.strip_prefix(PACKS).unwrap_or(&listed.key);
         let sha256 = name.strip_suffix(PACK_END).and_then(|hash| Sha256::parse(hash).ok());
         match sha256 {
             Some(sha256) if needed.packs.contains(&sha256) => plan.needed.push(listed),
-            Some(_) if young => plan.young.push(listed),
-            Some(sha256) => plan.doomed.push((sha256, listed)),
-            None if listed.key == stringless_core::layout::doomed() => {}
-            None if name.starts_with(HALF) && young => plan.young.push(listed),
-            None if name.starts_with(HALF) => plan.halves.push(listed),
+            Some(_) if recent => plan.recent.push(listed),
+            Some(sha256) => plan.unneeded.push((sha256, listed)),
+            None if listed.key == stringless_core::layout::gc_mark() => {}
+            None if name.starts_with(LEFTOVER) && recent => plan.recent.push(listed),
+            None if name.starts_with(LEFTOVER) => plan.leftovers.push(listed),
             None => plan.foreign.push(listed),
         }
     }
@@ -146,8 +144,8 @@ fn sort(packs: Vec<Listed>, needed: &Reachable, grace: u64, now: Timestamp) -> P
 
 const PACKS: &str = "packs/";
 const PACK_END: &str = ".tar.gz";
-/// How a folder store names what it has not finished writing.
-const HALF: &str = ".new-";
+/// How the names of unfinished files begin in a folder store.
+const LEFTOVER: &str = ".new-";
 const AT_ONCE: usize = 4;
 
 #[cfg(test)]
@@ -155,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_old_and_unneeded_goes() {
+    fn only_old_unneeded_packs_are_deleted() {
         let now = Timestamp::from_seconds(1_800_000_000);
         let age = |seconds: u64| Some(Timestamp::from_seconds(now.seconds() - seconds));
         let hash = |text: &str| Sha256::of(text.as_bytes());
@@ -178,9 +176,9 @@ mod tests {
         let needed = Reachable { packs: BTreeSet::from([hash("needed")]), releases: Vec::new() };
         let plan = sort(packs, &needed, 100, now);
         let keys = |all: &[Listed]| all.iter().map(|listed| listed.key.clone()).collect::<Vec<_>>();
-        assert_eq!(plan.doomed.iter().map(|(sha256, _)| *sha256).collect::<Vec<_>>(), [hash("old")]);
+        assert_eq!(plan.unneeded.iter().map(|(sha256, _)| *sha256).collect::<Vec<_>>(), [hash("old")]);
         assert_eq!(keys(&plan.needed), [pack("needed", None).key]);
-        assert_eq!(plan.young.len(), 4, "{:?}", plan.young);
-        assert_eq!((keys(&plan.halves), plan.foreign.len()), (vec!["packs/.new-abc".to_owned()], 3));
+        assert_eq!(plan.recent.len(), 4, "{:?}", plan.recent);
+        assert_eq!((keys(&plan.leftovers), plan.foreign.len()), (vec!["packs/.new-abc".to_owned()], 3));
     }
 }

@@ -1,5 +1,5 @@
-//! Which packs are needed: by the published releases, by those before them that are kept, by publications
-//! that are under way, and by what waits for signatures.
+//! Finds the packs that are needed: by the published releases, by the earlier releases that are kept, by
+//! publications in progress, and by documents that wait for signatures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,75 +11,76 @@ use stringless_core::time::Timestamp;
 
 use super::Collector;
 use crate::error::{Error, Result};
-use crate::remote::history::{self, Release, Shelf, Walk};
-use crate::remote::last_seen::{self, LastSeen};
-use crate::remote::{self, Published};
-use crate::site::trust_chain;
+use crate::remote::Published;
+use crate::remote::history::{self, History, Release, Walk};
+use crate::remote::last_seen::LastSeen;
 use crate::store::{Listed, Store};
 use crate::trust::{pending, sync};
 
-/// What is needed.
+/// The packs that are needed.
 #[derive(Clone, Debug, Default)]
 pub struct Reachable {
     /// The packs.
     pub packs: BTreeSet<Sha256>,
-    /// Of which releases, by environment, in falling order.
+    /// The releases of each environment that are kept: serials in descending order.
     pub releases: Vec<(Name, Vec<u64>)>,
 }
 
-/// Finds out what is needed. Environments are those of the store, whatever the site file says.
+/// Finds the packs that are needed, in the environments of the site file and in all that the store has.
 ///
 /// # Errors
-/// Refused for whatever leaves a doubt: a document that nobody who counts signed, a store that is behind
-/// what is known here, a listing that leaves something out.
-pub fn needed(yard: &Collector<'_>, now: Timestamp) -> Result<Reachable> {
-    let (site, store, chain) = (yard.site, yard.store, yard.chain);
-    sync::refuse_newer(store, site, trust_chain::newest(chain)?)?;
-    let keys = trust_chain::keys(chain);
+/// Refused whenever that is not certain: a document is not signed by the site's keys, the store is behind the last
+/// release seen here, or a listing is incomplete.
+pub fn needed(collector: &Collector<'_>, now: Timestamp) -> Result<Reachable> {
+    let (remote, store) = (collector.remote, &collector.remote.store);
+    sync::refuse_newer(remote)?;
     let mut needed = Reachable::default();
-    for (environment, listed) in environments(yard)? {
-        let shelf = Shelf { store, site: &site.site.site, environment: &environment, keys: &keys };
-        // Before the store is asked: what is published meanwhile is in the store first.
-        let known = last_seen::read(site, &environment, chain);
-        let current = remote::read(store, shelf.site, &environment, &keys)?;
+    for (environment, listed) in environments(collector)? {
+        let history = remote.history(&environment);
+        // Read this before the store: a release that is published meanwhile is in the store first.
+        let seen = remote.last_seen(&environment);
+        let current = remote.published(&environment)?;
         if current.is_some() != listed.pointer {
             return Err(Error::temporary(format!(
-                "looking for what is needed: {} is there, and the store does not list it, or the other way round",
+                "looking for needed packs: the store has {} but does not list it, or lists it but does not have it",
                 store.url(&layout::manifest(&environment))
             ))
             .hint("run it again; nothing was removed"));
         }
-        if let Some(known) = known {
-            refuse_behind(store, &known, current.as_ref())?;
+        if let Some(seen) = seen {
+            refuse_behind(store, &seen, current.as_ref())?;
         }
-        let kept = Walkers { yard, shelf, listed: &listed.history, now }.kept(current.as_ref())?;
+        let kept = Walkers { collector, history, listed: &listed.history, now }.kept(current.as_ref())?;
         needed.packs.extend(kept.values().flat_map(|release| packs(&release.manifest)));
         let serials: Vec<u64> = kept.into_keys().rev().collect();
         if !serials.is_empty() {
             needed.releases.push((environment, serials));
         }
     }
-    needed.packs.extend(pending::packs(site)?.iter().map(|pack| pack.sha256));
+    needed.packs.extend(pending::packs(remote.site)?.iter().map(|pack| pack.sha256));
     Ok(needed)
 }
 
-/// What is listed of an environment.
+/// The documents of an environment that the store lists.
 #[derive(Default)]
 struct Found {
     pointer: bool,
     history: Vec<(u64, Listed)>,
 }
 
-/// Every environment that the store has something of, and those of the site.
-fn environments(yard: &Collector<'_>) -> Result<BTreeMap<Name, Found>> {
-    let own = yard.site.site.environments.keys();
+/// The environments of the site, and all that the store has documents of.
+fn environments(collector: &Collector<'_>) -> Result<BTreeMap<Name, Found>> {
+    let own = collector.remote.site.site.environments.keys();
     let mut found: BTreeMap<Name, Found> = own.map(|name| (name.clone(), Found::default())).collect();
-    for listed in yard.store.list(ENVIRONMENTS)? {
+    for listed in collector.remote.store.list(ENVIRONMENTS)? {
         let rest = &listed.key[ENVIRONMENTS.len()..];
         let Some((name, what)) = rest.split_once('/') else { continue };
         let name = Name::new(name).map_err(|why| {
-            Error::refused(format!("looking for what is needed: {}: {why}", yard.store.url(&listed.key)))
-                .hint("nobody here put it there: remove it, once you know how it came there")
+            Error::refused(format!(
+                "looking for needed packs: {}: {why}",
+                collector.remote.store.url(&listed.key)
+            ))
+            .hint("Stringless did not write it: find out how it came there, then remove it")
         })?;
         let environment = found.entry(name).or_default();
         environment.pointer |= what == POINTER;
@@ -92,75 +93,76 @@ fn environments(yard: &Collector<'_>) -> Result<BTreeMap<Name, Found>> {
     Ok(found)
 }
 
-/// A store that lost its newest release, or hides it, would lose its packs, too.
-fn refuse_behind(store: &Store, known: &LastSeen, current: Option<&Published>) -> Result<()> {
-    let environment = &known.manifest.environment;
+/// Refuses a store that has lost its newest release, or hides it: gc would delete the packs of that release.
+fn refuse_behind(store: &Store, seen: &LastSeen, current: Option<&Published>) -> Result<()> {
+    let environment = &seen.manifest.environment;
     let order = |manifest: &Manifest, by: u64| (by.min(manifest.trust_version), manifest.serial);
     let there = current.map_or((0, 0), |current| order(&current.manifest, current.trust_version));
-    if there >= order(&known.manifest, known.trust_version) {
+    if there >= order(&seen.manifest, seen.trust_version) {
         return Ok(());
     }
     Err(Error::refused(format!(
-        "looking for what is needed: release {} of `{environment}` was published from here, and {} has {}",
-        known.manifest.serial,
+        "looking for needed packs: release {} of `{environment}` was published before, but {} has {}",
+        seen.manifest.serial,
         store.url(&layout::manifest(environment)),
         current.map_or_else(|| "none".to_owned(), |current| current.manifest.serial.to_string())
     ))
     .hint(format!(
-        "if it is a mirror, bring it up to date with `stringless mirror`; else `stringless publish -e {environment}` puts the store right"
+        "if the store is a mirror, `stringless mirror` updates it; otherwise `stringless publish -e {environment}` repairs it"
     )))
 }
 
 struct Walkers<'a> {
-    yard: &'a Collector<'a>,
-    shelf: Shelf<'a>,
+    collector: &'a Collector<'a>,
+    history: History<'a>,
     listed: &'a [(u64, Listed)],
     now: Timestamp,
 }
 
 impl Walkers<'_> {
-    /// The releases whose content stays, by serial.
+    /// The releases whose packs are kept, by serial.
     fn kept(&self, current: Option<&Published>) -> Result<BTreeMap<u64, Release>> {
         let (mut kept, mut followed) = (BTreeMap::new(), BTreeSet::new());
-        // Without a pointer: the first publication is under way, or was cut off.
+        // If there is no pointer, the first publication is in progress, or was interrupted.
         if let Some(current) = current {
             followed = self.keep_before(Release::from(current), &mut kept)?;
         }
-        let floor = current.map(|current| &*current.manifest);
+        let published = current.map(|current| &*current.manifest);
         for (serial, listed) in self.listed.iter().rev() {
             if kept.contains_key(serial) || followed.contains(serial) {
                 continue;
             }
-            // One that is ahead can still be published; one that was written lately may be about to.
-            let ahead = floor.is_none_or(|floor| *serial > floor.serial);
-            let lately = self.lately(listed.modified, self.yard.keep.grace.max(UNDER_WAY));
-            if !ahead && !lately {
+            // A manifest with a higher serial can still be published; one that was written recently may be about to.
+            let ahead = published.is_none_or(|published| *serial > published.serial);
+            let recent = self.is_recent(listed.modified, self.collector.keep.grace.max(IN_PROGRESS));
+            if !ahead && !recent {
                 continue;
             }
-            let Some(release) = self.shelf.release(*serial)? else { continue };
-            // What older keys made cannot be published any more.
-            let outdated = floor.is_some_and(|floor| release.manifest.trust_version < floor.trust_version);
-            if lately || !outdated {
+            let Some(release) = self.history.release(*serial)? else { continue };
+            // A manifest that was made under an older trust can no longer be published.
+            let outdated =
+                published.is_some_and(|published| release.manifest.trust_version < published.trust_version);
+            if recent || !outdated {
                 kept.insert(*serial, release);
             }
         }
         Ok(kept)
     }
 
-    /// `current`, so many before it as are to be kept, and those that were published until lately: a node
-    /// may be fetching one, or fall back to it. Returns what else nodes followed within a day: those are
-    /// no publications under way.
+    /// Keeps `current`, the releases before it that [`Keep::releases`](super::Keep) asks for, and those that were
+    /// published until recently: a node may be fetching one of them, or fall back to it. Returns the other serials that
+    /// nodes followed within the last day: those are no publications in progress.
     fn keep_before(&self, current: Release, kept: &mut BTreeMap<u64, Release>) -> Result<BTreeSet<u64>> {
         let serials: Vec<u64> = self.listed.iter().map(|(serial, _)| *serial).collect();
-        let mut left = self.yard.keep.releases;
+        let mut left = self.collector.keep.releases;
         let mut superseded = self.written(&current);
-        let way = Walk::before(self.shelf, &current.manifest, &serials);
+        let walk = Walk::before(self.history, &current.manifest, &serials);
         kept.insert(current.manifest.serial, current);
         let mut followed = BTreeSet::new();
-        for (serial, found) in way {
-            if left == 0 && !self.lately(superseded, self.yard.keep.grace) {
+        for (serial, found) in walk {
+            if left == 0 && !self.is_recent(superseded, self.collector.keep.grace) {
                 let Some(release) = found? else { break };
-                if !self.lately(self.written(&release), UNDER_WAY) {
+                if !self.is_recent(self.written(&release), IN_PROGRESS) {
                     break;
                 }
                 followed.insert(serial);
@@ -174,13 +176,13 @@ impl Walkers<'_> {
         Ok(followed)
     }
 
-    /// When a release went out, by the store's clock; now, where it lists no such document.
+    /// When a release was written, by the clock of the store; now, if the store does not list its document.
     fn written(&self, release: &Release) -> Option<Timestamp> {
         let listed = self.listed.iter().find(|(serial, _)| *serial == release.manifest.serial);
         listed.map_or(Some(self.now), |(_, listed)| listed.modified)
     }
 
-    fn lately(&self, time: Option<Timestamp>, seconds: u64) -> bool {
+    fn is_recent(&self, time: Option<Timestamp>, seconds: u64) -> bool {
         time.is_none_or(|time| time.plus(seconds) > self.now)
     }
 }
@@ -192,5 +194,5 @@ fn packs(manifest: &Manifest) -> impl Iterator<Item = Sha256> {
 const ENVIRONMENTS: &str = "env/";
 const POINTER: &str = "manifest";
 const HISTORY: &str = "history/";
-/// A day, in seconds: no publication takes longer from its history to its pointer.
-const UNDER_WAY: u64 = 86_400;
+/// A day, in seconds: no publication takes longer from writing its history to moving its pointer.
+const IN_PROGRESS: u64 = 86_400;

@@ -18,12 +18,12 @@ fn of(remote: &Remote, below: &str) -> Result<Tree> {
 /// Each path with what is there.
 fn list(tree: &Tree) -> Vec<String> {
     let text = |content: &FileContent| String::from_utf8(content.read().unwrap()).unwrap();
-    let told = |kind: &FoundKind| match kind {
-        FoundKind::Folder => "folder".into(),
-        FoundKind::File { executable, content } => format!("file {executable} {}", text(content)),
-        FoundKind::Link { target } => format!("link {}", text(target)),
+    let told = |kind: &EntryKind| match kind {
+        EntryKind::Folder => "folder".into(),
+        EntryKind::File { executable, content } => format!("file {executable} {}", text(content)),
+        EntryKind::Link { target } => format!("link {}", text(target)),
     };
-    let of_pack = |(pack, found): (&String, &Vec<super::super::Found>)| {
+    let of_pack = |(pack, found): (&String, &Vec<super::super::Entry>)| {
         let mut all: Vec<String> =
             found.iter().map(|f| format!("{pack}:{} {}", f.path, told(&f.kind))).collect();
         all.sort();

@@ -1,5 +1,5 @@
-//! Documents that wait for signatures made elsewhere: each a payload in `.stringless/pending/`, with the
-//! signatures that were brought back beside it.
+//! Documents that wait for signatures from elsewhere: each is a payload in `.stringless/pending/`, with its signature
+//! files beside it.
 
 pub mod signature;
 
@@ -16,34 +16,34 @@ use stringless_core::trust::Trust;
 
 use self::signature::{Expected, Signature};
 use crate::error::{Error, Result};
-use crate::fs::write_whole;
+use crate::fs::write_atomic;
 use crate::site::{CACHE, SiteDir};
 use crate::trust::quorum::Quorum;
 
-/// A document that waits.
+/// A document that waits for signatures.
 #[derive(Clone, Debug)]
 pub struct Pending {
-    /// The payload's file.
+    /// The file of the payload.
     pub file: PathBuf,
-    /// Exactly the bytes to sign.
+    /// The exact bytes to sign.
     pub payload: Vec<u8>,
-    /// What it says.
+    /// The parsed payload.
     pub content: PendingDocument,
 }
 
-/// What a payload says; not yet verified by anything.
+/// The parsed content of a payload. Nothing has verified it yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PendingDocument {
-    /// A release.
+    /// The manifest of a release.
     Manifest(Box<Manifest>),
     /// A change of the keys.
     Trust(Box<Trust>),
 }
 
-/// Every document of the site that waits, trust documents first.
+/// Every document of the site that waits for signatures, trust documents first.
 ///
 /// # Errors
-/// When one is not understood.
+/// When one cannot be read or parsed.
 pub fn all(site: &SiteDir) -> Result<Vec<Pending>> {
     let mut found = Vec::new();
     for file in files(&folder(site), "json") {
@@ -56,29 +56,29 @@ pub fn all(site: &SiteDir) -> Result<Vec<Pending>> {
     Ok(found)
 }
 
-/// The release of `environment` that waits.
+/// The release of `environment` that waits for signatures.
 ///
 /// # Errors
 /// As [`all`].
 pub fn release(site: &SiteDir, environment: &Name) -> Result<Option<Pending>> {
-    let is = |pending: &Pending| matches!(&pending.content, PendingDocument::Manifest(m) if m.environment == *environment);
-    Ok(all(site)?.into_iter().find(is))
+    let matches = |pending: &Pending| matches!(&pending.content, PendingDocument::Manifest(m) if m.environment == *environment);
+    Ok(all(site)?.into_iter().find(matches))
 }
 
-/// The packs of every release that waits.
+/// The packs of every release that waits for signatures.
 ///
 /// # Errors
 /// As [`all`].
 pub fn packs(site: &SiteDir) -> Result<Vec<Pack>> {
     let all = all(site)?.into_iter();
-    let of = |pending: Pending| match pending.content {
+    let packs = |pending: Pending| match pending.content {
         PendingDocument::Manifest(manifest) => manifest.packs,
         PendingDocument::Trust(_) => Vec::new(),
     };
-    Ok(all.flat_map(of).collect())
+    Ok(all.flat_map(packs).collect())
 }
 
-/// The change of the keys that waits.
+/// The change of the keys that waits for signatures.
 ///
 /// # Errors
 /// As [`all`].
@@ -86,9 +86,9 @@ pub fn trust(site: &SiteDir) -> Result<Option<Pending>> {
     Ok(all(site)?.into_iter().find(|pending| matches!(pending.content, PendingDocument::Trust(_))))
 }
 
-/// Signature files that belong to no document that waits.
+/// The signature files that belong to no waiting document.
 #[must_use]
-pub fn strays(site: &SiteDir, all: &[Pending]) -> Vec<PathBuf> {
+pub fn unmatched_signatures(site: &SiteDir, all: &[Pending]) -> Vec<PathBuf> {
     let belongs = |path: &PathBuf| all.iter().any(|pending| pending.owns(path));
     files(&folder(site), "minisig").into_iter().filter(|path| !belongs(path)).collect()
 }
@@ -98,7 +98,7 @@ impl PendingDocument {
         let trust = json::parse::<Trust>(payload).map(|trust| Self::Trust(Box::new(trust)));
         let read = trust.or_else(|_| json::parse(payload).map(|manifest| Self::Manifest(Box::new(manifest))));
         read.map_err(|why| {
-            Error::configuration(format!("reading `{}`: not what was written: {why}", file.display()))
+            Error::configuration(format!("reading `{}`: it is no document to sign: {why}", file.display()))
                 .hint("remove it, and run the command that wrote it again")
         })
     }
@@ -129,9 +129,9 @@ impl PendingDocument {
         }
     }
 
-    /// Whether both say the same, made at different times.
+    /// Whether both say the same, except for the times they were made and expire.
     #[must_use]
-    pub fn same(&self, other: &Self) -> bool {
+    pub fn same_content(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Manifest(a), Self::Manifest(b)) => {
                 let b = &**b;
@@ -148,28 +148,28 @@ impl PendingDocument {
 }
 
 impl Pending {
-    /// Writes what is to be signed.
+    /// Writes the payload to its file.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(site: &SiteDir, content: PendingDocument) -> Result<Self> {
         let file = site.cache(PENDING)?.join(content.file_name());
         let payload = content.payload();
-        write_whole(&file, &payload)?;
+        write_atomic(&file, &payload)?;
         Ok(Self { file, payload, content })
     }
 
-    /// The signatures that were brought back, each checked, each key once.
+    /// The signatures beside the payload. Each is checked, and each key counts once.
     ///
     /// # Errors
-    /// Refused: the first that does not count, and why.
+    /// Refused at the first signature that does not count, with the reason.
     pub fn signatures(&self, quorum: &Quorum<'_>) -> Result<Vec<Signature>> {
         let comment = self.content.comment();
         let expected = Expected { payload: &self.payload, comment: &comment, quorum };
         let mut found: Vec<Signature> = Vec::new();
         for path in self.signature_files() {
             let signature = signature::read(&path, &expected)?;
-            // The plain name is the one that the next person's minisign writes, too.
+            // Rename it to a name with the key's id: the next person's minisign would overwrite `FILE.minisig`.
             let own = self.signature_file(&signature.by.key);
             if path != own {
                 fs::rename(&path, &own).map_err(|e| Error::io("renaming", &path, e))?;
@@ -181,33 +181,33 @@ impl Pending {
         Ok(found)
     }
 
-    /// Keeps a signature that was made here.
+    /// Saves a signature that was made on this machine.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn keep(&self, signature: &Signature) -> Result<()> {
-        write_whole(&self.signature_file(&signature.by.key), signature.block.as_bytes())
+    pub fn save(&self, signature: &Signature) -> Result<()> {
+        write_atomic(&self.signature_file(&signature.by.key), signature.block.as_bytes())
     }
 
-    /// Whether somebody has signed it.
+    /// Whether there is a signature file beside it.
     #[must_use]
     pub fn is_signed(&self) -> bool {
         !self.signature_files().is_empty()
     }
 
-    /// Removes it with its signatures: it is published, or never will be.
+    /// Removes the document and its signatures: it was published, or never will be.
     ///
     /// # Errors
     /// When it cannot be removed.
     pub fn remove(&self) -> Result<()> {
-        // The payload last: a signature alone belongs to nothing.
+        // Remove the payload last: a signature without its payload would belong to no document.
         for path in self.signature_files().iter().chain([&self.file]) {
             fs::remove_file(path).map_err(|e| Error::io("removing", path, e))?;
         }
         Ok(())
     }
 
-    /// The payload's file without its folder.
+    /// The name of the payload's file, without its folder.
     #[must_use]
     pub fn name(&self) -> String {
         self.file.file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -222,14 +222,15 @@ impl Pending {
         files(folder, "minisig").into_iter().filter(|path| self.owns(path)).collect()
     }
 
-    /// `FILE.minisig`, as minisign calls it, or `FILE.anything.minisig`.
+    /// Whether a signature file belongs to this document: `FILE.minisig`, as minisign names it, or
+    /// `FILE.anything.minisig`.
     fn owns(&self, signature: &Path) -> bool {
         let name = signature.file_name().unwrap_or_default().to_string_lossy();
         name.strip_prefix(&self.name()).is_some_and(|rest| rest.starts_with('.'))
     }
 }
 
-/// A signed document of these signatures.
+/// The signed document: these signatures, then the payload.
 #[must_use]
 pub fn assemble(signatures: &[Signature], payload: &[u8]) -> Vec<u8> {
     let blocks: Vec<&str> = signatures.iter().map(|signature| signature.block.as_str()).collect();
@@ -240,7 +241,7 @@ fn folder(site: &SiteDir) -> PathBuf {
     site.root.join(CACHE).join(PENDING)
 }
 
-/// The files that end so, sorted; none where there is no folder.
+/// The files in `folder` with this extension, sorted; none if there is no folder.
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<_> =

@@ -1,4 +1,4 @@
-//! A signature file that was brought back → whose it is, or exactly why it does not count.
+//! A signature file → the key that made it, or the exact reason why it does not count.
 
 use std::fs;
 use std::io::{Cursor, Read};
@@ -11,30 +11,30 @@ use stringless_core::trust::TrustKey;
 use crate::error::{Error, Result};
 use crate::trust::quorum::Quorum;
 
-/// What a signature must fit.
+/// What a signature must match.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The signed bytes.
     pub payload: &'a [u8],
     /// The trusted comment.
     pub comment: &'a str,
-    /// Whose signatures count.
+    /// The keys that count.
     pub quorum: &'a Quorum<'a>,
 }
 
-/// A signature that fits.
+/// A signature that counts.
 #[derive(Clone, Debug)]
 pub struct Signature {
-    /// Whose it is.
+    /// The key that made it.
     pub by: TrustKey,
-    /// The block of four lines.
+    /// The four lines of the signature.
     pub block: String,
 }
 
-/// Reads the signature file at `path`, as stock minisign writes it.
+/// Reads the signature file at `path`, in the format that minisign writes.
 ///
 /// # Errors
-/// Refused: the first that is wrong with it, and what mends that.
+/// Refused with the first fault of the signature, and a hint that says how to fix it.
 pub fn read(path: &Path, expected: &Expected<'_>) -> Result<Signature> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|e| Error::io("reading", path, e))?;
@@ -44,28 +44,31 @@ pub fn read(path: &Path, expected: &Expected<'_>) -> Result<Signature> {
     check(path, &text, expected)
 }
 
-/// Checks a signature for itself; the document as a whole is verified by the node's own code.
+/// Checks one signature. The code that nodes run verifies the complete document later.
 fn check(path: &Path, text: &str, expected: &Expected<'_>) -> Result<Signature> {
     let lines: Vec<&str> = text.lines().collect();
     let signature = SignatureBox::from_string(text).ok().filter(|_| lines.len() == LINES);
     let signature = signature.ok_or_else(|| no_signature(path))?;
     let block = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
     if !signature.is_prehashed() {
-        return Err(refused(path, "it is in minisign's old form, which nodes do not take")
+        return Err(refused(path, "it has minisign's legacy format, which nodes refuse")
             .hint("sign again with minisign 0.10 or newer, without `-l`"));
     }
     let id: [u8; 8] = signature.keynum().try_into().map_err(|_| no_signature(path))?;
     let id = format!("{:016X}", u64::from_le_bytes(id));
     let by = expected.quorum.key(&id).ok_or_else(|| {
-        refused(path, &format!("it is by key {id}, which is not of {}", expected.quorum.title()))
-            .hint(format!("signatures count by {}", expected.quorum.names()))
+        refused(
+            path,
+            &format!("it was made by key {id}, which does not belong to {}", expected.quorum.title()),
+        )
+        .hint(format!("these keys count: {}", expected.quorum.names()))
     })?;
     if !fits(&signature, &by.key, expected.payload) {
         return Err(refused(
             path,
-            &format!("it says that it is by key {id}, and does not fit the file beside it"),
+            &format!("it names key {id}, but does not match the file beside it"),
         )
-        .hint("another file was signed, or the file was changed on its way: take it over as it is, byte for byte"));
+        .hint("another file was signed, or the file was changed during transfer: copy it byte for byte, and sign again"));
     }
     let comment = signature.trusted_comment().unwrap_or_default();
     if comment != expected.comment {
@@ -84,14 +87,13 @@ fn fits(signature: &SignatureBox, key: &PublicKey, payload: &[u8]) -> bool {
 }
 
 fn no_signature(path: &Path) -> Error {
-    refused(path, "it is no minisign signature")
-        .hint("bring the file of four lines that `minisign -S` writes")
+    refused(path, "it is no minisign signature").hint("copy the file of four lines that `minisign -S` writes")
 }
 
 fn refused(path: &Path, why: &str) -> Error {
     Error::refused(format!("checking signature `{}`: {why}", path.display()))
 }
 
-/// Two comments, two signatures.
+/// Two comments and two signatures.
 const LINES: usize = 4;
 const MAX_BYTES: u64 = 8192;

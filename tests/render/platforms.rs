@@ -1,4 +1,4 @@
-//! The catalog itself: whole, plain, and the only place that names a distro or a cloud.
+//! The embedded platforms: complete, plain, and the only place that names a distro or a cloud.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,17 +9,17 @@ use stringless_render::platform::Platforms;
 
 #[test]
 fn no_distro_and_no_cloud_is_named_in_code() {
-    let catalog = Platforms::embedded().unwrap();
+    let platforms = Platforms::embedded().unwrap();
     let mut names: Vec<String> = Vec::new();
-    for distro in &catalog.distros {
+    for distro in &platforms.distros {
         names.extend([distro.id.clone(), distro.name.split(' ').next().unwrap().to_owned()]);
         names.push(distro.os_release.id.to_string());
     }
-    for cloud in &catalog.clouds {
+    for cloud in &platforms.clouds {
         names.extend([cloud.id.clone(), cloud.name.clone()]);
     }
     // The system that a program is built for, as in `x86_64-unknown-linux-musl`, is none of them.
-    let targets = catalog.distros.iter().flat_map(|distro| &distro.targets);
+    let targets = platforms.distros.iter().flat_map(|distro| &distro.targets);
     let systems: BTreeSet<&str> = targets.flat_map(|target| target.as_str().split('-').skip(1)).collect();
     names.retain(|name| !systems.contains(&*name.to_lowercase()));
     let mut files =
@@ -47,15 +47,15 @@ fn no_distro_and_no_cloud_is_named_in_code() {
 }
 
 #[test]
-fn the_catalog_is_complete_and_plain() {
-    let catalog = Platforms::embedded().unwrap();
-    assert!(!catalog.distros.is_empty() && !catalog.clouds.is_empty());
-    for distro in &catalog.distros {
+fn the_platforms_are_complete_and_plain() {
+    let platforms = Platforms::embedded().unwrap();
+    assert!(!platforms.distros.is_empty() && !platforms.clouds.is_empty());
+    for distro in &platforms.distros {
         assert!(distro.name.is_ascii(), "{}", distro.id);
         let date = distro.eol.as_ref().map(|eol| format!("{eol}T00:00:00Z"));
         let is_day = date.is_none_or(|date| stringless_core::time::Timestamp::parse(&date).is_ok());
         assert!(is_day, "{}: eol: no day, as 2030-06-30 is one", distro.id);
-        let follows = distro.successor.as_ref().is_none_or(|next| catalog.distro(next).is_ok());
+        let follows = distro.successor.as_ref().is_none_or(|next| platforms.distro(next).is_ok());
         assert!(follows, "{}: successor: no distro has that id", distro.id);
         for target in &distro.targets {
             // Nobody tells the agent where its configuration is.
@@ -66,23 +66,25 @@ fn the_catalog_is_complete_and_plain() {
         for folder in [&distro.paths.bin, &distro.paths.etc, &distro.paths.state] {
             assert!(folder.starts_with('/') && folder.bytes().all(plain), "{}: {folder}", distro.id);
         }
-        let known =
-            |id: &stringless_core::name::Name| catalog.boot_agents.iter().any(|boot| boot.id == id.as_str());
+        let known = |id: &stringless_core::name::Name| {
+            platforms.boot_agents.iter().any(|boot| boot.id == id.as_str())
+        };
         let runs = !distro.boot_agents.is_empty() && distro.boot_agents.iter().all(known);
         assert!(runs, "{}: boot_agents: not ids of templates/boot/", distro.id);
-        assert!(catalog.pairs().any(|(one, _)| one.id == distro.id), "{}: on no cloud", distro.id);
+        assert!(platforms.pairs().any(|(one, _)| one.id == distro.id), "{}: on no cloud", distro.id);
         let file = fs::read_to_string(tools::root().join(format!("distros/{}.yaml", distro.id))).unwrap();
         assert!(file.lines().count() <= 15, "{}: more than its family's file leaves to say", distro.id);
         assert!(!distro.targets.is_empty(), "{}", distro.id);
     }
-    for cloud in &catalog.clouds {
+    for cloud in &platforms.clouds {
         let said = !cloud.encodings.is_empty() && cloud.docs.starts_with("https://");
         assert!(said, "{}: no encodings, or docs is no https:// address", cloud.id);
         assert!(cloud.name.is_ascii() && cloud.paste_into.is_ascii(), "{}", cloud.id);
         let address = |text: &String| text.parse::<std::net::IpAddr>().is_ok();
         assert!(cloud.lock.iter().all(address), "{}: {:?}", cloud.id, cloud.lock);
-        let known =
-            |id: &stringless_core::name::Name| catalog.boot_agents.iter().any(|boot| boot.id == id.as_str());
+        let known = |id: &stringless_core::name::Name| {
+            platforms.boot_agents.iter().any(|boot| boot.id == id.as_str())
+        };
         let runs = !cloud.boot_agents.is_empty() && cloud.boot_agents.iter().all(known);
         assert!(runs, "{}: boot_agents: not ids of templates/boot/", cloud.id);
         if let Some(metadata) = &cloud.metadata {
@@ -92,13 +94,13 @@ fn the_catalog_is_complete_and_plain() {
             assert!(cloud.boot_agents.iter().any(|id| id.as_str() == agent), "{}: {agent}", cloud.id);
         }
     }
-    for boot in &catalog.boot_agents {
+    for boot in &platforms.boot_agents {
         assert!(!boot.forms.is_empty() && boot.docs.starts_with("https://"), "{}", boot.id);
         assert!(!boot.log.is_empty() && boot.log.is_ascii(), "{}", boot.id);
     }
-    each_stands_for_one(catalog.distros.iter().map(|distro| (&distro.id, &distro.aliases)));
-    each_stands_for_one(catalog.clouds.iter().map(|cloud| (&cloud.id, &cloud.aliases)));
-    let fault = catalog.distro("debain-12").unwrap_err();
+    each_stands_for_one(platforms.distros.iter().map(|distro| (&distro.id, &distro.aliases)));
+    each_stands_for_one(platforms.clouds.iter().map(|cloud| (&cloud.id, &cloud.aliases)));
+    let fault = platforms.distro("debain-12").unwrap_err();
     assert!(fault.hint.unwrap().contains("debian-12"));
 }
 
