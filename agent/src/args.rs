@@ -78,11 +78,13 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args> {
             // `--help` works with any other argument.
             (Some(Action::Help), _) => return Ok(Args { action: Action::Help, ..args }),
             (Some(next), None) => action = Some(next),
-            (Some(_), Some(_)) => return Err(usage("more than one command".into())),
+            (Some(_), Some(_)) => {
+                return Err(usage("expected only one command, `--once` or `--daemon`".into()));
+            }
             (None, _) => {}
         }
     }
-    args.action = action.ok_or_else(|| usage("no command".into()))?;
+    args.action = action.ok_or_else(|| usage("expected a command, `--once` or `--daemon`".into()))?;
     match &args.action {
         action if args.due && *action != Action::Once => {
             Err(usage("`--due` works only with `--once`".into()))
@@ -174,7 +176,7 @@ mod tests {
             let line = format!("agent --{}{value}", flag.long);
             match parsed(&line) {
                 Ok(_) => {}
-                Err(error) => assert!(error.to_string().contains("no command"), "{line}: {error}"),
+                Err(error) => assert!(error.to_string().contains("expected a command"), "{line}: {error}"),
             }
         }
         for command in COMMANDS {
@@ -187,8 +189,8 @@ mod tests {
         let error = |line| parsed(line).unwrap_err().to_string();
         assert!(error("agent --onse").contains("did you mean `--once`"));
         assert!(error("agent statsu").contains("did you mean `status`"));
-        assert!(error("agent --once --daemon").contains("more than one command"));
-        assert!(error("agent --noop").contains("no command"));
+        assert!(error("agent --once --daemon").contains("expected only one"));
+        assert!(error("agent --noop").contains("expected a command"));
         assert!(error("agent verify").contains("needs a FILE"));
         assert!(error("agent --daemon --force").contains("only with `--once`"));
         for bad in ["../x", "a/b/c", "/b", "a/", "a/.b"] {

@@ -1,7 +1,7 @@
 //! Points at which a test may kill a run, or stop it while the test changes the disk.
 //!
-//! The agent passes a checkpoint after each change to the disk (`disk/write.rs`, `disk/content.rs`), and after each
-//! step that the next run depends on. Without the feature `checkpoints`, this code does nothing.
+//! The agent passes a checkpoint after each change to the disk (`disk/write.rs`, `disk/content.rs`), and
+//! after each step that the next run depends on. Without the feature `checkpoints`, this code does nothing.
 
 /// The checkpoints: first the kinds of change, then the steps of a run in order.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +49,8 @@ pub enum Checkpoint {
 }
 
 /// Passes a checkpoint: appends its name to the file `STRINGLESS_PASSED`, kills the process (SIGKILL) if
-/// `STRINGLESS_KILL_AT` names the checkpoint, and stops it once (SIGSTOP) if `STRINGLESS_STOP_AT` names it. Both
-/// variables take the checkpoint's name or its number in the order of passing.
+/// `STRINGLESS_KILL_AT` names the checkpoint, and stops it once (SIGSTOP) if `STRINGLESS_STOP_AT` names it.
+/// Both variables take the checkpoint's name or its number in the order of passing.
 #[cfg(feature = "checkpoints")]
 #[expect(clippy::disallowed_methods, reason = "the list of checkpoints is not part of the state")]
 pub fn reach(point: Checkpoint) {

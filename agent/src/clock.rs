@@ -1,5 +1,5 @@
-//! The agent's clock. It never shows a time before the rendering of the bootstrap, or before the time that the last
-//! check proved.
+//! The agent's clock. It never shows a time before the rendering of the bootstrap, or before the time that
+//! the last check proved.
 //!
 //! Reason: nodes boot with wrong clocks. The agent never sets the system clock.
 
@@ -32,8 +32,8 @@ impl Clock {
         (system + BEHIND < self.now().seconds()).then(|| Timestamp::from_seconds(system))
     }
 
-    /// Raises the earliest time to one that a check has proved. The system clock alone never raises it: that clock
-    /// may be years ahead and corrected later.
+    /// Raises the earliest time to one that a check has proved. The system clock alone never raises it: that
+    /// clock may be years ahead and corrected later.
     pub fn raise_floor(&self, time: Timestamp) {
         self.floor.fetch_max(time.seconds(), Ordering::Relaxed);
     }

@@ -44,7 +44,8 @@ impl Traffic {
     }
 }
 
-/// A random number from the seed of the standard library's hash tables. It never blocks, even early during boot.
+/// A random number from the seed of the standard library's hash tables. It never blocks, even early during
+/// boot.
 pub fn random() -> u64 {
     use std::hash::BuildHasher;
     use std::hash::RandomState;

@@ -1,5 +1,6 @@
-//! The parts of `stringless-agent`. They form a library so that the fuzz targets can call the code that reads hostile
-//! bytes: `fetch`, `http` and `store`. Public are only the modules that `main` and the fuzz targets need.
+//! The parts of `stringless-agent`. They form a library so that the fuzz targets can call the code that reads
+//! hostile bytes: `fetch`, `http` and `store`. Public are only the modules that `main` and the fuzz targets
+//! need.
 
 pub mod args;
 mod checkpoint;

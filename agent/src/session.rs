@@ -138,8 +138,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Prints the report with `--json`, and saves it unless nothing happened and nothing was wrong before. A failure
-    /// here never changes the outcome.
+    /// Prints the report with `--json`, and saves it unless nothing happened and nothing was wrong before. A
+    /// failure here never changes the outcome.
     fn report(&self, mut report: Report) {
         if self.args.json {
             let _ = print(&String::from_utf8_lossy(&json::write(&report)));

@@ -1,8 +1,8 @@
 //! SIGTERM and SIGINT: the agent ends soon and in order.
 //!
-//! A download stops at the next bytes, and the next run resumes it. The agent ends an engine with its whole process
-//! group; that does not count as a failure of the release. The signal is also written to a pipe, so that an idle
-//! daemon sleeps without waking up.
+//! A download stops at the next bytes, and the next run resumes it. The agent ends an engine with its whole
+//! process group; the run fails, but it does not count as a failed try of the release. The signal is also
+//! written to a pipe, so that an idle daemon sleeps without waking up.
 
 use std::io::{PipeReader, pipe};
 use std::os::fd::OwnedFd;

@@ -28,9 +28,9 @@ pub struct TrustInUse {
 }
 
 impl TrustInUse {
-    /// Loads the newest trust that this node has accepted: the saved one, or the bootstrap's. A damaged document is
-    /// ignored: the update starts again from the bootstrap, and the last manifest seen forces the node to reach the
-    /// trust that it had before ([`stringless_core::plan::admit`]).
+    /// Loads the newest trust that this node has accepted: the saved one, or the bootstrap's. A damaged
+    /// document is ignored: the update starts again from the bootstrap, and the last manifest seen forces the
+    /// node to reach the trust that it had before ([`stringless_core::plan::admit`]).
     ///
     /// # Errors
     /// Temporary: the disk.
@@ -59,10 +59,11 @@ impl TrustInUse {
         self.document.as_ref().and_then(|trust| trust.expires)
     }
 
-    /// Accepts and saves one version after another while any store has the next one. Asks all stores in parallel.
-    /// Calls `make_room` if the disk has no space for a document.
+    /// Accepts and saves one version after another while any store has the next one. Asks all stores in
+    /// parallel. Calls `make_room` if the disk has no space for a document.
     ///
-    /// Returns whether there was a new version; or, if there was none because of an error, the error of a store.
+    /// Returns whether there was a new version; or, if there was none because of an error, the error of a
+    /// store.
     ///
     /// # Errors
     /// Temporary: the disk, or a signal.

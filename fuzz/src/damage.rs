@@ -1,5 +1,5 @@
-//! Damages valid values, controlled by the fuzzer's bytes. A value with damage in one place passes all checks of other
-//! places; random bytes do not.
+//! Damages valid values, controlled by the fuzzer's bytes. A value with damage in one place passes all checks
+//! of other places; random bytes do not.
 
 use arbitrary::{Result, Unstructured};
 use serde_json::{Map, Value, json};

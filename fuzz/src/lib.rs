@@ -1,7 +1,7 @@
 //! Shared by the fuzz targets: real keys, real sample values, and functions to damage them.
 //!
-//! Each target creates its own seeds in code, so that they always match the formats. With `FUZZ_SEEDS=FOLDER` in the
-//! environment, a target writes its seeds to that folder and exits.
+//! Each target creates its own seeds in code, so that they always match the formats. With `FUZZ_SEEDS=FOLDER`
+//! in the environment, a target writes its seeds to that folder and exits.
 
 #![allow(clippy::unwrap_used, reason = "a target reports by panicking")]
 

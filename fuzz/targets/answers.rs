@@ -1,5 +1,5 @@
-//! Answers of a store, read with the agent's own HTTP client: any bytes on a real connection, and valid answers in
-//! every framing.
+//! Answers of a store, read with the agent's own HTTP client: any bytes on a real connection, and valid
+//! answers in every framing.
 #![no_main]
 
 use std::io::{Read, Write};
@@ -145,7 +145,7 @@ impl True {
                 ("206 Partial Content", format!("content-range: bytes {}-9/10\r\n", from ^ 1))
             }
             Status::NotModified => ("304 Not Modified", String::new()),
-            Status::Missing => ("404 Not DocumentAnswer", String::new()),
+            Status::Missing => ("404 Not Found", String::new()),
             Status::Busy(seconds) => ("503 Slow Down", format!("Retry-After: {seconds}\r\n")),
             Status::Forbidden => ("403 Forbidden", String::new()),
         };
@@ -270,7 +270,7 @@ fn seeds() -> Vec<Vec<u8>> {
         "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\nworld",
         "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 4-9/10\r\nContent-Length: 6\r\n\r\no worl",
         "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n",
-        "HTTP/1.1 404 Not DocumentAnswer\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 18446744073709551615\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 503 Slow Down\r\nDate: Fri, 20 Nov 2026 18:00:00 GMT\r\nRetry-After: Fri, 20 Nov 2026 18:00:30 GMT\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 403 Forbidden\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/xml\r\n\r\n<?xml version=\"1.0\"?><Error><Code>RequestTimeTooSkewed</Code></Error>\0HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",

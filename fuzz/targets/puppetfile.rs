@@ -1,5 +1,5 @@
-//! A Puppetfile with any text: it is parsed, or refused with a position in the text; and module paths stay in the
-//! release.
+//! A Puppetfile with any text: it is parsed, or refused with a position in the text; and module paths stay in
+//! the release.
 #![no_main]
 
 use fuzz::puppetfile::Puppetfile;

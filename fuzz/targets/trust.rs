@@ -66,7 +66,8 @@ fn promises(keys: &TrustedKeys) {
     }
 }
 
-/// A step from one set of keys to the next. Each part is one byte, so that few changed bytes give any other mix.
+/// A step from one set of keys to the next. Each part is one byte, so that few changed bytes give any other
+/// mix.
 struct Rotation<'b> {
     current: Keys,
     next: Keys,
@@ -152,8 +153,8 @@ impl<'b> Rotation<'b> {
         })
     }
 
-    /// The rule: the keys are distinct, and at least as many of them as the threshold signed these bytes, all with
-    /// the comment that belongs to the bytes.
+    /// The rule: the keys are distinct, and at least as many of them as the threshold signed these bytes, all
+    /// with the comment that belongs to the bytes.
     fn enough(&self, keys: &Keys) -> bool {
         let own: Vec<Key> = keys.keys().collect();
         let pairs: BTreeSet<u8> = own.iter().map(|(pair, _)| *pair).collect();

@@ -12,11 +12,12 @@ use crate::log;
 use crate::session::Session;
 use crate::signals::Signals;
 
-/// Runs until a signal arrives. Every run of a layer, including the first, waits a random part of its splay, so
-/// that machines that boot together do not send their requests together.
+/// Runs until a signal arrives. Every run of a layer, including the first, waits a random part of its splay,
+/// so that machines that boot together do not send their requests together.
 ///
 /// # Errors
-/// The signal handlers cannot be installed. A failed run is only logged; the next run starts at its normal time.
+/// The signal handlers cannot be installed. A failed run is only logged; the next run starts at its normal
+/// time.
 pub fn run(session: &Session<'_>) -> Result<Outcome> {
     let signals = Signals::register()?;
     let after = |seconds| Instant::now() + Duration::from_secs(seconds);

@@ -122,8 +122,9 @@ impl LayerDisk {
         write::overwrite(&self.root.join("checked"), text.as_bytes())
     }
 
-    /// The state, and the path of the state file if it is damaged. A missing or damaged state gives the empty one.
-    /// That does not weaken the rollback protection: the signed manifest is on disk too ([`LayerDisk::manifest`]).
+    /// The state, and the path of the state file if it is damaged. A missing or damaged state gives the empty
+    /// one. That does not weaken the rollback protection: the signed manifest is on disk too
+    /// ([`LayerDisk::manifest`]).
     ///
     /// # Errors
     /// Configuration: the state is complete but has an unknown form, probably written by a newer agent.
@@ -216,8 +217,8 @@ impl LayerDisk {
         self.root.join("current")
     }
 
-    /// The live release: the target of the link, if that folder exists. A folder with a release's name is always
-    /// complete, because it appears and disappears by one rename.
+    /// The live release: the target of the link, if that folder exists. A folder with a release's name is
+    /// always complete, because it appears and disappears by one rename.
     pub fn live(&self) -> Option<Release> {
         let target = fs::read_link(self.current()).ok()?;
         let mut parts = target.to_str()?.split('/');

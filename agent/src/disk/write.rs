@@ -1,7 +1,7 @@
 //! Changes the disk. Only this module and [`super::content`] may do so; a lint (`clippy.toml`) enforces that.
 //!
-//! Each change passes a [`Checkpoint`] right after it, so that a test can simulate a power cut there. If the given
-//! path is a link, no function follows it.
+//! Each change passes a [`Checkpoint`] right after it, so that a test can simulate a power cut there. If the
+//! given path is a link, no function follows it.
 #![expect(clippy::disallowed_methods, reason = "this module may change the disk")]
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -35,8 +35,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     rename(&next, path)
 }
 
-/// Writes a small file in place; use it if an incomplete file does no harm. The file is cut only after the new
-/// bytes are written, so on a full disk it stays as it was.
+/// Writes a small file in place; use it if an incomplete file does no harm. The file is cut only after the
+/// new bytes are written, so on a full disk it stays as it was.
 ///
 /// # Errors
 /// Temporary.
@@ -89,8 +89,8 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     sync_folder_of(to)
 }
 
-/// Moves `paths` into a new folder next to them, with one sync for all. After a power cut, whatever still has its
-/// old name is untouched.
+/// Moves `paths` into a new folder next to them, with one sync for all. After a power cut, whatever still has
+/// its old name is untouched.
 ///
 /// # Errors
 /// Temporary.
@@ -141,8 +141,8 @@ pub fn link(target: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Creates one of the agent's own folders, with its parents, accessible only to the owner. If the path exists, it
-/// must be a folder of this user that no other user can write to.
+/// Creates one of the agent's own folders, with its parents, accessible only to the owner. If the path
+/// exists, it must be a folder of this user that no other user can write to.
 ///
 /// # Errors
 /// Temporary: the disk. Refused: the path is something else.
@@ -253,8 +253,8 @@ pub fn sync_folder_of(path: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).at("syncing", folder)
 }
 
-/// Syncs the content of `folder` to the disk. On Linux, one call syncs the whole file system, instead of one call
-/// for each of a thousand files.
+/// Syncs the content of `folder` to the disk. On Linux, one call syncs the whole file system, instead of one
+/// call for each of a thousand files.
 ///
 /// # Errors
 /// Temporary.

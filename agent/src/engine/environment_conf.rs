@@ -1,8 +1,9 @@
 //! Reads a release's `environment.conf` as Puppet does.
 //!
-//! Settings are lines `NAME = VALUE` before any section or in the section `main`. The first line with a name counts.
-//! One quote at each end of a value is removed. `#` starts a comment only at the start of a line. Puppet itself
-//! expands values that begin with `$`; other relative paths are relative to the release's folder.
+//! Settings are lines `NAME = VALUE` before any section or in the section `main`. The first line with a name
+//! counts. One quote at each end of a value is removed. `#` starts a comment only at the start of a line.
+//! Puppet itself expands values that begin with `$`; other relative paths are relative to the release's
+//! folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};

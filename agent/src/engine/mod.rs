@@ -73,7 +73,8 @@ fn conclude(name: &str, changed: Option<bool>, finished: Finished) -> Result<App
     }
 }
 
-/// Sets the environment of every engine: the agent's own without credentials, and the `STRINGLESS_*` variables.
+/// Sets the environment of every engine: the agent's own without credentials, and the `STRINGLESS_*`
+/// variables.
 fn set_environment(command: &mut Command, job: &Job<'_>) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {

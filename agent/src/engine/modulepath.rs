@@ -1,7 +1,8 @@
 //! The module path of a layer: the modules of earlier layers, then its own.
 //!
-//! A layer sees the modules of the layers before it, and none of the layers after it. So the first layer runs as if
-//! it were alone, whatever the others publish, and a later layer cannot replace a module of an earlier one.
+//! A layer sees the modules of the layers before it, and none of the layers after it. So the first layer runs
+//! as if it were alone, whatever the others publish, and a later layer cannot replace a module of an earlier
+//! one.
 
 use std::path::Path;
 
@@ -26,8 +27,8 @@ pub struct EarlierLayer {
 }
 
 impl EarlierLayer {
-    /// Finds the release of an earlier layer: the live one, or with `noop` the one that would be live. `None` if
-    /// there is none yet, or if its engine is not Puppet.
+    /// Finds the release of an earlier layer: the live one, or with `noop` the one that would be live. `None`
+    /// if there is none yet, or if its engine is not Puppet.
     pub fn find(layer: &Layer, environment: &Name, disk: &LayerDisk, noop: bool) -> Option<Self> {
         let next = || {
             let (state, _) = disk.state().ok().filter(|_| noop)?;

@@ -1,5 +1,5 @@
-//! Finds an engine that is still running after its agent was killed. `kill -9` ends the agent and releases its lock,
-//! but does not end the engine.
+//! Finds an engine that is still running after its agent was killed. `kill -9` ends the agent and releases
+//! its lock, but does not end the engine.
 //!
 //! So the agent records the running engine: process id, start time, time limit and boot. The next run finds the
 //! engine, does nothing while the engine is within its time limit, and ends it after that.

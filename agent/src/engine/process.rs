@@ -1,4 +1,5 @@
-//! Runs a command in its own process group with a time limit. Forwards its output at once, and saves the end of it.
+//! Runs a command in its own process group with a time limit. Forwards its output at once, and saves the end
+//! of it.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -84,8 +85,8 @@ pub fn run(
     Ok(Finished { end, output: end_of(&String::from_utf8_lossy(&bytes)) })
 }
 
-/// The end of a text, cut between two characters. The text may be longer than the bytes it was made from, because
-/// invalid bytes are replaced by a longer character.
+/// The end of a text, cut between two characters. The text may be longer than the bytes it was made from,
+/// because invalid bytes are replaced by a longer character.
 fn end_of(text: &str) -> String {
     let mut start = text.len().saturating_sub(OUTPUT_TAIL);
     while !text.is_char_boundary(start) {

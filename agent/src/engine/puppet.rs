@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 
 /// The command that applies the release with Puppet.
 ///
-/// The release's folder has the name of its environment, and its parent contains nothing else. So the parent is the
-/// environment path, and Puppet itself reads `environment.conf` and Hiera 5. If there are earlier layers, the agent
-/// passes its own module path, which replaces the one in `environment.conf`.
+/// The release's folder has the name of its environment, and its parent contains nothing else. So the parent
+/// is the environment path, and Puppet itself reads `environment.conf` and Hiera 5. If there are earlier
+/// layers, the agent passes its own module path, which replaces the one in `environment.conf`.
 ///
 /// # Errors
 /// Engine: Puppet is not installed.

@@ -1,7 +1,7 @@
 //! Removes the secrets of the node's configuration from the output of an engine.
 //!
-//! An engine runs as root and can read the configuration. Its output goes into logs and reports that other users
-//! can read.
+//! An engine runs as root and can read the configuration. Its output goes into logs and reports that other
+//! users can read.
 
 /// Removes secrets from a stream, even if a secret arrives in several parts.
 pub struct Redactor {
@@ -30,8 +30,8 @@ impl Redactor {
         self.release(false)
     }
 
-    /// Replaces secrets from left to right, the longest possible one first. If `more` input may come, holds back an
-    /// end that may become a secret or a longer one.
+    /// Replaces secrets from left to right, the longest possible one first. If `more` input may come, holds
+    /// back an end that may become a secret or a longer one.
     fn release(&mut self, more: bool) -> Vec<u8> {
         if self.secrets.is_empty() {
             return std::mem::take(&mut self.held);

@@ -24,8 +24,8 @@ struct Turn<'a> {
     end: Instant,
 }
 
-/// Downloads a pack, trying every store in turn, in several rounds. Each store gets an equal share of the remaining
-/// time, so that a slow store does not use up the time of the others.
+/// Downloads a pack, trying every store in turn, in several rounds. Each store gets an equal share of the
+/// remaining time, so that a slow store does not use up the time of the others.
 ///
 /// # Errors
 /// Refused if a store sent wrong bytes and none sent the right ones; else temporary.
@@ -66,10 +66,11 @@ pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
     }
 }
 
-/// Completes the pack from one store, which may continue with the bytes of other stores. If such mixed bytes have a
-/// wrong hash, no store is blamed; but from then on (`may_mix` is false) no store continues with another's bytes.
-/// Otherwise a store that sends one wrong byte and hangs up would spoil the downloads of all. If the bytes came from
-/// one store in several parts, it gets a second chance, because a cache in front of it may have mixed up the parts.
+/// Completes the pack from one store, which may continue with the bytes of other stores. If such mixed bytes
+/// have a wrong hash, no store is blamed; but from then on (`may_mix` is false) no store continues with
+/// another's bytes. Otherwise a store that sends one wrong byte and hangs up would spoil the downloads of
+/// all. If the bytes came from one store in several parts, it gets a second chance, because a cache in front
+/// of it may have mixed up the parts.
 fn from_store(
     turn: &Turn<'_>,
     partial: &mut Partial,

@@ -33,14 +33,15 @@ struct Work {
     started: Instant,
     /// The time limit for all downloads, in seconds.
     allowed: u64,
-    /// Milliseconds spent on unpacking. They do not count towards the limit: a busy disk is not the stores' fault.
+    /// Milliseconds spent on unpacking. They do not count towards the limit: a busy disk is not the stores'
+    /// fault.
     unpacking: AtomicU64,
     /// The first error. Later errors only follow from it.
     failure: Mutex<Option<Error>>,
 }
 
-/// Fetches packs, verifies them, and unpacks them below `packs/`. Tries `sources` in order. Returns the number of
-/// fetched packs.
+/// Fetches packs, verifies them, and unpacks them below `packs/`. Tries `sources` in order. Returns the
+/// number of fetched packs.
 ///
 /// # Errors
 /// The first error of any pack. Packs that were complete before it stay.
@@ -151,7 +152,8 @@ impl Work {
 
 /// The number of packs that are fetched in parallel.
 pub const PARALLEL: usize = 4;
-/// The lowest accepted throughput over all packs, in bytes a second. The time limit is this plus `GRACE` seconds.
+/// The lowest accepted throughput over all packs, in bytes a second. The time limit is this plus `GRACE`
+/// seconds.
 const MIN_RATE: u64 = 8 * 1024;
 const GRACE: u64 = 60;
 const TICK: Duration = Duration::from_millis(20);

@@ -40,7 +40,8 @@ pub enum Owner {
 }
 
 impl Partial {
-    /// Opens the file and continues with the bytes of an earlier run, unless there are more than the pack has.
+    /// Opens the file and continues with the bytes of an earlier run, unless there are more than the pack
+    /// has.
     pub fn open(path: &Path, pack: &Pack) -> Result<Self> {
         let file = write::append(path)?;
         let path = path.to_path_buf();

@@ -1,5 +1,5 @@
-//! The first step of a run: finds the manifest to follow. The agent asks all stores in parallel and uses the freshest
-//! valid manifest, so that an outdated, hanging or hostile mirror does no harm.
+//! The first step of a run: finds the manifest to follow. The agent asks all stores in parallel and uses the
+//! freshest valid manifest, so that an outdated, hanging or hostile mirror does no harm.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,8 +36,8 @@ pub struct Head {
     pub trust: TrustInUse,
 }
 
-/// Finds the freshest valid manifest: one from a store, or the saved one if a store says that it is unchanged. The
-/// state is written only after all checks pass.
+/// Finds the freshest valid manifest: one from a store, or the saved one if a store says that it is
+/// unchanged. The state is written only after all checks pass.
 ///
 /// # Errors
 /// No store has a valid manifest: refused if the agent refused one, else temporary.
@@ -138,7 +138,8 @@ impl Selection<'_> {
         Ok(answers)
     }
 
-    /// Updates the trust if a manifest needs it: if unknown keys signed the manifest, or if it names a newer trust.
+    /// Updates the trust if a manifest needs it: if unknown keys signed the manifest, or if it names a newer
+    /// trust.
     fn update_trust(
         &self,
         sources: &[Arc<StoreClient>],
@@ -152,7 +153,10 @@ impl Selection<'_> {
             }),
             _ => None,
         };
-        let good = |answer: &StoreAnswer| matches!(answer, StoreAnswer::Document(bytes, _) if self.admit(bytes, trust).is_ok());
+        let good = |answer: &StoreAnswer| match answer {
+            StoreAnswer::Document(bytes, _) => self.admit(bytes, trust).is_ok(),
+            _ => false,
+        };
         if !answers.iter().any(|answer| asks(answer, trust).is_some()) {
             return Ok(());
         }

@@ -1,4 +1,5 @@
-//! After a failed release: puts it into quarantine, and applies the last good release again if the site wants that.
+//! After a failed release: puts it into quarantine, and applies the last good release again if the site wants
+//! that.
 
 use stringless_core::count::count;
 use stringless_core::manifest::Manifest;
@@ -15,7 +16,8 @@ use crate::flow::run::{LayerRun, job, label, modules};
 use crate::release::{self, Live, Staged};
 use crate::{engine, log, signals};
 
-/// Falls back after a failed run of `bad`, if the site wants that. Returns a text that says which release is live.
+/// Falls back after a failed run of `bad`, if the site wants that. Returns a text that says which release is
+/// live.
 ///
 /// # Errors
 /// Temporary: the disk.
@@ -36,7 +38,8 @@ pub fn fall_back(
     }
 }
 
-/// Handles a release that is in quarantine: applies the last good one if that is due. Returns the error to report.
+/// Handles a release that is in quarantine: applies the last good one if that is due. Returns the error to
+/// report.
 ///
 /// # Errors
 /// Temporary: the disk.
@@ -95,7 +98,8 @@ fn apply_last_good(
     report.over.clone_from(&modules.over);
     let applied = engine::apply(&manifest.apply, &job(run, &staged, &modules));
     reach(Checkpoint::Applied);
-    // Saved only after the engine has ended: an interrupted run is not a failed one, so the next run repeats it.
+    // Saved only after the engine has ended: an interrupted run is not a failed one, so the next run repeats
+    // it.
     if applied.is_ok() || !signals::stop_requested() {
         state.applied =
             Some(Applied { release: staged.release.clone(), at, ok: applied.is_ok(), over: modules.id });
@@ -113,8 +117,8 @@ fn apply_last_good(
     }
 }
 
-/// The last good release, if its manifest is valid under the current trust. So a release that a stolen key signed
-/// does not come back after a rotation removed that key.
+/// The last good release, if its manifest is valid under the current trust. So a release that a stolen key
+/// signed does not come back after a rotation removed that key.
 fn last_good(
     run: &LayerRun<'_>,
     head: &Head,

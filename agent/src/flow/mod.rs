@@ -101,8 +101,8 @@ fn install(
     apply(run, head, &live, state, report)
 }
 
-/// Turns the error of a clean-up into a warning. It must not block the next release; whether the disk has enough
-/// space is checked separately.
+/// Turns the error of a clean-up into a warning. It must not block the next release; whether the disk has
+/// enough space is checked separately.
 fn warn_on_error(done: Result<()>, doing: &str, report: &mut LayerReport) {
     if let Err(error) = done {
         let text = format!("{doing}: {error}");
@@ -111,8 +111,8 @@ fn warn_on_error(done: Result<()>, doing: &str, report: &mut LayerReport) {
     }
 }
 
-/// Reads the state. A damaged state is renamed: the signed manifest on disk still protects against rollback, and the
-/// run finds out everything else again.
+/// Reads the state. A damaged state is renamed: the signed manifest on disk still protects against rollback,
+/// and the run finds out everything else again.
 fn state(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<State> {
     let (mut state, damaged) = run.disk.state()?;
     if let Some(path) = damaged {
@@ -199,8 +199,8 @@ fn apply(
     Ok(if applied.changed { Outcome::Changed } else { Outcome::Converged })
 }
 
-/// Records the run as failed before the engine starts. So an interrupted run is repeated, but a release that crashes
-/// the machine is not tried forever.
+/// Records the run as failed before the engine starts. So an interrupted run is repeated, but a release that
+/// crashes the machine is not tried forever.
 fn record_start(
     run: &LayerRun<'_>,
     release: &Release,

@@ -41,8 +41,8 @@ pub(super) struct Chosen {
 }
 
 impl Selection<'_> {
-    /// The freshest manifest that is valid under the current trust; of several equal ones, the first store's. Logs a
-    /// warning for each store that is ignored.
+    /// The freshest manifest that is valid under the current trust; of several equal ones, the first store's.
+    /// Logs a warning for each store that is ignored.
     pub(super) fn choose(
         &self,
         sources: &[Arc<StoreClient>],

@@ -11,8 +11,8 @@ use crate::disk::Disk;
 use crate::error::{At, Error, Result};
 use crate::fetch::PARALLEL;
 
-/// Checks that the disk budget and the file system have enough space. `missing` are the packs to fetch; `build` says
-/// whether the release's folder has to be built.
+/// Checks that the disk budget and the file system have enough space. `missing` are the packs to fetch;
+/// `build` says whether the release's folder has to be built.
 ///
 /// # Errors
 /// Temporary, with the needed and the available number. Nothing was fetched.

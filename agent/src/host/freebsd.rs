@@ -1,4 +1,5 @@
-//! FreeBSD: uses kenv(1), sysctl(8) and ps(1) of the base system, because their system calls would need unsafe code.
+//! FreeBSD: uses kenv(1), sysctl(8) and ps(1) of the base system, because their system calls would need
+//! unsafe code.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,8 +9,8 @@ use stringless_core::metadata::DMI;
 
 use super::Process;
 
-/// A text of the firmware, by its Linux name; `None` if it is missing. The folder that is used as `/` makes no
-/// difference.
+/// A text of the firmware, by its Linux name; `None` if it is missing. The folder that is used as `/` makes
+/// no difference.
 pub fn firmware(_root: &Path, name: &str) -> Option<String> {
     let (_, variable) = DMI.iter().find(|(linux, _)| *linux == name)?;
     output_of("/bin/kenv", &["-q", variable])

@@ -1,5 +1,5 @@
-//! Caches the answers of the metadata service, and queries the service again only after a boot. So an idle run makes
-//! no request, and a cloned machine gets an id of its own.
+//! Caches the answers of the metadata service, and queries the service again only after a boot. So an idle
+//! run makes no request, and a cloned machine gets an id of its own.
 
 use std::path::Path;
 
@@ -94,8 +94,8 @@ impl CachedIdentity {
         }
     }
 
-    /// Loads the answers that were saved for this machine and these settings. If the firmware does not identify the
-    /// machine, only answers from this boot count.
+    /// Loads the answers that were saved for this machine and these settings. If the firmware does not
+    /// identify the machine, only answers from this boot count.
     fn load(&self, disk: &Disk) -> Option<Self> {
         let saved: Self = json::parse(&read_capped(&disk.file(FILE)).ok()??).ok()?;
         let same_boot = self.boot.is_some() && saved.boot == self.boot;
@@ -103,8 +103,8 @@ impl CachedIdentity {
         (fits && (self.machine.is_some() || same_boot)).then_some(saved)
     }
 
-    /// Whether the answers are complete, or it is too early for the next query: that is a minute after the first
-    /// failure, then twice as long each time, up to an hour.
+    /// Whether the answers are complete, or it is too early for the next query: that is a minute after the
+    /// first failure, then twice as long each time, up to an hour.
     fn is_settled(&self, now: Timestamp) -> bool {
         self.failed.as_ref().is_none_or(|failed| {
             let pause = (FIRST_PAUSE << failed.times.saturating_sub(1).min(6)).min(LAST_PAUSE);

@@ -1,5 +1,5 @@
-//! The id and the region of this node. The id comes from cloud-init, or else from the cloud's metadata service, the
-//! configured name, a hash of the machine id, or a random name.
+//! The id and the region of this node. The id comes from cloud-init, or else from the cloud's metadata
+//! service, the configured name, a hash of the machine id, or a random name.
 
 mod identity;
 mod metadata;

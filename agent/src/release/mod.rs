@@ -1,9 +1,9 @@
-//! Releases on disk: builds a release from packs next to the live one, makes it live by one rename, and removes old
-//! releases and packs.
+//! Releases on disk: builds a release from packs next to the live one, makes it live by one rename, and
+//! removes old releases and packs.
 //!
-//! The files of a release are copies of those in the packs (with shared extents if the file system supports them), so
-//! an engine that changes its release does not change the verified packs. A folder with a release's name is always
-//! complete, because it appears and disappears by one rename.
+//! The files of a release are copies of those in the packs (with shared extents if the file system supports
+//! them), so an engine that changes its release does not change the verified packs. A folder with a release's
+//! name is always complete, because it appears and disappears by one rename.
 
 mod tree;
 
@@ -38,8 +38,9 @@ pub struct Staged {
 #[derive(Debug)]
 pub struct Live(pub Staged);
 
-/// Builds the release's folder from its packs, which must all be on disk. `document` is the signed manifest. An
-/// existing folder of an earlier run is used as it is; with `rebuild`, a new folder replaces it in one step.
+/// Builds the release's folder from its packs, which must all be on disk. `document` is the signed manifest.
+/// An existing folder of an earlier run is used as it is; with `rebuild`, a new folder replaces it in one
+/// step.
 ///
 /// # Errors
 /// Refused: the packs overlap. Temporary: the disk.
@@ -107,8 +108,8 @@ pub fn switch(staged: Staged, layer: &LayerDisk) -> Result<Live> {
     Ok(Live(staged))
 }
 
-/// Removes this layer's releases that are not in `keep`, unfinished folders, and packs that neither `wanted` nor any
-/// release on the node uses.
+/// Removes this layer's releases that are not in `keep`, unfinished folders, and packs that neither `wanted`
+/// nor any release on the node uses.
 ///
 /// # Errors
 /// Temporary; the next sweep tries again.
@@ -165,8 +166,8 @@ pub fn sweep(keep: &[Release], wanted: &[Pack], disk: &Disk, layer: &LayerDisk) 
     Ok(())
 }
 
-/// Removes unfinished files and folders of an interrupted run, so that they do not use space until the next release.
-/// Unfinished downloads stay, because the next run resumes them.
+/// Removes unfinished files and folders of an interrupted run, so that they do not use space until the next
+/// release. Unfinished downloads stay, because the next run resumes them.
 ///
 /// # Errors
 /// Temporary.
@@ -196,8 +197,8 @@ pub fn clean_up(disk: &Disk, layer: &LayerDisk) -> Result<()> {
     Ok(())
 }
 
-/// Gives a complete folder its final name, and removes an existing folder with that name. If the file system can
-/// exchange two names, there is always a folder with that name.
+/// Gives a complete folder its final name, and removes an existing folder with that name. If the file system
+/// can exchange two names, there is always a folder with that name.
 fn place(fresh: &Path, path: &Path) -> Result<()> {
     if !folder_at(path)? {
         remove(path)?;
@@ -213,7 +214,8 @@ fn place(fresh: &Path, path: &Path) -> Result<()> {
     remove_folder(&old)
 }
 
-/// The path of a file or folder that belongs to a release. It starts with a dot, unlike any environment's name.
+/// The path of a file or folder that belongs to a release. It starts with a dot, unlike any environment's
+/// name.
 fn beside(release: &Path, what: &str) -> PathBuf {
     let name = release.file_name().unwrap_or_default().to_string_lossy();
     release.with_file_name(format!(".{name}.{what}"))

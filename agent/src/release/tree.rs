@@ -1,7 +1,7 @@
 //! Builds the tree of a release from its packs.
 //!
-//! A pack may be below a folder of another pack, but not below a link or a file of another pack, and no two packs may
-//! contain the same file. So no pack can leave the release with the help of another pack.
+//! A pack may be below a folder of another pack, but not below a link or a file of another pack, and no two
+//! packs may contain the same file. So no pack can leave the release with the help of another pack.
 
 use std::fs;
 use std::path::{Path, PathBuf};

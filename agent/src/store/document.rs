@@ -1,4 +1,5 @@
-//! Fetches small objects, manifests and trust documents: from one store with retries, or from all in parallel.
+//! Fetches small objects, manifests and trust documents: from one store with retries, or from all in
+//! parallel.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -121,9 +122,9 @@ impl StoreClient {
     }
 }
 
-/// Requests the same object from all stores in parallel, with an ETag for each store name. Calls `handle` for each
-/// answer as it arrives; `handle` returns whether the answer is good. After the first good answer, the other stores
-/// have as long as `policy` allows. Stores that did not answer are left out.
+/// Requests the same object from all stores in parallel, with an ETag for each store name. Calls `handle` for
+/// each answer as it arrives; `handle` returns whether the answer is good. After the first good answer, the
+/// other stores have as long as `policy` allows. Stores that did not answer are left out.
 ///
 /// # Errors
 /// Temporary: stopped by a signal. The threads are never waited for.

@@ -22,8 +22,8 @@ use crate::io::Io;
 use crate::store::credentials::Keyring;
 use reply::{answer, conditions};
 
-/// A store and its credentials. It owns all its data, because a thread may still wait for a store when nobody needs
-/// the answer any more.
+/// A store and its credentials. It owns all its data, because a thread may still wait for a store when nobody
+/// needs the answer any more.
 pub struct StoreClient {
     /// The store's URL, for messages.
     pub name: String,
@@ -153,8 +153,8 @@ impl StoreClient {
         Timestamp::from_seconds(self.io.clock.now().seconds().saturating_add_signed(skew))
     }
 
-    /// Adopts the store's time for later signatures. True: it differs so much from the time of the last signature
-    /// that signing again makes sense.
+    /// Adopts the store's time for later signatures. True: it differs so much from the time of the last
+    /// signature that signing again makes sense.
     fn correct(&self, signed: Timestamp, server: Timestamp) -> bool {
         let seconds = |time: Timestamp| i64::try_from(time.seconds()).unwrap_or(i64::MAX);
         self.skew.store(seconds(server) - seconds(self.io.clock.now()), Ordering::Relaxed);
@@ -189,7 +189,8 @@ impl RequestError {
         self.retry.is_none()
     }
 
-    /// Whether the answer was 403. S3 sends it for missing objects too, if the client must not list the bucket.
+    /// Whether the answer was 403. S3 sends it for missing objects too, if the client must not list the
+    /// bucket.
     pub fn is_forbidden(&self) -> bool {
         self.status == 403
     }

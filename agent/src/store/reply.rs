@@ -71,7 +71,8 @@ pub fn conditions(wanted: &GetRequest<'_>) -> Vec<(&'static str, String)> {
     headers
 }
 
-/// The seconds that the server wants the client to wait: a number, or the time until a date by the server's clock.
+/// The seconds that the server wants the client to wait: a number, or the time until a date by the server's
+/// clock.
 fn retry_after(reply: &Reply) -> Option<u64> {
     let text = reply.header("retry-after")?.trim();
     if let Ok(seconds) = text.parse() {

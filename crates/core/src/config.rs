@@ -60,7 +60,8 @@ pub struct Config {
     /// A PEM file with certificate authorities to trust in addition to the built-in ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
-    /// The metadata service that knows the node's id and region; none: use what the first-boot agent left on disk.
+    /// The metadata service that knows the node's id and region; none: use what the first-boot agent left on
+    /// disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
     /// The layers that the node follows, in order. Modules of earlier layers come before those of later ones.
@@ -75,8 +76,8 @@ pub struct Layer {
     pub site: Name,
     /// The environment of that site.
     pub environment: Name,
-    /// The lowest serial that the node accepts, set when the bootstrap was rendered. It holds even if the node
-    /// loses its state.
+    /// The lowest serial that the node accepts, set when the bootstrap was rendered. It holds even if the
+    /// node loses its state.
     pub min_serial: u64,
     /// Seconds between two checks by the daemon.
     #[serde(default = "interval")]
@@ -199,12 +200,13 @@ impl Config {
 }
 
 impl Layer {
-    /// Whether this layer is due for a check. `checked` is the time of the last successful check; `tick` is the
-    /// time between two runs ([`Config::shortest_interval`]). A run that comes up to half a tick early counts as
-    /// due, because the next run would be almost a whole tick late.
+    /// Whether this layer is due for a check. `checked` is the time of the last successful check; `tick` is
+    /// the time between two runs ([`Config::shortest_interval`]). A run that comes up to half a tick early
+    /// counts as due, because the next run would be almost a whole tick late.
     #[must_use]
     pub fn is_due(&self, checked: Option<Timestamp>, tick: u64, now: Timestamp) -> bool {
-        // If the clock was set back since the last check, the layer is due at once; otherwise it might never be.
+        // If the clock was set back since the last check, the layer is due at once; otherwise it might never
+        // be.
         checked.is_none_or(|at| now < at || now.plus(tick / 2) >= at.plus(self.interval))
     }
 
@@ -251,7 +253,8 @@ impl NodeStore {
     }
 }
 
-/// The path of the configuration. FreeBSD keeps files that are not part of the base system below `/usr/local`.
+/// The path of the configuration. FreeBSD keeps files that are not part of the base system below
+/// `/usr/local`.
 pub const CONFIG: &str = config_path!();
 /// The default of [`Config::state_dir`].
 pub const STATE_DIR: &str = "/var/lib/stringless";
@@ -306,7 +309,7 @@ mod tests {
             ("\"site\"", "\"sites\"", "did you mean `site`"),
             ("\"format\": 1", "\"format\": 2", "format 2"),
             ("s3://bucket/x", "https://a/b", "`s3://` only"),
-            ("\"threshold\": 1", "\"threshold\": 2", "threshold 2 with 1 keys"),
+            ("\"threshold\": 1", "\"threshold\": 2", "threshold 2 with 1 key"),
             ("RWQf6", "RWQf7a", "minisign public key"),
             ("\"site\": \"example\"", "\"site\": \"../x\"", "name `../x`"),
             ("instance_role", "instance_rule", "did you mean `instance_role`"),

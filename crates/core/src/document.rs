@@ -48,8 +48,8 @@ impl<'a> Document<'a> {
     /// Splits `bytes` into blocks and payload.
     ///
     /// # Errors
-    /// [`DocumentError`] unless the bytes have exactly the form above: at least one block, lines that end with a
-    /// single line feed, no control characters in comments, and a payload that starts with `{`.
+    /// [`DocumentError`] unless the bytes have exactly the form above: at least one block, lines that end
+    /// with a single line feed, no control characters in comments, and a payload that starts with `{`.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DocumentError> {
         if bytes.len() > MAX_BYTES {
             return Err(DocumentError::TooLong);

@@ -128,8 +128,9 @@ pub enum Long {
 }
 
 impl LongNames {
-    /// The longest record in bytes, including its final zero byte. The limit is above the longest allowed name, so
-    /// that the error for a name that is too long can quote the name. A reader needs at most one byte more.
+    /// The longest record in bytes, including its final zero byte. The limit is above the longest allowed
+    /// name, so that the error for a name that is too long can quote the name. A reader needs at most one
+    /// byte more.
     pub const MAX: usize = 4097;
 
     /// Adds a record.

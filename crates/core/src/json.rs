@@ -1,4 +1,5 @@
-//! Strict parsing of our JSON: a size limit, no unknown keys, and errors that name the line and the nearest key.
+//! Strict parsing of our JSON: a size limit, no unknown keys, and errors that name the line and the nearest
+//! key.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -17,7 +18,8 @@ pub enum JsonError {
     /// Longer than [`MAX_BYTES`].
     #[error("longer than the limit of {MAX_BYTES} bytes")]
     TooLong,
-    /// It does not have the expected shape. The text names line, column and, if there is one, a similar valid key.
+    /// It does not have the expected shape. The text names line, column and, if there is one, a similar valid
+    /// key.
     #[error("{0}")]
     Shape(String),
 }

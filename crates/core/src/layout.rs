@@ -31,7 +31,8 @@ pub fn claim(environment: &Name) -> String {
     format!("env/{environment}/claim")
 }
 
-/// The list of packs that gc is removing, and when it started. It exists only while gc runs. Nodes never read it.
+/// The list of packs that gc is removing, and when it started. It exists only while gc runs. Nodes never read
+/// it.
 #[must_use]
 pub fn gc_mark() -> String {
     String::from("packs/doomed")

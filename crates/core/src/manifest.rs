@@ -64,7 +64,8 @@ pub struct AgentPin {
     pub minimum: Version,
     /// The published agent, as the bootstrap pins it.
     pub version: Version,
-    /// The published file for each target (for example `x86_64-unknown-linux-musl`); empty before `agent push`.
+    /// The published file for each target (for example `x86_64-unknown-linux-musl`); empty before `agent
+    /// push`.
     pub targets: BTreeMap<Name, AgentFile>,
 }
 
@@ -127,8 +128,8 @@ pub enum Engine {
 pub struct ScriptEngine {
     /// The executable file, relative to the release.
     pub run: String,
-    /// Whether it supports `--noop`: it changes nothing if `STRINGLESS_NOOP` is `1`. Without support, `--noop`
-    /// does not run it.
+    /// Whether it supports `--noop`: it changes nothing if `STRINGLESS_NOOP` is `1`. Without support,
+    /// `--noop` does not run it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub noop: bool,
 }
@@ -187,8 +188,8 @@ pub struct Module {
 }
 
 impl Manifest {
-    /// Every real serial is below this number; a higher one is forged or a mistake. One release each second would
-    /// need 285 million years to get there.
+    /// Every real serial is below this number; a higher one is forged or a mistake. One release each second
+    /// would need 285 million years to get there.
     pub const LAST_SERIAL: u64 = 1 << 53;
 
     /// Checks the rules that the types do not express.

@@ -1,5 +1,5 @@
-//! How a node gets its id and region from its cloud's metadata service. Part of `agent.json` for systems whose
-//! first-boot agent does not leave this data on disk.
+//! How a node gets its id and region from its cloud's metadata service. Part of `agent.json` for systems
+//! whose first-boot agent does not leave this data on disk.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -15,8 +15,9 @@ use crate::name::Name;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
-    /// How to recognise a machine of this cloud: names of [`DMI`] and the beginning of their texts, ignoring case.
-    /// The service is queried only if all texts of at least one set match; an empty list matches every machine.
+    /// How to recognise a machine of this cloud: names of [`DMI`] and the beginning of their texts, ignoring
+    /// case. The service is queried only if all texts of at least one set match; an empty list matches every
+    /// machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dmi: Vec<BTreeMap<String, String>>,
     /// `http://host`, put before each path.
@@ -135,7 +136,8 @@ impl Question {
     }
 }
 
-/// Texts of a machine's firmware: the file in `/sys/class/dmi/id/` on Linux, and the kenv(1) variable on FreeBSD.
+/// Texts of a machine's firmware: the file in `/sys/class/dmi/id/` on Linux, and the kenv(1) variable on
+/// FreeBSD.
 pub const DMI: [(&str, &str); 14] = [
     ("bios_vendor", "smbios.bios.vendor"),
     ("bios_version", "smbios.bios.version"),

@@ -30,7 +30,8 @@ pub fn title(path: &str) -> String {
     if path.is_empty() { "the top-level pack".into() } else { format!("pack `{path}`") }
 }
 
-/// The path of something in `folder`, relative to what `folder` is relative to. An empty folder is the top level.
+/// The path of something in `folder`, relative to what `folder` is relative to. An empty folder is the top
+/// level.
 #[must_use]
 pub fn join_path(folder: &str, path: &str) -> String {
     if folder.is_empty() { path.into() } else { format!("{folder}/{path}") }

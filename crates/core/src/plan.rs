@@ -31,14 +31,15 @@ pub struct Floor<'a> {
     pub now: Timestamp,
 }
 
-/// Decides whether a verified manifest may be used: it must not be a rollback, must not have other bytes under a
-/// known serial, must not be expired, and must not need a newer agent.
+/// Decides whether a verified manifest may be used: it must not be a rollback, must not have other bytes
+/// under a known serial, must not be expired, and must not need a newer agent.
 ///
-/// The manifest that is already in use always passes, even if it is expired: expiry blocks new releases, never
-/// the running one. A rotation resets a poisoned serial: for a manifest made under the newer trust, the lowest
-/// serial of that trust (or of a bootstrap with its version) replaces the last serial seen. A manifest made before
-/// the rotation gains nothing from it, even if the same key signs before and after. Once a manifest made under a
-/// newer trust was accepted, no manifest made under an older trust may follow, whatever its serial.
+/// The manifest that is already in use always passes, even if it is expired: expiry blocks new releases,
+/// never the running one. A rotation resets a poisoned serial: for a manifest made under the newer trust, the
+/// lowest serial of that trust (or of a bootstrap with its version) replaces the last serial seen. A manifest
+/// made before the rotation gains nothing from it, even if the same key signs before and after. Once a
+/// manifest made under a newer trust was accepted, no manifest made under an older trust may follow, whatever
+/// its serial.
 ///
 /// # Errors
 /// The [`Refusal`].
@@ -61,7 +62,8 @@ pub fn admit(manifest: &Verified<Manifest>, floor: &Floor<'_>) -> Result<(), Ref
             && floor.trust_version >= manifest.trust_version
             && (floor.trust > 0 || floor.bootstrap_version > seen.made_under)
     };
-    // A trust newer than the bootstrap that sets a lowest serial for the environment replaces the bootstrap's.
+    // A trust newer than the bootstrap that sets a lowest serial for the environment replaces the
+    // bootstrap's.
     let superseded = floor.trust > 0 && floor.trust_version > floor.bootstrap_version;
     if found < floor.bootstrap && !superseded {
         return below(floor.bootstrap, "the lowest that this node's bootstrap allows");
@@ -96,9 +98,9 @@ pub fn freshness(manifest: &Manifest) -> (u64, u64) {
     (manifest.trust_version, manifest.serial)
 }
 
-/// The earliest time that the node's clock may show from now on, as far as an accepted manifest proves it: `now`,
-/// but not later than the first expiry of the manifest and the trust, and not later than 30 days after the
-/// manifest was created. If nothing expires, it is not later than the manifest's creation.
+/// The earliest time that the node's clock may show from now on, as far as an accepted manifest proves it:
+/// `now`, but not later than the first expiry of the manifest and the trust, and not later than 30 days after
+/// the manifest was created. If nothing expires, it is not later than the manifest's creation.
 ///
 /// So a clock that was wrongly ahead for a while does not make the next releases look expired for long, and a
 /// clock that is set back does not make an expired release valid again.
@@ -108,8 +110,8 @@ pub fn clock_floor(manifest: &Manifest, trust_expires: Option<Timestamp>, now: T
     now.min(end.unwrap_or(manifest.created)).min(manifest.created.plus(MONTH))
 }
 
-/// Whether to warn about an expiry. With a known start `from` (a manifest): in the last third of the lifetime, but
-/// at most a week before. Without one (trust): 30 days before.
+/// Whether to warn about an expiry. With a known start `from` (a manifest): in the last third of the
+/// lifetime, but at most a week before. Without one (trust): 30 days before.
 #[must_use]
 pub fn expires_soon(from: Option<Timestamp>, expires: Timestamp, now: Timestamp) -> bool {
     let notice = match from {
@@ -126,7 +128,8 @@ pub enum Due {
     Nothing,
     /// Run the engine.
     Run(Reason),
-    /// The release failed too often; do not try it before this time. `None`: not before a newer release or `--force`.
+    /// The release failed too often; do not try it before this time. `None`: not before a newer release or
+    /// `--force`.
     Quarantined(Option<Timestamp>),
 }
 
@@ -147,8 +150,8 @@ pub enum Reason {
     FallBack,
 }
 
-/// Decides what is due for `release`. `apply` is its setting, `over` identifies the modules of earlier layers, and
-/// `live` is the complete release that is live now.
+/// Decides what is due for `release`. `apply` is its setting, `over` identifies the modules of earlier
+/// layers, and `live` is the complete release that is live now.
 #[must_use]
 pub fn due(
     state: &State,
@@ -196,7 +199,8 @@ pub fn due_meanwhile(
 ) -> Option<Reason> {
     match state.applied.as_ref().filter(|applied| applied.release == *good) {
         Some(applied) if live == Some(good) => {
-            // A failed fall-back is not tried again at each check, but at the reapply interval, or every hour.
+            // A failed fall-back is not tried again at each check, but at the reapply interval, or every
+            // hour.
             let pace = apply.reapply.or((!applied.ok).then_some(HOUR));
             reapply(applied, pace, now).then_some(Reason::Reapply)
         }

@@ -1,7 +1,8 @@
 //! AWS Signature Version 4, in headers and in the query string, as S3-compatible services accept it.
 //!
-//! Spec: "Signing AWS API requests" in the AWS IAM user guide. Differs from spec, as S3 does: the path is encoded
-//! once and never normalised. The tests compare this code with the published suite and with the `aws-sigv4` crate.
+//! Spec: "Signing AWS API requests" in the AWS IAM user guide. Differs from spec, as S3 does: the path is
+//! encoded once and never normalised. The tests compare this code with the published suite and with the
+//! `aws-sigv4` crate.
 
 use alloc::format;
 use alloc::string::String;
@@ -64,7 +65,8 @@ pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// The SHA-256 of an empty body, in hex.
 pub const EMPTY_PAYLOAD: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// The headers to add to an S3 request: date, payload hash, token and `authorization`. The names are lower case.
+/// The headers to add to an S3 request: date, payload hash, token and `authorization`. The names are lower
+/// case.
 #[must_use]
 pub fn sign_headers(
     request: &Request<'_>,

@@ -16,8 +16,8 @@ pub struct StoreSettings {
     /// The region that S3 requests are signed for; only with `s3://`, and required there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// `https://host[:port]` of an S3 service other than AWS; only with `s3://`. Plain `http://` is allowed for a
-    /// lab: the content is signed, and secrets are never sent.
+    /// `https://host[:port]` of an S3 service other than AWS; only with `s3://`. Plain `http://` is allowed
+    /// for a lab: the content is signed, and secrets are never sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// Where the bucket's name is put; only with `s3://`.

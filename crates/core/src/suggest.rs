@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 /// The valid key that is most similar to the unknown key in `message`.
 ///
-/// Reads serde's messages ``unknown field `x`, expected one of `a`, `b` `` and ``unknown variant …``. `None` for
-/// other messages, and if no key is similar.
+/// Reads serde's messages ``unknown field `x`, expected one of `a`, `b` `` and ``unknown variant …``. `None`
+/// for other messages, and if no key is similar.
 #[must_use]
 pub fn nearest(message: &str) -> Option<&str> {
     let from = message.find("unknown field `").or_else(|| message.find("unknown variant `"))?;

@@ -1,6 +1,7 @@
 //! Points in time in whole seconds, and the four text forms for them.
 //!
-//! The agent uses no date library: the calendar below is all it needs. The tests compare it with a date library.
+//! The agent uses no date library: the calendar below is all it needs. The tests compare it with a date
+//! library.
 
 use alloc::format;
 use alloc::string::String;

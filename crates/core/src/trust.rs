@@ -29,8 +29,8 @@ pub struct Trust {
     pub keys: Vec<TrustKey>,
     /// From this time on, no node accepts new releases under this trust; null: it does not expire.
     pub expires: Option<Timestamp>,
-    /// For each environment, the lowest serial that is accepted from this version on. With it, a rotation resets
-    /// a serial that a stolen key may have raised.
+    /// For each environment, the lowest serial that is accepted from this version on. With it, a rotation
+    /// resets a serial that a stolen key may have raised.
     pub min_serial: BTreeMap<Name, u64>,
 }
 

@@ -61,8 +61,8 @@ pub fn manifest(
 }
 
 /// Verifies the trust document that follows `current`: version N+1, signed by enough keys of version N and by
-/// enough of its own keys. It does not check expiry: that matters only for the newest version, when a manifest is
-/// verified with it ([`crate::plan::admit`]).
+/// enough of its own keys. It does not check expiry: that matters only for the newest version, when a
+/// manifest is verified with it ([`crate::plan::admit`]).
 ///
 /// # Errors
 /// [`Refusal`] of the first check that fails.
@@ -77,8 +77,8 @@ pub fn next_trust(bytes: &[u8], current: &TrustedKeys, site: &Name) -> Result<Ve
     Ok(Verified { value: trust, sha256: Sha256::of(document.payload) })
 }
 
-/// Verifies a trust document by its own keys only: for the first version of a site, and for a document that the
-/// node accepted before and saved.
+/// Verifies a trust document by its own keys only: for the first version of a site, and for a document that
+/// the node accepted before and saved.
 ///
 /// # Errors
 /// [`Refusal`] of the first check that fails.

@@ -1,7 +1,7 @@
 //! Tests our signer with the published AWS suite, in headers and in the query string.
 //!
-//! The suite's service normalises paths and encodes them twice; S3 does neither. So the test prepares the path by the
-//! suite's rule before it calls the signer.
+//! The suite's service normalises paths and encodes them twice; S3 does neither. So the test prepares the
+//! path by the suite's rule before it calls the signer.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
@@ -104,7 +104,8 @@ impl Case {
             payload: &self.payload,
         };
 
-        // Header form. The suite signs fewer headers than S3 needs, so add them here instead of calling `sign_headers`.
+        // Header form. The suite signs fewer headers than S3 needs, so add them here instead of calling
+        // `sign_headers`.
         let date = time.amz();
         let mut headers = plain.clone();
         headers.push(("x-amz-date", &date));

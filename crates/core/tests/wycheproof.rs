@@ -1,10 +1,10 @@
 //! Runs Wycheproof's Ed25519 vectors through the code that verifies our documents.
 //!
-//! A minisign signature consists of two Ed25519 signatures: the first signs the payload, the second signs the first
-//! one and the comment. The vectors contain the first. This test makes the second with the secret keys of the vectors'
-//! public keys (RFC 8032, 7.1, and Wycheproof's own test key), so that only the first decides. Vectors sign the
-//! message itself, but our documents sign its hash. So the test uses minisign's older form: the same Ed25519 code
-//! checks it, although our documents may not use it.
+//! A minisign signature consists of two Ed25519 signatures: the first signs the payload, the second signs the
+//! first one and the comment. The vectors contain the first. This test makes the second with the secret keys
+//! of the vectors' public keys (RFC 8032, 7.1, and Wycheproof's own test key), so that only the first
+//! decides. Vectors sign the message itself, but our documents sign its hash. So the test uses minisign's
+//! older form: the same Ed25519 code checks it, although our documents may not use it.
 
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 

@@ -182,15 +182,15 @@ fn password(path: &Path) -> Result<String> {
     if let Some(password) = given_password() {
         return Ok(password);
     }
-    ask(path, &format!("password of {}: ", path.display()))
+    ask_password(path, &format!("password of {}: ", path.display()))
 }
 
 fn new_password(path: &Path) -> Result<String> {
     if let Some(password) = given_password() {
         return Ok(password);
     }
-    let first = not_empty(path, ask(path, &format!("new password for {}: ", path.display()))?)?;
-    let repeated = ask(path, "repeat the password: ")?;
+    let first = not_empty(path, ask_password(path, &format!("new password for {}: ", path.display()))?)?;
+    let repeated = ask_password(path, "repeat the password: ")?;
     if first != repeated {
         return Err(Error::usage(format!("making key `{}`: the passwords differ", path.display())));
     }
@@ -210,7 +210,7 @@ fn not_empty(path: &Path, password: String) -> Result<String> {
     Ok(password)
 }
 
-fn ask(path: &Path, question: &str) -> Result<String> {
+fn ask_password(path: &Path, question: &str) -> Result<String> {
     let no_terminal = || {
         Error::configuration(format!(
             "unlocking key `{}`: it needs a password, and there is no terminal to ask for it",

@@ -22,8 +22,8 @@ pub fn role(http: &Http) -> Result<String, String> {
     }
 }
 
-/// The address in the environment. It must use TLS, or be this machine or one of the two addresses that AWS reserves
-/// for this.
+/// The address in the environment. It must use TLS, or be this machine or one of the two addresses that AWS
+/// reserves for this.
 fn address(var: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     if let Some(path) = var("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
         return Ok(format!("http://169.254.170.2{path}"));
