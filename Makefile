@@ -118,7 +118,7 @@ checkpoints: ## the agent that a test can kill at a named point
 	install -D -m 0755 $(TARGET_DIR)/debug/stringless-agent $(AGENT_CHECKPOINTS_BIN)
 
 .PHONY: levels
-levels: setup build agents checkpoints ## write anew what each pair of distro and cloud was tested with
+levels: setup build agents checkpoints ## record again how far each pair of distro and cloud was tested
 	record=$$(mktemp -d) && STRINGLESS_RECORD=$$record $(CARGO) test --locked --package e2e \
 		--test boot --test datasources --test render --test roots && .ci/levels $$record --write && rm -r $$record
 
@@ -175,7 +175,7 @@ bench: build ## how long it takes to render the whole product, and to assemble a
 	$(CARGO) bench --locked --package e2e --bench assembly
 
 .PHONY: golden
-golden: ## write the expected renderings anew; read the diff before you commit it
+golden: ## write the expected renderings again; read the diff before you commit it
 	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test render golden::
 
 .PHONY: docs

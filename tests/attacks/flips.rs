@@ -54,7 +54,7 @@ fn flip_each(share: usize, of: usize) -> usize {
     for key in &keys {
         let path = pair.forge.bucket().join(key);
         let good = fs::read(&path).unwrap();
-        // A comment that says of itself that nobody vouches for it; what it may not do is told below.
+        // An untrusted comment; the rest of the test says what it may not do.
         let start = if key.contains("packs/") { 0 } else { good.iter().position(|b| *b == b'\n').unwrap() };
         for at in (start..good.len()).skip(share).step_by(of) {
             let mut bad = good.clone();

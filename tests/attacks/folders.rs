@@ -103,7 +103,7 @@ fn file_swapped_that_was_kept() {
     let Some(pair) = Pair::converged() else { return };
     let kept = pair.state("layers/example/manifests/production");
     let good = fs::read(&kept).unwrap();
-    // An older release, well signed; a stranger's; and nonsense: the store is asked anew for all of it.
+    // An older release, well signed; a stranger's; and nonsense: everything is fetched from the store again.
     pair.forge.release(6, "six");
     let old = fs::read(pair.forge.bucket().join("env/production/manifest")).unwrap();
     pair.forge.put("env/production/manifest", &good);

@@ -14,7 +14,7 @@ const POINTER: &str = "env/production/manifest";
 #[test]
 fn rollback() {
     let Some(pair) = Pair::new() else { return };
-    // Every release that was ever published, replayed by whoever kept it.
+    // Every release that was ever published, replayed by somebody who kept it.
     let old: Vec<Vec<u8>> = (1..7).map(|serial| publish(&pair, serial)).collect();
     pair.forge.release(7, "seven");
     let newest = fs::read(pair.forge.bucket().join(POINTER)).unwrap();

@@ -45,7 +45,7 @@ fn every_mutant_applies_and_names_its_test() {
         }
     }
     assert!(all.len() > 60, "{} protections", all.len());
-    assert!(wrong.is_empty(), "write these anew:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "write these again:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn the_table_of_the_docs_is_what_they_say() {
         fs::write(page, next).unwrap();
         return;
     }
-    assert!(text == next, "docs/contributing/security-tests.md: STRINGLESS_BLESS=1 writes its table anew");
+    assert!(text == next, "docs/contributing/security-tests.md: STRINGLESS_BLESS=1 writes its table again");
 }
 
 fn mutants() -> Vec<PathBuf> {

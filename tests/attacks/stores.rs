@@ -76,7 +76,7 @@ fn malicious_mirror() {
 
 #[test]
 fn malicious_mirrors_alone() {
-    // All of them lie: nothing is taken, and every lie is told.
+    // All of them lie: nothing is taken, and every lie is reported.
     let Some(web) = Web::converged() else { return };
     fs::copy(web.pair.forge.bucket().join(POINTER), web.pair.node.root().join("seven")).unwrap();
     web.pair.forge.release(8, "eight");

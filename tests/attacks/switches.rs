@@ -63,8 +63,8 @@ fn no_flag_of_the_agent_turns_a_check_off() {
     let out = fs::File::create(&log).unwrap();
     let mut command = pair.node.command(&["--daemon"]);
     let mut daemon = command.env("OUT", pair.node.root()).stdout(Stdio::null()).stderr(out).spawn().unwrap();
-    let told = || fs::read_to_string(&log).unwrap_or_default().contains("[signatures]");
-    let refused = until(Duration::from_secs(60), told);
+    let printed = || fs::read_to_string(&log).unwrap_or_default().contains("[signatures]");
+    let refused = until(Duration::from_secs(60), printed);
     daemon.kill().unwrap();
     daemon.wait().unwrap();
     assert!(refused, "the daemon did not refuse");
@@ -97,7 +97,7 @@ fn no_key_of_the_configuration_turns_a_check_off() {
         part(&mut config)["no-such-key"] = json!(true);
         pair.node.configure(&config);
         let run = pair.run(&["--once"]).expect(78);
-        let told: BTreeSet<&str> = run
+        let printed: BTreeSet<&str> = run
             .err
             .split_once("expected one of")
             .map_or(run.err.as_str(), |(_, rest)| rest)
@@ -107,7 +107,7 @@ fn no_key_of_the_configuration_turns_a_check_off() {
             .filter(|key| !key.contains(['/', ' ']))
             .collect();
         let expected: BTreeSet<&str> = keys.split(' ').collect();
-        assert_eq!(told, expected, "{what}");
+        assert_eq!(printed, expected, "{what}");
     }
     // And each value that would be the off position of a check is refused.
     type Off = (&'static str, fn(&mut Value));

@@ -58,7 +58,7 @@ fn tls_certificate_of_a_client() {
 
 #[test]
 fn tls_stripped() {
-    // A store over plain HTTP is no store, whoever asks for it.
+    // A store over plain HTTP is no store, for any user.
     let Some(web) = Web::converged() else { return };
     let forge = Forge::new();
     let server = Server::start(&Net::host(), forge.bucket(), None);

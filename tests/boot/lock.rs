@@ -28,7 +28,7 @@ fn the_metadata_service_stays_locked() {
     let Some(mut machine) = machine(&web.lab, "debian-13") else { return };
     machine.sets_rules();
 
-    // Without a firewall the script fails, as it was told to, and nothing was installed twice.
+    // Without a firewall the script fails, as `required` demands, and nothing was installed twice.
     let done = boot(&mut machine, &user_data);
     assert!(done.log.contains("stringless: cannot lock the metadata service"), "{}", done.log);
     assert_eq!(done.status, "error", "{}", done.text);

@@ -18,8 +18,8 @@ fn the_schema_holds_for_the_cloud_config_form() {
     for distro in ["debian-12", "debian-13"] {
         for cloud in ["aws", "digitalocean", "nocloud"] {
             let user_data = web.render(distro, cloud, &["--form", "cloud-config"]);
-            let (valid, told) = judged(&machine, &user_data);
-            assert!(valid, "{distro} {cloud}: {told}");
+            let (valid, printed) = judged(&machine, &user_data);
+            assert!(valid, "{distro} {cloud}: {printed}");
         }
     }
 }
@@ -28,8 +28,8 @@ fn the_schema_holds_for_the_cloud_config_form() {
 fn the_schema_does_refuse() {
     let Some(lab) = Lab::new() else { return };
     let Some(machine) = Machine::new(&lab, "trixie") else { return };
-    let (valid, told) = judged(&machine, "#cloud-config\nwrite_filez: []\n");
-    assert!(!valid && told.contains("write_filez"), "{told}");
+    let (valid, printed) = judged(&machine, "#cloud-config\nwrite_filez: []\n");
+    assert!(!valid && printed.contains("write_filez"), "{printed}");
 }
 
 fn judged(machine: &Machine, text: &str) -> (bool, String) {

@@ -53,17 +53,17 @@ fn is_left_alone_after_its_tries() {
         let run = left_alone(&pair, 8);
         assert!(run.err.contains("failed 3 times") && run.err.contains("release 8 is live"), "{}", run.err);
     }
-    // It is told by who is asked.
+    // `status` reports it.
     let text = pair.run(&["status"]).expect(0).out;
     assert!(text.contains("release 8 of production has failed 3 times"), "{text}");
     let json: Value = serde_json::from_str(&pair.run(&["status", "--json"]).expect(0).out).unwrap();
     assert_eq!(json["layers"][0]["state"]["failed"]["production"]["times"], 3);
     assert_eq!(json["layers"][0]["last_good"]["serial"], 7);
-    // Being told to is a reason; it still fails, and is left alone again.
+    // `--force` is a reason; it still fails, and is left alone again.
     pair.run(&["--once", "--force"]).expect(4);
     assert_eq!(tries(&pair), 4);
     left_alone(&pair, 8);
-    // So is a mended node and being told to.
+    // So is a mended node and `--force`.
     pair.node.write("mended", "");
     pair.run(&["--once", "--force"]).expect(0);
     assert_eq!(pair.applied().as_deref(), Some("mended\n"));

@@ -46,7 +46,7 @@ fn bytes_that_are_no_text_and_escapes_harm_no_report() {
     let mut command = pair.node.command(&["--once"]);
     let said = command.env("OUT", pair.node.root()).output().unwrap();
     assert!(said.status.success());
-    // To the journal as it came: whoever reads it there knows what to do with it.
+    // To the journal as it came: a reader there knows what to do with it.
     assert!(said.stdout.windows(4).any(|part| part == b"\xff\xfe\xc0\x80"), "{:?}", said.stdout);
     let file = fs::read(pair.state("last-run.json")).unwrap();
     assert!(str::from_utf8(&file).is_ok(), "the report is UTF-8");

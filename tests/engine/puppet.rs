@@ -70,7 +70,7 @@ fn a_control_repo_is_applied_and_a_change_arrives() {
     let moved = fs::metadata(&new[0]).unwrap().len() + fs::metadata(lab.manifest()).unwrap().len();
     assert_eq!(change["received"], json!(moved));
     assert!(lab.managed("etc/web/site.conf").contains("worker_processes 16;"));
-    assert!(lab.managed("var/lib/web-reloads").lines().count() == 2, "the web server is told of the change");
+    assert!(lab.managed("var/lib/web-reloads").lines().count() == 2, "the web server learns of the change");
 }
 
 #[test]

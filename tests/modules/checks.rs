@@ -20,7 +20,7 @@ fn what_is_wrong_is_told_with_its_place() {
         site.write(path, content);
     }
     let run = site.run("build --json").expect(0);
-    let told: Vec<String> = site.findings(&run);
+    let printed: Vec<String> = site.findings(&run);
     let expected = [
         "data/broken.yaml:3: yaml: did not find expected ',' or ']'",
         "data/lost/x.yaml:0: hiera: no level of `hiera.yaml` reads it",
@@ -35,9 +35,9 @@ fn what_is_wrong_is_told_with_its_place() {
         "templates/two.epp:2: epp: Illegal attempt to assign to 'a Literal Integer'. Not an assignable reference",
         "templates/two.epp:3: epp: This Variable has no effect.",
     ];
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.starts_with(expected), "{told}\n{expected}");
+    assert_eq!(printed.len(), expected.len(), "{printed:#?}");
+    for (printed, expected) in printed.iter().zip(expected) {
+        assert!(printed.starts_with(expected), "{printed}\n{expected}");
     }
     for (path, _) in BAD {
         let path = path.strip_prefix("data/never").unwrap_or(path);
@@ -150,8 +150,8 @@ fn a_program_that_is_missing_or_fails_is_told() {
         );
         site.set("checks: {puppet: required}");
         let run = site.run("build").expect(78);
-        let told = "error: checking `production`: 2 files not checked (puppet): `puppet` is not installed";
-        assert!(run.err.contains(told) && run.err.contains("\nhint: "), "{}", run.err);
+        let printed = "error: checking `production`: 2 files not checked (puppet): `puppet` is not installed";
+        assert!(run.err.contains(printed) && run.err.contains("\nhint: "), "{}", run.err);
     }
     site.set("checks: {puppet: warn}");
     for (script, why) in [
@@ -174,8 +174,11 @@ fn a_program_that_is_missing_or_fails_is_told() {
         let run = site.run("build").expect(0);
         let line = run.err.lines().next().unwrap_or_default();
         let (head, tail) = why.split_once("[..]").unwrap_or((why, ""));
-        let told = line.strip_prefix("warning: 2 files not checked (puppet): ");
-        assert!(told.is_some_and(|told| told.starts_with(head) && told.contains(tail)), "{why}: {line:.300}");
+        let printed = line.strip_prefix("warning: 2 files not checked (puppet): ");
+        assert!(
+            printed.is_some_and(|printed| printed.starts_with(head) && printed.contains(tail)),
+            "{why}: {line:.300}"
+        );
     }
     // What failed is tried again.
     site.program("puppet", "#!/bin/sh\nexit 0\n");

@@ -24,8 +24,8 @@ fn a_forge_that_is_down_does_not_matter_once_it_was_there() {
     world.forge.down(true);
     assert_eq!(world.packs(&[]), before);
     world.forget();
-    let told = world.refused(&["build"], 1);
-    assert!(told.contains("module `puppetlabs/apt` (Puppetfile:1)"), "{told}");
+    let printed = world.refused(&["build"], 1);
+    assert!(printed.contains("module `puppetlabs/apt` (Puppetfile:1)"), "{printed}");
 }
 
 #[test]
@@ -41,9 +41,9 @@ fn bytes_damaged_on_the_way_are_refused() {
     let Some(world) = locked() else { return };
     world.forget();
     world.forge.damage("puppetlabs-apt", "1.0.0");
-    let told = world.refused(&["build"], 3);
-    assert!(told.contains("the archive has the hash"), "{told}");
-    assert!(!told.contains("production:"), "nothing was built");
+    let printed = world.refused(&["build"], 3);
+    assert!(printed.contains("the archive has the hash"), "{printed}");
+    assert!(!printed.contains("production:"), "nothing was built");
 }
 
 #[test]
@@ -67,14 +67,14 @@ fn another_archive_under_the_same_version_is_caught_by_the_lock() {
     };
     world.forge.replace(&release);
     world.forget();
-    let told = world.refused(&["build"], 3);
-    assert!(told.contains("it was changed under the same name"), "{told}");
+    let printed = world.refused(&["build"], 3);
+    assert!(printed.contains("it was changed under the same name"), "{printed}");
     // Not by the way: only where it is named.
     let lock = world.lock();
     world.ok(&["modules", "update"]);
     assert_eq!(world.lock(), lock);
-    let told = world.ok(&["modules", "update", "apt"]);
-    assert!(told.contains("different content under the same name"), "{told}");
+    let printed = world.ok(&["modules", "update", "apt"]);
+    assert!(printed.contains("different content under the same name"), "{printed}");
     assert_ne!(world.lock(), lock);
     world.ok(&["build"]);
 }
@@ -93,8 +93,8 @@ fn a_module_that_vanished_builds_from_the_cache_and_from_the_last_release() {
     let lock = world.lock();
     let tree = lock.lines().find(|line| line.contains("tree:")).unwrap();
     world.write("Puppetfile.lock", &lock.replace(tree, &format!("  tree: {}", "0".repeat(64))));
-    let told = world.refused(&["build"], 3);
-    assert!(told.contains("it has none"), "{told}");
+    let printed = world.refused(&["build"], 3);
+    assert!(printed.contains("it has none"), "{printed}");
 }
 
 #[test]
@@ -126,8 +126,11 @@ fn a_history_that_was_rewritten_is_told() {
     world.git("apt", &["gc", "-q", "--prune=now"]);
     assert_eq!(world.packs(&[]), before, "from the cache");
     world.forget();
-    let told = world.refused(&["build"], 3);
-    assert!(told.contains("its history was rewritten") && told.contains("modules update apt"), "{told}");
+    let printed = world.refused(&["build"], 3);
+    assert!(
+        printed.contains("its history was rewritten") && printed.contains("modules update apt"),
+        "{printed}"
+    );
     world.ok(&["modules", "update", "apt"]);
     world.ok(&["build"]);
 }
@@ -145,10 +148,10 @@ fn a_tag_that_moved_moves_nothing_here_and_is_told() {
     world.forget();
     assert_eq!(world.packs(&[]), before, "what was locked");
     assert!(world.lock().contains(&first));
-    let told = world.run(&["modules", "outdated"]);
-    assert!(told.status == 2 && told.text.contains("the tag moved"), "{}", told.text);
-    let told = world.ok(&["modules", "update"]);
-    assert!(told.contains("the tag moved"), "{told}");
+    let printed = world.run(&["modules", "outdated"]);
+    assert!(printed.status == 2 && printed.text.contains("the tag moved"), "{}", printed.text);
+    let printed = world.ok(&["modules", "update"]);
+    assert!(printed.contains("the tag moved"), "{printed}");
 }
 
 #[test]
@@ -172,8 +175,8 @@ fn a_tarball_is_held_to_its_hash() {
     pack("two");
     assert_eq!(world.packs(&[]), before);
     world.forget();
-    let told = world.refused(&["build"], 3);
-    assert!(told.contains("it has the hash"), "{told}");
+    let printed = world.refused(&["build"], 3);
+    assert!(printed.contains("it has the hash"), "{printed}");
     world.write("Puppetfile", &format!("{line}, version: '{}'\n", "0".repeat(64)));
     world.refused(&["build"], 78);
     world.refused(&["modules", "update"], 3);
@@ -236,8 +239,8 @@ fn offline_asks_nobody() {
     let Some(world) = locked() else { return };
     world.forget();
     world.forge.take();
-    let told = world.refused(&["build", "--offline"], 1);
-    assert!(told.contains("--offline"), "{told}");
+    let printed = world.refused(&["build", "--offline"], 1);
+    assert!(printed.contains("--offline"), "{printed}");
     world.refused(&["modules", "update", "apt", "--offline"], 1);
     assert_eq!(world.forge.take().len(), 0);
 }
@@ -257,8 +260,8 @@ fn a_module_that_vanished_does_not_hold_up_the_others() {
     for version in ["1.1.0", "2.0.0"] {
         world.forge.release("puppetlabs-stdlib", version, &[("a", "2")]);
     }
-    let told = world.run(&["modules", "outdated"]);
-    assert!(told.status == 2 && told.text.contains("the forge no longer has it"), "{}", told.text);
+    let printed = world.run(&["modules", "outdated"]);
+    assert!(printed.status == 2 && printed.text.contains("the forge no longer has it"), "{}", printed.text);
     world.ok(&["modules", "update", "stdlib"]);
     assert!(world.lock().contains("version: 1.1.0"), "what it needs still counts\n{}", world.lock());
 }

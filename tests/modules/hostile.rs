@@ -14,11 +14,11 @@ fn release(entries: &[Entry<'_>]) -> Option<String> {
     let world = World::new()?;
     world.forge.archive("evil-module", "1.0.0", gzip(&tar(entries)));
     world.write("Puppetfile", "mod 'evil/module', '1.0.0'\n");
-    let told = world.refused(&["build"], 3);
+    let printed = world.refused(&["build"], 3);
     world.refused(&["modules", "update"], 3);
-    assert!(told.contains("module `evil/module` (Puppetfile:1)"), "{told}");
+    assert!(printed.contains("module `evil/module` (Puppetfile:1)"), "{printed}");
     assert!(!world.path("site/Puppetfile.lock").exists());
-    Some(told)
+    Some(printed)
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn archives_that_a_node_would_refuse_are_refused_by_name() {
         (&[place("one/a"), place("two/a")], "not in the one folder"),
     ];
     for (entries, why) in cases {
-        let Some(told) = release(entries) else { return };
-        assert!(told.contains(why), "{why}\n{told}");
-        assert!(!told.contains("a\nb"), "{told}");
+        let Some(printed) = release(entries) else { return };
+        assert!(printed.contains(why), "{why}\n{printed}");
+        assert!(!printed.contains("a\nb"), "{printed}");
     }
 }
 
@@ -57,8 +57,8 @@ fn metadata_of_a_hundred_megabytes_is_refused() {
     let line =
         format!("mod 'module', type: 'tarball', source: 'file://{}'\n", world.path("big.tar.gz").display());
     world.write("Puppetfile", &line);
-    let told = world.refused(&["modules", "update"], 3);
-    assert!(told.contains("`metadata.json` has 104857600 bytes"), "{told}");
+    let printed = world.refused(&["modules", "update"], 3);
+    assert!(printed.contains("`metadata.json` has 104857600 bytes"), "{printed}");
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn a_submodule_runs_nothing_and_is_refused() {
     world.git("module", &["add", ".gitmodules"]);
     world.git("module", &["commit", "-q", "-m", "evil"]);
     world.write("Puppetfile", &format!("mod 'module', git: '{}'\n", world.url("module")));
-    let told = world.refused(&["build"], 3);
-    assert!(told.contains("`sub` is a submodule"), "{told}");
+    let printed = world.refused(&["build"], 3);
+    assert!(printed.contains("`sub` is a submodule"), "{printed}");
     for url in [
         format!("ext::sh -c 'touch {}'", witness.display()),
         format!("--upload-pack=touch {}", witness.display()),
@@ -97,17 +97,17 @@ fn a_repository_that_leaves_itself_is_refused() {
         &[("a", "x"), ("pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")],
     );
     world.write("Puppetfile", &format!("mod 'module', git: '{}'\n", world.url("module")));
-    let told = world.refused(&["build"], 3);
-    assert!(told.contains("`pointer` is stored in git LFS"), "{told}");
+    let printed = world.refused(&["build"], 3);
+    assert!(printed.contains("`pointer` is stored in git LFS"), "{printed}");
     fs::remove_file(world.path("module/pointer")).unwrap();
     symlink("../../../../etc/passwd", world.path("module/l")).unwrap();
     world.commit("module", &[]);
-    let told = world.refused(&["build"], 3);
-    assert!(told.contains("`l` is a link that leaves the pack"), "{told}");
+    let printed = world.refused(&["build"], 3);
+    assert!(printed.contains("`l` is a link that leaves the pack"), "{printed}");
     fs::remove_file(world.path("module/l")).unwrap();
     world.commit("module", &[("A", "x")]);
-    let told = world.refused(&["build"], 3);
-    assert!(told.contains("only in case"), "{told}");
+    let printed = world.refused(&["build"], 3);
+    assert!(printed.contains("only in case"), "{printed}");
 }
 
 /// The token is for the forge; where that leads to is somebody else.
@@ -123,7 +123,7 @@ fn the_token_goes_to_no_other_host() {
     let path = "/v3/files/puppetlabs-apt-1.0.0.tar.gz";
     let elsewhere = format!("{}{path}", other.url());
     world.forge.fault(path, Reply::new(302, "").with("location", elsewhere), 1);
-    let told = world.ok(&["build"]);
+    let printed = world.ok(&["build"]);
     let bearer = |forge: &PuppetForge| {
         forge
             .take()
@@ -133,7 +133,7 @@ fn the_token_goes_to_no_other_host() {
     };
     assert_eq!(bearer(&world.forge), 2, "the release and its file");
     assert_eq!(bearer(&other), 0);
-    assert!(!told.contains("s3cr3t"), "{told}");
+    assert!(!printed.contains("s3cr3t"), "{printed}");
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn a_forge_may_not_lead_in_a_circle_nor_off_the_web() {
     world.write("Puppetfile", "mod 'puppetlabs/apt', '1.0.0'\n");
     let path = "/v3/releases/puppetlabs-apt-1.0.0";
     world.forge.fault(path, Reply::new(302, "").with("location", path), 100);
-    let told = world.refused(&["build"], 1);
-    assert!(told.contains("too many redirections"), "{told}");
+    let printed = world.refused(&["build"], 1);
+    assert!(printed.contains("too many redirections"), "{printed}");
     world.forge.fault(path, Reply::new(302, "").with("location", "file:///etc/passwd"), 1);
-    let told = world.refused(&["build"], 78);
-    assert!(told.contains("not a web address"), "{told}");
+    let printed = world.refused(&["build"], 78);
+    assert!(printed.contains("not a web address"), "{printed}");
     world.forge.fault(path, Reply::new(200, "<html>"), 1);
-    let told = world.refused(&["build"], 1);
-    assert!(told.contains("not the response of a forge"), "{told}");
+    let printed = world.refused(&["build"], 1);
+    assert!(printed.contains("not the response of a forge"), "{printed}");
 }

@@ -36,11 +36,11 @@ fn update_locks_what_is_declared_and_what_that_needs() {
         "Puppetfile",
         &format!("mod 'puppetlabs/apt'\nmod 'profile', git: '{}', branch: 'main'\n", world.url("profile")),
     );
-    let told = world.ok(&["modules", "update", "--dry-run"]);
-    assert!(told.contains("would write") && !world.path("site/Puppetfile.lock").exists(), "{told}");
-    let told = world.ok(&["modules", "update"]);
+    let printed = world.ok(&["modules", "update", "--dry-run"]);
+    assert!(printed.contains("would write") && !world.path("site/Puppetfile.lock").exists(), "{printed}");
+    let printed = world.ok(&["modules", "update"]);
     for part in ["puppetlabs/apt     -     9.1.0", "puppetlabs/stdlib  -     8.6.0", "wrote", "3 modules"] {
-        assert!(told.contains(part), "{part}\n{told}");
+        assert!(printed.contains(part), "{part}\n{printed}");
     }
     let lock = world.lock();
     assert!(lock.contains("modules/stdlib:\n  name: puppetlabs/stdlib\n"), "{lock}");
@@ -67,20 +67,20 @@ fn a_conflict_is_explained_and_nothing_is_written() {
     let Some(world) = World::new() else { return };
     shelf(&world);
     world.write("Puppetfile", "mod 'puppetlabs/apt', '9.1.0'\nmod 'puppetlabs/stdlib', '9.0.0'\n");
-    let told = world.refused(&["modules", "update"], 78);
+    let printed = world.refused(&["modules", "update"], 78);
     for part in [
         "line 1 of the Puppetfile declares `puppetlabs/apt` 9.1.0",
         "line 2 of the Puppetfile declares `puppetlabs/stdlib` 9.0.0",
         "`puppetlabs/apt` 9.1.0 needs `puppetlabs/stdlib` >= 4.13.1 < 9.0.0",
         "modules: {override:",
     ] {
-        assert!(told.contains(part), "{part}\n{told}");
+        assert!(printed.contains(part), "{part}\n{printed}");
     }
     assert!(!world.path("site/Puppetfile.lock").exists());
     let settings = std::fs::read_to_string(world.path("site/stringless.yaml")).unwrap();
     world.write("stringless.yaml", &format!("{settings}  override: [puppetlabs/stdlib]\n"));
-    let told = world.ok(&["modules", "update"]);
-    assert!(told.contains("replaces it"), "{told}");
+    let printed = world.ok(&["modules", "update"]);
+    assert!(printed.contains("replaces it"), "{printed}");
     assert!(world.lock().contains("version: 9.0.0"));
     // Without what modules need there is nothing that could conflict.
     world.write("stringless.yaml", &format!("{settings}  dependencies: false\n"));
@@ -118,10 +118,10 @@ fn update_of_one_module_leaves_the_others() {
     assert!(lock.contains("7.0.0") && lock.contains(&second), "{lock}");
     assert_eq!(world.run(&["modules", "outdated"]).status, 0);
     world.forge.deprecate("puppet-archive");
-    let told = world.run(&["modules", "outdated"]);
-    assert!(told.status == 2 && told.text.contains("deprecated it"), "{}", told.text);
-    let told = world.refused(&["modules", "update", "nothing"], 64);
-    assert!(told.contains("no such module"), "{told}");
+    let printed = world.run(&["modules", "outdated"]);
+    assert!(printed.status == 2 && printed.text.contains("deprecated it"), "{}", printed.text);
+    let printed = world.refused(&["modules", "update", "nothing"], 64);
+    assert!(printed.contains("no such module"), "{printed}");
 }
 
 #[test]
@@ -151,17 +151,17 @@ fn a_lock_that_is_not_that_of_the_puppetfile_stops_the_build() {
     world.write("Puppetfile", "mod 'puppetlabs/stdlib', '8.5.0'\n");
     world.ok(&["modules", "update"]);
     world.write("Puppetfile", "mod 'puppetlabs/stdlib', '8.6.0'\n");
-    let told = world.refused(&["build"], 78);
-    assert!(told.contains("it has 8.5.0, not 8.6.0") && told.contains("modules update"), "{told}");
+    let printed = world.refused(&["build"], 78);
+    assert!(printed.contains("it has 8.5.0, not 8.6.0") && printed.contains("modules update"), "{printed}");
     let lock = world.lock();
     world.write("Puppetfile.lock", &format!("<<<<<<< ours\n{lock}"));
-    let told = world.refused(&["build"], 78);
-    assert!(told.contains("an unfinished merge"), "{told}");
+    let printed = world.refused(&["build"], 78);
+    assert!(printed.contains("an unfinished merge"), "{printed}");
     std::fs::remove_file(world.path("site/Puppetfile.lock")).unwrap();
     let settings = std::fs::read_to_string(world.path("site/stringless.yaml")).unwrap();
     world.write("stringless.yaml", &format!("{settings}  lock: required\n"));
-    let told = world.refused(&["build"], 78);
-    assert!(told.contains("there is no Puppetfile.lock"), "{told}");
+    let printed = world.refused(&["build"], 78);
+    assert!(printed.contains("there is no Puppetfile.lock"), "{printed}");
 }
 
 /// Two branches add a module each: git merges the lock file, and the result is that of the merged Puppetfile.

@@ -39,7 +39,7 @@ struct Case {
     g10k: Verdict,
     /// A part of our error.
     #[serde(default)]
-    told: String,
+    printed: String,
     /// Why not all are of one mind.
     #[serde(default)]
     why: String,
@@ -69,9 +69,9 @@ fn r10k_and_g10k_make_the_same_trees() {
     for (case, own) in cases.iter().zip(&own) {
         match (case.ours, own) {
             (Verdict::Same, Ok(_)) => {}
-            (Verdict::Refuses, Err(told)) if told.contains(&case.told) => {}
+            (Verdict::Refuses, Err(printed)) if printed.contains(&case.printed) => {}
             (_, Ok(_)) => wrong.push(format!("{}: we do not refuse it", case.name)),
-            (_, Err(told)) => wrong.push(format!("{}: we say\n{told}", case.name)),
+            (_, Err(printed)) => wrong.push(format!("{}: we say\n{printed}", case.name)),
         }
     }
     for judge in judges {
@@ -96,12 +96,12 @@ fn compare(
     match (verdict, theirs, own) {
         (Verdict::Refuses, Err(_), _) => None,
         (Verdict::Refuses, Ok(_), _) => Some(format!("{name}: it is accepted")),
-        (_, Err(told), _) => Some(format!("{name}: it is refused\n{told}")),
+        (_, Err(printed), _) => Some(format!("{name}: it is refused\n{printed}")),
         // Where we refuse it, that the other does not is all that can be held.
         (_, Ok(_), None) => None,
         (Verdict::Same, Ok(files), Some(own)) => {
-            let told = differences(own, files);
-            (!told.is_empty()).then(|| format!("{name}: ours -, theirs +\n{}", told.join("\n")))
+            let printed = differences(own, files);
+            (!printed.is_empty()).then(|| format!("{name}: ours -, theirs +\n{}", printed.join("\n")))
         }
         (Verdict::Differs, Ok(files), Some(own)) => {
             (files == own).then(|| format!("{name}: the trees are the same"))

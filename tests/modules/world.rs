@@ -103,8 +103,8 @@ impl World {
         command.args([&["build", "--json"], args].concat()).current_dir(self.path("site"));
         let output = self.output(&mut command);
         assert!(output.status.success(), "{}", both(&output));
-        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let packs = told["environments"][0]["packs"].as_array().unwrap().clone();
+        let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let packs = printed["environments"][0]["packs"].as_array().unwrap().clone();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         packs.iter().map(|pack| (text(&pack["path"]), text(&pack["sha256"]))).collect()
     }

@@ -1,5 +1,5 @@
 //! The role of an instance, by version 2 of the metadata service at its true address: a stand-in that
-//! refuses whoever has no token, and a real S3 server that checks what is signed with the role's keys.
+//! refuses a request without a token, and a real S3 server that checks what is signed with the role's keys.
 //!
 //! The S3 server knows no session tokens and no end of keys: it takes any token that is signed.
 

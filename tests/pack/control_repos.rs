@@ -153,9 +153,9 @@ impl World {
 /// Builds all environments of a site, and unpacks them.
 fn built(site: &Site) -> BTreeMap<String, Tree> {
     let done = site.run(&["build", "--all", "--out", "out", "--json"]).expect(0);
-    let told: Value = serde_json::from_str(&done.out).unwrap();
+    let printed: Value = serde_json::from_str(&done.out).unwrap();
     let mut trees = BTreeMap::new();
-    for environment in told["environments"].as_array().unwrap() {
+    for environment in printed["environments"].as_array().unwrap() {
         let name = environment["environment"].as_str().unwrap();
         let folder = site.path("unpacked").join(name);
         for pack in environment["packs"].as_array().unwrap() {

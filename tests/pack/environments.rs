@@ -110,8 +110,8 @@ fn a_commit_is_the_same_release_wherever_it_is_built() {
             .env_clear()
             .envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))))
             .envs(variables);
-        let told: Value = serde_json::from_str(&Run::of(&mut build).expect(0).out).unwrap();
-        let packs = told["environments"][0]["packs"].as_array().unwrap();
+        let printed: Value = serde_json::from_str(&Run::of(&mut build).expect(0).out).unwrap();
+        let packs = printed["environments"][0]["packs"].as_array().unwrap();
         let hashes: Vec<&str> = packs.iter().map(|pack| pack["sha256"].as_str().unwrap()).collect();
         let same: Vec<&str> = expected["production"].iter().map(|(_, hash)| hash.as_str()).collect();
         assert_eq!(hashes, same, "{source}");
@@ -123,16 +123,16 @@ fn a_commit_is_the_same_release_wherever_it_is_built() {
 fn what_a_release_was_built_from_is_told() {
     let Some(world) = World::new() else { return };
     let source = |args: &[&str]| -> Value {
-        let told: Value = serde_json::from_str(&world.build(args).expect(0).out).unwrap();
-        told["environments"][0]["source"].clone()
+        let printed: Value = serde_json::from_str(&world.build(args).expect(0).out).unwrap();
+        printed["environments"][0]["source"].clone()
     };
     let commit = world.control.commit_of("staging");
-    let told = source(&["-e", "staging"]);
+    let printed = source(&["-e", "staging"]);
     assert_eq!(
-        (&told["commit"], &told["branch"], &told["dirty"]),
+        (&printed["commit"], &printed["branch"], &printed["dirty"]),
         (&commit.clone().into(), &"staging".into(), &false.into())
     );
-    assert_eq!(told["modules"][0]["path"], "modules/apt");
+    assert_eq!(printed["modules"][0]["path"], "modules/apt");
 
     let work = world.site.path("work");
     succeed(
@@ -143,9 +143,9 @@ fn what_a_release_was_built_from_is_told() {
     );
     let sources = format!("sources: {{control: {{git: '{}'}}}}\n", world.control.url());
     world.site.edit(&sources, "environments: {staging: {source: {path: work}}}\n");
-    let told = source(&[]);
+    let printed = source(&[]);
     assert_eq!(
-        (&told["commit"], &told["branch"], &told["dirty"]),
+        (&printed["commit"], &printed["branch"], &printed["dirty"]),
         (&commit.into(), &"staging".into(), &false.into())
     );
     for (change, dirty) in [
@@ -159,8 +159,8 @@ fn what_a_release_was_built_from_is_told() {
     }
     assert_eq!(source(&[])["branch"], Value::Null, "on no branch");
     fs::remove_dir_all(work.join(".git")).unwrap();
-    let told = source(&[]);
-    assert_eq!((&told["commit"], &told["dirty"]), (&Value::Null, &false.into()), "of no repository");
+    let printed = source(&[]);
+    assert_eq!((&printed["commit"], &printed["dirty"]), (&Value::Null, &false.into()), "of no repository");
 }
 
 #[test]
@@ -209,8 +209,8 @@ fn a_disk_that_is_full_at_any_point_leaves_nothing_half_done() {
             full += 1;
             assert_eq!(run.code, 1, "{pages} pages: {}", run.err);
             // Git names what it could not write, and not always why.
-            let told = ["o space left on device", "couldn't write ", "unable to write ", "write error"];
-            assert!(told.iter().any(|told| run.err.contains(told)), "{pages} pages: {}", run.err);
+            let printed = ["o space left on device", "couldn't write ", "unable to write ", "write error"];
+            assert!(printed.iter().any(|printed| run.err.contains(printed)), "{pages} pages: {}", run.err);
         }
         mount("remount,size=64m");
         let after = world.packs(&["--all"]);
@@ -259,10 +259,10 @@ fn publish_all_builds_all_before_the_first_is_published() {
         (dry["environments"][1]["environment"].as_str(), pointer("staging")),
         (Some("staging"), false)
     );
-    let told: Value =
+    let printed: Value =
         serde_json::from_str(&world.site.run(&["publish", "--all", "--json"]).expect(0).out).unwrap();
     let serials: Vec<&Value> =
-        told["environments"].as_array().unwrap().iter().map(|one| &one["serial"]).collect();
+        printed["environments"].as_array().unwrap().iter().map(|one| &one["serial"]).collect();
     assert_eq!(serials, [1, 1]);
     assert!(pointer("production") && pointer("staging"));
 }

@@ -72,8 +72,11 @@ fn what_a_release_cannot_carry_is_refused_with_its_path() {
                 run.out,
                 run.err
             );
-            let told = format!("{}{}", run.out, run.err);
-            assert!(told.contains(path) && told.contains(why) && told.contains("hint: "), "{name}: {told}");
+            let printed = format!("{}{}", run.out, run.err);
+            assert!(
+                printed.contains(path) && printed.contains(why) && printed.contains("hint: "),
+                "{name}: {printed}"
+            );
         }
         assert!(!site.manifest().exists(), "{name}");
     }

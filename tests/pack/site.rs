@@ -63,8 +63,8 @@ impl Site {
 
     /// The pack index: path and hash.
     pub fn index(&self) -> Vec<(String, String)> {
-        let told: Value = serde_json::from_str(&self.run(&["build", "--json"]).expect(0).out).unwrap();
-        let packs = told["environments"][0]["packs"].as_array().unwrap().clone();
+        let printed: Value = serde_json::from_str(&self.run(&["build", "--json"]).expect(0).out).unwrap();
+        let packs = printed["environments"][0]["packs"].as_array().unwrap().clone();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         packs.iter().map(|pack| (text(&pack["path"]), text(&pack["sha256"]))).collect()
     }

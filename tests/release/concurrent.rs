@@ -1,4 +1,4 @@
-//! Several at once: one wins, the others are told, nothing is lost, and nothing is removed that somebody
+//! Several at once: one wins, the others get a message, nothing is lost, and nothing is removed that somebody
 //! relies on.
 
 use std::collections::BTreeSet;
@@ -30,8 +30,8 @@ fn at_once(site: &Site, rounds: usize) {
         });
         done += usize::from(publishing.code == 0);
         removed += usize::from(removing.out.contains("\nremoved"));
-        for told in [&publishing, &removing].into_iter().filter(|run| run.code == 1) {
-            assert!(told.err.contains("hint: "), "{}", told.err);
+        for printed in [&publishing, &removing].into_iter().filter(|run| run.code == 1) {
+            assert!(printed.err.contains("hint: "), "{}", printed.err);
         }
         let verified = site.run(&["verify"]);
         assert_eq!(verified.code, 0, "round {n}: {}\n{}\n{}", verified.err, publishing.err, removing.out);
@@ -79,23 +79,23 @@ fn of_several_publishers_one_wins_and_the_others_are_told() {
     let mut serials = BTreeSet::new();
     for run in &runs {
         if run.code == 0 {
-            let told: Value = serde_json::from_str(&run.out).unwrap();
-            assert!(serials.insert(told["serial"].as_u64().unwrap()), "{runs:?}");
+            let printed: Value = serde_json::from_str(&run.out).unwrap();
+            assert!(serials.insert(printed["serial"].as_u64().unwrap()), "{runs:?}");
         } else {
             assert!(run.code == 1 && run.err.contains("hint: "), "{}", run.err);
         }
     }
     assert!(!serials.is_empty(), "{runs:?}");
     let _ = site.run(&["verify"]).expect(0);
-    let told = site.run(&["history", "-e", "production", "--json"]).expect(0);
-    let told: Value = serde_json::from_str(&told.out).unwrap();
-    let seen: BTreeSet<u64> = told["releases"]
+    let printed = site.run(&["history", "-e", "production", "--json"]).expect(0);
+    let printed: Value = serde_json::from_str(&printed.out).unwrap();
+    let seen: BTreeSet<u64> = printed["releases"]
         .as_array()
         .unwrap()
         .iter()
         .filter(|line| line["state"] != "unpublished")
         .map(|line| line["serial"].as_u64().unwrap())
         .collect();
-    assert!(serials.is_subset(&seen), "{serials:?} in {told}");
-    assert_eq!(told["published"].as_u64(), serials.last().copied(), "{told}");
+    assert!(serials.is_subset(&seen), "{serials:?} in {printed}");
+    assert_eq!(printed["published"].as_u64(), serials.last().copied(), "{printed}");
 }

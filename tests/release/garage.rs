@@ -27,15 +27,15 @@ fn a_bucket_is_rolled_back_promoted_cleared_and_copied() {
     assert_eq!(bucket.applied(), "node 3 third\nnode 4 second\nnode 5 staged\n");
 
     // The node's key cannot look through the bucket, and the copy below needs no more than reading.
-    let told = bucket.site.run(&["gc", "--keep", "0", "--grace", "0s"]).expect(0);
-    assert!(told.out.contains("would remove 3 packs"), "{}", told.out);
+    let printed = bucket.site.run(&["gc", "--keep", "0", "--grace", "0s"]).expect(0);
+    assert!(printed.out.contains("would remove 3 packs"), "{}", printed.out);
     let writer = bucket.garage.writer.clone();
     bucket.site.publish_with(&reader);
     let refused = bucket.site.run(&["gc", "--delete", "--keep", "0", "--grace", "0s"]).expect(78);
     assert!(refused.err.contains("403") && !refused.err.contains(&reader.secret), "{}", refused.err);
     bucket.site.publish_with(&writer);
-    let told = bucket.site.run(&["gc", "--delete", "--keep", "0", "--grace", "0s"]).expect(0);
-    assert!(told.out.contains("removed 3 packs"), "{}", told.out);
+    let printed = bucket.site.run(&["gc", "--delete", "--keep", "0", "--grace", "0s"]).expect(0);
+    assert!(printed.out.contains("removed 3 packs"), "{}", printed.out);
     let _ = bucket.site.run(&["verify"]).expect(0);
     let history = bucket.site.run(&["history", "-e", "production"]).expect(0);
     assert_eq!(history.out.matches("content removed").count(), 4, "{}", history.out);
@@ -43,14 +43,14 @@ fn a_bucket_is_rolled_back_promoted_cleared_and_copied() {
     let endpoint = format!("https://s3.test:{}", bucket.terminator.port());
     let to = format!("s3://{BUCKET}/elsewhere");
     let mirror = ["mirror", &to, "--region", REGION, "--endpoint", &endpoint, "--style", "path"];
-    let told = bucket.site.run(&mirror).expect(0);
+    let printed = bucket.site.run(&mirror).expect(0);
     assert!(
-        told.out.contains("copied production 5") && told.out.contains("copied staging 1"),
+        printed.out.contains("copied production 5") && printed.out.contains("copied staging 1"),
         "{}",
-        told.out
+        printed.out
     );
-    let told = bucket.site.run(&mirror).expect(0);
-    assert!(told.out.lines().all(|line| line.starts_with("nothing to do")), "{}", told.out);
+    let printed = bucket.site.run(&mirror).expect(0);
+    assert!(printed.out.lines().all(|line| line.starts_with("nothing to do")), "{}", printed.out);
     bucket.site.edit(&format!("s3://{BUCKET}/site/one"), &to);
     let _ = bucket.site.run(&["verify"]).expect(0);
 }

@@ -10,8 +10,8 @@ fn a_listing_of_many_pages_is_read_to_its_end() {
         content(&bucket.site, &n.to_string());
         let _ = bucket.site.run(&["publish", "-e", "production"]).expect(0);
     }
-    let told = bucket.site.run(&["history", "-e", "production"]).expect(0);
-    assert_eq!(told.out.lines().count(), 6, "{}", told.out);
+    let printed = bucket.site.run(&["history", "-e", "production"]).expect(0);
+    assert_eq!(printed.out.lines().count(), 6, "{}", printed.out);
     bucket.age();
     let run = bucket.site.run(&["gc", "--delete", "--keep", "1", "--grace", "1h"]).expect(0);
     assert!(run.out.contains("removed 3 packs"), "{}", run.out);

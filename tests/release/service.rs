@@ -111,7 +111,7 @@ fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
     Reply::new(200, "").with("etag", etag(&request.body))
 }
 
-/// Three keys at a time; the token is how many were told before.
+/// Three keys at a time; the token is the number of keys listed before.
 fn list(objects: &Objects, target: &str) -> Reply {
     let value = |name: &str| {
         let query = target.split_once('?').map_or("", |(_, query)| query);

@@ -64,10 +64,10 @@ fn each_ignition_config_is_valid_and_holds_what_it_should() {
     for file in &files {
         let output = run(Command::new(&validate).arg(file), LIMIT);
         // A site's proxy is reached in the clear, also for what is then encrypted on the way through it.
-        let told = both(&output);
+        let printed = both(&output);
         let other =
-            told.lines().any(|line| !line.is_empty() && !line.contains("$.ignition.proxy.httpsProxy"));
-        assert!(output.status.success() && !other, "{told}");
+            printed.lines().any(|line| !line.is_empty() && !line.contains("$.ignition.proxy.httpsProxy"));
+        assert!(output.status.success() && !other, "{printed}");
     }
     let broken = folder.path().join("broken");
     fs::write(&broken, fs::read_to_string(&files[0]).unwrap().replace("\"mode\": 493", "\"mode\": \"0755\""))
@@ -101,8 +101,8 @@ fn each_unit_of_a_document_is_what_systemd_takes() {
                 .unwrap();
             units.push(file);
         }
-        let told = both(&run(Command::new(&analyze).arg("verify").arg("--man=no").args(&units), LIMIT));
-        assert!(!told.lines().any(|line| line.contains("stringless")), "{name}: {told}");
+        let printed = both(&run(Command::new(&analyze).arg("verify").arg("--man=no").args(&units), LIMIT));
+        assert!(!printed.lines().any(|line| line.contains("stringless")), "{name}: {printed}");
         seen += 1;
     });
     assert!(seen > 5, "{seen}");

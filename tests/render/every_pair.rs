@@ -227,9 +227,9 @@ fn each_unit_is_what_systemd_takes() {
             }
             assert_eq!(units.len(), if variant == "daemon" { 1 } else { 2 });
             let output = run(Command::new(&analyze).arg("verify").arg("--man=no").args(&units), LIMIT);
-            let told = both(&output);
-            let ours: Vec<&str> = told.lines().filter(|line| line.contains("stringless")).collect();
-            assert!(ours.is_empty(), "{}: {told}", distro.id);
+            let printed = both(&output);
+            let ours: Vec<&str> = printed.lines().filter(|line| line.contains("stringless")).collect();
+            assert!(ours.is_empty(), "{}: {printed}", distro.id);
         }
     }
 }

@@ -168,12 +168,12 @@ impl Node {
         ];
         assert_eq!(modes, [0o755, 0o700, 0o600, 0o700]);
         let presets = self.machine.path("etc/systemd/system-preset");
-        let told: String = fs::read_dir(presets)
+        let printed: String = fs::read_dir(presets)
             .unwrap()
             .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
             .collect();
         for unit in ["stringless.timer", "stringless-first.service"] {
-            assert!(told.contains(&format!("enable {unit}")), "{told}");
+            assert!(printed.contains(&format!("enable {unit}")), "{printed}");
             assert!(self.machine.read(&format!("etc/systemd/system/{unit}")).is_some(), "{unit}");
         }
     }

@@ -55,8 +55,11 @@ impl Node {
         let (curl, url) = (self.tools.path().join("curl"), format!("http://{address}/"));
         let curl = [&*curl.to_string_lossy(), "-sS", "-o", "/dev/null", "-m", "100", &url];
         let output = self.run("setpriv", &[&["--reuid", user, "--clear-groups"][..], &curl].concat());
-        let told = both(&output);
-        assert!(output.status.success() || told.contains("(7)"), "neither an answer nor a refusal: {told}");
+        let printed = both(&output);
+        assert!(
+            output.status.success() || printed.contains("(7)"),
+            "neither an answer nor a refusal: {printed}"
+        );
         output.status.success()
     }
 }
@@ -112,8 +115,8 @@ fn a_node_without_a_firewall_says_so() {
     let Some(node) = Node::new(&[], "aws") else { return };
     let output = node.lock();
     assert!(!output.status.success());
-    let told = both(&output);
-    assert!(told.contains("nft") && told.contains("iptables"), "{told}");
+    let printed = both(&output);
+    assert!(printed.contains("nft") && printed.contains("iptables"), "{printed}");
     assert!(node.reaches("65534", "169.254.169.254"));
 }
 

@@ -78,9 +78,9 @@ fn installed(root: &Root) -> Vec<&'static str> {
 
 /// Nothing but what was there: no agent, no schedule, no half file.
 fn assert_untouched(root: &Root, before: &[String], ended: &Ended, reason: &str) {
-    assert_eq!(ended.code, 1, "{}", ended.told);
-    assert!(ended.told.contains(&format!("stringless: {reason}")), "{}", ended.told);
-    assert_eq!(root.changes(), before, "{}", ended.told);
+    assert_eq!(ended.code, 1, "{}", ended.printed);
+    assert!(ended.printed.contains(&format!("stringless: {reason}")), "{}", ended.printed);
+    assert_eq!(root.changes(), before, "{}", ended.printed);
 }
 
 #[test]
@@ -88,8 +88,8 @@ fn each_shell_installs_schedules_and_applies() {
     for shell in SHELLS {
         let Some((_, root, script)) = prepare("") else { return };
         let ended = root.run(shell, &script);
-        assert_eq!(ended.code, 0, "{shell:?}\n{}", ended.told);
-        assert_eq!(ended.told, "stringless: ready\n", "{shell:?}");
+        assert_eq!(ended.code, 0, "{shell:?}\n{}", ended.printed);
+        assert_eq!(ended.printed, "stringless: ready\n", "{shell:?}");
         assert_eq!(installed(&root), INSTALLED, "{shell:?}");
         assert_eq!(root.mode(BIN), 0o755);
         assert_eq!((root.mode("etc/stringless"), root.mode("etc/stringless/agent.json")), (0o700, 0o600));
@@ -171,10 +171,10 @@ fn another_system_is_refused() {
         let before = root.changes();
         let ended = root.run(SH, &script);
         if ok {
-            assert_eq!(ended.code, 0, "{}", ended.told);
+            assert_eq!(ended.code, 0, "{}", ended.printed);
         } else {
             assert_untouched(&root, &before, &ended, "this system is '");
-            assert!(ended.told.contains("render it anew"), "{}", ended.told);
+            assert!(ended.printed.contains("render it again"), "{}", ended.printed);
         }
     }
 }
@@ -207,7 +207,7 @@ fn nothing_to_schedule_with_is_refused_before_anything_is_done() {
     let Some((_, root, script)) = prepare("node: {schedule: cron}\n") else { return };
     root.without(&["cron"]);
     let ended = root.run(SH, &script);
-    assert_eq!(ended.told, "stringless: no cron: install it, or set node.schedule to timer or boot\n");
+    assert_eq!(ended.printed, "stringless: no cron: install it, or set node.schedule to timer or boot\n");
     let Some((_, root, script)) = prepare("node: {schedule: boot}\n") else { return };
     root.without(&["cron"]);
     assert_eq!(root.run(SH, &script).code, 0);
@@ -226,7 +226,7 @@ fn each_hash_tool_will_do_and_none_is_refused() {
     }
     let ended = root.run(SH, &script);
     assert_eq!(ended.code, 1);
-    assert_eq!(ended.told, "stringless: no sha256sum, sha256, shasum or openssl\n");
+    assert_eq!(ended.printed, "stringless: no sha256sum, sha256, shasum or openssl\n");
     assert!(!root.exists(BIN));
 }
 
@@ -240,9 +240,9 @@ fn a_full_disk_installs_nothing() {
             "mkdir -p \"$0/{full}\" && mount -t tmpfs -o size=4k,nr_inodes=3 tmpfs \"$0/{full}\" && head -c 4096 /dev/zero >\"$0/{full}/fill\""
         );
         let ended = root.run(SH, &script);
-        assert_eq!(ended.code, 1, "{}", ended.told);
-        assert!(ended.told.contains(&format!("stringless: {reason}")), "{}", ended.told);
-        assert!(!root.exists("etc/cron.d/stringless") && !root.exists("runs"), "{}", ended.told);
+        assert_eq!(ended.code, 1, "{}", ended.printed);
+        assert!(ended.printed.contains(&format!("stringless: {reason}")), "{}", ended.printed);
+        assert!(!root.exists("etc/cron.d/stringless") && !root.exists("runs"), "{}", ended.printed);
     }
 }
 
@@ -259,7 +259,7 @@ fn hostile_folders_and_proxies_stay_text() {
         for shell in SHELLS {
             root.without(&["stringless-agent"]);
             let ended = root.run(shell, &script(&case));
-            assert_eq!(ended.code, 0, "{text} {shell:?}\n{}", ended.told);
+            assert_eq!(ended.code, 0, "{text} {shell:?}\n{}", ended.printed);
             assert!(!root.exists("pwned"), "{text}");
             assert!(
                 root.read("runs").ends_with(&format!("proxy=http://{text}@proxy\n")),

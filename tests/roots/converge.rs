@@ -132,16 +132,16 @@ fn converges(distro: &Distro, cloud: &Cloud, lab: &Lab, script: &str) {
     // As cloud-init leaves it.
     root.write("var/lib/cloud/data/instance-id", format!("{}\n", pair.replace(' ', "-")), 0o644);
     let ended = root.run(script);
-    assert_eq!(ended.code, 0, "{pair}: {}", ended.told);
-    assert!(ended.told.ends_with("stringless: ready\n"), "{pair}: {}", ended.told);
+    assert_eq!(ended.code, 0, "{pair}: {}", ended.printed);
+    assert!(ended.printed.ends_with("stringless: ready\n"), "{pair}: {}", ended.printed);
     assert_eq!(root.read("var/lib/applied"), format!("{} 1 first\n", pair.replace(' ', "-")), "{pair}");
     let agent = distro.paths.bin[1..].to_owned() + "/stringless-agent";
     assert!(fs::read(root.path(&agent)).unwrap() == fs::read(tools::agent().unwrap()).unwrap(), "{pair}");
     assert_eq!((root.mode(&agent), root.mode("etc/stringless/agent.json")), (0o755, 0o600), "{pair}");
     if openrc {
         assert_eq!(root.mode("etc/init.d/stringless"), 0o755);
-        let told = root.read("openrc");
-        assert_eq!(told, "rc-update -q add stringless default\nrc-service stringless start\n", "{pair}");
+        let printed = root.read("openrc");
+        assert_eq!(printed, "rc-update -q add stringless default\nrc-service stringless start\n", "{pair}");
     } else {
         let timer = "etc/systemd/system/timers.target.wants/stringless.timer";
         assert!(root.exists(timer) && root.exists("etc/systemd/system/stringless.service"), "{pair}");

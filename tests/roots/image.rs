@@ -64,7 +64,7 @@ fn prepared(family: &str, lab: &Lab, make: impl Fn(&Distro, &Lab) -> Option<Root
 
 fn is_nobody_yet(root: &Root, distro: &Distro) {
     let ended = root.run(&clean(distro));
-    assert_eq!((ended.code, ended.told.as_str()), (0, ""), "{}", distro.id);
+    assert_eq!((ended.code, ended.printed.as_str()), (0, ""), "{}", distro.id);
     for path in OWN {
         assert!(!root.exists(path), "{}: {path}", distro.id);
     }

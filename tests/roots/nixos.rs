@@ -47,13 +47,13 @@ fn a_new_module_takes_effect() {
     root.write("var/lib/stringless/bin/stringless-agent", AGENT, 0o755);
     for (service, serial) in [(first, 7), (second, 8)] {
         let ended = root.run(&script(service));
-        assert!(ended.code == 0 && ended.told.ends_with("stringless: ready\n"), "{}", ended.told);
+        assert!(ended.code == 0 && ended.printed.ends_with("stringless: ready\n"), "{}", ended.printed);
         let config = root.read("etc/stringless/agent.json");
         assert!(config.contains(&format!("\"min_serial\":{serial},")), "{config}");
     }
     // At every later boot the script itself finds that there is nothing to do.
     let ended = root.run(&script(second));
-    assert_eq!((ended.code, ended.told.as_str()), (0, ""));
+    assert_eq!((ended.code, ended.printed.as_str()), (0, ""));
 }
 
 /// What the first run's unit starts; nothing that an earlier module left keeps it from that.

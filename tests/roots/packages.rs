@@ -56,8 +56,8 @@ fn installs(tool: &str, distro: &str) {
 
     // Another package than the pinned one: nothing of it is run.
     let Some(root) = Root::new(&case, distro) else { return };
-    let (code, told) = root.run(&case, distro);
-    assert!(code == 1 && told.contains("has another SHA-256 than the pinned one"), "{told}");
+    let (code, printed) = root.run(&case, distro);
+    assert!(code == 1 && printed.contains("has another SHA-256 than the pinned one"), "{printed}");
     for key in ["etc/pki/rpm-gpg/GPG-KEY-openvox-openvox8-release", "usr/share/keyrings/openvox-keyring.gpg"]
     {
         assert!(!root.path(key).exists());
@@ -70,26 +70,29 @@ fn installs(tool: &str, distro: &str) {
         // patience of its own, which takes minutes.
         let index = if tool == "apt" { "./InRelease" } else { "repodata/repomd.xml" };
         server.fault_times(index, Fault::status(503), 10_000);
-        let (code, told) = root.run(&case, distro);
+        let (code, printed) = root.run(&case, distro);
         assert!(
-            code == 1 && told.ends_with("cannot install openvox-agent 8.28.1 (reason above)\n"),
-            "{told}"
+            code == 1 && printed.ends_with("cannot install openvox-agent 8.28.1 (reason above)\n"),
+            "{printed}"
         );
-        assert!(told.contains("503") && root.engine().is_none(), "{told}");
+        assert!(printed.contains("503") && root.engine().is_none(), "{printed}");
         assert_eq!(fs::read_to_string(root.path("slept")).unwrap(), "1\n2\n4\n8\n16\n32\n");
         server.mend();
     }
 
     // It is back: neither the newest nor the oldest, but the pinned one.
-    let (code, told) = root.run(&case, distro);
-    assert_eq!((code, root.engine().as_deref()), (0, Some("8.28.1")), "{told}");
+    let (code, printed) = root.run(&case, distro);
+    assert_eq!((code, root.engine().as_deref()), (0, Some("8.28.1")), "{printed}");
 
     // Another version is not put in its place.
     let Some(root) = Root::new(&case, distro) else { return };
     case.site.puppet.version = Some("8.99.0".into());
-    let (code, told) = root.run(&case, distro);
-    assert!(code == 1 && told.ends_with("cannot install openvox-agent 8.99.0 (reason above)\n"), "{told}");
-    assert!(root.engine().is_none(), "{told}");
+    let (code, printed) = root.run(&case, distro);
+    assert!(
+        code == 1 && printed.ends_with("cannot install openvox-agent 8.99.0 (reason above)\n"),
+        "{printed}"
+    );
+    assert!(root.engine().is_none(), "{printed}");
     record::proved(Level::RanWithPackageTool, distro, CLOUD);
 }
 

@@ -43,9 +43,9 @@ fn pacman_installs_the_pinned_version_or_tells_why_not() {
         }
         Some(root)
     };
-    let refused = |(code, told): (i32, String), version: &str, reason: &str| {
+    let refused = |(code, printed): (i32, String), version: &str, reason: &str| {
         let end = format!("cannot install puppet {version} (reason above)\n");
-        assert!(code == 1 && told.ends_with(&end) && told.contains(reason), "{told}");
+        assert!(code == 1 && printed.ends_with(&end) && printed.contains(reason), "{printed}");
     };
 
     // Nobody vouches for the key that signed the packages.
@@ -65,9 +65,9 @@ fn pacman_installs_the_pinned_version_or_tells_why_not() {
     server.mend();
 
     // It is back: what the engine needs is brought up to date with it.
-    let (code, told) = root.run(&case, DISTRO);
-    assert_eq!((code, root.engine().as_deref()), (0, Some("8.10.0")), "{told}");
-    assert!(root.path("var/lib/pacman/local/library-2-1").exists(), "{told}");
+    let (code, printed) = root.run(&case, DISTRO);
+    assert_eq!((code, root.engine().as_deref()), (0, Some("8.10.0")), "{printed}");
+    assert!(root.path("var/lib/pacman/local/library-2-1").exists(), "{printed}");
 
     // The archive has another version than the pinned one, which begins alike: nothing is put in its place.
     let Some(root) = machine() else { return };

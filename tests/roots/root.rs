@@ -36,7 +36,7 @@ pub struct Root {
 /// How a script ended.
 pub struct Ended {
     pub code: i32,
-    pub told: String,
+    pub printed: String,
 }
 
 impl Root {
@@ -84,7 +84,7 @@ impl Root {
         let mut command = self.net.command("unshare");
         command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", enter]);
         let output = run(command.arg(self.path("")).arg(&self.libraries), LIMIT);
-        Ended { code: output.status.code().unwrap_or(-1), told: both(&output) }
+        Ended { code: output.status.code().unwrap_or(-1), printed: both(&output) }
     }
 
     /// A path in the root, from the outside.

@@ -109,8 +109,8 @@ fn each_way(family: &str, root: impl Fn(&Distro, &Lab) -> Option<Root>) {
         let Some(node) = root(distro, &lab) else { return };
         quick(&node);
         let ended = node.run(&script(&forged, distro, false));
-        assert!(ended.code == 1 && ended.told.contains("403"), "{}: {}", distro.id, ended.told);
-        assert!(!ended.told.contains("X-Amz"), "{}: {}", distro.id, ended.told);
+        assert!(ended.code == 1 && ended.printed.contains("403"), "{}: {}", distro.id, ended.printed);
+        assert!(!ended.printed.contains("X-Amz"), "{}: {}", distro.id, ended.printed);
         assert!(!node.exists("usr/local/bin/stringless-agent"), "{}", distro.id);
         a_wrong_clock_is_answered(distro, &lab, &root);
         // Nothing here checks against an authority of one's own, or it is shown how.
@@ -120,7 +120,7 @@ fn each_way(family: &str, root: impl Fn(&Distro, &Lab) -> Option<Root>) {
         if family == "alpine" {
             let ended = node.run(&script(&private, distro, false));
             let reason = "stringless: no curl, wget or python3 that takes the authority\n";
-            assert_eq!((ended.code, ended.told.as_str()), (1, reason), "{}", distro.id);
+            assert_eq!((ended.code, ended.printed.as_str()), (1, reason), "{}", distro.id);
         } else {
             ends_well(&node, distro, &script(&private, distro, false));
         }
@@ -154,13 +154,13 @@ fn a_wrong_clock_is_answered(distro: &Distro, lab: &Lab, root: impl Fn(&Distro, 
 
 fn ends_well(root: &Root, distro: &Distro, script: &str) {
     let ended = root.run(script);
-    assert_eq!(ended.code, 0, "{}: {}", distro.id, ended.told);
-    let well = ended.told.contains("agent --once\n") && ended.told.ends_with("stringless: ready\n");
-    assert!(well, "{}: {}", distro.id, ended.told);
+    assert_eq!(ended.code, 0, "{}: {}", distro.id, ended.printed);
+    let well = ended.printed.contains("agent --once\n") && ended.printed.ends_with("stringless: ready\n");
+    assert!(well, "{}: {}", distro.id, ended.printed);
     assert_eq!(root.mode("usr/local/bin/stringless-agent"), 0o755, "{}", distro.id);
     if distro.init.as_str() == "rc" {
-        let told = root.read("told");
-        assert_eq!(told, "sysrc stringless_enable=YES\nservice stringless start\n");
+        let printed = root.read("told");
+        assert_eq!(printed, "sysrc stringless_enable=YES\nservice stringless start\n");
         assert_eq!(root.mode("usr/local/etc/rc.d/stringless"), 0o555);
     }
 }

@@ -37,8 +37,8 @@ impl Bucket {
         site.write("ca.pem", authority.pem(), 0o644);
         site.edit("node:\n", "node:\n  ca_file: ca.pem\n");
         let applied = lab.etc.join(APPLIED);
-        let told = "$STRINGLESS_NODE $STRINGLESS_SERIAL $(cat text)";
-        site.write("apply", format!("#!/bin/sh\necho \"{told}\" >>{}\n", applied.display()), 0o755);
+        let printed = "$STRINGLESS_NODE $STRINGLESS_SERIAL $(cat text)";
+        site.write("apply", format!("#!/bin/sh\necho \"{printed}\" >>{}\n", applied.display()), 0o755);
         site.write("text", "first\n", 0o644);
         Some(Self { site, garage, terminator, authority, lab })
     }

@@ -1,4 +1,4 @@
-//! A metadata service as DigitalOcean's is: one document with all that a Droplet is told, and the same
+//! A metadata service as DigitalOcean's is: one document with everything that a Droplet gets, and the same
 //! by parts; no token.
 
 use std::net::TcpListener;

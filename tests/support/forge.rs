@@ -96,7 +96,7 @@ impl Forge {
         pack
     }
 
-    /// Stores these bytes as a pack, described as told.
+    /// Stores these bytes as a pack, described as given.
     pub fn raw_pack(&self, path: &str, bytes: &[u8], unpacked: u64, files: u64) -> Pack {
         let pack = describe(path, bytes, unpacked, files);
         self.put(&layout::pack(&pack.sha256), bytes);

@@ -91,9 +91,9 @@ impl Garage {
     /// Every request so far, in order, as `(key ID) METHOD PATH`, without the key for an unsigned one.
     pub fn requests(&self) -> Vec<String> {
         let log = self.log();
-        let told = log.lines().filter_map(|line| line.split_once("generic_server: ")?.1.split_once(' '));
+        let printed = log.lines().filter_map(|line| line.split_once("generic_server: ")?.1.split_once(' '));
         // Beside the requests stand the refusals, which begin with their status.
-        told.filter(|(client, _)| client.contains(':')).map(|(_, request)| request.to_owned()).collect()
+        printed.filter(|(client, _)| client.contains(':')).map(|(_, request)| request.to_owned()).collect()
     }
 
     /// Sends a request for `path` in the bucket, signed by curl and not by the code under test, and

@@ -101,7 +101,7 @@ enum Leaf {
     RoleKeys,
 }
 
-/// All that is told, by its path below the version: enough for a boot agent that reads the whole of it.
+/// Every answer, by its path below the version: enough for a boot agent that reads the whole of it.
 fn tree(facts: &Facts) -> BTreeMap<String, Leaf> {
     let document = serde_json::json!({"instanceId": facts.instance_id, "region": facts.region});
     let interface = format!("meta-data/network/interfaces/macs/{MAC}");

@@ -147,7 +147,7 @@ impl Net {
         bound.is_ok()
     }
 
-    /// A port of this host that is taken, at which nobody listens until it is told to.
+    /// A port of this host that is taken, at which nobody listens until a test starts it.
     ///
     /// # Panics
     /// When none is free.

@@ -29,8 +29,9 @@ pub fn evaluated(instantiate: &Path, folder: &Path, modules: &[&str]) -> Vec<Val
     all.push(']');
     let file = folder.join("all.nix");
     fs::write(&file, &all).unwrap();
-    let told = succeed(command(instantiate, folder).args(["--eval", "--strict", "--json"]).arg(&file), LIMIT);
-    serde_json::from_str(told.trim()).unwrap_or_else(|e| panic!("{e}: {told}"))
+    let printed =
+        succeed(command(instantiate, folder).args(["--eval", "--strict", "--json"]).arg(&file), LIMIT);
+    serde_json::from_str(printed.trim()).unwrap_or_else(|e| panic!("{e}: {printed}"))
 }
 
 /// Nix, which keeps all that it writes below `home`.

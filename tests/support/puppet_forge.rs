@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::forge::{Entry, gzip, tar};
 use crate::http::{Delivery, Greeting, Reply, Request, Seen, Service};
 use crate::netns::Net;
-use shelf::{Published, Shelf, Told, order};
+use shelf::{Published, Shelf, Stated, order};
 
 /// A Forge with what was put on its shelf; dropping it ends it.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl PuppetForge {
     pub fn replace(&self, release: &Release<'_>) {
         let archive = packed(release);
         self.change(release.module, release.version, |published| {
-            published.told = Told::of(&archive);
+            published.stated = Stated::of(&archive);
             published.metadata = metadata(release);
             published.archive = archive;
         });
@@ -150,13 +150,13 @@ impl PuppetForge {
 
     fn put(&self, module: &str, version: &str, metadata: Value, archive: Vec<u8>) {
         assert!(module.split_once('-').is_some_and(|(_, name)| !name.contains('-')), "{module}: owner-name");
-        let told = Told::of(&archive);
+        let stated = Stated::of(&archive);
         let published = Published {
             module: module.into(),
             version: version.into(),
             metadata,
             archive,
-            told,
+            stated,
             withdrawn: false,
         };
         let releases = &mut self.shelf.lock().unwrap().releases;
@@ -194,8 +194,8 @@ fn packed(release: &Release<'_>) -> Vec<u8> {
 }
 
 fn metadata(release: &Release<'_>) -> Value {
-    let told = release.files.iter().find(|(path, _)| *path == "metadata.json");
-    if let Some(value) = told.and_then(|(_, text)| serde_json::from_str(text).ok()) {
+    let stated = release.files.iter().find(|(path, _)| *path == "metadata.json");
+    if let Some(value) = stated.and_then(|(_, text)| serde_json::from_str(text).ok()) {
         return value;
     }
     let dependencies: Vec<Value> = release
@@ -269,18 +269,18 @@ mod tests {
     fn it_does_wrong_when_told_to() {
         let Some(_) = crate::tools::program("curl") else { return };
         let forge = forge();
-        let told = |forge: &PuppetForge| {
+        let stated = |forge: &PuppetForge| {
             get(forge, "/v3/releases/puppetlabs-apt-1.2.0").1["file_sha256"].as_str().unwrap().to_owned()
         };
         let sent = |forge: &PuppetForge| {
             let url = format!("{}/v3/files/puppetlabs-apt-1.2.0.tar.gz", forge.url());
             let output = run(Command::new("curl").args(["--silent", &url]), Duration::from_secs(120));
-            Told::of(&output.stdout).sha256
+            Stated::of(&output.stdout).sha256
         };
-        let before = told(&forge);
+        let before = stated(&forge);
         assert_eq!(sent(&forge), before);
         forge.damage("puppetlabs-apt", "1.2.0");
-        assert_eq!(told(&forge), before);
+        assert_eq!(stated(&forge), before);
         assert_ne!(sent(&forge), before);
         forge.replace(&Release {
             module: "puppetlabs-apt",
@@ -288,8 +288,8 @@ mod tests {
             files: &[("other", "")],
             ..Release::default()
         });
-        assert_ne!(told(&forge), before);
-        assert_eq!(sent(&forge), told(&forge));
+        assert_ne!(stated(&forge), before);
+        assert_eq!(sent(&forge), stated(&forge));
 
         let path = "/v3/modules/puppetlabs-apt";
         forge.fault(path, Reply::new(503, "busy"), 1);

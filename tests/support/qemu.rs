@@ -116,8 +116,8 @@ impl Vm {
         let answer = self.line(&mut commands);
         let bytes = Base64::decode_vec(answer.trim()).unwrap_or_else(|e| panic!("{e}: {answer}"));
         let text = String::from_utf8_lossy(&bytes);
-        let (told, code) = text.rsplit_once(' ').unwrap_or_else(|| panic!("no status in {text}"));
-        (told.to_owned(), code.parse().unwrap())
+        let (printed, code) = text.rsplit_once(' ').unwrap_or_else(|| panic!("no status in {text}"));
+        (printed.to_owned(), code.parse().unwrap())
     }
 
     fn line(&self, commands: &mut BufReader<UnixStream>) -> String {

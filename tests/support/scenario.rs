@@ -130,8 +130,8 @@ impl Scenario {
         let live = self.published.live(&node.root().join(STATE), &when);
         assert_eq!(live.as_ref(), Some(&self.settles_on), "{when}: after the next run");
         let idle = Run::of(node.command(&["--once", "--json"]).env("OUT", node.root()));
-        let told = if self.ending == 0 { idle.err.is_empty() } else { idle.err.contains("is left alone") };
-        assert!(idle.code == self.ending && told, "{when}: the third run: {}\n{}", idle.code, idle.err);
+        let printed = if self.ending == 0 { idle.err.is_empty() } else { idle.err.contains("is left alone") };
+        assert!(idle.code == self.ending && printed, "{when}: the third run: {}\n{}", idle.code, idle.err);
         let report: Value = serde_json::from_str(&idle.out).unwrap();
         assert_eq!(report["layers"][0]["reason"], Value::Null, "{when}: the third run");
         assert_eq!(node.read("applied").as_ref(), Some(&self.applied), "{when}: applied");
@@ -195,7 +195,7 @@ pub fn each(count: usize, work: impl Fn(usize) + Sync) {
         }
     });
     let failed = failed.into_inner();
-    assert!(failed == 0, "{failed} of {count} failed, as told above");
+    assert!(failed == 0, "{failed} of {count} failed, see above");
 }
 
 /// The newest serial that a node has seen of each environment.

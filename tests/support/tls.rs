@@ -62,7 +62,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// The authority's certificate, for whoever shall believe it.
+    /// The authority's certificate, for clients that must trust it.
     pub fn pem(&self) -> &str {
         &self.pem
     }

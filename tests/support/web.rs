@@ -13,7 +13,7 @@ use crate::tls::{Authority, SERVER_NAMES};
 /// A site that is published into a folder which a web server offers over TLS.
 #[derive(Debug)]
 pub struct Web {
-    /// Published to the folder; its `nodes.yaml` is what nodes are told.
+    /// Published to the folder; its `nodes.yaml` is written into the nodes' configuration.
     pub site: Site,
     /// The web server, at `files.test` in the lab.
     pub server: Server,

@@ -47,14 +47,14 @@ fn dates_are_announced_before_they_come() {
     let _ = world.run(&["refresh", "--expires", "40d"], 0);
     assert_eq!(world.run(&["verify"], 0).err, "");
     let _ = world.run(&["refresh", "--expires", "29d"], 0);
-    let told = "trust version 3 expires at ";
+    let printed = "trust version 3 expires at ";
     for (command, hint) in [("verify", "`stringless refresh`"), ("check", "`stringless refresh`")] {
         let run = world.run(&[command], 0);
         let text = run.out + &run.err;
-        assert!(text.contains(told) && text.contains(hint), "{command}: {text}");
+        assert!(text.contains(printed) && text.contains(hint), "{command}: {text}");
     }
     let run = world.run(&["keys", "list"], 0);
-    assert!(run.err.contains(told), "{}", run.err);
+    assert!(run.err.contains(printed), "{}", run.err);
     // What is due is done without being asked for.
     let run = world.run(&["refresh"], 0);
     assert!(run.out.starts_with("wrote trust/4.json"), "{}", run.out);
@@ -71,13 +71,13 @@ fn dates_are_announced_before_they_come() {
     let comment = "manifest example production 50";
     world.forge("env/production/manifest", &payload, comment, &[&world.secret("release")]);
     fs::copy(world.bucket("env/production/manifest"), path).unwrap();
-    let told = "release 50 of `production` expires at ";
+    let printed = "release 50 of `production` expires at ";
     let run = world.run(&["check"], 0);
-    assert!(run.out.contains(told) && run.out.contains("`stringless refresh`"), "{}", run.out);
+    assert!(run.out.contains(printed) && run.out.contains("`stringless refresh`"), "{}", run.out);
     let run = world.run(&["verify"], 0);
-    assert!(run.err.contains(told), "{}", run.err);
+    assert!(run.err.contains(printed), "{}", run.err);
     let json: Value = serde_json::from_str(&world.run(&["verify", "--json"], 0).out).unwrap();
-    assert!(json["checks"][0]["warnings"][0].as_str().unwrap().starts_with(told), "{json}");
+    assert!(json["checks"][0]["warnings"][0].as_str().unwrap().starts_with(printed), "{json}");
 }
 
 #[test]

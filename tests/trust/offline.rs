@@ -169,7 +169,7 @@ fn what_was_overtaken_is_not_published() {
     assert!(run.err.contains("serial 2 or a later one was published meanwhile"), "{}", run.err);
     assert!(run.err.contains("rm .stringless/pending/manifest-production-2.json*"), "{}", run.err);
     world.follows("other");
-    // Made anew, it has the next serial; nothing of the old one is left.
+    // Made again, it has the next serial; nothing of the old one is left.
     world.content("two");
     let _ = world.run(&["publish", "--offline"], 0);
     assert_eq!(world.waiting(), ["manifest-production-3.json"]);

@@ -30,8 +30,8 @@ fn verify_refuses_a_pack_with_bytes_after_the_archive_as_the_node_does() {
         world.forge("env/production/manifest", &payload, &comment, &[&world.secret("release")]);
         world.refuses("something follows the end of the compressed archive");
         let run = world.run(&["verify"], 3);
-        let told = [run.out, run.err].concat();
-        assert!(told.contains("something follows the end of the compressed archive"), "{told}");
+        let printed = [run.out, run.err].concat();
+        assert!(printed.contains("something follows the end of the compressed archive"), "{printed}");
     }
 }
 

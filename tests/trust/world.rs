@@ -142,7 +142,7 @@ impl World {
         (payload["serial"].as_u64().unwrap(), payload["trust_version"].as_u64().unwrap())
     }
 
-    /// The folder of whoever holds the keys; the generator never sees it.
+    /// The folder of the key holders; the generator never sees it.
     pub fn vault(&self) -> &Path {
         self.vault.path()
     }

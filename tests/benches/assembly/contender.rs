@@ -126,8 +126,8 @@ impl Kind {
 
 /// As the system's package has it: g10k does not tell its own.
 fn package_version(package: &str) -> String {
-    let told = Command::new("dpkg-query").args(["-W", "-f", "${Version}", package]).output();
-    told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default()
+    let printed = Command::new("dpkg-query").args(["-W", "-f", "${Version}", package]).output();
+    printed.map(|printed| String::from_utf8_lossy(&printed.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 const LOCK: &str = "Puppetfile.lock";

@@ -44,7 +44,7 @@ done
 os=$(. /etc/os-release && echo "$ID $${VERSION_ID-}")
 case $os in
 'debian 12'|'debian 12'.*) ;;
-*) die "this system is '$os', the script is for 'debian 12': render it anew" ;;
+*) die "this system is '$os', the script is for 'debian 12': render it again" ;;
 esac
 case $(uname -m) in
 x86_64|amd64) t=x86_64-unknown-linux-musl h=11a7f97d7c53e609ba9fb10d25657f4474d2bfc81353533ddaec0ab2ca688e9c ;;
@@ -250,7 +250,7 @@ case $(uname -sr) in FreeBSD*) touch /firstboot ;; esac
 # systemd and D-Bus make new ones at boot.
 [ ! -s /etc/machine-id ] || : >/etc/machine-id
 [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
-# The host keys, the id of the host and saved randomness are made anew as well.
+# The host keys, the id of the host and saved randomness are made again, too.
 rm -f /etc/ssh/ssh_host_*_key* /etc/hostid
 rm -f /var/lib/systemd/random-seed /var/lib/seedrng/* /entropy /boot/entropy /var/db/entropy/*
 sync

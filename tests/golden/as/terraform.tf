@@ -1,4 +1,4 @@
-# Stringless: user-data for Debian 12 (bookworm) on Amazon EC2, rendered 2026-11-20T18:00:00Z. Whoever reads the state reads it, too.
+# Stringless: user-data for Debian 12 (bookworm) on Amazon EC2, rendered 2026-11-20T18:00:00Z. Everyone who can read the state can read it, too.
 locals {
   user_data = <<STRINGLESS
 #!/bin/sh
@@ -35,7 +35,7 @@ done
 os=$(. /etc/os-release && echo "$ID $${VERSION_ID-}")
 case $os in
 'debian 12'|'debian 12'.*) ;;
-*) die "this system is '$os', the script is for 'debian 12': render it anew" ;;
+*) die "this system is '$os', the script is for 'debian 12': render it again" ;;
 esac
 case $(uname -m) in
 x86_64|amd64) t=x86_64-unknown-linux-musl h=11a7f97d7c53e609ba9fb10d25657f4474d2bfc81353533ddaec0ab2ca688e9c ;;

@@ -32,7 +32,7 @@ done
 os=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
 case $os in
 'debian 12'|'debian 12'.*) ;;
-*) die "this system is '$os', the script is for 'debian 12': render it anew" ;;
+*) die "this system is '$os', the script is for 'debian 12': render it again" ;;
 esac
 case $(uname -m) in
 x86_64|amd64) t=x86_64-unknown-linux-musl h=11a7f97d7c53e609ba9fb10d25657f4474d2bfc81353533ddaec0ab2ca688e9c ;;

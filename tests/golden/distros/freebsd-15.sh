@@ -32,7 +32,7 @@ done
 os=$(uname -sr | tr '[:upper:]' '[:lower:]')
 case $os in
 'freebsd 15'.*) ;;
-*) die "this system is '$os', the script is for 'freebsd 15': render it anew" ;;
+*) die "this system is '$os', the script is for 'freebsd 15': render it again" ;;
 esac
 case $(uname -m) in
 x86_64|amd64) t=x86_64-unknown-freebsd h=ec2ca054e7e56827ef0580f477baf8d79b58ee0ecce99cd32d8e8ea73da89695 ;;

@@ -39,7 +39,7 @@ let
     "os=\$(. /etc/os-release && echo \"\$ID \${VERSION_ID-}\")"
     "case \$os in"
     "'nixos '*) ;;"
-    "*) die \"this system is '\$os', the script is for 'nixos ': render it anew\" ;;"
+    "*) die \"this system is '\$os', the script is for 'nixos ': render it again\" ;;"
     "esac"
     "case \$(uname -m) in"
     "x86_64|amd64) t=x86_64-unknown-linux-musl h=11a7f97d7c53e609ba9fb10d25657f4474d2bfc81353533ddaec0ab2ca688e9c ;;"

@@ -76,9 +76,12 @@ fn what_is_told_as_unreached_is_what_puppet_does_not_read() {
 
     let run = site.run("build --json").expect(0);
     let end = ":0: hiera: no level of `hiera.yaml` reads it";
-    let told: BTreeSet<String> =
-        site.findings(&run).iter().map(|told| told.strip_suffix(end).unwrap_or(told).to_owned()).collect();
-    assert_eq!(told, UNREACHED.iter().map(|&path| path.to_owned()).collect());
+    let printed: BTreeSet<String> = site
+        .findings(&run)
+        .iter()
+        .map(|printed| printed.strip_suffix(end).unwrap_or(printed).to_owned())
+        .collect();
+    assert_eq!(printed, UNREACHED.iter().map(|&path| path.to_owned()).collect());
 
     let count = REACHED.len() + UNREACHED.len();
     let code = format!(
@@ -115,7 +118,7 @@ fn what_is_told_as_refused_is_what_puppet_refuses_or_ignores() {
         site.write("hiera.yaml", text);
         let findings = site.findings(&site.run("build --json").expect(0));
         assert_eq!(
-            findings.iter().any(|told| told.starts_with("hiera.yaml:0: hiera: ")),
+            findings.iter().any(|printed| printed.starts_with("hiera.yaml:0: hiera: ")),
             refused.is_some(),
             "{text}: {findings:?}"
         );

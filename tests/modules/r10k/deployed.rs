@@ -21,10 +21,10 @@ pub type Files = BTreeMap<String, String>;
 /// What we make of a case: its own files, and its modules.
 pub fn ours(world: &World, case: &Case) -> Judged {
     let text = world.puppetfile(case);
-    let told = |message: String, hint: Option<&str>| format!("{message}\n{}", hint.unwrap_or_default());
+    let printed = |message: String, hint: Option<&str>| format!("{message}\n{}", hint.unwrap_or_default());
     let puppetfile = Puppetfile::parse(&text, "Puppetfile").map_err(|fault| {
         assert!(fault.hint.is_some(), "{}: no hint", fault.message);
-        told(fault.message, fault.hint.as_deref())
+        printed(fault.message, fault.hint.as_deref())
     })?;
     let cache = world.path("ours");
     let modules = assemble(&Assemble {
@@ -42,17 +42,17 @@ pub fn ours(world: &World, case: &Case) -> Judged {
         with_dependencies: false,
         progress: &Progress::new(),
     })
-    .map_err(|error| told(error.to_string(), error.hint_text()))?;
+    .map_err(|error| printed(error.to_string(), error.hint_text()))?;
     let mut files = Files::from([("Puppetfile".to_owned(), file(false, text.as_bytes()))]);
     files.extend(case.files.iter().map(|(path, text)| (path.clone(), file(false, text.as_bytes()))));
     for module in modules {
         for item in module.items().map_err(|error| error.to_string())? {
-            let told = match &item.kind {
+            let printed = match &item.kind {
                 ItemKind::Folder => continue,
                 ItemKind::File { executable, content } => file(*executable, content),
                 ItemKind::Link { target } => format!("-> {target}"),
             };
-            files.insert(format!("{}/{}", module.path, item.path), told);
+            files.insert(format!("{}/{}", module.path, item.path), printed);
         }
     }
     Ok(files)
@@ -92,8 +92,8 @@ fn file(executable: bool, content: &[u8]) -> String {
 /// Lines for what stands in one only, or otherwise.
 pub fn differences(ours: &Files, theirs: &Files) -> Vec<String> {
     let lines = |sign: char, these: &Files, others: &Files| {
-        let only = these.iter().filter(|(path, told)| others.get(*path) != Some(*told));
-        only.map(|(path, told)| format!("{sign} {path} {told}")).collect::<Vec<_>>()
+        let only = these.iter().filter(|(path, printed)| others.get(*path) != Some(*printed));
+        only.map(|(path, printed)| format!("{sign} {path} {printed}")).collect::<Vec<_>>()
     };
     [lines('-', ours, theirs), lines('+', theirs, ours)].concat()
 }

@@ -32,12 +32,12 @@ impl Judge {
     /// What it makes of each case.
     pub fn deploy(self, world: &World, cases: &[Case]) -> Vec<Judged> {
         let config = self.config(world);
-        let told = match self {
+        let printed = match self {
             Self::R10k => r10k(world, &config, cases),
             Self::G10k => cases.iter().map(|case| g10k(world, &config, case)).collect(),
         };
-        assert_eq!(told.len(), cases.len(), "{told:?}");
-        let judged = cases.iter().zip(told).map(|(case, (status, output))| match status {
+        assert_eq!(printed.len(), cases.len(), "{printed:?}");
+        let judged = cases.iter().zip(printed).map(|(case, (status, output))| match status {
             0 => Ok(files(&self.folder(world).join(&case.name))),
             _ => Err(output),
         });
@@ -69,22 +69,22 @@ impl Judge {
 }
 
 /// Exit status and output.
-type Told = (i64, String);
+type Printed = (i64, String);
 
-fn r10k(world: &World, config: &Path, cases: &[Case]) -> Vec<Told> {
+fn r10k(world: &World, config: &Path, cases: &[Case]) -> Vec<Printed> {
     let mut command = Command::new("ruby");
     command.arg(tools::root().join("tests/modules/r10k/one_by_one.rb")).arg(config);
     let output = run(command.args(cases.iter().map(|case| &case.name)).alone(world), LIMIT);
     assert!(output.status.success(), "{}", both(&output));
     let lines = String::from_utf8(output.stdout).unwrap();
-    let told = lines.lines().map(|line| {
-        let told: serde_json::Value = serde_json::from_str(line).unwrap();
-        (told["status"].as_i64().unwrap_or(-1), told["output"].as_str().unwrap_or_default().to_owned())
+    let printed = lines.lines().map(|line| {
+        let printed: serde_json::Value = serde_json::from_str(line).unwrap();
+        (printed["status"].as_i64().unwrap_or(-1), printed["output"].as_str().unwrap_or_default().to_owned())
     });
-    told.collect()
+    printed.collect()
 }
 
-fn g10k(world: &World, config: &Path, case: &Case) -> Told {
+fn g10k(world: &World, config: &Path, case: &Case) -> Printed {
     let mut command = Command::new("g10k");
     let output = run(command.arg("-config").arg(config).args(["-branch", &case.name]).alone(world), LIMIT);
     (output.status.code().unwrap_or(-1).into(), both(&output))

@@ -7,7 +7,7 @@ use stringless_core::manifest::Manifest;
 
 use crate::layers::Stack;
 
-/// Writes down whose it is, at the place it is told.
+/// Writes the owner's name to the given place.
 fn shared(whose: &str) -> String {
     format!("class shared($at) {{ file {{ \"${{facts['out']}}/shared.$at\": content => '{whose}' }} }}\n")
 }
@@ -86,12 +86,12 @@ fn earlier_layers_override_later_ones_and_see_nothing_of_them() {
     config["layers"][1]["interval"] = json!(86_400);
     stack.node.configure(&config);
     std::fs::remove_file(stack.state("layers/base/checked")).unwrap();
-    stack.base.publish(&base(&stack, 3, "the provider, anew", "a: 2\n"));
+    stack.base.publish(&base(&stack, 3, "the provider, again", "a: 2\n"));
     stack.run(&["--once", "--due"]).expect(0);
     let report = stack.report();
     assert_eq!(report["layers"][1]["reason"], "modules of an earlier layer changed", "{report}");
-    assert_eq!(stack.managed("shared.client").as_deref(), Some("the provider, anew"));
-    assert_eq!(stack.managed("shared.base").as_deref(), Some("the provider, anew"));
+    assert_eq!(stack.managed("shared.client").as_deref(), Some("the provider, again"));
+    assert_eq!(stack.managed("shared.base").as_deref(), Some("the provider, again"));
 
     // A client that breaks its own run breaks no other's; one that lacks its base says what is missing.
     stack.client.publish(&client(&stack, 2, "class own {"));

@@ -52,10 +52,10 @@ fn each_cloud_is_asked_as_it_wants_to_be() {
             Some(_) => Reply::new(403, ""),
             None => service(request),
         });
-        let told = world.told();
-        if told != pair(id, region) {
+        let printed = world.printed();
+        if printed != pair(id, region) {
             let asked = service.take();
-            said.push(format!("{cloud}: {told:?}, asked {asked:?}"));
+            said.push(format!("{cloud}: {printed:?}, asked {asked:?}"));
         }
         fs::remove_dir_all(world.node.root().join("sys")).unwrap();
     }

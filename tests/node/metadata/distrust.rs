@@ -8,7 +8,7 @@ use e2e::http::{Delivery, Reply, Service};
 use e2e::proxy::Proxy;
 use serde_json::{Value, json};
 
-use crate::metadata::identity::{HASHED, IDENTITY, World, pair, plain, tells, told};
+use crate::metadata::identity::{HASHED, IDENTITY, World, pair, plain, printed, tells};
 
 #[test]
 fn what_cannot_be_believed_is_not_and_the_run_goes_on() {
@@ -36,7 +36,7 @@ fn what_cannot_be_believed_is_not_and_the_run_goes_on() {
             _ => Reply::new(200, "i-666"),
         });
         let run = world.run(&["--once", "--json"]);
-        assert_eq!(told(&run.out), pair(HASHED, ""), "{expected}");
+        assert_eq!(printed(&run.out), pair(HASHED, ""), "{expected}");
         assert!(run.err.contains(expected) && run.err.matches("warning").count() == 1, "{}", run.err);
         let asked = service.take();
         assert!(asked.len() <= 3 && asked.iter().all(|seen| seen.request.target == "/id"), "{asked:?}");
@@ -48,11 +48,11 @@ fn what_cannot_be_believed_is_not_and_the_run_goes_on() {
     }
     // After a minute it is.
     let _service = world.service(tells("i-1", "north"));
-    assert_eq!(world.told(), pair(HASHED, ""));
+    assert_eq!(world.printed(), pair(HASHED, ""));
     let mut kept: Value = serde_json::from_str(&world.node.read(IDENTITY).unwrap()).unwrap();
     kept["failed"]["at"] = json!("2026-01-01T00:00:00Z");
     world.node.write(IDENTITY, &kept.to_string());
-    assert_eq!(world.told(), pair("i-1", "north"));
+    assert_eq!(world.printed(), pair("i-1", "north"));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_service_that_hangs_or_is_not_there_costs_seconds() {
         let hang = Reply { delivery: Delivery::Hang(Duration::from_secs(600)), ..Reply::new(200, "") };
         let service = listens.then(|| world.service(move |_| hang.clone()));
         let run = world.run(&["--once", "--json"]);
-        assert_eq!(told(&run.out), pair(HASHED, ""));
+        assert_eq!(printed(&run.out), pair(HASHED, ""));
         assert!(run.err.contains("metadata"), "{}", run.err);
         assert!(run.took < Duration::from_secs(60), "{:?}", run.took);
         // The next run asks nobody.
@@ -85,7 +85,7 @@ fn a_token_that_is_none_is_not_sent_on() {
         let Some(world) = World::new(&metadata) else { return };
         let service = world.service(move |_| token.clone());
         let run = world.run(&["--once", "--json"]);
-        assert_eq!(told(&run.out), pair(HASHED, ""));
+        assert_eq!(printed(&run.out), pair(HASHED, ""));
         assert!(run.err.contains(expected), "{}", run.err);
         assert_eq!(service.take().len(), 1);
     }
@@ -96,7 +96,7 @@ fn a_region_that_is_not_told_leaves_the_id() {
     let Some(world) = World::new(&plain()) else { return };
     let _service = world.service(tells("i-1", "<none>"));
     let run = world.run(&["--once", "--json"]);
-    assert_eq!(told(&run.out), pair("i-1", ""));
+    assert_eq!(printed(&run.out), pair("i-1", ""));
     assert!(run.err.contains("/region: the answer is not a name"), "{}", run.err);
     assert_eq!(world.node.read("applied").as_deref(), Some("i-1 \n"));
 }
@@ -108,14 +108,14 @@ fn nobody_is_asked_on_another_machine() {
     let vendor = |text: &str| world.node.write("sys/class/dmi/id/sys_vendor", text);
     for text in ["QEMU", "Cloud", "", "A Cloud Inc", "\u{e9}loud inc"] {
         vendor(text);
-        assert_eq!(world.told(), pair(HASHED, ""), "{text}");
+        assert_eq!(world.printed(), pair(HASHED, ""), "{text}");
     }
     // Of one set all must hold.
     vendor("CLOUD INC");
     world.node.write("sys/class/dmi/id/product_uuid", "\n");
-    assert_eq!(world.told(), pair(HASHED, ""));
+    assert_eq!(world.printed(), pair(HASHED, ""));
     fs::remove_dir_all(world.node.root().join("sys")).unwrap();
-    assert_eq!(world.told(), pair(HASHED, ""));
+    assert_eq!(world.printed(), pair(HASHED, ""));
     assert!(service.take().is_empty());
 }
 
@@ -131,7 +131,7 @@ fn no_proxy_hears_the_questions() {
     let _service = world.service(tells("i-1", "north"));
     let mut once = world.node.command(&["--once", "--json"]);
     once.env("http_proxy", &address).env("HTTP_PROXY", &address).env("OUT", world.node.root());
-    assert_eq!(told(&Run::of(&mut once).expect(0).out), pair("i-1", "north"));
+    assert_eq!(printed(&Run::of(&mut once).expect(0).out), pair("i-1", "north"));
     assert!(proxy.take().is_empty());
 }
 

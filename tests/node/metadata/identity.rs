@@ -56,12 +56,12 @@ impl World {
     }
 
     /// The id and the region that a run reports.
-    pub fn told(&self) -> (String, String) {
-        told(&self.run(&["--once", "--json"]).out)
+    pub fn printed(&self) -> (String, String) {
+        printed(&self.run(&["--once", "--json"]).out)
     }
 }
 
-pub fn told(report: &str) -> (String, String) {
+pub fn printed(report: &str) -> (String, String) {
     let report: Value = serde_json::from_str(report).unwrap();
     let text = |key: &str| report[key].as_str().unwrap_or_default().to_owned();
     (text("node"), text("region"))
@@ -106,7 +106,7 @@ fn a_token_comes_first_where_there_is_one() {
         user_data: None,
     };
     let imds = Imds::start(world.lab.cloud.listen_at(ADDRESS), facts);
-    assert_eq!(world.told(), pair("i-0123456789abcdef0", "eu-central-1"));
+    assert_eq!(world.printed(), pair("i-0123456789abcdef0", "eu-central-1"));
     assert_eq!(imds.take().iter().map(|seen| seen.status).collect::<Vec<_>>(), [200; 3]);
     assert_eq!(world.node.read("applied").as_deref(), Some("i-0123456789abcdef0 eu-central-1\n"));
     let kept = world.node.read(IDENTITY).unwrap();
@@ -126,7 +126,7 @@ fn every_question_has_the_header_that_the_service_insists_on() {
         "/computeMetadata/v1/instance/zone" => Reply::new(200, "projects/17/zones/europe-west3-b"),
         _ => Reply::new(404, ""),
     });
-    assert_eq!(world.told(), pair("4520031799277581759", "europe-west3"));
+    assert_eq!(world.printed(), pair("4520031799277581759", "europe-west3"));
     assert_eq!(service.take().len(), 2);
 }
 
@@ -143,7 +143,7 @@ fn one_document_is_asked_for_once() {
         true => Reply::new(200, document.to_string()),
         false => Reply::new(404, ""),
     });
-    assert_eq!(world.told(), pair(uuid, "nova"));
+    assert_eq!(world.printed(), pair(uuid, "nova"));
     assert_eq!(service.take().len(), 1);
 }
 
@@ -152,22 +152,22 @@ fn an_idle_run_asks_nobody_and_neither_does_status() {
     let Some(world) = World::new(&plain()) else { return };
     let service = world.service(tells("i-1", "north"));
     let status = || world.run(&["status", "--json"]).out;
-    assert_eq!(told(&status()), pair(HASHED, ""), "before the first run");
+    assert_eq!(printed(&status()), pair(HASHED, ""), "before the first run");
     assert!(service.take().is_empty());
-    assert_eq!(world.told(), pair("i-1", "north"));
+    assert_eq!(world.printed(), pair("i-1", "north"));
     assert_eq!(service.take().len(), 2);
     for _ in 0..2 {
-        assert_eq!(world.told(), pair("i-1", "north"));
+        assert_eq!(world.printed(), pair("i-1", "north"));
     }
     let status = status();
-    assert_eq!(told(&status), pair("i-1", "north"));
+    assert_eq!(printed(&status), pair("i-1", "north"));
     assert!(status.contains("\"node_from\": \"metadata\""), "{status}");
     let text = world.run(&["status"]).out;
     assert!(text.starts_with("node        i-1\nregion      north\n"), "{text}");
     assert!(service.take().is_empty());
     // Not for ever: what is new may be asked of a machine that has booted.
     world.boot("second");
-    assert_eq!(world.told(), pair("i-1", "north"));
+    assert_eq!(world.printed(), pair("i-1", "north"));
     assert_eq!(service.take().len(), 2);
 }
 
@@ -175,15 +175,15 @@ fn an_idle_run_asks_nobody_and_neither_does_status() {
 fn the_copy_of_a_node_does_not_keep_its_id() {
     let Some(world) = World::new(&plain()) else { return };
     let service = world.service(tells("i-1", "north"));
-    assert_eq!(world.told(), pair("i-1", "north"));
+    assert_eq!(world.printed(), pair("i-1", "north"));
     drop(service);
     // The same machine goes on with its name while nobody answers.
     world.boot("second");
-    assert_eq!(world.told(), pair("i-1", "north"));
+    assert_eq!(world.printed(), pair("i-1", "north"));
     // A machine made from its disk does not, whether its firmware tells the two apart …
     world.machine("other");
     let run = world.run(&["--once", "--json"]);
-    assert_eq!(told(&run.out), pair(HASHED, ""));
+    assert_eq!(printed(&run.out), pair(HASHED, ""));
     assert!(run.err.contains("asking the metadata service"), "{}", run.err);
     // … or not.
     world.machine("one");
@@ -194,11 +194,11 @@ fn the_copy_of_a_node_does_not_keep_its_id() {
     config["metadata"] = metadata;
     world.node.configure(&config);
     let service = world.service(tells("i-2", "south"));
-    assert_eq!(world.told(), pair("i-2", "south"));
+    assert_eq!(world.printed(), pair("i-2", "south"));
     drop(service);
-    assert_eq!(world.told(), pair("i-2", "south"));
+    assert_eq!(world.printed(), pair("i-2", "south"));
     world.boot("third");
-    assert_eq!(world.told(), pair(HASHED, ""));
+    assert_eq!(world.printed(), pair(HASHED, ""));
 }
 
 #[test]
@@ -210,24 +210,24 @@ fn what_cloud_init_left_counts_and_the_configured_name_comes_after() {
     config["node"] = json!("configured");
     world.node.configure(&config);
     world.node.write("var/lib/cloud/data/instance-id", "i-cloud-init\n");
-    assert_eq!(world.told(), pair("i-cloud-init", "north"));
+    assert_eq!(world.printed(), pair("i-cloud-init", "north"));
     service.take();
     world.node.write(
         "run/cloud-init/instance-data.json",
         r#"{"base64_encoded_keys": [], "ds": {"a": [1, null]}, "v1": {"region": "south", "x": {}}}"#,
     );
     fs::remove_file(world.node.root().join(IDENTITY)).unwrap();
-    assert_eq!(world.told(), pair("i-cloud-init", "south"));
+    assert_eq!(world.printed(), pair("i-cloud-init", "south"));
     assert!(service.take().is_empty(), "it knows both");
-    // An id that no cloud told, and a region that none did.
+    // An id and a region that come from no cloud.
     world.node.write("var/lib/cloud/data/instance-id", "iid-datasource-none\n");
     world.node.write("run/cloud-init/instance-data.json", r#"{"v1": {"region": null}}"#);
-    assert_eq!(world.told(), pair("i-1", "north"));
+    assert_eq!(world.printed(), pair("i-1", "north"));
     world.machine("somewhere else");
     world.boot("second");
     drop(service);
     world.node.write("run/cloud-init/instance-data.json", "{");
-    assert_eq!(world.told(), pair("configured", ""));
+    assert_eq!(world.printed(), pair("configured", ""));
 }
 
 #[test]
@@ -235,5 +235,5 @@ fn an_oracle_cloud_id_names_the_node_by_its_end() {
     let Some(world) = World::new(&Value::Null) else { return };
     let end = "abuw4ljrlsfiqw6vzzxb43vyypt4pkodawglp3wqxjqofakrwvou52gb6s5a";
     world.node.write("var/lib/cloud/data/instance-id", &format!("ocid1.instance.oc1.phx.{end}\n"));
-    assert_eq!(world.told(), pair(end, ""));
+    assert_eq!(world.printed(), pair(end, ""));
 }

@@ -67,10 +67,10 @@ fn at(scenario: &Scenario, number: usize, harm: &Harm) -> i32 {
     agent.signal(Signal::CONT);
     assert!(until(Duration::from_secs(120), || agent.ended().is_some()), "{when}: the run goes on and on");
     let (code, said) = (agent.ended().and_then(|status| status.code()), agent.log());
-    let told = format!("{when}: exit status {code:?}\n{said}");
-    assert!(code == Some(0) || code == Some(1), "{told}");
+    let printed = format!("{when}: exit status {code:?}\n{said}");
+    assert!(code == Some(0) || code == Some(1), "{printed}");
     let why = said.contains(harm.why) || said.contains("error: making room for release");
-    assert!(code == Some(0) || said.contains("error: ") && why, "{told}");
+    assert!(code == Some(0) || said.contains("error: ") && why, "{printed}");
     scenario.assert_whole(&node, &when);
     (harm.end)(&disk.folder);
     if code == Some(0) {

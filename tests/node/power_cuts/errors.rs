@@ -93,7 +93,7 @@ fn fail(scenario: &Scenario, error: &str, name: &str, n: usize) -> i32 {
 
 /// Said, and to the point; never an abort.
 fn judge(run: &Run, report: &str, when: &str) {
-    let told = format!("{when}: exit status {}\n{}{}", run.code, run.out, run.err);
+    let printed = format!("{when}: exit status {}\n{}{}", run.code, run.out, run.err);
     let tells = |text: &str| {
         let why = ["Input/output error", "I/O error", "No space left"].iter().any(|why| text.contains(why));
         why && text.contains("error")
@@ -101,8 +101,8 @@ fn judge(run: &Run, report: &str, when: &str) {
     let why = tells(&run.err);
     match run.code {
         0 => {}
-        1 | 4 => assert!(why || tells(report), "{told}"),
-        78 => assert!(run.err.contains("agent.json") && why, "{told}"),
-        _ => panic!("{told}"),
+        1 | 4 => assert!(why || tells(report), "{printed}"),
+        78 => assert!(run.err.contains("agent.json") && why, "{printed}"),
+        _ => panic!("{printed}"),
     }
 }

@@ -18,8 +18,8 @@ fn status_and_verify_tell_what_is_here() {
     let json: Value = serde_json::from_str(&pair.run(&["status", "--json"]).expect(0).out).unwrap();
     assert_eq!(json["layers"][0]["live"]["serial"], 7);
     let document = pair.forge.bucket().join("env/production/manifest");
-    let told = pair.run(&["verify", document.to_str().unwrap()]).expect(0).out;
-    assert!(told.contains("manifest example production 7"), "{told}");
+    let printed = pair.run(&["verify", document.to_str().unwrap()]).expect(0).out;
+    assert!(printed.contains("manifest example production 7"), "{printed}");
     let mut bytes = fs::read(&document).unwrap();
     let end = bytes.len() - 3;
     bytes[end] ^= 1;

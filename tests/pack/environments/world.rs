@@ -88,9 +88,9 @@ impl World {
 
     /// The packs of each environment: its path and hash.
     pub fn packs(&self, args: &[&str]) -> BTreeMap<String, Vec<(String, String)>> {
-        let told: Value = serde_json::from_str(&self.build(args).expect(0).out).unwrap();
+        let printed: Value = serde_json::from_str(&self.build(args).expect(0).out).unwrap();
         let word = |value: &Value| value.as_str().unwrap().to_owned();
-        let environments = told["environments"].as_array().unwrap().iter();
+        let environments = printed["environments"].as_array().unwrap().iter();
         environments
             .map(|one| {
                 let packs = one["packs"].as_array().unwrap().iter();

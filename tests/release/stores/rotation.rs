@@ -103,7 +103,7 @@ fn a_trust_that_does_not_follow_is_refused() {
     site.write("trust/2.json", document, 0o644);
     for command in ["publish", "check", "verify", "diff"] {
         let run = site.run(&[command]).expect(3);
-        let told = format!("{}{}", run.out, run.err);
-        assert!(told.contains("`trust/2.json`: 0 of 1 required signatures"), "{command}: {told}");
+        let printed = format!("{}{}", run.out, run.err);
+        assert!(printed.contains("`trust/2.json`: 0 of 1 required signatures"), "{command}: {printed}");
     }
 }

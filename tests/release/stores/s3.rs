@@ -172,8 +172,8 @@ fn what_the_service_says_is_told_with_what_mends_it() {
     ];
     for (reply, code, why, hint) in cases {
         let net = Net::host();
-        let told = reply.clone();
-        let service = Service::start(net.listen(), None, move |_| told.clone());
+        let printed = reply.clone();
+        let service = Service::start(net.listen(), None, move |_| printed.clone());
         let Some(site) = site(&net, service.port()) else { return };
         let run = site.run(&["publish"]).expect(code);
         let (message, mends) = run.err.split_once("hint: ").unwrap_or((&run.err, ""));

@@ -21,17 +21,18 @@ fn base64_goes_where_nothing_encodes_again() {
             let as_it_is = cloud.paste_encoded.is_empty();
             let place = render(&request).unwrap().explain(&request, "u").paste_into;
             if as_it_is {
-                let told = !cloud.base64_for.is_empty() || cloud.seed || cloud.paste.contains("{encoding}");
+                let printed =
+                    !cloud.base64_for.is_empty() || cloud.seed || cloud.paste.contains("{encoding}");
                 let (id, encoding) = (&cloud.id, encoding.as_str());
                 assert!(
-                    told,
+                    printed,
                     "{id}: paste_encoded: does \"{place}\" leave {encoding} as it is? If not, what does?"
                 );
                 continue;
             }
             assert!(place != cloud.paste_into, "{} {}: {place}", cloud.id, encoding.as_str());
-            let told = place.split("; not ").next().unwrap();
-            assert!(!ENCODERS.iter().any(|one| told.contains(one)), "{}: {place}", cloud.id);
+            let printed = place.split("; not ").next().unwrap();
+            assert!(!ENCODERS.iter().any(|one| printed.contains(one)), "{}: {place}", cloud.id);
             seen += 1;
         }
     }
@@ -61,7 +62,7 @@ fn the_key_that_makes_it_decode_is_named() {
 #[test]
 fn what_is_for_one_boot_agent_is_not_said_to_another() {
     let case = case();
-    let told = |distro: &str| {
+    let printed = |distro: &str| {
         let (distro, cloud) =
             (case.platforms.distro(distro).unwrap(), case.platforms.cloud("vmware").unwrap());
         let request = case.request(distro, cloud, None).unwrap();
@@ -74,7 +75,7 @@ fn what_is_for_one_boot_agent_is_not_said_to_another() {
         });
         data.unwrap().explain(&request, "node")
     };
-    let (scripted, ignited) = (told("debian-12"), told("flatcar"));
+    let (scripted, ignited) = (printed("debian-12"), printed("flatcar"));
     assert!(scripted.paste.contains("-f guestinfo.userdata=\"$PWD/node\" "), "{}", scripted.paste);
     assert!(ignited.paste.contains("-f guestinfo.ignition.config.data=\"$PWD/node\" "), "{}", ignited.paste);
     for explain in [&scripted, &ignited] {
@@ -106,13 +107,13 @@ fn terraform_is_handed_what_its_provider_leaves_alone() {
 #[test]
 fn a_resource_that_is_no_machine_says_what_refers_to_it() {
     let case = case();
-    for (cloud, told) in
+    for (cloud, printed) in
         [("proxmox", "user_data_file_id = proxmox_virtual_environment_file.node.id"), ("aws", "image, size")]
     {
         let request = request(&case, cloud, None, Some(Tool::Terraform), None).unwrap();
         let text = source(&request, &render(&request).unwrap(), Tool::Terraform, None).unwrap();
         let resource = text.split_once("\nresource ").unwrap().1;
-        assert!(resource.contains(told), "{resource}");
+        assert!(resource.contains(printed), "{resource}");
         let snippet = ["content_type = \"snippets\"", "datastore_id = ", "node_name "];
         assert!(snippet.iter().all(|line| resource.contains(line) == (cloud == "proxmox")), "{resource}");
         assert_eq!(resource.contains("image, size"), cloud != "proxmox", "{resource}");

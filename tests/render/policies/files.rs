@@ -57,8 +57,8 @@ fn cloudformation_takes_the_template() {
         templates.push(template);
     }
     let names: Vec<String> = (0..templates.len()).map(|n| format!("{n}.yaml")).collect();
-    let (good, _, told) = lint(&names);
-    assert!(good, "{told}");
+    let (good, _, printed) = lint(&names);
+    assert!(good, "{printed}");
 
     let wrong = [
         ("Type: AWS::S3::Bucket\n", "Type: AWS::S3::Buckett\n"),
@@ -73,8 +73,8 @@ fn cloudformation_takes_the_template() {
         write(&name, &templates[0].replace(right, wrong));
         names.insert(name);
     }
-    let (good, blamed, told) = lint(&names.iter().cloned().collect::<Vec<_>>());
-    assert!(!good && blamed == names, "it would have told: {told}");
+    let (good, blamed, printed) = lint(&names.iter().cloned().collect::<Vec<_>>());
+    assert!(!good && blamed == names, "it would have told: {printed}");
 }
 
 #[test]

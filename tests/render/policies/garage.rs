@@ -14,9 +14,9 @@ fn the_commands_make_keys_that_can_do_as_much() {
     let Some(mut site) = site(&garage.endpoint()) else { return };
     let mut keys = BTreeMap::new();
     for whom in ["nodes", "publisher"] {
-        let told = site.run(&["policy", "garage", "--for", whom, "-e", "production"]).expect(0);
-        assert!(told.err.contains("NOT LEAST PRIVILEGE: rights of garage"), "{}", told.err);
-        assert!(told.err.contains("for every environment"), "{}", told.err);
+        let printed = site.run(&["policy", "garage", "--for", whom, "-e", "production"]).expect(0);
+        assert!(printed.err.contains("NOT LEAST PRIVILEGE: rights of garage"), "{}", printed.err);
+        assert!(printed.err.contains("for every environment"), "{}", printed.err);
         let printed = garage.shell(&policy(&site, &["garage", "--for", whom]));
         let field = |name: &str| {
             let line = printed.lines().find(|line| line.starts_with(name));

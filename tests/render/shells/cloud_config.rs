@@ -19,8 +19,8 @@ fn the_schema_of_each_root_takes_it() {
                 let Ok(data) = case.render(&distro.id, &cloud.id, Form::CloudConfig) else { continue };
                 root.write("cloud-config", &data.text, 0o600);
                 let ended = root.run(SH, CHECK);
-                assert_eq!(ended.code, 0, "{} {}: {}", distro.id, cloud.id, ended.told);
-                assert!(ended.told.to_lowercase().contains("valid"), "{}", ended.told);
+                assert_eq!(ended.code, 0, "{} {}: {}", distro.id, cloud.id, ended.printed);
+                assert!(ended.printed.to_lowercase().contains("valid"), "{}", ended.printed);
             }
             // So that a schema that takes everything does not count.
             root.write("cloud-config", "#cloud-config\nruncmd: 5\n", 0o600);

@@ -42,7 +42,7 @@ fn the_distribution_s_package_is_installed_once() {
         let Some(root) = root(&case) else { return };
         for _ in 0..2 {
             let ended = root.run(shell, &script(&case));
-            assert_eq!(ended.code, 0, "{shell:?} {}", ended.told);
+            assert_eq!(ended.code, 0, "{shell:?} {}", ended.printed);
         }
         let expected =
             format!("-q mask puppet.service\n{OPTIONS} update, \n{OPTIONS} install puppet-agent, \n");
@@ -60,7 +60,7 @@ fn a_busy_package_tool_is_waited_for_and_a_broken_one_ends_it() {
     // The lists, then the package; then both once more.
     root.write("ends-apt", "100\n100\n", 0o644);
     let ended = root.run(SH, &script(&case));
-    assert_eq!((ended.code, root.read("slept").as_str()), (0, "1\n"), "{}", ended.told);
+    assert_eq!((ended.code, root.read("slept").as_str()), (0, "1\n"), "{}", ended.printed);
 
     let Some(root) = self::root(&case) else { return };
     root.write("ends-apt", "100\n".repeat(99), 0o644);
@@ -71,9 +71,9 @@ fn a_busy_package_tool_is_waited_for_and_a_broken_one_ends_it() {
     assert_eq!(after, before);
     assert_eq!(ended.code, 1);
     assert!(
-        ended.told.ends_with("stringless: cannot install puppet-agent (reason above)\n"),
+        ended.printed.ends_with("stringless: cannot install puppet-agent (reason above)\n"),
         "{}",
-        ended.told
+        ended.printed
     );
 }
 
@@ -97,12 +97,12 @@ fn the_repository_is_added_only_with_the_pinned_package() {
     for shell in SHELLS {
         let Some(root) = self::root(&case) else { return };
         let ended = root.run(shell, &script(&case));
-        assert_eq!(ended.code, 0, "{shell:?} {}", ended.told);
-        let told = root.read("apt");
-        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(ended.code, 0, "{shell:?} {}", ended.printed);
+        let printed = root.read("apt");
+        let lines: Vec<&str> = printed.lines().collect();
         assert!(
             lines[0].starts_with(&format!("{OPTIONS} install /usr/local/bin/stringless-agent.")),
-            "{told}"
+            "{printed}"
         );
         assert_eq!(lines[1], "-q mask puppet.service");
         let install = format!("{OPTIONS} install openvox-agent=8.28.1-*, ");

@@ -41,7 +41,7 @@ fn each_downloader_will_do_and_none_is_refused() {
     let succeeds = |name: &str| {
         root.without(&["stringless-agent"]);
         let ended = root.run(SH, &script);
-        assert_eq!(ended.code, 0, "{name}: {}", ended.told);
+        assert_eq!(ended.code, 0, "{name}: {}", ended.printed);
         assert_eq!(installed(&root), INSTALLED, "{name}");
         server.take()
     };
@@ -61,7 +61,7 @@ fn each_downloader_will_do_and_none_is_refused() {
     }
     root.without(&["wget", "python3", "stringless-agent"]);
     let ended = root.run(SH, &script);
-    assert_eq!((ended.code, ended.told.as_str()), (1, "stringless: no curl, wget or python3\n"));
+    assert_eq!((ended.code, ended.printed.as_str()), (1, "stringless: no curl, wget or python3\n"));
     assert!(!root.exists(BIN));
 }
 
@@ -77,7 +77,7 @@ fn an_unreachable_store_is_asked_seven_times_and_leaves_nothing() {
         let before = root.changes();
         let ended = root.run(SH, &script(&case));
         assert_untouched(&root, &before, &ended, "cannot download the agent from 127.0.0.1:");
-        assert!(ended.told.contains("404"), "{}", ended.told);
+        assert!(ended.printed.contains("404"), "{}", ended.printed);
         assert_eq!(root.read("slept"), "1\n2\n4\n8\n16\n32\n");
     }
     assert_eq!(server.take().len(), 14);
@@ -98,7 +98,7 @@ fn a_store_that_recovers_is_enough() {
     server.fault_times(&path, Fault::status(503), 2);
     server.fault_times(&path, Fault::short(20), 1);
     let ended = root.run(SH, &script(&case));
-    assert_eq!(ended.code, 0, "{}", ended.told);
+    assert_eq!(ended.code, 0, "{}", ended.printed);
     assert_eq!(installed(&root), INSTALLED);
 }
 
@@ -116,7 +116,7 @@ fn a_private_authority_is_trusted_beside_the_public_ones() {
     for downloader in ["curl", "python3"] {
         root.without(&["stringless-agent"]);
         let ended = root.run(SH, &script(&case));
-        assert_eq!(ended.code, 0, "{downloader}: {}", ended.told);
+        assert_eq!(ended.code, 0, "{downloader}: {}", ended.printed);
         assert_eq!(root.read("etc/stringless/ca.pem").trim(), authority.pem().trim());
         assert_eq!(server.take().len(), 1);
         root.without(&["curl"]);

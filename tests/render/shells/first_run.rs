@@ -12,11 +12,11 @@ fn a_failed_first_run_is_the_script_s_failure() {
             root.write("var/lib/stringless/bootstrapped", "of another time", 0o600);
             root.write("ends", format!("{code}\n"), 0o644);
             let ended = root.run(shell, &script);
-            assert_eq!(ended.code, code, "{shell:?} {}", ended.told);
-            let told = format!(
+            assert_eq!(ended.code, code, "{shell:?} {}", ended.printed);
+            let printed = format!(
                 "stringless: the first run failed with exit status {code} (reason above); it will be tried again\n"
             );
-            assert_eq!(ended.told, told, "{shell:?}");
+            assert_eq!(ended.printed, printed, "{shell:?}");
             assert_eq!(installed(&root), INSTALLED[..3], "{shell:?}");
             assert_eq!(root.read("runs").lines().count(), 1);
         }
@@ -48,7 +48,7 @@ fn what_fails_before_the_first_run_leaves_the_last_good_boot_and_its_schedule() 
     assert_eq!(root.run(SH, &script).code, 0);
     root.write("usr/local/sbin/mv", "#!/bin/sh\nexit 1\n", 0o755);
     let ended = root.run(SH, &script);
-    assert_eq!((ended.code, ended.told.as_str()), (1, "stringless: cannot write /etc/stringless\n"));
+    assert_eq!((ended.code, ended.printed.as_str()), (1, "stringless: cannot write /etc/stringless\n"));
     assert_eq!(installed(&root), INSTALLED);
     assert_eq!(root.read("runs").lines().count(), 1);
 }
@@ -58,11 +58,15 @@ fn a_store_that_does_not_answer_is_asked_again_and_then_given_up() {
     let Some((_, root, script)) = prepare("") else { return };
     root.write("ends", "1\n1\n", 0o644);
     let ended = root.run(SH, &script);
-    assert_eq!((ended.code, root.read("slept").as_str()), (0, "5\n10\n"), "{}", ended.told);
-    assert!(ended.told.starts_with("stringless: exit 1 (reason above): again in 5 s\n"), "{}", ended.told);
+    assert_eq!((ended.code, root.read("slept").as_str()), (0, "5\n10\n"), "{}", ended.printed);
+    assert!(
+        ended.printed.starts_with("stringless: exit 1 (reason above): again in 5 s\n"),
+        "{}",
+        ended.printed
+    );
     let Some((_, root, script)) = prepare("") else { return };
     root.write("ends", "1\n".repeat(9), 0o644);
     let ended = root.run(SH, &script);
-    assert_eq!((ended.code, root.read("slept").as_str()), (1, "5\n10\n20\n"), "{}", ended.told);
+    assert_eq!((ended.code, root.read("slept").as_str()), (1, "5\n10\n20\n"), "{}", ended.printed);
     assert_eq!(installed(&root), INSTALLED[..3]);
 }

@@ -22,7 +22,7 @@ pub struct Root {
 /// How a script ended.
 pub struct Ended {
     pub code: i32,
-    pub told: String,
+    pub printed: String,
 }
 
 /// A shell, and how it is made strict.
@@ -77,7 +77,7 @@ impl Root {
         command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", &enter]);
         command.arg(self.path("")).args(shell).arg("/user-data");
         let output = run(&mut command, LIMIT);
-        Ended { code: output.status.code().unwrap_or(-1), told: both(&output) }
+        Ended { code: output.status.code().unwrap_or(-1), printed: both(&output) }
     }
 
     /// A path in the root, from the outside.

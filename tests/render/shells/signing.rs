@@ -41,14 +41,14 @@ fn a_real_store_takes_the_links_and_no_key_is_an_argument() {
             "mkdir",
         ]);
         let ended = root.run(shell, &script(&case));
-        assert_eq!(ended.code, 0, "{shell:?} {}\n{}", ended.told, garage.log());
+        assert_eq!(ended.code, 0, "{shell:?} {}\n{}", ended.printed, garage.log());
         let arguments = root.read("arguments");
         assert!(arguments.contains("curl -gfsSL"), "{arguments}");
         let secret = &garage.reader.secret;
         let hidden: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-        for told in [secret, &hidden, "X-Amz-Signature", "AWS4"] {
-            assert!(!arguments.contains(told), "{told} in\n{arguments}");
-            assert!(!ended.told.contains(told), "{}", ended.told);
+        for printed in [secret, &hidden, "X-Amz-Signature", "AWS4"] {
+            assert!(!arguments.contains(printed), "{printed} in\n{arguments}");
+            assert!(!ended.printed.contains(printed), "{}", ended.printed);
         }
     }
     let forged = Key { secret: hex(32), ..garage.reader.clone() };
@@ -57,7 +57,7 @@ fn a_real_store_takes_the_links_and_no_key_is_an_argument() {
     let before = root.changes();
     let ended = root.run(SH, &script(&case));
     assert_untouched(&root, &before, &ended, "cannot download the agent");
-    assert!(ended.told.contains("403"), "{}", ended.told);
+    assert!(ended.printed.contains("403"), "{}", ended.printed);
 }
 
 /// A link as the generator makes it: good, of yesterday, and for another key.
@@ -99,7 +99,7 @@ fn a_real_store_takes_a_signed_link_while_it_lives() {
         for shell in if good { &SHELLS[..] } else { &SHELLS[..1] } {
             let ended = root.run(shell, &script(&case));
             if good {
-                assert_eq!(ended.code, 0, "{shell:?} {}", ended.told);
+                assert_eq!(ended.code, 0, "{shell:?} {}", ended.printed);
                 assert_eq!(installed(&root), INSTALLED);
                 for path in INSTALLED {
                     fs::remove_file(root.path(path)).unwrap();
@@ -183,7 +183,7 @@ fn each_runs_in_its_root() {
         let data = case.render(&distro.id, &cloud.id, Form::Script).unwrap();
         assert_eq!(data.body.contains(&garage.reader.secret), !metadata, "{} {}", distro.id, cloud.id);
         let ended = root.run(SH, &data.body);
-        assert_eq!(ended.code, 0, "{} {}: {}", distro.id, cloud.id, ended.told);
+        assert_eq!(ended.code, 0, "{} {}: {}", distro.id, cloud.id, ended.printed);
         assert_eq!(installed(&root), INSTALLED);
         if let Some(imds) = imds {
             let asked: Vec<String> = imds.take().iter().map(|seen| seen.request.method.clone()).collect();

@@ -98,7 +98,7 @@ fn links_are_signed_as_s3_wants_them() {
         for shell in SHELLS {
             root.without(&["stringless-agent"]);
             let ended = root.run(shell, &script(&case));
-            assert_eq!(ended.code, 0, "{shell:?} {secret}\n{}\n{:?}", ended.told, strict.service.take());
+            assert_eq!(ended.code, 0, "{shell:?} {secret}\n{}\n{:?}", ended.printed, strict.service.take());
         }
         assert_eq!(strict.service.take().len(), SHELLS.len(), "each at the first try");
     }
@@ -117,7 +117,7 @@ fn a_wrong_clock_is_mended_by_the_server_s_date() {
             strict.skew.store(days * 86_400, Ordering::Relaxed);
             root.without(&["stringless-agent"]);
             let ended = root.run(shell, &script(&case));
-            assert_eq!(ended.code, 0, "{downloader} {shell:?} {days} days: {}", ended.told);
+            assert_eq!(ended.code, 0, "{downloader} {shell:?} {days} days: {}", ended.printed);
             let asked: Vec<u16> = strict.service.take().iter().map(|seen| seen.status).collect();
             assert_eq!(asked, [403, 200], "{downloader} {days}");
         }

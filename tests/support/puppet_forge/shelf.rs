@@ -23,12 +23,12 @@ pub(super) struct Published {
     pub(super) metadata: Value,
     pub(super) archive: Vec<u8>,
     /// What it says that the archive's checksums and size are.
-    pub(super) told: Told,
+    pub(super) stated: Stated,
     pub(super) withdrawn: bool,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Told {
+pub(super) struct Stated {
     size: usize,
     md5: String,
     pub(super) sha256: String,
@@ -154,7 +154,7 @@ impl Published {
             "uri": format!("/v3/releases/{}", self.slug()),
             "slug": self.slug(), "version": self.version, "supported": false,
             "created_at": MADE, "deleted_at": self.withdrawn.then_some(MADE), "deleted_for": null,
-            "file_uri": format!("/v3/files/{}", self.file()), "file_size": self.told.size,
+            "file_uri": format!("/v3/files/{}", self.file()), "file_size": self.stated.size,
         })
     }
 
@@ -162,7 +162,7 @@ impl Published {
         let mut value = object(self.short());
         let more = json!({
             "module": shelf.short(&self.module), "metadata": self.metadata,
-            "file_md5": self.told.md5, "file_sha256": self.told.sha256,
+            "file_md5": self.stated.md5, "file_sha256": self.stated.sha256,
             "tags": [], "downloads": 1, "updated_at": MADE,
         });
         value.append(&mut object(more));
@@ -170,7 +170,7 @@ impl Published {
     }
 }
 
-impl Told {
+impl Stated {
     pub(super) fn of(bytes: &[u8]) -> Self {
         Self { size: bytes.len(), md5: hex(&Md5::digest(bytes)), sha256: hex(&Sha256::digest(bytes)) }
     }

@@ -62,8 +62,8 @@ fn refusal(packed: &[u8], unpacked: u64, files: u64) -> Refusal {
 }
 
 fn refused_for(packed: &[u8], why: &str) {
-    let told = refusal(packed, 1, 1).to_string();
-    assert!(told.contains("pack `p`: ") && told.contains(why), "{told}, not {why}");
+    let printed = refusal(packed, 1, 1).to_string();
+    assert!(printed.contains("pack `p`: ") && printed.contains(why), "{printed}, not {why}");
 }
 
 #[test]
