@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 mod hiera;
+mod samples;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -13,8 +14,10 @@ use e2e::agent::Run;
 use e2e::tools;
 use serde_json::Value;
 
+use self::samples::{BAD, GOOD};
+
 #[test]
-fn what_is_wrong_is_told_with_its_place() {
+fn a_finding_names_its_place() {
     let Some(site) = Site::with(&["puppet", "ruby"]) else { return };
     for (path, content) in GOOD.iter().chain(BAD) {
         site.write(path, content);
@@ -136,7 +139,7 @@ fn a_required_check_stops_build_check_and_publish() {
 }
 
 #[test]
-fn a_program_that_is_missing_or_fails_is_told() {
+fn a_missing_or_failing_program_is_reported() {
     let Some(site) = Site::with(&[]) else { return };
     site.write("manifests/a.pp", "class a {}\n");
     site.write("manifests/b.pp", "class b {}\n");
@@ -184,39 +187,6 @@ fn a_program_that_is_missing_or_fails_is_told() {
     site.program("puppet", "#!/bin/sh\nexit 0\n");
     assert_eq!(site.run("build").expect(0).err, "");
 }
-
-/// Files of good form, some of which look odd.
-const GOOD: &[(&str, &str)] = &[
-    ("manifests/site.pp", "node default { notice(\"${facts['os']}\") }\n"),
-    ("modules/a/plans/deploy.pp", "plan a::deploy(TargetSpec $t) { return run_command('true', $t) }\n"),
-    ("modules/a/templates/x.conf.epp", "<%- | String $a | -%>\n<% if $a { -%>\n<%= $a %>\n<% } -%>\n"),
-    (
-        "modules/a/templates/x.conf.erb",
-        "<%# é -%>\n<% BEGIN { File.write('ran', '') } -%>\n<% [1].each do |x| -%>\n<%= x -%>\n<% end -%>\n",
-    ),
-    ("modules/a/templates/x.yaml", "{{ not yaml\n"),
-    ("modules/a/spec/fixtures/bad.pp", "class {{{\n"),
-    (
-        "hiera.yaml",
-        "version: 5\nhierarchy:\n  - {name: all, path: common.yaml}\n  - {name: more, glob: '*.yaml'}\n",
-    ),
-    ("data/common.yaml", "---\na: &x {b: 1}\nc: {<<: *x}\nd: ENC[PKCS7,abc]\n"),
-    (".vscode/settings.json", "// a comment\n{}\n"),
-];
-
-/// Files with faults: each is told.
-const BAD: &[(&str, &str)] = &[
-    ("manifests/--bad.pp", "class a {\n  notice('x'\n}\n"),
-    ("manifests/$(touch ran).pp", "notice 1)\n"),
-    ("manifests/two.pp", "class a {\n  1 = 2\n  function x() {}\n}\n"),
-    ("templates/bad.epp", "x\n<% if $a { %>\n"),
-    ("templates/two.epp", "x\n<% 1 = 2 %>\n<% $a b %>\n"),
-    ("templates/bad.erb", "x\n<% if a do %>\ny\n"),
-    ("data/broken.yaml", "a: 1\nb: [1, 2\nc: 3\n"),
-    ("data/twice.yaml", "a: 1\nb: 2\na: 3\n"),
-    ("data/lost/x.yaml", "a: 1\n"),
-    ("metadata.json", "{\n\"a\": 1,\n}\n"),
-];
 
 /// A site in a folder of its own, on a machine that has only these programs, and git.
 struct Site {
