@@ -6,7 +6,7 @@ use core::fmt::Display;
 
 /// `1 pack`, `2 packs`: the noun gets an `s` unless the number is one.
 #[must_use]
-pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }

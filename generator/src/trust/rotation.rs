@@ -112,7 +112,7 @@ fn check(next: &Trust) -> Result<()> {
 fn position(trust: &Trust, name: &Name) -> Result<usize> {
     let all: Vec<&str> = trust.keys.iter().map(|key| key.name.as_str()).collect();
     trust.keys.iter().position(|key| key.name == *name).ok_or_else(|| {
-        refused(format!("there is no key `{name}`")).hint(format!("the keys are {}", all.join(", ")))
+        refused(format!("there is no key `{name}`")).hint(format!("the keys of the site: {}", all.join(", ")))
     })
 }
 
