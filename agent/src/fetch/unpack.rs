@@ -1,4 +1,4 @@
-//! A verified pack becomes a folder, written below an open folder. `stringless_archive` reads the pack.
+//! Unpacks a verified pack into a folder, through open folders. `stringless_archive` reads the pack.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -14,14 +14,14 @@ use crate::disk::write::{self, remove};
 use crate::error::{At, Error, Result};
 use crate::fetch::verified::VerifiedPack;
 
-/// Unpacks into a fresh folder beside `folder`, makes it last, and gives it its name.
+/// Unpacks into a new folder next to `folder`, syncs it, and renames it to `folder`.
 ///
-/// What is unpacked is hashed once more, from the file that stayed open: bytes that were changed on disk
-/// after they had been verified do not get their name.
+/// The open file is hashed again while it is unpacked. If its bytes were changed on disk after the verification, the
+/// pack is refused.
 ///
 /// # Errors
-/// Refused: an entry that may not be unpacked, other counts than the manifest's, other bytes. Temporary:
-/// the disk. `folder` does not exist then.
+/// Refused: an entry must not be unpacked, or the counts or the hash differ from the manifest. Temporary: the disk.
+/// After an error, `folder` does not exist.
 pub fn unpack(verified: VerifiedPack<'_>, folder: &Path) -> Result<()> {
     let fresh = folder.with_extension("new");
     remove(&fresh)?;
@@ -33,7 +33,7 @@ pub fn unpack(verified: VerifiedPack<'_>, folder: &Path) -> Result<()> {
     }
     write::sync_all(&fresh)?;
     reach(Checkpoint::Unpacked);
-    // Not a folder, or it would be in use already.
+    // Whatever has this name is not a folder; otherwise the pack would be in use already.
     remove(folder)?;
     write::rename(&fresh, folder)
 }
@@ -49,11 +49,11 @@ fn fill(verified: VerifiedPack<'_>, fresh: &Path) -> Result<()> {
     })
 }
 
-/// The folder that a pack is written into.
+/// The folder to write a pack into.
 struct FreshFolder<'p> {
-    /// Open: nothing is found by its name.
+    /// The open folder. All paths are opened from it.
     root: OwnedFd,
-    /// Its name, for messages.
+    /// Its path, for messages.
     path: &'p Path,
 }
 
@@ -82,7 +82,7 @@ impl FreshFolder<'_> {
     }
 }
 
-/// The open folder that `path` belongs in, found from `root` without following a link.
+/// Opens the parent folder of `path` from `root`, without following a link.
 fn parent<'n>(root: &OwnedFd, path: &'n str) -> io::Result<(OwnedFd, &'n str)> {
     let mut folder = root.try_clone()?;
     let mut rest = path;

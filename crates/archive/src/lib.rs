@@ -1,6 +1,6 @@
-//! Packs as bytes: the deterministic writer, and the one reader, which verifies while it unpacks.
+//! Packs as bytes: the deterministic writer, and the only reader, which verifies while it unpacks.
 //!
-//! No files are opened here: bytes come in from a [`std::io::Read`] and go out to one that takes them.
+//! This crate opens no files: it reads bytes from a [`std::io::Read`] and passes entries to a sink.
 
 pub mod reader;
 pub mod writer;

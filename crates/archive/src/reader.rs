@@ -1,7 +1,7 @@
-//! Compressed pack → its entries, in order: the one reading loop, of the node and of the generator.
+//! Reads a compressed pack and returns its entries in order. The node and the generator both use this loop.
 //!
-//! The reader checks all that a pack must obey: the allow-list, the counts and the hash of the manifest, the
-//! end of the archive. It streams: whatever the archive claims, memory holds two buffers and one long name.
+//! The reader checks every rule for packs: the allow-list, the counts and the hash of the manifest, and the end of the
+//! archive. It streams: it never needs more memory than two buffers and one long name, whatever the archive claims.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
@@ -14,39 +14,39 @@ use tar::{Archive, Entry, EntryType};
 
 use crate::writer::{Item, ItemKind};
 
-/// Receives the entries of a pack in their order. Each entry was admitted by the allow-list before.
+/// Receives the entries of a pack in order. The allow-list has admitted each entry before.
 ///
-/// The hash and the end of the archive are checked last: what a sink received counts only after
-/// [`read`] returned `Ok`.
+/// The hash and the end of the archive are checked last, so the received entries are valid only after [`read`]
+/// returned `Ok`.
 pub trait Sink {
-    /// What can go wrong at the receiver.
+    /// The sink's error type.
     type Error;
 
     /// Receives a folder.
     ///
     /// # Errors
-    /// The receiver's own.
+    /// The sink's own error.
     fn folder(&mut self, path: &str) -> Result<(), Self::Error>;
 
-    /// Receives a file. Content that is left unread is skipped.
+    /// Receives a file. Unread content is skipped.
     ///
     /// # Errors
-    /// The receiver's own. Where reading `content` failed, [`read`] returns that cause instead.
+    /// The sink's own error. If reading `content` failed, [`read`] returns that cause instead.
     fn file(&mut self, path: &str, executable: bool, content: &mut dyn Read) -> Result<(), Self::Error>;
 
     /// Receives a symbolic link.
     ///
     /// # Errors
-    /// The receiver's own.
+    /// The sink's own error.
     fn link(&mut self, path: &str, target: &str) -> Result<(), Self::Error>;
 }
 
-/// Why a pack was not read to its end.
+/// Why a pack could not be read.
 #[derive(Debug)]
 pub enum ReadError<E> {
     /// The pack breaks a rule.
     Refused(Refusal),
-    /// The operating system could not read the compressed bytes: another time it may work.
+    /// The operating system could not read the compressed bytes. A retry may succeed.
     Io(io::Error),
     /// The sink failed.
     Sink(E),
@@ -58,20 +58,20 @@ impl<E> From<Refusal> for ReadError<E> {
     }
 }
 
-/// Reads the compressed bytes of a pack, and hands its entries to `sink`.
+/// Reads the compressed bytes of a pack, and passes its entries to `sink`.
 ///
 /// # Errors
-/// The first rule that is broken, what the operating system said, or the sink's own error.
+/// The first broken rule, the error of the operating system, or the sink's own error.
 pub fn read<S: Sink>(pack: &Pack, packed: impl Read, sink: &mut S) -> Result<(), ReadError<S::Error>> {
-    // Headers, padding and long names, beside the content: a bomb ends here.
+    // The limit includes headers, padding and long names. It stops a decompression bomb.
     let cap = pack.unpacked.saturating_add(pack.files.saturating_add(4).saturating_mul(4096));
     let hashed = BufReader::with_capacity(BUFFER, Hashed::new(packed));
     let mut archive = Archive::new(GzDecoder::new(hashed).take(cap));
     let mut list = AllowList::new(pack);
     let mut long = LongNames::default();
     let broken = |error: io::Error| unreadable(pack, error);
-    // Raw: the library would read what stands before an entry into memory, however long it is, and know
-    // more kinds of it than a pack may have.
+    // Raw mode: otherwise the library would read extension records of any length into memory, and accept more kinds
+    // of them than a pack may have.
     for entry in archive.entries().map_err(broken)?.raw(true) {
         let mut entry = entry.map_err(broken)?;
         let which = match entry.header().entry_type() {
@@ -102,19 +102,19 @@ pub fn read<S: Sink>(pack: &Pack, packed: impl Read, sink: &mut S) -> Result<(),
     })
 }
 
-/// Hands out the items of a pack whose compressed bytes are in memory, each with its whole content.
+/// Passes on the items of a pack in memory, each with its whole content.
 ///
 /// # Errors
-/// The [`Refusal`] of the first rule that is broken.
+/// The [`Refusal`] of the first broken rule.
 pub fn each(pack: &Pack, packed: &[u8], visit: impl FnMut(Item)) -> Result<(), Refusal> {
     read(pack, packed, &mut Items(visit)).map_err(|error| match error {
         ReadError::Refused(refusal) => refusal,
-        // Memory does not fail.
+        // Reading from memory never fails.
         ReadError::Io(error) | ReadError::Sink(error) => unreadable_archive(pack, &error),
     })
 }
 
-/// Checks the compressed bytes of a pack against the size and the hash of the manifest, and nothing else.
+/// Checks only the size and the hash of a pack's compressed bytes.
 ///
 /// # Errors
 /// [`Refusal::Size`] or [`Refusal::Hash`].
@@ -130,7 +130,7 @@ pub fn check_bytes(pack: &Pack, packed: &[u8]) -> Result<(), Refusal> {
     Err(Refusal::Hash { path: path(), found, expected: pack.sha256 })
 }
 
-/// Admits one entry, and hands it to the sink.
+/// Checks one entry with the allow-list, and passes it to the sink.
 fn hand_over<R: Read, S: Sink>(
     entry: &mut Entry<'_, R>,
     long: &mut LongNames,
@@ -156,7 +156,7 @@ fn hand_over<R: Read, S: Sink>(
         _ => {
             let mut content = Content { entry, failed: None };
             let taken = sink.file(path, mode & 0o100 != 0, &mut content);
-            // What failed first is the cause: the sink's error only follows from it.
+            // Report the first error: the sink's error only follows from it.
             match content.failed {
                 Some(error) => Err(unreadable(pack, error)),
                 None => taken.map_err(ReadError::Sink),
@@ -165,7 +165,7 @@ fn hand_over<R: Read, S: Sink>(
     }
 }
 
-/// Reads what follows the last entry, which is nothing but zeros, up to the end of the compressed bytes.
+/// Reads to the end of the compressed bytes. Only zeros may follow the last entry.
 fn to_the_end<R: Read>(mut rest: io::Take<GzDecoder<BufReader<Hashed<R>>>>) -> io::Result<Hashed<R>> {
     let mut buffer = [0; 4096];
     loop {
@@ -182,7 +182,7 @@ fn to_the_end<R: Read>(mut rest: io::Take<GzDecoder<BufReader<Hashed<R>>>>) -> i
     Ok(raw.into_inner())
 }
 
-/// Compressed bytes that are hashed and counted as they are read.
+/// Hashes and counts the compressed bytes while they are read.
 struct Hashed<R> {
     inner: R,
     hasher: Hasher,
@@ -204,7 +204,7 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-/// The content of a file, which remembers why it could not be read: a sink's own error may hide that.
+/// The content of a file. It remembers a read error, which the sink's own error may hide.
 struct Content<'e, R> {
     entry: &'e mut R,
     failed: Option<io::Error>,
@@ -214,7 +214,7 @@ impl<R: Read> Read for Content<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.entry.read(buffer).map_err(|error| {
             let kind = error.kind();
-            // Readers try again after an interruption.
+            // Readers retry after an interruption.
             if kind != ErrorKind::Interrupted {
                 self.failed = Some(error);
             }
@@ -247,7 +247,7 @@ impl<F: FnMut(Item)> Sink for Items<F> {
     }
 }
 
-/// The disk's fault, if the operating system says so; else the archive's.
+/// An IO error if it came from the operating system; else the archive is refused.
 fn unreadable<E>(pack: &Pack, error: io::Error) -> ReadError<E> {
     match error.raw_os_error() {
         Some(_) => ReadError::Io(error),

@@ -1,7 +1,8 @@
-//! File list → archive without clock, owner or chance: same input, same bytes. No IO.
+//! Writes an archive from a list of files. It depends on no clock, owner or random number: the same input gives the
+//! same bytes. No IO.
 //!
-//! The form is GNU tar's old one: names over 100 bytes stand in an `L` record, which every tar reads,
-//! BusyBox included; sizes stay below what needs an extension.
+//! The format is old GNU tar: names over 100 bytes are in an `L` record, which every tar can read, including BusyBox.
+//! Sizes stay below the limit that would need an extension.
 
 use std::io::Write;
 
@@ -15,11 +16,11 @@ use tar::{Builder, EntryType, Header};
 pub struct Item {
     /// Its path in the pack.
     pub path: String,
-    /// What it is.
+    /// Its kind and content.
     pub kind: ItemKind,
 }
 
-/// What an [`Item`] is.
+/// The kind of an [`Item`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ItemKind {
     /// A folder.
@@ -33,15 +34,15 @@ pub enum ItemKind {
     },
     /// A symbolic link.
     Link {
-        /// The link's text.
+        /// The target of the link.
         target: String,
     },
 }
 
-/// Packs `items` for the place `path` in the release. Their order does not matter.
+/// Packs `items` for the folder `path` of the release. The order of `items` does not matter.
 ///
 /// # Panics
-/// Never: memory takes every byte.
+/// Never: writing to memory does not fail.
 #[must_use]
 pub fn bundle(path: &str, mut items: Vec<Item>) -> (Pack, Vec<u8>) {
     items.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
@@ -49,10 +50,10 @@ pub fn bundle(path: &str, mut items: Vec<Item>) -> (Pack, Vec<u8>) {
     let mut tar = Builder::new(gzip.write(Vec::new(), Compression::new(LEVEL)));
     let mut unpacked = 0;
     for item in &items {
-        unpacked += append(&mut tar, item).expect("memory takes every byte");
+        unpacked += append(&mut tar, item).expect("writing to memory does not fail");
     }
-    let gzip = tar.into_inner().expect("memory takes every byte");
-    let bytes = gzip.finish().expect("memory takes every byte");
+    let gzip = tar.into_inner().expect("writing to memory does not fail");
+    let bytes = gzip.finish().expect("writing to memory does not fail");
     let (sha256, size) = (Sha256::of(&bytes), bytes.len() as u64);
     (Pack { path: path.to_owned(), sha256, size, unpacked, files: items.len() as u64 }, bytes)
 }
@@ -80,9 +81,9 @@ fn append<W: Write>(tar: &mut Builder<W>, item: &Item) -> std::io::Result<u64> {
         }
         ItemKind::Link { target } => {
             header.set_entry_type(EntryType::Symlink);
-            // What every tar writes for a link, and no system heeds.
+            // Every tar writes this mode for a link, and every system ignores it.
             header.set_mode(0o777);
-            // `append_link` would rewrite the text: `././x` is another link than `x`.
+            // `append_link` would change the target: `././x` and `x` are different links.
             let target = target.as_bytes();
             if target.len() > SHORT {
                 let mut record = Header::new_gnu();
@@ -104,12 +105,12 @@ fn append<W: Write>(tar: &mut Builder<W>, item: &Item) -> std::io::Result<u64> {
     }
 }
 
-/// RFC 1952: 255 is "unknown", whatever this machine is.
+/// RFC 1952: 255 means "unknown", so it is the same on every machine.
 const UNKNOWN_SYSTEM: u8 = 255;
 const LEVEL: u32 = 6;
-/// What fits into a header's field for a name.
+/// The longest name in a header, in bytes.
 const SHORT: usize = 100;
-/// What GNU tar calls a record that carries a long one.
+/// The name that GNU tar gives to a long-name record.
 const LONG_NAME: &[u8] = b"././@LongLink";
 
 #[cfg(test)]
@@ -126,7 +127,7 @@ mod tests {
         Item { path: path.into(), kind: ItemKind::Folder }
     }
 
-    /// A change here re-sends every pack of every site, and is a new version's business.
+    /// A change here gives every pack of every site a new hash, so that all are sent again. It needs a new version.
     #[test]
     fn the_bytes_are_these() {
         let run = ItemKind::File { executable: true, content: b"#!/bin/sh\n".repeat(1000) };
