@@ -55,7 +55,7 @@ impl Fetcher<'_> {
                     Some(version) => version.clone(),
                     None => self.newest(&declared.title)?.to_string(),
                 });
-                self.fill(&mut locked, fresh, |locked| self.from_forge(locked))?;
+                self.fill(&mut locked, fresh, |locked| self.read_forge(locked))?;
             }
             Origin::Git { url, want, or, or_first } => {
                 let mirror = self.mirror(url)?;
@@ -82,7 +82,7 @@ impl Fetcher<'_> {
                 match sha256.as_deref().map(parse_sha256).transpose()? {
                     Some(sha256) => {
                         locked.sha256 = Some(sha256);
-                        self.fill(&mut locked, fresh, |locked| self.from_tarball(url, locked))?;
+                        self.fill(&mut locked, fresh, |locked| self.read_tarball(url, locked))?;
                     }
                     None => {
                         let bytes = self.download(url)?;
@@ -110,7 +110,7 @@ impl Fetcher<'_> {
         locked.forge = Some(http::plain(self.forge.base()));
         locked.version = Some(version.to_string());
         locked.exclude_spec = exclude_spec;
-        self.fill(&mut locked, fresh, |locked| self.from_forge(locked))?;
+        self.fill(&mut locked, fresh, |locked| self.read_forge(locked))?;
         Ok(locked)
     }
 
@@ -132,8 +132,8 @@ impl Fetcher<'_> {
                 let commit = commit.ok_or_else(|| gone(&mirror, id, locked, self.offline))?;
                 repository::tree(&mirror, &commit, locked.exclude_spec)
             }
-            Some(Origin::Tarball { url, .. }) => self.from_tarball(url, locked),
-            _ => self.from_forge(locked),
+            Some(Origin::Tarball { url, .. }) => self.read_tarball(url, locked),
+            _ => self.read_forge(locked),
         }
     }
 
@@ -199,7 +199,7 @@ impl Fetcher<'_> {
         Ok(())
     }
 
-    fn from_forge(&self, locked: &LockedModule) -> Result<Tree> {
+    fn read_forge(&self, locked: &LockedModule) -> Result<Tree> {
         let version = locked.version.as_deref().unwrap_or_default();
         let what = format!("`{}` {version}", locked.name);
         self.online(|| format!("fetching {what}"))?;
@@ -209,7 +209,7 @@ impl Fetcher<'_> {
         Ok(if locked.exclude_spec { tree.without_spec() } else { tree })
     }
 
-    fn from_tarball(&self, url: &str, locked: &LockedModule) -> Result<Tree> {
+    fn read_tarball(&self, url: &str, locked: &LockedModule) -> Result<Tree> {
         let bytes = self.download(url)?;
         let found = Sha256::of(&bytes);
         if let Some(expected) = locked.sha256.filter(|expected| *expected != found) {
