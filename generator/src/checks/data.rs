@@ -14,12 +14,12 @@ pub fn yaml(content: &[u8]) -> Vec<Fault> {
     };
     for document in Deserializer::from_str(text) {
         let Err(error) = Value::deserialize(document) else { continue };
-        let told = error.to_string();
+        let text = error.to_string();
         // A map may merge several others.
-        if told.contains("duplicate entry with key \"<<\"") {
+        if text.contains("duplicate entry with key \"<<\"") {
             continue;
         }
-        let message = told.split(" at line ").next().unwrap_or(&told).to_owned();
+        let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
         let line = error.location().map(|at| at.line() as u64);
         return vec![Fault { path: None, line, message }];
     }
@@ -33,8 +33,8 @@ pub fn json(content: &[u8]) -> Vec<Fault> {
         Err(fault) => return vec![fault],
     };
     let Err(error) = serde_json::from_str::<IgnoredAny>(text) else { return Vec::new() };
-    let told = error.to_string();
-    let message = told.split(" at line ").next().unwrap_or(&told).to_owned();
+    let text = error.to_string();
+    let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
     vec![Fault { path: None, line: Some(error.line() as u64), message }]
 }
 
@@ -50,9 +50,9 @@ fn text(content: &[u8]) -> Result<&str, Fault> {
 mod tests {
     use super::*;
 
-    fn told(faults: &[Fault]) -> String {
-        let told = |fault: &Fault| format!("{}: {}", fault.line.unwrap_or(0), fault.message);
-        faults.iter().map(told).collect::<Vec<_>>().join("\n")
+    fn lines(faults: &[Fault]) -> String {
+        let line = |fault: &Fault| format!("{}: {}", fault.line.unwrap_or(0), fault.message);
+        faults.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -68,7 +68,7 @@ mod tests {
             "a: !ruby/regexp /x/\nb: !!binary aGk=\n",
             "when: 2020-01-01\nmode: 0644\nyes: on\n",
         ] {
-            assert_eq!(told(&yaml(text.as_bytes())), "", "{text}");
+            assert_eq!(lines(&yaml(text.as_bytes())), "", "{text}");
         }
     }
 
@@ -82,22 +82,22 @@ mod tests {
             ("a: 1\nb: 2\na: 3\n", "1: duplicate entry with key \"a\""),
             ("a: 1\n---\nb: }\n", "3: did not find expected node content"),
         ] {
-            let found = told(&yaml(text.as_bytes()));
+            let found = lines(&yaml(text.as_bytes()));
             assert!(found.starts_with(expected), "{text}: {found}");
         }
-        assert_eq!(told(&yaml(b"a: 1\nb: \xff\n")), "2: not UTF-8");
+        assert_eq!(lines(&yaml(b"a: 1\nb: \xff\n")), "2: not UTF-8");
     }
 
     #[test]
     fn the_fault_of_invalid_json_names_its_line() {
-        assert_eq!(told(&json(b"{\"a\": [1, 2.5e3, null, \"\\u00e9\"]}\n")), "");
+        assert_eq!(lines(&json(b"{\"a\": [1, 2.5e3, null, \"\\u00e9\"]}\n")), "");
         for (text, expected) in [
             ("", "1: EOF while parsing a value"),
             ("{\n\"a\": 1,\n}", "3: key must be a string"),
             ("// x\n{}", "1: expected value"),
             ("{} {}", "1: trailing characters"),
         ] {
-            assert_eq!(told(&json(text.as_bytes())), expected, "{text}");
+            assert_eq!(lines(&json(text.as_bytes())), expected, "{text}");
         }
     }
 }

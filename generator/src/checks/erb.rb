@@ -1,7 +1,7 @@
 require "erb"
 require "json"
 keywords = ERB.instance_method(:initialize).parameters.include?([:key, :trim_mode])
-told = ARGV.map do |name|
+report = ARGV.map do |name|
   begin
     text = File.binread(name).force_encoding("UTF-8")
     next "#{name}:0: not UTF-8" unless text.valid_encoding?
@@ -13,4 +13,4 @@ told = ARGV.map do |name|
     e.message.dup.force_encoding("UTF-8").scrub
   end
 end
-puts JSON.generate(told)
+puts JSON.generate(report)

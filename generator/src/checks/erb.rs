@@ -16,9 +16,9 @@ pub fn templates(tool: &Tool, contents: &[Vec<u8>]) -> Result<Vec<Vec<Fault>>, S
         let mut arguments = vec!["-W0".to_owned(), "-e".to_owned(), SCRIPT.to_owned()];
         arguments.extend_from_slice(part);
         let said = tool.run(folder.path(), &arguments)?;
-        let told: Option<Vec<Told>> = serde_json::from_str(&said.out).ok();
-        match told.filter(|told| said.success && told.len() == part.len()) {
-            Some(told) => found.extend(told.iter().map(Told::faults)),
+        let report: Option<Vec<Report>> = serde_json::from_str(&said.out).ok();
+        match report.filter(|report| said.success && report.len() == part.len()) {
+            Some(report) => found.extend(report.iter().map(Report::faults)),
             None => {
                 let why = said.err.lines().find(|line| !line.trim().is_empty());
                 return Err(format!("Ruby says: {}", why.unwrap_or("nothing that could be parsed")));
@@ -31,22 +31,22 @@ pub fn templates(tool: &Tool, contents: &[Vec<u8>]) -> Result<Vec<Vec<Fault>>, S
 /// Ruby's result for a file; null: no fault.
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Told(Option<String>);
+struct Report(Option<String>);
 
-impl Told {
+impl Report {
     fn faults(&self) -> Vec<Fault> {
-        self.0.as_deref().map(|told| vec![fault(told)]).unwrap_or_default()
+        self.0.as_deref().map(|report| vec![fault(report)]).unwrap_or_default()
     }
 }
 
 /// Parses `0.erb:3: syntax error, …`, or since Ruby 3.4 `0.erb:3: syntax errors found` with the source
 /// line and a mark below it.
-fn fault(told: &str) -> Fault {
-    let first = told.lines().next().unwrap_or_default();
+fn fault(report: &str) -> Fault {
+    let first = report.lines().next().unwrap_or_default();
     let (place, message) = first
         .split_once(".erb:")
         .map_or(("", first), |(_, rest)| rest.split_once(": ").unwrap_or(("", rest)));
-    let mut marked = told.lines().filter_map(|line| line.split_once("^ ").map(|(_, what)| what.trim()));
+    let mut marked = report.lines().filter_map(|line| line.split_once("^ ").map(|(_, what)| what.trim()));
     let marked = marked.find(|what| !what.is_empty());
     let message = match marked {
         Some(what) if message.contains("found") => format!("syntax error: {what}"),
@@ -67,8 +67,8 @@ mod tests {
     fn both_formats_of_rubys_compiler_are_parsed() {
         let old = "0.erb:3: syntax error, unexpected end-of-input, expecting `end'\n...x\n   ^";
         let new = "0.erb:2: syntax errors found (SyntaxError)\n    1 | x\n> 2 | if a {\n    |      ^ unexpected '{', expecting end\n";
-        let fault = |told| {
-            let Fault { line, message, .. } = fault(told);
+        let fault = |report| {
+            let Fault { line, message, .. } = fault(report);
             (line, message)
         };
         assert_eq!(fault(old), (Some(3), "syntax error, unexpected end-of-input, expecting `end'".into()));

@@ -19,15 +19,15 @@ pub fn manifests(tool: &Tool, tasks: bool, contents: &[Vec<u8>]) -> Result<Vec<V
     by_parts(contents, |part| {
         let (said, mut faults) = run(tool, &command, part, "pp")?;
         // The JSON has the fault of a file with one fault. For a file with several, it only says that there are some.
-        let told = said.out.find('{').and_then(|at| serde_json::from_str::<Value>(&said.out[at..]).ok());
-        for (file, fault) in told.as_ref().and_then(Value::as_object).into_iter().flatten() {
+        let report = said.out.find('{').and_then(|at| serde_json::from_str::<Value>(&said.out[at..]).ok());
+        for (file, fault) in report.as_ref().and_then(Value::as_object).into_iter().flatten() {
             let of = index(file).and_then(|n| faults.get_mut(n)).filter(|known| known.is_empty());
             if let (Some(known), Some(message)) = (of, fault["message"].as_str()) {
                 known.push(Fault { path: None, line: fault["line"].as_u64(), message: message.to_owned() });
             }
         }
         // An old Puppet stops at the first fault, and prints no JSON.
-        settled(&said, faults, told.is_some())
+        settled(&said, faults, report.is_some())
     })
 }
 
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn file_and_line_are_parsed_from_puppets_messages() {
-        let told = "Error: Could not parse for environment production: Syntax error at '}' (file: /tmp/a b/3.pp, line: 12, column: 1)";
+        let report = "Error: Could not parse for environment production: Syntax error at '}' (file: /tmp/a b/3.pp, line: 12, column: 1)";
         let fault = |line, message: &str| Fault { path: None, line, message: message.into() };
-        assert_eq!(located(told), Some((3, fault(Some(12), "Syntax error at '}'"))));
+        assert_eq!(located(report), Some((3, fault(Some(12), "Syntax error at '}'"))));
         assert_eq!(
             located("Error: Syntax error at end of input (file: /x/0.epp)"),
             Some((0, fault(None, "Syntax error at end of input")))

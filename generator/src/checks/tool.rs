@@ -41,10 +41,10 @@ impl Tool {
     /// A text that changes when another version is installed.
     pub fn identity(&self) -> String {
         let real = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let told = fs::metadata(&real)
+        let state = fs::metadata(&real)
             .map(|m| format!("{} {} {}", m.size(), m.mtime(), m.ino()))
             .unwrap_or_default();
-        format!("{} {told}", real.display())
+        format!("{} {state}", real.display())
     }
 
     /// Runs it in `folder`, without secrets in its environment and without settings of the user.
@@ -76,12 +76,12 @@ impl Tool {
 /// # Errors
 /// Why a file could not be written.
 pub fn laid_out(contents: &[Vec<u8>], extension: &str) -> Result<(tempfile::TempDir, Vec<String>), String> {
-    let told = |e: std::io::Error| format!("writing to a temporary folder: {e}");
-    let folder = tempfile::tempdir().map_err(told)?;
+    let failed = |e: std::io::Error| format!("writing to a temporary folder: {e}");
+    let folder = tempfile::tempdir().map_err(failed)?;
     let mut names = Vec::new();
     for (n, content) in contents.iter().enumerate() {
         let name = format!("{n}.{extension}");
-        fs::write(folder.path().join(&name), content).map_err(told)?;
+        fs::write(folder.path().join(&name), content).map_err(failed)?;
         names.push(name);
     }
     Ok((folder, names))

@@ -22,16 +22,16 @@ pub fn fetch(url: &str, folder: &Path) -> Result<Refs> {
         .map_err(|e| Error::io("locking", &lock, e))?;
     let there = read(folder);
     let gone = |why: String| unreachable(url, &why, there.is_some());
-    let told = Git::nowhere(url)
+    let output = Git::nowhere(url)
         .remote(&["ls-remote", "--symref", "--quiet", "--", url], url, ASKING)
         .map_err(gone)?;
-    let remote = Refs::parse(&told);
+    let remote = Refs::parse(&output);
     if there.as_ref() == Some(&remote) {
         return Ok(remote);
     }
     let known = match there {
-        Some(_) => transfer(url, folder, &told).map_err(gone)?,
-        None => make(url, folder, &told)?,
+        Some(_) => transfer(url, folder, &output).map_err(gone)?,
+        None => make(url, folder, &output)?,
     };
     drop(lock);
     Ok(known)
@@ -43,7 +43,7 @@ fn read(folder: &Path) -> Option<Refs> {
 }
 
 /// Makes the mirror in a temporary folder beside its path, and moves it there when it is complete.
-fn make(url: &str, folder: &Path, told: &str) -> Result<Refs> {
+fn make(url: &str, folder: &Path, output: &str) -> Result<Refs> {
     let new = beside(folder, "new");
     for broken in [&new, folder] {
         if broken.exists() {
@@ -51,7 +51,7 @@ fn make(url: &str, folder: &Path, told: &str) -> Result<Refs> {
         }
     }
     // The hash algorithm of the ids.
-    let sha256 = told.lines().any(|line| {
+    let sha256 = output.lines().any(|line| {
         line.split('\t')
             .next()
             .is_some_and(|id| id.len() == 64 && stringless_render::site::git_url::is_full_id(id))
@@ -68,14 +68,14 @@ fn make(url: &str, folder: &Path, told: &str) -> Result<Refs> {
         path,
     ];
     Git::nowhere(&redacted(url)).read(&arguments, b"")?;
-    let known = transfer(url, &new, told).map_err(|why| unreachable(url, &why, false))?;
+    let known = transfer(url, &new, output).map_err(|why| unreachable(url, &why, false))?;
     fs::rename(&new, folder).map_err(|e| Error::io("writing", folder, e))?;
     Ok(known)
 }
 
 /// Fetches all branches and tags into the repository in `folder`, and records the refs that it then has: the
 /// remote may have changed since it listed them.
-fn transfer(url: &str, folder: &Path, told: &str) -> std::result::Result<Refs, String> {
+fn transfer(url: &str, folder: &Path, output: &str) -> std::result::Result<Refs, String> {
     let git = Git::of(folder, &redacted(url));
     let arguments = [
         "fetch",
@@ -94,7 +94,7 @@ fn transfer(url: &str, folder: &Path, told: &str) -> std::result::Result<Refs, S
     git.remote(&arguments, url, FETCHING)?;
     let format = "--format=%(objectname)%09%(refname)%0a%(*objectname)%09%(refname)^{}";
     let mut text = git.remote(&["for-each-ref", format, "--", "refs/heads/", "refs/tags/"], url, ASKING)?;
-    let head = told.lines().find(|line| line.starts_with("ref: ") && line.ends_with("\tHEAD"));
+    let head = output.lines().find(|line| line.starts_with("ref: ") && line.ends_with("\tHEAD"));
     text.extend(head);
     let refs = Refs::parse(&text);
     write_atomic(&folder.join(refs::FILE), refs.text().as_bytes()).map_err(|e| e.to_string())?;

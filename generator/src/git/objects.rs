@@ -17,8 +17,8 @@ impl Repository {
                 None => return Ok(Vec::new()),
             },
         };
-        let told = self.git().read(&["ls-tree", "-r", "-t", "-z", "--full-tree", &tree], b"")?;
-        let lines = told.split(|&b| b == 0).filter(|line| !line.is_empty());
+        let output = self.git().read(&["ls-tree", "-r", "-t", "-z", "--full-tree", &tree], b"")?;
+        let lines = output.split(|&b| b == 0).filter(|line| !line.is_empty());
         lines.map(|line| self.entry(line)).collect()
     }
 
@@ -43,8 +43,8 @@ impl Repository {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let told = self.git().read(&["cat-file", "--batch", "--buffer"], lines(ids).as_bytes())?;
-        let mut rest = told.as_slice();
+        let output = self.git().read(&["cat-file", "--batch", "--buffer"], lines(ids).as_bytes())?;
+        let mut rest = output.as_slice();
         ids.iter().map(|id| take(&mut rest).ok_or_else(|| self.missing(id))).collect()
     }
 

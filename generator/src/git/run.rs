@@ -81,13 +81,13 @@ impl Git {
         if expression.contains('\n') {
             return Ok(None);
         }
-        let told = self.read(
+        let output = self.read(
             &["cat-file", "--batch-check=%(objectname) %(objecttype)"],
             format!("{expression}\n").as_bytes(),
         )?;
-        let told = String::from_utf8_lossy(&told);
+        let output = String::from_utf8_lossy(&output);
         // Otherwise git prints the expression and `missing` or `ambiguous`.
-        Ok(told
+        Ok(output
             .trim_end()
             .split_once(' ')
             .filter(|(id, _)| stringless_render::site::git_url::is_full_id(id))

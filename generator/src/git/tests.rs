@@ -34,10 +34,10 @@ fn reads_files_links_folders_and_submodules() {
     let mirror = fetched(cache.path(), &remote);
     let commit = mirror.resolve("main").unwrap().unwrap();
     let entries = mirror.entries(&commit, "").unwrap();
-    let told: Vec<_> = entries.iter().map(|e| (e.path.as_str(), e.kind)).collect();
+    let found: Vec<_> = entries.iter().map(|e| (e.path.as_str(), e.kind)).collect();
     let file = EntryKind::File { executable: false };
     assert_eq!(
-        told,
+        found,
         [
             ("a", file),
             ("d", EntryKind::Folder),
@@ -134,7 +134,7 @@ fn what_is_cached_is_read_without_the_repository() {
     let error = mirror.fetch().unwrap_err();
     assert_eq!(error.exit_code(), 1);
     assert!(error.to_string().starts_with(&format!("fetching `{url}`: ")), "{error}");
-    assert!(error.hint_text().unwrap().contains("`stringless build --offline` builds from what is cached"));
+    assert!(error.hint_text().unwrap().contains("`stringless build --offline` builds from the cache"));
     let commit = mirror.resolve("main").unwrap().unwrap();
     assert_eq!(mirror.entries(&commit, "").unwrap().len(), 1);
 }
@@ -212,7 +212,7 @@ fn refuses_urls_that_are_no_urls() {
 
 #[test]
 fn passwords_are_not_told() {
-    for (url, told) in [
+    for (url, expected) in [
         ("https://u:secret@h/a", "https://u:…@h/a"),
         ("https://ghp_secret@h/a", "https://…@h/a"),
         ("https://u:s@e@h/a@b", "https://u:…@h/a@b"),
@@ -220,7 +220,7 @@ fn passwords_are_not_told() {
         ("git@h:a", "git@h:a"),
         ("https://h/a", "https://h/a"),
     ] {
-        assert_eq!(redacted(url), told);
+        assert_eq!(redacted(url), expected);
     }
     let cache = tempfile::tempdir().unwrap();
     let error = Repository::open(cache.path(), "http://u:secret@127.0.0.1:1/a").unwrap().fetch().unwrap_err();
@@ -244,7 +244,7 @@ fn refuses_names_that_lead_elsewhere() {
         let commit = mirror.resolve("main").unwrap().unwrap();
         let error = mirror.entries(&commit, "").unwrap_err();
         assert_eq!(error.exit_code(), 3, "{error}");
-        assert!(error.to_string().ends_with(&format!("the name `{name}` leads elsewhere")), "{error}");
+        assert!(error.to_string().ends_with(&format!("the name `{name}` leaves the repository")), "{error}");
     }
 }
 

@@ -87,7 +87,7 @@ impl Lockfile {
     /// # Errors
     /// Names file and line; the hint says how to write the file again.
     pub fn parse(text: &str, origin: &str) -> Result<Self, Fault> {
-        let anew = format!(
+        let rewrite = format!(
             "restore the last good one from `git log {LOCK_FILE}`; or remove it, and run `stringless modules update`"
         );
         if let Some(line) = text.lines().position(|line| MARKS.iter().any(|mark| line.starts_with(mark))) {
@@ -104,12 +104,12 @@ impl Lockfile {
             true => Blocks::default(),
             false => from_yaml(text, origin).map_err(|fault: Fault| match fault.hint {
                 Some(_) => fault,
-                None => fault.hint(&*anew),
+                None => fault.hint(&*rewrite),
             })?,
         };
         let lock = Self { modules: blocks.0 };
         for (path, locked) in &lock.modules {
-            let fault = |why: &str| Fault::new(format!("reading {origin}: `{path}`: {why}")).hint(&*anew);
+            let fault = |why: &str| Fault::new(format!("reading {origin}: `{path}`: {why}")).hint(&*rewrite);
             check_path(path).map_err(|why| fault(&format!("the path {why}")))?;
             locked.check().map_err(|why| fault(&why))?;
         }

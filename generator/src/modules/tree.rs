@@ -181,7 +181,7 @@ mod tests {
             (vec![file("../a", "")], "`..`"),
             (vec![file("/a", "")], "absolute"),
             (vec![file("a\nb", "")], "control character"),
-            (vec![link("a", "b"), file("a/x", "")], "no folder"),
+            (vec![link("a", "b"), file("a/x", "")], "not a folder"),
             (vec![file("a/x", ""), link("a", "b")], "twice"),
         ];
         for (items, why) in cases {

@@ -71,17 +71,17 @@ pub fn scan(root: &Path, own: &[PathBuf]) -> Result<Tree> {
 /// The walk treats an unreadable ignore file as empty, and it would wait for a pipe.
 fn check_ignore_file(folder: &Path) -> std::result::Result<(), String> {
     let path = folder.join(IGNORE_FILE);
-    let told = |why: &dyn std::fmt::Display| Err(format!("{}: {why}", path.display()));
+    let fault = |why: &dyn std::fmt::Display| Err(format!("{}: {why}", path.display()));
     match fs::symlink_metadata(&path).and_then(|_| fs::metadata(&path)) {
         Err(e) if e.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(()),
-        Err(e) => return told(&e),
-        Ok(there) if !there.is_file() => return told(&"not a regular file"),
+        Err(e) => return fault(&e),
+        Ok(there) if !there.is_file() => return fault(&"not a regular file"),
         Ok(_) => {}
     }
     match fs::read(&path).map(String::from_utf8) {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) => told(&"not UTF-8"),
-        Err(e) => told(&e),
+        Ok(Err(_)) => fault(&"not UTF-8"),
+        Err(e) => fault(&e),
     }
 }
 

@@ -40,9 +40,9 @@ fn of_folder(site: &SiteDir, source: &Source) -> Result<EnvironmentSource> {
     let root = site.root.join(&source.path);
     let tree = disk::scan(&root, &site.own_files())?;
     refuse_submodules(&root, &tree)?;
-    let told = git(&root, &["status", "--porcelain=v2", "--branch", "-z", "--", "."]).unwrap_or_default();
-    let told = String::from_utf8_lossy(&told).into_owned();
-    let mut lines = told.split('\0').filter(|line| !line.is_empty()).peekable();
+    let output = git(&root, &["status", "--porcelain=v2", "--branch", "-z", "--", "."]).unwrap_or_default();
+    let output = String::from_utf8_lossy(&output).into_owned();
+    let mut lines = output.split('\0').filter(|line| !line.is_empty()).peekable();
     let mut headers = BTreeMap::new();
     while let Some((key, value)) = lines.peek().and_then(|line| line.strip_prefix("# ")?.split_once(' ')) {
         headers.insert(key, value);
@@ -125,9 +125,9 @@ fn refuse_submodules(root: &Path, tree: &Tree) -> Result<()> {
     if empty.is_empty() {
         return Ok(());
     }
-    let Some(told) = git(root, &["ls-files", "--stage", "-z"]) else { return Ok(()) };
-    let told = String::from_utf8_lossy(&told).into_owned();
-    let mut submodules = told
+    let Some(output) = git(root, &["ls-files", "--stage", "-z"]) else { return Ok(()) };
+    let output = String::from_utf8_lossy(&output).into_owned();
+    let mut submodules = output
         .split('\0')
         .filter_map(|line| line.split_once('\t').filter(|(head, _)| head.starts_with("160000 ")));
     match submodules.find(|(_, path)| empty.iter().any(|folder| folder == Path::new(path))) {

@@ -69,16 +69,16 @@ impl<'a> Ignored<'a> {
 
     fn enter(&mut self, folder: &str) -> Result<()> {
         let Some(file) = self.files.get(folder) else { return Ok(()) };
-        let told = |why: &dyn std::fmt::Display| {
+        let fault = |why: &dyn std::fmt::Display| {
             unclear(&format!("{folder}/{IGNORE_FILE}: {why}").trim_start_matches('/').replace('\n', "; "))
         };
-        let bytes = file.ok_or_else(|| told(&"not a regular file"))?;
-        let text = str::from_utf8(bytes).map_err(|_| told(&"not UTF-8"))?;
+        let bytes = file.ok_or_else(|| fault(&"not a regular file"))?;
+        let text = str::from_utf8(bytes).map_err(|_| fault(&"not UTF-8"))?;
         let mut rules = GitignoreBuilder::new("");
         for line in text.trim_start_matches('\u{feff}').lines() {
-            rules.add_line(None, line).map_err(|e| told(&e))?;
+            rules.add_line(None, line).map_err(|e| fault(&e))?;
         }
-        let rules = rules.build().map_err(|e| told(&e))?;
+        let rules = rules.build().map_err(|e| fault(&e))?;
         self.around.push((folder.to_owned(), rules));
         Ok(())
     }

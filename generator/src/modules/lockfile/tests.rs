@@ -62,7 +62,7 @@ fn what_is_read_is_written_the_same() {
 #[test]
 fn says_what_is_wrong_with_a_file() {
     let cases: &[(&str, &str)] = &[
-        ("<<<<<<< ours\n", "reading Puppetfile.lock:1: a merge was left unfinished"),
+        ("<<<<<<< ours\n", "reading Puppetfile.lock:1: an unfinished merge"),
         ("FORGE\n  remote: x\n", "librarian-puppet"),
         ("modules/a: 1\n", "modules/a"),
         ("[]\n", "a block for each module"),
@@ -75,10 +75,10 @@ fn says_what_is_wrong_with_a_file() {
         ("name: puppetlabs/apt", "nme: puppetlabs/apt", "unknown field `nme`"),
         ("  version: 9.4.0\n", "", "version: it is missing"),
         ("  forge: https://forgeapi.puppet.com\n", "", "one of `forge`, `git` and `tarball`"),
-        (COMMIT, "abc", "commit: 40 or 64 hex digits"),
+        (COMMIT, "abc", "commit: expected 40 or 64 hex digits"),
         (TREE, "abc", "not a SHA-256"),
         ("modules/apt:", "../apt:", "`..`"),
-        ("modules/apt:", "modules/stdlib:", "`modules/stdlib` stands twice"),
+        ("modules/apt:", "modules/stdlib:", "`modules/stdlib` is in it twice"),
     ];
     for (from, to, why) in edits {
         let fault = lock(&whole().replacen(from, to, 1)).unwrap_err();
@@ -99,17 +99,17 @@ fn knows_whether_it_is_that_of_a_puppetfile() {
     let cases = [
         (vec![apt(), forge("puppet/archive", None)], "`puppet/archive` of line 3 is not in it"),
         (vec![forge("puppetlabs/apt", Some("9.5.0"))], "it has 9.4.0, not 9.5.0"),
-        (vec![forge("other/apt", Some("9.4.0"))], "it has `puppetlabs/apt` at that place"),
+        (vec![forge("other/apt", Some("9.4.0"))], "it has `puppetlabs/apt` in this folder"),
         (vec![apt(), branch("next")], "locked for the branch `main`, not the branch `next`"),
         (vec![apt(), git("puppetlabs/stdlib", Want::Commit("ff".into()))], "not ff"),
         (vec![apt(), forge("puppetlabs/stdlib", None)], "not the forge"),
-        (vec![branch("main")], "it has `modules/apt`, which nothing needs any more"),
+        (vec![branch("main")], "it has `modules/apt`, which nothing needs"),
         (vec![git("puppetlabs/apt", Want::Head)], "not https://example.org/apt.git"),
-        (vec![Declared { exclude_spec: true, ..apt() }], "`spec` is to be left out, and was kept"),
+        (vec![Declared { exclude_spec: true, ..apt() }], "`spec` must be left out, but was kept"),
     ];
     for (modules, why) in cases {
-        let told = fits(modules).join("; ");
-        assert!(told.contains(why), "{why}: {told}");
+        let found = fits(modules).join("; ");
+        assert!(found.contains(why), "{why}: {found}");
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn as_value(token: &Token) -> Problem {
             Problem::new(token.at, "a value is missing", "write the value after its key or comma")
         }
         Kind::Other(signs) if signs.starts_with("<<") => {
-            Problem::new(token.at, "a text over several lines", "write it in quotes, in one line")
+            Problem::new(token.at, "a text over several lines", "write it in quotes, on one line")
         }
         Kind::Other(signs) if signs.starts_with('[') => {
             Problem::new(token.at, "a list in place of a value", "write the one value, in quotes")
@@ -107,7 +107,7 @@ fn keyword(word: &str) -> Option<&'static str> {
         }
         "while" | "until" | "for" | "loop" | "do" | "each" => "write a `mod` for each module",
         "require" | "require_relative" | "load" | "autoload" => {
-            "take it out: `forge`, `moduledir` and `mod` are there without it; what it reads belongs into this file"
+            "remove it: `forge`, `moduledir` and `mod` work without it; write the content of the file that it reads here"
         }
         "eval" | "instance_eval" | "send" | "system" | "exec" | "puts" | "print" | "p" | "raise" | "warn" => {
             "take it out: a Puppetfile runs nothing"

@@ -132,7 +132,7 @@ fn tokens_after_comma(
         Kind::End if begun => Err(Problem::new(
             next.at,
             "the file ends after a comma",
-            "take the comma away, or write what is missing behind it",
+            "remove the comma, or add the missing value",
         )),
         _ => Ok(()),
     }

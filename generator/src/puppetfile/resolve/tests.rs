@@ -86,32 +86,35 @@ fn no_solution(result: Result<Resolution, Unresolved<Missing>>) -> String {
     }
 }
 
-fn told(answer: &Resolution) -> Vec<String> {
+fn releases(answer: &Resolution) -> Vec<String> {
     answer.releases.iter().map(|(name, version)| format!("{name} {version}")).collect()
 }
 
 #[test]
 fn resolves_to_the_newest_releases_that_fit_together() {
     let answer = ask(&[root("puppetlabs/apt", Pin::Any)], &[], &[]).unwrap();
-    assert_eq!(told(&answer), ["puppetlabs/apt 9.4.0", "puppetlabs/stdlib 9.6.0"]);
+    assert_eq!(releases(&answer), ["puppetlabs/apt 9.4.0", "puppetlabs/stdlib 9.6.0"]);
     assert_eq!(answer.needs["puppetlabs/apt"]["puppetlabs/stdlib"], ">= 9.0.0 < 10.0.0");
     // An older release, because another module needs it.
     let both = [root("puppetlabs/apt", Pin::Any), root("puppet/old", Pin::Any)];
     let answer = ask(&both, &[], &[]).unwrap();
-    assert!(told(&answer).contains(&"puppetlabs/apt 9.0.0".to_owned()), "{answer:?}");
-    assert!(told(&answer).contains(&"puppetlabs/stdlib 8.6.0".to_owned()), "{answer:?}");
+    assert!(releases(&answer).contains(&"puppetlabs/apt 9.0.0".to_owned()), "{answer:?}");
+    assert!(releases(&answer).contains(&"puppetlabs/stdlib 8.6.0".to_owned()), "{answer:?}");
     let ring = ask(&[root("puppet/ring", Pin::Any)], &[], &[]).unwrap();
-    assert_eq!(told(&ring), ["puppet/chain 1.0.0", "puppet/ring 1.0.0"]);
+    assert_eq!(releases(&ring), ["puppet/chain 1.0.0", "puppet/ring 1.0.0"]);
 }
 
 #[test]
 fn keeps_locked_releases_if_they_fit() {
     let apt = [root("puppetlabs/apt", Pin::Any)];
     let kept = [("puppetlabs-apt", "9.0.0"), ("puppetlabs-stdlib", "8.6.0")];
-    assert_eq!(told(&ask(&apt, &kept, &[]).unwrap()), ["puppetlabs/apt 9.0.0", "puppetlabs/stdlib 8.6.0"]);
+    assert_eq!(
+        releases(&ask(&apt, &kept, &[]).unwrap()),
+        ["puppetlabs/apt 9.0.0", "puppetlabs/stdlib 8.6.0"]
+    );
     let unfit = [("puppetlabs-stdlib", "8.6.0")];
     let pinned = [root("puppetlabs/apt", release("9.4.0"))];
-    assert_eq!(told(&ask(&pinned, &unfit, &[]).unwrap())[1], "puppetlabs/stdlib 9.6.0");
+    assert_eq!(releases(&ask(&pinned, &unfit, &[]).unwrap())[1], "puppetlabs/stdlib 9.6.0");
 }
 
 #[test]
@@ -134,7 +137,7 @@ fn a_conflict_is_explained() {
 fn the_puppetfile_wins_for_modules_that_the_site_overrides() {
     let roots = [root("puppetlabs/apt", release("9.4.0")), root("puppetlabs/stdlib", release("8.6.0"))];
     let answer = ask(&roots, &[], &["puppetlabs-stdlib"]).unwrap();
-    assert_eq!(told(&answer)[1], "puppetlabs/stdlib 8.6.0");
+    assert_eq!(releases(&answer)[1], "puppetlabs/stdlib 8.6.0");
     assert_eq!(answer.notes.len(), 1, "{:?}", answer.notes);
 }
 
@@ -144,21 +147,21 @@ fn a_declared_module_replaces_others_with_its_name() {
     let stdlib =
         |version: Option<&str>| root("stdlib", Pin::Content(version.map(|v| v.parse().unwrap()), Vec::new()));
     let apt = || root("puppetlabs/apt", release("9.4.0"));
-    assert_eq!(told(&ask(&[apt(), stdlib(Some("9.1.0"))], &[], &[]).unwrap()), ["puppetlabs/apt 9.4.0"]);
-    assert_eq!(told(&ask(&[apt(), stdlib(None)], &[], &[]).unwrap()), ["puppetlabs/apt 9.4.0"]);
+    assert_eq!(releases(&ask(&[apt(), stdlib(Some("9.1.0"))], &[], &[]).unwrap()), ["puppetlabs/apt 9.4.0"]);
+    assert_eq!(releases(&ask(&[apt(), stdlib(None)], &[], &[]).unwrap()), ["puppetlabs/apt 9.4.0"]);
     assert!(ask(&[apt(), stdlib(Some("8.0.0"))], &[], &[]).is_err());
     // Another author's module with this name has the same folder.
     let answer = ask(&[root("puppet/old", Pin::Any), root("puppet/archive", Pin::Any)], &[], &[]).unwrap();
-    assert_eq!(told(&answer)[0], "puppet/archive 7.0.0");
-    assert!(answer.notes.iter().any(|note| note.contains("takes its place")), "{:?}", answer.notes);
+    assert_eq!(releases(&answer)[0], "puppet/archive 7.0.0");
+    assert!(answer.notes.iter().any(|note| note.contains("replaces it")), "{:?}", answer.notes);
     let needs = vec![("puppetlabs/apt".to_owned(), "9.0.0".to_owned())];
     let answer = ask(&[root("profile", Pin::Content(None, needs))], &[], &[]).unwrap();
-    assert_eq!(told(&answer), ["puppetlabs/apt 9.0.0", "puppetlabs/stdlib 8.6.0"]);
+    assert_eq!(releases(&answer), ["puppetlabs/apt 9.0.0", "puppetlabs/stdlib 8.6.0"]);
 }
 
 #[test]
 fn an_invalid_range_is_reported() {
     let answer = ask(&[root("puppet/odd", Pin::Any)], &[], &[]).unwrap();
-    assert_eq!(told(&answer)[1], "puppetlabs/stdlib 10.0.0");
+    assert_eq!(releases(&answer)[1], "puppetlabs/stdlib 10.0.0");
     assert!(answer.notes.iter().any(|note| note.contains("`latest`")), "{:?}", answer.notes);
 }

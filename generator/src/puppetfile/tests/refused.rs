@@ -135,7 +135,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("mod 'a/b', 'latest'", "1:12", "in quotes", "write `:latest`"),
     ("mod 'a/b', 1.0", "1:12", "is a number", "'1.0.0'"),
     ("mod 'a/b', :present", "1:12", "'present' is not a version", ":latest"),
-    ("mod 'a/b', true", "1:12", "no text", "'1.2.3'"),
+    ("mod 'a/b', true", "1:12", "not a text", "'1.2.3'"),
     ("mod 'a/b', '1.0.0', '2.0.0'", "1:21", "a third value", "the name and the version"),
     ("mod 'a/b', '1.0.0', exclude_spec: true", "1:12", "a version without a key", "type: 'forge', version:"),
     ("mod 'a/b', exclude_spec: true", "1:1", "has no source", "type: 'forge'"),

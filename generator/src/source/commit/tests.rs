@@ -18,14 +18,14 @@ fn of(remote: &Remote, below: &str) -> Result<Tree> {
 /// Each path with what is there.
 fn list(tree: &Tree) -> Vec<String> {
     let text = |content: &FileContent| String::from_utf8(content.read().unwrap()).unwrap();
-    let told = |kind: &EntryKind| match kind {
+    let text_of_kind = |kind: &EntryKind| match kind {
         EntryKind::Folder => "folder".into(),
         EntryKind::File { executable, content } => format!("file {executable} {}", text(content)),
         EntryKind::Link { target } => format!("link {}", text(target)),
     };
     let of_pack = |(pack, found): (&String, &Vec<super::super::Entry>)| {
         let mut all: Vec<String> =
-            found.iter().map(|f| format!("{pack}:{} {}", f.path, told(&f.kind))).collect();
+            found.iter().map(|f| format!("{pack}:{} {}", f.path, text_of_kind(&f.kind))).collect();
         all.sort();
         all.insert(0, pack.clone());
         all
@@ -136,7 +136,7 @@ fn refuses_what_a_release_cannot_carry() {
     fs::create_dir(remote.folder.path().join("d")).unwrap();
     symlink("../a", remote.folder.path().join("d").join(IGNORE_FILE)).unwrap();
     remote.commit();
-    assert!(of(&remote, "").unwrap_err().to_string().contains("no regular file"));
+    assert!(of(&remote, "").unwrap_err().to_string().contains("not a regular file"));
 
     let remote = Remote::with(&["environment.conf/x"]);
     assert_eq!(of(&remote, "").unwrap_err().exit_code(), 3);

@@ -153,7 +153,7 @@ fn refuses_what_a_release_cannot_carry() {
     let folder = tree(&[]);
     let socket = std::os::unix::net::UnixListener::bind(folder.path().join("s")).unwrap();
     let error = scan(folder.path(), &[]).unwrap_err();
-    assert!(error.to_string().contains("neither file"), "{error}");
+    assert!(error.to_string().contains("neither a file"), "{error}");
     drop(socket);
 
     assert_eq!(scan(Path::new("/does/not/exist"), &[]).unwrap_err().exit_code(), 78);
