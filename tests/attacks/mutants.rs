@@ -76,6 +76,18 @@ fn mutants() -> Vec<PathBuf> {
     files
 }
 
+/// Adds every Rust file below `folder`.
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, files);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.push(path);
+        }
+    }
+}
+
 /// Whether `binary::…::name` is a test of `tests/` or of the core, or `unit::…::tests::name` of the agent.
 fn is_test(name: &str) -> bool {
     let Some((binary, rest)) = name.split_once("::") else { return false };
@@ -87,9 +99,7 @@ fn is_test(name: &str) -> bool {
         let place = tools::root().join("agent/src").join(module);
         files = vec![place.with_extension("rs"), place.join("mod.rs")];
     }
-    if let Ok(folder) = fs::read_dir(tests.join(binary)) {
-        files.extend(folder.map(|entry| entry.unwrap().path()));
-    }
+    sources(&tests.join(binary), &mut files);
     let holds = |file: &Path| {
         let text = fs::read_to_string(file).unwrap_or_default();
         text.replace("\n    ", "\n").contains(&format!("#[test]\nfn {function}()"))
