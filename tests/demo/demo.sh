@@ -51,16 +51,16 @@ main() {
     on_node stringless-agent --once
     cp "$demo/node/var/lib/stringless/last-run.json" "$demo/report"
     on_node site-greeting
-    told 'packs fetched' fetched
-    told 'bytes received, the manifest included' received
+    reported 'packs fetched' fetched
+    reported 'bytes received, the manifest included' received
     all=$(cat "$demo"/bucket/packs/* | wc -c | tr -d ' ')
     note "all packs together: $all bytes; the agent: $(wc -c <"$agent" | tr -d ' ')"
 
     step 'The check after that finds nothing new'
     on_node stringless-agent --once --json
-    told outcome outcome
-    told 'bytes received' received
-    told milliseconds milliseconds
+    reported outcome outcome
+    reported 'bytes received' received
+    reported milliseconds milliseconds
     on_node stringless-agent status
 
     step 'Somebody changes a file by hand: --noop shows it, --force puts it right'
@@ -188,8 +188,8 @@ show() {
     printf '  %s%s%s\n' "$dim" "$text" "$plain"
 }
 
-# told TEXT KEY: a word or number of the node's report of a run.
-told() {
+# reported TEXT KEY: a word or number of the node's report of a run.
+reported() {
     note "$1: $(sed -n "s/.*\"$2\": *\"*\([a-z0-9]*\).*/\1/p" "$demo/report" | tail -n 1)"
 }
 

@@ -75,7 +75,7 @@ format() {
     echo 'root:x:0:' >"$1/etc/group"
     printf 'passwd: files\ngroup: files\nhosts: files\n' >"$1/etc/nsswitch.conf"
     printf '127.0.0.1 localhost\n' >"$1/etc/hosts"
-    # As cloud-init leaves it when a cloud has told it the instance id.
+    # As cloud-init leaves it when it has the instance id from a cloud.
     mkdir -p "$1/var/lib/cloud/data"
     echo web1 >"$1/var/lib/cloud/data/instance-id"
     od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$1/etc/machine-id.new"

@@ -148,7 +148,7 @@ fn patience_has_an_end_and_a_signal_ends_it_at_once() {
     // Less than the longest wait that a store can ask for.
     let status = agent.stop(Duration::from_secs(40));
     assert_eq!(status.and_then(|status| status.code()), Some(1), "{}", agent.log());
-    assert!(agent.log().contains("told to stop by a signal"), "{}", agent.log());
+    assert!(agent.log().contains("stopped by a signal"), "{}", agent.log());
 }
 
 fn manifest() -> String {

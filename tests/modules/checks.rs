@@ -229,7 +229,7 @@ impl Site {
         fs::write(file, content).unwrap();
     }
 
-    /// Makes the program anew, under another inode.
+    /// Writes the program again, under another inode.
     fn program(&self, name: &str, script: &str) {
         let file = self.path("bin").join(name);
         let beside = self.path("bin").join(".new");

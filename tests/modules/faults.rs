@@ -245,7 +245,7 @@ fn offline_asks_nobody() {
     assert_eq!(world.forge.take().len(), 0);
 }
 
-/// Others can still be updated, and one is told.
+/// Others can still be updated, and the command says so.
 #[test]
 fn a_module_that_vanished_does_not_hold_up_the_others() {
     let Some(world) = World::new() else { return };

@@ -39,7 +39,7 @@ struct Case {
     g10k: Verdict,
     /// A part of our error.
     #[serde(default)]
-    printed: String,
+    message: String,
     /// Why not all are of one mind.
     #[serde(default)]
     why: String,
@@ -69,7 +69,7 @@ fn r10k_and_g10k_make_the_same_trees() {
     for (case, own) in cases.iter().zip(&own) {
         match (case.ours, own) {
             (Verdict::Same, Ok(_)) => {}
-            (Verdict::Refuses, Err(printed)) if printed.contains(&case.printed) => {}
+            (Verdict::Refuses, Err(printed)) if printed.contains(&case.message) => {}
             (_, Ok(_)) => wrong.push(format!("{}: we do not refuse it", case.name)),
             (_, Err(printed)) => wrong.push(format!("{}: we say\n{printed}", case.name)),
         }

@@ -105,7 +105,7 @@ mutant() {
     [ "$verdict" = killed ]
 }
 
-# keep_log FILE: what was said of a mutant, for whoever wants to know why.
+# keep_log FILE: keeps what was printed for a mutant, to find out why.
 keep_log() {
     mkdir -p "$CARGO_TARGET_DIR/logs"
     cp "$log" "$CARGO_TARGET_DIR/logs/$(basename "$1" .patch)"

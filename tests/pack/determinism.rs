@@ -1,4 +1,4 @@
-//! The same commit and the same lock file give the same packs and the same manifest, whoever builds them, where and
+//! The same commit and the same lock file give the same packs and the same manifest, for any user, at any place and
 //! when: another user, umask, locale, time zone, clock, home and git. And a changed line publishes its pack alone.
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]

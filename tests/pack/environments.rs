@@ -72,7 +72,7 @@ fn branches_come_and_go_and_are_rewritten() {
     world.control.git(&["branch", "--delete", "--force", "staging"]);
     let refused = world.build(&["-e", "staging"]).expect(78);
     assert!(refused.err.contains("the site has none of that name"), "{}", refused.err);
-    // What was known stays known to whoever asks nobody.
+    // What was fetched before can still be built with `--offline`.
     assert_eq!(world.packs(&["-e", "production", "--offline"])["production"], first["staging"]);
 }
 

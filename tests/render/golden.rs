@@ -1,6 +1,6 @@
 //! Renderings byte for byte: each distro on one cloud, each cloud on one distro, each form and tool once.
 //!
-//! `make golden` writes them anew.
+//! `make golden` writes them again.
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 

@@ -70,7 +70,7 @@ fn scripts(case: &Case) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// The node is told exactly what the site says.
+/// The node gets exactly the settings of the site file.
 fn assert_configured(case: &Case, json: &str) {
     let config = Config::parse(json.as_bytes()).unwrap_or_else(|e| panic!("{e}: {json}"));
     assert_eq!(config.layers[0].stores[0].url, case.site.stores[0].url);

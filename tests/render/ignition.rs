@@ -152,7 +152,7 @@ impl Node {
         if fetched.status.success() { stage("files") } else { fetched }
     }
 
-    /// What Ignition was told to leave is there, for root alone.
+    /// The files that Ignition must write are there, readable only for root.
     fn assert_set_up(&self, config: &str) {
         let mode = |path: &str| {
             let path = self.machine.path(path.trim_start_matches('/'));

@@ -1,5 +1,5 @@
 //! What `stringless policy` prints, loaded into stores that act by it: the real generator and the real agent
-//! can do what they must, and whoever holds their keys can do nothing else.
+//! can do what they must, and a holder of their keys can do nothing else.
 //!
 //! The IAM here is moto's, with conditions and the 403 for what is missing as Amazon documents them, filled
 //! in by `support/iam_server.py`: nobody asked Amazon itself.

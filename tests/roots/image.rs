@@ -41,7 +41,7 @@ fn a_copy_of_freebsd_is_nobody_yet() {
     std::fs::create_dir_all(root.path("usr/local/etc/rc.d")).unwrap();
     is_nobody_yet(&root, &distro);
     assert!(root.exists("firstboot"), "what runs user-data there does so at a first boot alone");
-    assert!(root.read("told").starts_with("service stringless onestop\n"), "{}", root.read("told"));
+    assert!(root.read("calls").starts_with("service stringless onestop\n"), "{}", root.read("calls"));
 }
 
 /// A builder of this family, on which the agent has run.

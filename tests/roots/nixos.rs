@@ -18,7 +18,7 @@ use crate::root::Root;
 
 const AGENT: &str = "#!/bin/sh\ncase $1 in version|--once) echo \"agent $1\" ;; *) exit 64 ;; esac\n";
 
-/// A machine that was set up by one module, and is built anew from another.
+/// A machine that was set up by one module, and is built again from another.
 #[test]
 fn a_new_module_takes_effect() {
     let Some(instantiate) = tools::program("nix-instantiate") else { return };

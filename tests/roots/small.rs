@@ -50,7 +50,7 @@ pub fn alpine(distro: &Distro, lab: &Lab) -> Option<Root> {
     Some(root)
 }
 
-/// A root with stand-ins for what FreeBSD alone has; calls of some are written to `/told`.
+/// A root with stand-ins for what FreeBSD alone has; calls of some are written to `/calls`.
 pub fn freebsd(distro: &Distro, lab: &Lab) -> Option<Root> {
     let root = Root::like("freebsd-like", distro, lab)?;
     root.without(&["sha256sum", "sha1sum", "sha224sum", "sha384sum", "sha512sum", "md5sum", "b2sum"]);
@@ -67,7 +67,7 @@ pub fn freebsd(distro: &Distro, lab: &Lab) -> Option<Root> {
     for program in ["sysrc", "service"] {
         root.write(
             &format!("usr/bin/{program}"),
-            format!("#!/bin/sh\necho {program} \"$*\" >>/told\n"),
+            format!("#!/bin/sh\necho {program} \"$*\" >>/calls\n"),
             0o755,
         );
     }
@@ -104,7 +104,7 @@ fn each_way(family: &str, root: impl Fn(&Distro, &Lab) -> Option<Root>) {
         assert_eq!(asked, ["PUT", "GET", "GET"], "{}", distro.id);
         let Some(node) = root(distro, &lab) else { return };
         ends_well(&node, distro, &script(&probe, distro, false));
-        // A wrong key: the reason is told, the signature is not.
+        // A wrong key: the reason is printed, the signature is not.
         let forged = case(&endpoint, &Key { secret: hex(32), ..garage.reader.clone() }, "");
         let Some(node) = root(distro, &lab) else { return };
         quick(&node);
@@ -159,7 +159,7 @@ fn ends_well(root: &Root, distro: &Distro, script: &str) {
     assert!(well, "{}: {}", distro.id, ended.printed);
     assert_eq!(root.mode("usr/local/bin/stringless-agent"), 0o755, "{}", distro.id);
     if distro.init.as_str() == "rc" {
-        let printed = root.read("told");
+        let printed = root.read("calls");
         assert_eq!(printed, "sysrc stringless_enable=YES\nservice stringless start\n");
         assert_eq!(root.mode("usr/local/etc/rc.d/stringless"), 0o555);
     }

@@ -6,7 +6,7 @@ roles of the same names get it, too, and a session each. The keys are printed as
 What moto leaves out of the rules is filled in here, and nothing else is changed:
   - conditions on requests: a statement whose condition does not hold does not count. moto knows none
     of the keys of S3, and takes a condition that it does not know for a denial of everything.
-  - a reader that may not list is told 403, not 404, of what is missing.
+  - a reader that may not list gets 403, not 404, of what is missing.
 """
 
 import fnmatch

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// Whoever stole the first key has published this serial, dated far ahead.
+/// The thief of the first key has published this serial, dated far ahead.
 fn poisoned(serial: u64) -> Option<World> {
     let world = World::new()?;
     let mut payload = world.payload("env/production/manifest");

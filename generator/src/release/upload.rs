@@ -141,7 +141,7 @@ impl Packs<'_> {
         let path = pack_file(folder, pack);
         let bytes = fs::read(&path).map_err(|e| {
             Error::io("reading", &path, e)
-                .hint("the store lacks this pack; `stringless publish` builds it anew")
+                .hint("the store lacks this pack; `stringless publish` builds it again")
         })?;
         VerifiedPack::new(pack, bytes).map_err(|_| {
             fs::remove_file(&path).ok();

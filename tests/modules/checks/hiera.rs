@@ -1,4 +1,4 @@
-//! Hiera: what is told of a hierarchy, held against what the real Puppet reads and refuses.
+//! Hiera: the findings about a hierarchy, held against what the real Puppet reads and refuses.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -19,7 +19,7 @@ pub const GOOD: &[(&str, &str)] = &[
     (".vscode/settings.json", "// a comment\n{}\n"),
 ];
 
-/// Files with faults: each is told.
+/// Files with faults: each is reported.
 pub const BAD: &[(&str, &str)] = &[
     ("manifests/--bad.pp", "class a {\n  notice('x'\n}\n"),
     ("manifests/$(touch ran).pp", "notice 1)\n"),

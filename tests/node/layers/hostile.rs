@@ -25,7 +25,7 @@ fn goes_on(stack: &Stack) {
 #[test]
 fn a_clients_key_signs_nothing_of_the_providers() {
     let Some(stack) = Stack::converged() else { return };
-    // Whoever writes to the provider's bucket, but has the client's key alone.
+    // Somebody who can write to the provider's bucket, but has only the client's key.
     let script = stack.base.script("echo stolen >>\"$OUT/said\"");
     let stolen = stack.release("base", 2, vec![script]);
     stack.base.publish_by(&stack.client.key, &stolen);

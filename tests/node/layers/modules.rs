@@ -29,7 +29,7 @@ fn base(stack: &Stack, serial: u64, whose: &str, data: &str) -> Manifest {
 /// The client's own: a module of the same name, one that uses it, and settings of its environment.
 fn client(stack: &Stack, serial: u64, own: &str) -> Manifest {
     let conf = "modulepath = site:$basemodulepath\nmanifest = start/here.pp\nconfig_version = bin/version\n";
-    // Whoever loads the client's code says so: a fact is run by each run that sees its module.
+    // Every run that sees the client's module runs its fact.
     let fact = "File.open(ENV['FACTER_out'] + '/loaded', 'a') { |f| f.puts Puppet[:environmentpath] }\n\
                 Facter.add('whose') { setcode { 'client' } }\n";
     let version = "#!/bin/sh\necho asked >\"$FACTER_out/version\"\necho v1\n";

@@ -80,7 +80,7 @@ fn what_is_due_runs_at_its_own_interval() {
     back("base", 86_400);
     stack.run(&["--once", "--due"]).expect(0);
     assert_eq!(stack.said(), "base 2\n");
-    // Whoever asks for a run gets one of all layers.
+    // A run without `--due` runs all layers.
     stack.say("base", 3, "base");
     stack.run(&["--once"]).expect(0);
     assert_eq!(stack.said(), "base 3\n");

@@ -59,7 +59,7 @@ fn the_next_release_brings_the_new_trust() {
 #[test]
 fn a_rotation_with_a_floor_mends_a_poisoned_serial() {
     let Some(rotated) = Rotated::new(Some(10)) else { return };
-    // Whoever stole the first key published the last serial that there is.
+    // The thief of the first key published the highest serial.
     let pointer = rotated.bucket.path().join("env/production/manifest");
     let text = fs::read_to_string(&pointer).unwrap();
     let (_, payload) = text.split_once("\n\n").unwrap();

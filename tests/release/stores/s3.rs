@@ -1,4 +1,4 @@
-//! What garage does not do: a service that heeds conditional writes, and the answers of AWS that say what
+//! What garage does not do: a service that supports conditional writes, and the answers of AWS that say what
 //! is wrong. The stand-in checks no signature; that is garage's part.
 
 use std::collections::BTreeMap;

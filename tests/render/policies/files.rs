@@ -74,7 +74,7 @@ fn cloudformation_takes_the_template() {
         names.insert(name);
     }
     let (good, blamed, printed) = lint(&names.iter().cloned().collect::<Vec<_>>());
-    assert!(!good && blamed == names, "it would have told: {printed}");
+    assert!(!good && blamed == names, "the checker would have found it: {printed}");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn terraform_reads_the_files() {
         }
         let broken =
             policy(site, &["aws", "--form", "terraform"]).replacen("jsonencode({", "jsonencode({{", 1);
-        assert!(!read(&broken, &file).status.success(), "it would have told");
+        assert!(!read(&broken, &file).status.success(), "the checker would have found it");
     }
 }
 

@@ -19,7 +19,7 @@ fn a_node_follows_its_environment_and_can_do_nothing_else() {
     follower.once().expect(0);
     assert!(follower.read("var/lib/stringless/layers/example/current/apply").is_some());
 
-    // A new key of the site: the trust document that follows the last one is missing, and it is told 403.
+    // A new key of the site: the trust document that follows the last one is missing, and the answer is 403.
     rotate(&site, "second");
     site.run(&["publish", "--environment", "production", "--force"]).expect(0);
     follower.once().expect(0);

@@ -1,5 +1,5 @@
 //! How the script installs the engine, where the engine needs a package: up to the package tool, which
-//! is a stand-in here that writes down what it is told.
+//! is a stand-in here that records its arguments.
 
 use e2e::netns::Net;
 use e2e::rendering::{Case, puppet_site};
@@ -11,7 +11,7 @@ use crate::shells::root::{Root, SH, SHELLS};
 use crate::shells::{AGENT, FOLDER, INSTALLED, assert_untouched, case, distro, installed, object, script};
 
 const RELEASE: &str = "the package that adds the repository";
-/// Installs a stand-in of the engine once it is told to; `/ends-apt` holds the first exit codes.
+/// Installs a stand-in of the engine when it is called; `/ends-apt` holds the first exit codes.
 const APT: &str = "#!/bin/sh
 printf '%s, ' \"$DEBIAN_FRONTEND\" \"$NEEDRESTART_MODE\" \"$(umask)\" \"$*\" >>/apt
 echo >>/apt
