@@ -27,7 +27,7 @@ fn one_byte_over_the_limit_is_refused() {
         assert_eq!(data.text.len(), room, "{}", cloud.id);
         let over = one(room - bare + 1);
         let fault = render(&Request { with: &over, ..plain.clone() }).unwrap_err();
-        assert!(fault.message.contains(&format!("and it takes {max}")), "{}: {fault}", cloud.id);
+        assert!(fault.message.contains(&format!("and the cloud accepts {max}")), "{}: {fault}", cloud.id);
         let hint = fault.hint.unwrap();
         assert!(hint.contains("a shorter `padding.sh`"), "{}: {hint}", cloud.id);
         // Where packing gets through, it is the first way out, and it is one.

@@ -65,6 +65,6 @@ fn a_machine_is_named_by_what_it_gets_or_by_hand() {
     let long = "a".repeat(65);
     for bad in ["", "a b", "1a", "-a", "a\nb: c", "a:b", "\u{e9}", "'", &long] {
         let fault = Seed::new(&data, Some(bad)).unwrap_err();
-        assert!(fault.message.contains("it is no name"), "{bad:?}: {fault}");
+        assert!(fault.message.contains("it is not allowed"), "{bad:?}: {fault}");
     }
 }

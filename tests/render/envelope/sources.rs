@@ -97,14 +97,14 @@ fn a_tool_that_does_not_fit_is_refused() {
         ("aws", Some(Form::Mime), Tool::Packer, None, "the tool runs a script"),
         ("aws", Some(Form::CloudConfig), Tool::Packer, None, "the tool runs a script"),
         ("aws", Some(Form::CloudConfig), Tool::Curl, None, "the tool runs a script"),
-        ("aws", None, Tool::Packer, Some(Encoding::Gzip), "does not take the encoding"),
-        ("aws", None, Tool::Curl, Some(Encoding::Base64), "does not take the encoding"),
-        ("nocloud", None, Tool::Seed, Some(Encoding::Base64), "does not take the encoding"),
-        ("aws", None, Tool::CloudFormation, Some(Encoding::Gzip), "does not take the encoding"),
-        ("digitalocean", None, Tool::Terraform, Some(Encoding::GzipBase64), "does not take the encoding"),
-        ("azure", None, Tool::Terraform, Some(Encoding::Plain), "does not take the encoding"),
-        ("linode", None, Tool::Terraform, Some(Encoding::GzipBase64), "does not take the encoding"),
-        ("scaleway", None, Tool::Terraform, Some(Encoding::Base64), "does not take the encoding"),
+        ("aws", None, Tool::Packer, Some(Encoding::Gzip), "is not possible"),
+        ("aws", None, Tool::Curl, Some(Encoding::Base64), "is not possible"),
+        ("nocloud", None, Tool::Seed, Some(Encoding::Base64), "is not possible"),
+        ("aws", None, Tool::CloudFormation, Some(Encoding::Gzip), "is not possible"),
+        ("digitalocean", None, Tool::Terraform, Some(Encoding::GzipBase64), "is not possible"),
+        ("azure", None, Tool::Terraform, Some(Encoding::Plain), "is not possible"),
+        ("linode", None, Tool::Terraform, Some(Encoding::GzipBase64), "is not possible"),
+        ("scaleway", None, Tool::Terraform, Some(Encoding::Base64), "is not possible"),
     ] {
         let fault = ask(cloud, form, tool, encoding).unwrap_err();
         assert!(fault.message.contains(why), "{cloud} {tool:?}: {fault}");
