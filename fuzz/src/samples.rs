@@ -1,10 +1,10 @@
 //! Sample values as on a real site, with every optional part.
 
+use serde_json::{Value, json};
 use stringless_core::json;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
 use stringless_core::trust::TrustedKeys;
-use serde_json::{Value, json};
 
 use crate::signer::Signer;
 

@@ -1,10 +1,10 @@
 //! Minisign keys that are the same in each run, so that a failing input fails again.
 
-use stringless_core::document::Document;
-use stringless_core::key::PublicKey;
 use base64ct::{Base64, Encoding};
 use blake2::{Blake2b512, Digest};
 use ring::signature::{Ed25519KeyPair, KeyPair};
+use stringless_core::document::Document;
+use stringless_core::key::PublicKey;
 
 /// A key pair of minisign.
 pub struct Signer {

@@ -10,14 +10,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use stringless_agent::fetch::verified::VerifiedPack;
-use stringless_agent::fetch::unpack::unpack;
-use stringless_core::hash::Sha256;
-use stringless_core::pack::{Pack, check_path};
 use arbitrary::Unstructured;
 use fuzz::archives::{Entry, gzip, tar};
 use fuzz::{damage, seed, start};
 use libfuzzer_sys::fuzz_target;
+use stringless_agent::fetch::unpack::unpack;
+use stringless_agent::fetch::verified::VerifiedPack;
+use stringless_core::hash::Sha256;
+use stringless_core::pack::{Pack, check_path};
 
 #[path = "../../tests/attacks/made.rs"]
 mod made;

@@ -1,13 +1,13 @@
 //! The node's configuration: parsed, written, and never shown with its secrets.
 #![no_main]
 
-use stringless_core::config::{Config, CredentialSource};
-use stringless_core::json;
-use stringless_core::store::Store;
 use arbitrary::Unstructured;
 use fuzz::samples::{config, text};
 use fuzz::{damage, seed, start};
 use libfuzzer_sys::fuzz_target;
+use stringless_core::config::{Config, CredentialSource};
+use stringless_core::json;
+use stringless_core::store::Store;
 
 fuzz_target!(init: start(seeds), |input: &[u8]| {
     match input.split_first() {

@@ -3,13 +3,13 @@
 
 use std::sync::LazyLock;
 
-use stringless_core::document::{Document, MAX_BLOCKS};
-use stringless_core::trust::TrustedKeys;
-use stringless_core::verify;
 use arbitrary::Unstructured;
 use fuzz::samples::{environment, manifest, signed_manifest, signer, site, text, trusted};
 use fuzz::{damage, seed, start};
 use libfuzzer_sys::fuzz_target;
+use stringless_core::document::{Document, MAX_BLOCKS};
+use stringless_core::trust::TrustedKeys;
+use stringless_core::verify;
 
 static SIGNED: LazyLock<Vec<u8>> = LazyLock::new(signed_manifest);
 static TRUSTED: LazyLock<TrustedKeys> = LazyLock::new(trusted);

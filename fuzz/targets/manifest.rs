@@ -3,17 +3,17 @@
 
 use std::sync::LazyLock;
 
+use arbitrary::Unstructured;
+use fuzz::samples::{environment, manifest, signer, site, small_manifest, text, trusted};
+use fuzz::signer::Signer;
+use fuzz::{damage, seed, start};
+use libfuzzer_sys::fuzz_target;
 use stringless_core::json;
 use stringless_core::layout;
 use stringless_core::manifest::Manifest;
 use stringless_core::pack::{MAX_PACKS, MAX_RELEASE_BYTES, check_path};
 use stringless_core::trust::TrustedKeys;
 use stringless_core::verify;
-use arbitrary::Unstructured;
-use fuzz::samples::{environment, manifest, signer, site, small_manifest, text, trusted};
-use fuzz::signer::Signer;
-use fuzz::{damage, seed, start};
-use libfuzzer_sys::fuzz_target;
 
 static SIGNER: LazyLock<Signer> = LazyLock::new(signer);
 static TRUSTED: LazyLock<TrustedKeys> = LazyLock::new(trusted);

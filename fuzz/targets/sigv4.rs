@@ -6,14 +6,16 @@ mod oracle;
 
 use std::collections::BTreeMap;
 
-use stringless_core::hash::Sha256;
-use stringless_core::sigv4::{Credentials, Request, Scope, UNSIGNED_PAYLOAD, canonical_request, encode_path, presign, sign_headers};
-use stringless_core::time::Timestamp;
 use arbitrary::{Arbitrary, Unstructured};
 use aws_sigv4::http_request::{SignableBody, SignatureLocation};
 use fuzz::start;
 use libfuzzer_sys::fuzz_target;
 use oracle::{Asked, encode};
+use stringless_core::hash::Sha256;
+use stringless_core::sigv4::{
+    Credentials, Request, Scope, UNSIGNED_PAYLOAD, canonical_request, encode_path, presign, sign_headers,
+};
+use stringless_core::time::Timestamp;
 
 fuzz_target!(init: start(seeds), |input: &[u8]| {
     if let Ok(sample) = Sample::arbitrary(&mut Unstructured::new(input)) {

@@ -4,17 +4,17 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use stringless_core::document::Document;
-use stringless_core::json;
-use stringless_core::key::PublicKey;
-use stringless_core::trust::{MAX_KEYS, Trust, TrustedKeys};
-use stringless_core::verify;
 use arbitrary::Unstructured;
 use fuzz::samples::{self, signer, site, text, trusted};
 use fuzz::signer::Signer;
 use fuzz::{damage, seed, start};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
+use stringless_core::document::Document;
+use stringless_core::json;
+use stringless_core::key::PublicKey;
+use stringless_core::trust::{MAX_KEYS, Trust, TrustedKeys};
+use stringless_core::verify;
 
 static SIGNER: LazyLock<Signer> = LazyLock::new(signer);
 static TRUSTED: LazyLock<TrustedKeys> = LazyLock::new(trusted);

@@ -102,7 +102,7 @@ fn key_compromise_one_key_under_two_ids() {
         next.trust_version = 2;
         pair.forge.publish(&next);
         let run = pair.refuses("invalid");
-        assert!(run.err.contains("stands twice"), "{}", run.err);
+        assert!(run.err.contains("is listed twice"), "{}", run.err);
     }
     // The same in what the bootstrap says.
     let mut config = pair.forge.config(&pair.forge.url());
@@ -110,7 +110,7 @@ fn key_compromise_one_key_under_two_ids() {
         json!({"version": 1, "threshold": 2, "keys": [own.as_str(), renamed.as_str()]});
     pair.node.configure(&config);
     let run = pair.run(&["--once"]).expect(78);
-    assert!(run.err.contains("stands twice"), "{}", run.err);
+    assert!(run.err.contains("is listed twice"), "{}", run.err);
     pair.goes_on();
 }
 
