@@ -26,7 +26,7 @@ const EXPECTED: &[(&str, Option<&str>)] = &[
     ("diff-024-pending-pax-boundary.tar", Some("comes before its folder")),
     ("diff-039-truncated-entry-body.tar", Some("not a readable archive")),
     ("directory.tar", None),
-    ("duplicate_dirs.tar", Some("`some_dir` stands twice")),
+    ("duplicate_dirs.tar", Some("`some_dir` occurs twice")),
     ("empty_filename.tar", Some("is empty")),
     ("file_times.tar", None),
     ("link.tar", None),

@@ -122,7 +122,7 @@ fn refuses_names_that_are_too_long_doubled_or_for_nothing() {
     let twice = long(9).entry(EntryType::GNULongName, "././@LongLink", b"second");
     refused_for(&gzip(&twice.file("a", "x").end()), "an entry has two long names");
     let nothing = Tar::default().file("a", "x").entry(EntryType::GNULongLink, "././@LongLink", b"name");
-    refused_for(&gzip(&nothing.end()), "a long name is followed by no entry");
+    refused_for(&gzip(&nothing.end()), "a long name has no entry after it");
     let foreign = Tar::default().entry(EntryType::GNULongName, "././@LongLink", b"caf\xe9");
     refused_for(&gzip(&foreign.file("a", "x").end()), "is not UTF-8");
 }
