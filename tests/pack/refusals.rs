@@ -24,7 +24,7 @@ fn what_a_release_cannot_carry_is_refused_with_its_path() {
         ("a link down and up", "zig", "down and up", |s| {
             symlink("a/../../x", s.tree().join("d/zig")).unwrap();
         }),
-        ("a pipe", "pipe", "neither file", |s| {
+        ("a pipe", "pipe", "neither a file", |s| {
             succeed(Command::new("mkfifo").arg(s.tree().join("d/pipe")), LIMIT);
         }),
         ("case", "readme", "only in case", |s| {

@@ -148,7 +148,7 @@ fn a_hostile_archive_is_refused_though_it_is_signed() {
         ("holds `.` or `..`", vec![Entry::file("../escaped", 0o644, "x")]),
         ("is absolute", vec![Entry::file("/etc/cron.d/x", 0o644, "x")]),
         ("leaves the pack", vec![Entry::link("out", b'2', "../../..")]),
-        ("no folder before it", vec![Entry::link("d", b'2', "e"), Entry::file("d/x", 0o644, "x")]),
+        ("comes before its folder", vec![Entry::link("d", b'2', "e"), Entry::file("d/x", 0o644, "x")]),
         ("neither file, folder nor", vec![Entry::link("h", b'1', "apply")]),
         ("neither file, folder nor", vec![Entry::link("null", b'3', "")]),
         ("is setuid", vec![Entry::file("su", 0o4755, "x")]),
@@ -175,7 +175,7 @@ fn more_or_less_than_announced_is_refused() {
     let cases = [
         ("larger than the manifest", vec![forge.raw_pack("", &bomb, 100, 1)]),
         ("unpacked bytes differ from", vec![forge.raw_pack("", &short, 100, 1)]),
-        ("files other than", vec![forge.raw_pack("", &short, 5, 2)]),
+        ("files differ from", vec![forge.raw_pack("", &short, 5, 2)]),
         ("two packs contain `data/a`", vec![inner, outer]),
     ];
     for (serial, (why, packs)) in (2..).zip(cases) {

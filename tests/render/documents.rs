@@ -190,8 +190,8 @@ fn keys_from_variables_are_for_nix_alone() {
                     continue;
                 }
                 let fault = rendered.unwrap_err();
-                assert!(fault.message.contains("nothing hands the agent variables there"), "{fault}");
-                assert!(fault.hint.unwrap().starts_with("leave it out"), "{kinds}");
+                assert!(fault.message.contains("nothing sets variables for the agent there"), "{fault}");
+                assert!(fault.hint.unwrap().starts_with("remove `environment`"), "{kinds}");
                 asked += 1;
             }
         }

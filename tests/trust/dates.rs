@@ -107,7 +107,7 @@ fn what_nodes_would_not_take_is_not_published() {
     world.site.edit("expires: 30d", "expires: 0s");
     world.content("two");
     let run = world.run(&["publish"], 3);
-    assert!(run.err.contains("nodes would not take it: nothing was published"), "{}", run.err);
+    assert!(run.err.contains("nodes would refuse it: nothing was published"), "{}", run.err);
     assert_eq!(world.published().0, 1);
     assert!(!world.bucket("env/production/history/2").exists());
 }

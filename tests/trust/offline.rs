@@ -166,7 +166,7 @@ fn what_was_overtaken_is_not_published() {
     let _ = world.run(&["submit"], 0);
     fs::rename(&kept, world.pending("")).unwrap();
     let run = world.run(&["submit"], 3);
-    assert!(run.err.contains("serial 2 or a later one was published meanwhile"), "{}", run.err);
+    assert!(run.err.contains("serial 2 or a higher one was published meanwhile"), "{}", run.err);
     assert!(run.err.contains("rm .stringless/pending/manifest-production-2.json*"), "{}", run.err);
     world.follows("other");
     // Made again, it has the next serial; nothing of the old one is left.
@@ -198,7 +198,7 @@ fn what_was_signed_is_not_replaced_by_something_else() {
     world.sign_in_vault("one", file, comment);
     world.content("again");
     let run = world.run(&["publish", "--offline"], 3);
-    assert!(run.err.contains("has different content, and is signed already"), "{}", run.err);
+    assert!(run.err.contains("has other content, and is signed already"), "{}", run.err);
     let _ = world.run(&["submit"], 0);
     world.follows("other");
 }

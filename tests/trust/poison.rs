@@ -32,7 +32,7 @@ fn a_rotation_resets_the_last_serial_that_there_is() {
     world.follows("two");
     // The thief tries again: the node is no longer impressed, nor is the generator.
     world.forge_release(u64::MAX, &[&world.secret("release")]);
-    world.refuses("0 of 1 needed signatures");
+    world.refuses("0 of 1 required signatures");
     let run = world.run(&["refresh"], 3);
     assert!(run.err.contains("keys that no longer count"), "{}", run.err);
     world.content("three");

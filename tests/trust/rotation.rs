@@ -24,7 +24,7 @@ fn a_node_walks_many_versions_at_once() {
     let _ = world.run(&["verify"], 0);
     // What it has walked through, it keeps: the first key signs nothing any more.
     world.forge_release(3, &[&world.secret("release"), &world.secret("bob")]);
-    world.refuses("1 of 2 needed signatures");
+    world.refuses("1 of 2 required signatures");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_removed_key_counts_no_more() {
     world.site.publish();
     world.follows("three");
     world.forge_release(9, &[&world.secret("bob")]);
-    world.refuses("0 of 1 needed signatures");
+    world.refuses("0 of 1 required signatures");
 }
 
 #[test]
@@ -62,10 +62,10 @@ fn a_trust_needs_the_old_threshold_and_the_new_one() {
         world.forge("trust/2.json", &payload, "trust example keys 2", &signers);
         let comment = "manifest example production 2";
         world.forge("env/production/manifest", &release, comment, &[&new, &old]);
-        world.refuses("0 of 1 needed signatures");
+        world.refuses("0 of 1 required signatures");
         for command in [&["verify"][..], &["publish"], &["keys", "threshold", "1"]] {
             let run = world.run(command, 3);
-            assert!(run.err.contains("trust/2.json: 0 of 1 needed signatures"), "{}", run.err);
+            assert!(run.err.contains("trust/2.json: 0 of 1 required signatures"), "{}", run.err);
         }
     }
     world.forge("trust/2.json", &payload, "trust example keys 2", &[&old, &new]);
@@ -105,7 +105,7 @@ fn a_change_that_was_cut_off_is_mended_by_running_again() {
     // As after a power cut between the two writes.
     fs::remove_file(world.bucket("trust/2.json")).unwrap();
     let run = world.run(&add, 0);
-    assert!(run.out.contains("lay here, and is in the store now"), "{}", run.out);
+    assert!(run.out.contains("which was missing from the store"), "{}", run.out);
     assert_eq!(fs::read(world.bucket("trust/2.json")).unwrap(), here);
     assert!(!world.site.path("trust/3.json").exists());
     let run = world.run(&add, 0);
@@ -132,7 +132,7 @@ fn two_histories_of_one_site_are_told_apart() {
     for command in [&["keys", "threshold", "2"][..], &["refresh", "--trust"], &["publish", "--force"]] {
         let run = world.run(command, 3);
         assert!(run.err.contains("a trust version never changes"), "{}", run.err);
-        assert!(run.err.contains("if it was never published, remove it"), "{}", run.err);
+        assert!(run.err.contains("remove the file if it was never published"), "{}", run.err);
     }
     assert!(!world.bucket("trust/3.json").exists() && !world.site.path("trust/3.json").exists());
     assert_eq!(world.published().0, 1);

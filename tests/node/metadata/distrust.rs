@@ -23,7 +23,7 @@ fn what_cannot_be_believed_is_not_and_the_run_goes_on() {
         ("the answer is not a name", Reply::new(200, "")),
         ("the answer is not a name", Reply::new(200, "../../etc")),
         ("the answer is not a name", Reply::new(200, "i-1\ni-2")),
-        ("no text", Reply::new(200, [0xff, 0xfe])),
+        ("the answer is not text", Reply::new(200, [0xff, 0xfe])),
         ("more than 131072 bytes", Reply::new(200, "i-".repeat(100_000))),
         ("GET http://169.254.169.254/id: ", body(Delivery::Short(9))),
         ("GET http://169.254.169.254/id: ", body(Delivery::Drop)),
