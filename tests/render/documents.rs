@@ -148,7 +148,7 @@ fn no_secret_gets_into_the_store_of_nix() {
     let password = |more: &str| format!("node: {{proxy: 'http://user:hunter2@proxy:3128'{more}}}\n");
     for (store, node, what, way) in [
         (BUCKET, "node: {credentials: [static]}\n".into(), "a key", "node.credentials: [environment]"),
-        (WEB, password(""), "the password of `node.proxy`", "a proxy that asks for none"),
+        (WEB, password(""), "the password of `node.proxy`", "a proxy without a password"),
         // Whatever else of it can stand there.
         (BUCKET, password(", credentials: [instance_role]"), "the password of `node.proxy`", "a proxy"),
         (

@@ -51,7 +51,8 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     }
     let (mut all, mut failed) = (Vec::new(), None);
     for name in &names {
-        let next = builds.pop_front();
+        // The build of another environment removes old packs that only this one needs.
+        let next = builds.pop_front().filter(Build::is_complete);
         match publish(&remote, name, || next.map_or_else(|| build(name), Ok), args, &progress) {
             Ok(None) => {}
             Ok(Some(released)) => {

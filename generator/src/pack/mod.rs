@@ -89,6 +89,12 @@ impl Build {
         self.tree.holds(path) || self.packs.iter().any(|pack| pack.path == path || below(pack))
     }
 
+    /// Whether every pack is still in the cache.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.packs.iter().all(|pack| self.file(pack).is_file())
+    }
+
     /// The file of a pack.
     #[must_use]
     pub fn file(&self, pack: &Pack) -> PathBuf {
