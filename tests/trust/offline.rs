@@ -180,7 +180,7 @@ fn what_was_overtaken_is_not_published() {
     world.sign_in_vault("one", "trust-3.json", "trust example keys 3");
     let run = world.run(&["submit"], 3);
     assert!(run.out.starts_with("wrote trust/3.json"), "{}", run.out);
-    assert!(run.err.contains("it was made under trust version 2, and 3 counts now"), "{}", run.err);
+    assert!(run.err.contains("it was made under trust version 2, but the newest is 3"), "{}", run.err);
     world.follows("other");
 }
 

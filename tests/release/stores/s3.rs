@@ -161,7 +161,7 @@ fn what_the_service_says_is_told_with_what_mends_it() {
     let cases = [
         (error(403, "SignatureDoesNotMatch"), 78, "signature of key `AKIDEXAMPLE`", "AWS_SECRET_ACCESS_KEY"),
         (error(403, "InvalidAccessKeyId"), 78, "the key `AKIDEXAMPLE` is unknown", "AWS_ACCESS_KEY_ID"),
-        (error(403, "AccessDenied"), 78, "`AKIDEXAMPLE` may not", "s3:PutObject"),
+        (error(403, "AccessDenied"), 78, "`AKIDEXAMPLE` is not allowed to do this", "s3:PutObject"),
         (error(403, "RequestTimeTooSkewed"), 1, "clock", "set the clock"),
         (error(400, "ExpiredToken"), 78, "session", "AWS_SESSION_TOKEN"),
         (error(400, "AuthorizationHeaderMalformed"), 78, "not in region `us-east-1`", "region"),
