@@ -77,7 +77,14 @@ pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
         if lists { history.listed()?.into_iter().map(|(serial, _)| serial).collect() } else { Vec::new() };
     let packs = if lists { Some(sizes(store)?) } else { None };
     let mut failure = None;
-    let mut lines = vec![Line::of(&Release::from(&current), State::Published, packs.as_ref())];
+    let published = Release::from(&current);
+    let mut lines = vec![Line::of(&published, State::Published, packs.as_ref())];
+    if let Some(refused) = remote.refusal(&environment, &published)? {
+        lines[0].error = Some(refused.to_string());
+        let hint =
+            format!("nodes refuse it; `stringless publish -e {environment}` publishes another release");
+        failure = Some(refused.hint(hint));
+    }
     for (serial, found) in
         Walk::before(history, &current.manifest, &listed).take(args.limit.saturating_sub(1))
     {
@@ -188,6 +195,7 @@ impl Line {
 
     fn state(&self) -> String {
         match (self.state, self.gone) {
+            (State::Published, _) if self.error.is_some() => "published, REFUSED".into(),
             (State::Refused, _) => "REFUSED".into(),
             (State::Missing, _) => "missing".into(),
             (State::Published, None | Some(0)) => "published".into(),

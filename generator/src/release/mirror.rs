@@ -136,9 +136,18 @@ impl Mirror<'_> {
         let Some(object) = self.from().get(&key, MAX_BYTES as u64)? else { return Ok(None) };
         let (manifest, trust_version) = self.source.verified(&key, environment, &object.bytes)?;
         let there = self.target.published(environment)?;
+        let release = Release { manifest, trust_version };
+        // The mirror may be the only store that still has a release which nodes accept.
+        if let Some(refused) = self.source.refusal(environment, &release)? {
+            return Err(refused.of(&format!("copying `{environment}`")).hint(format!(
+                "nodes refuse it, so {} keeps what it has; `stringless publish -e {environment}` publishes a release that they accept",
+                self.to().url(&key)
+            )));
+        }
+        let manifest = &release.manifest;
         let order = |manifest: &Manifest, by: u64| (by.min(manifest.trust_version), manifest.serial);
         if let Some(there) = &there {
-            let (old, new) = (order(&there.manifest, there.trust_version), order(&manifest, trust_version));
+            let (old, new) = (order(&there.manifest, there.trust_version), order(manifest, trust_version));
             if old > new || old == new && there.manifest.sha256() != manifest.sha256() {
                 return Err(Error::refused(format!(
                     "copying release {} of `{environment}`: {} already has release {}",
@@ -149,7 +158,7 @@ impl Mirror<'_> {
                 .hint("a mirror never goes back: copy in the other direction with `--from`, or find out who publishes there"));
             }
         }
-        Ok(Some(Current { release: Release { manifest, trust_version }, document: object.bytes, there }))
+        Ok(Some(Current { release, document: object.bytes, there }))
     }
 
     fn count(&self, current: &Current, environment: &Name) -> Copied {
