@@ -1,5 +1,6 @@
 //! The workstation's program: packs, signs and publishes configuration, and renders bootstrap user-data.
 
+pub mod cache;
 pub mod checks;
 pub mod cli;
 pub mod clock;

@@ -75,7 +75,7 @@ pub fn run(settings: &CheckSettings, files: &[File], memory: &Path) -> Result<Ch
         .iter()
         .filter(|file| !ignored.matched_path_or_any_parents(&file.path, false).is_ignore())
         .collect();
-    let mut cache = CheckCache::read(memory);
+    let mut cache = CheckCache::read(memory)?;
     let mut checked = Checked::default();
     for check in ALL {
         let want = want(settings, check);

@@ -18,6 +18,7 @@ use stringless_core::verify;
 use stringless_core::version::Version;
 use stringless_render::site::Site;
 
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::site::agent_lock::AgentLock;
 use crate::site::trust_chain::TrustFile;
@@ -178,11 +179,9 @@ impl SiteDir {
     /// The folder `part` of the cache; it is made if it is missing.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made; as [`cache::make`].
     pub fn cache(&self, part: &str) -> Result<PathBuf> {
-        let path = self.root.join(CACHE).join(part);
-        fs::create_dir_all(&path).map_err(|e| Error::io("making", &path, e))?;
-        Ok(path)
+        cache::make(&self.root.join(CACHE), part)
     }
 
     /// The files and folders of the site itself, which never become part of a release.

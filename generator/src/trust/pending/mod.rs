@@ -15,6 +15,7 @@ use stringless_core::pack::Pack;
 use stringless_core::trust::Trust;
 
 use self::signature::{Expected, Signature};
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::fs::write_atomic;
 use crate::site::{CACHE, SiteDir};
@@ -46,7 +47,8 @@ pub enum PendingDocument {
 /// When one cannot be read or parsed.
 pub fn all(site: &SiteDir) -> Result<Vec<Pending>> {
     let mut found = Vec::new();
-    for file in files(&folder(site), "json") {
+    let Some(folder) = cache::find(&site.root.join(CACHE), PENDING)? else { return Ok(found) };
+    for file in files(&folder, "json") {
         let payload = fs::read(&file).map_err(|e| Error::io("reading", &file, e))?;
         found.push(Pending { content: PendingDocument::read(&file, &payload)?, file, payload });
     }
