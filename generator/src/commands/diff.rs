@@ -102,7 +102,12 @@ impl Releases<'_> {
 
     /// What publishing now would publish.
     fn built(&self, environment: &Name) -> Result<Side> {
-        let Build { packs, source, .. } = pack::build(self.site, environment, &Progress::new())?;
+        let progress = Progress::new();
+        let build = pack::build(self.site, environment, &progress)?;
+        // If it cannot be read, every pack is compared.
+        let published = self.remote.published(environment).ok().flatten();
+        build.prove(self.site, environment, published.as_ref(), self.remote.newest_trust()?, &progress)?;
+        let Build { packs, source, .. } = build;
         Ok(Side {
             environment: environment.clone(),
             serial: None,

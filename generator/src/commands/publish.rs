@@ -95,7 +95,9 @@ fn publish(
     let trust = remote.trust_in_force()?;
     let published = remote.published(environment)?;
     sync::refuse_newer(remote)?;
-    let wanted = wanted(remote.site, environment, &build()?)?;
+    let build = build()?;
+    build.prove(remote.site, environment, published.as_ref(), trust, progress)?;
+    let wanted = wanted(remote.site, environment, &build)?;
     let options = Options {
         keys: Keys { given: &args.sign.key, offline: args.sign.offline },
         force: args.force,

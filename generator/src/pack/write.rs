@@ -50,13 +50,7 @@ pub fn read(path: &str, found: &[Entry]) -> Result<Vec<Item>> {
 /// # Errors
 /// Refused when an item may not be published, or a node would refuse it.
 pub fn write(path: &str, items: Vec<Item>, archive: Option<Vec<u8>>, folder: &Path) -> Result<Pack> {
-    for item in &items {
-        if let ItemKind::File { content, .. } = &item.kind
-            && let Some(why) = why_not_allowed(content)
-        {
-            return Err(not_allowed(path, &item.path, why));
-        }
-    }
+    check(path, &items)?;
     let (pack, bytes) = match archive.and_then(|bytes| as_pack(path, &items, bytes)) {
         Some(known) => known,
         None => packed(path, items)?,
@@ -67,6 +61,21 @@ pub fn write(path: &str, items: Vec<Item>, archive: Option<Vec<u8>>, folder: &Pa
     }
     write_atomic(&file, &bytes)?;
     Ok(pack)
+}
+
+/// Refuses files that may not be published.
+///
+/// # Errors
+/// With the first such file.
+pub fn check(path: &str, items: &[Item]) -> Result<()> {
+    for item in items {
+        if let ItemKind::File { content, .. } = &item.kind
+            && let Some(why) = why_not_allowed(content)
+        {
+            return Err(not_allowed(path, &item.path, why));
+        }
+    }
+    Ok(())
 }
 
 fn packed(path: &str, items: Vec<Item>) -> Result<(Pack, Vec<u8>)> {

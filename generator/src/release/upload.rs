@@ -1,6 +1,5 @@
 //! Carries out the steps of a publication.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -10,7 +9,7 @@ use stringless_core::manifest::Manifest;
 use stringless_core::pack::Pack;
 
 use crate::error::{Error, Result};
-use crate::pack::cache::pack_file;
+use crate::pack::cache;
 use crate::parallel;
 use crate::progress::Progress;
 use crate::release::claim::Claim;
@@ -138,16 +137,7 @@ impl Packs<'_> {
             Self::Folder(folder) => folder,
             Self::Store(store) => return VerifiedPack::fetch(store, pack),
         };
-        let path = pack_file(folder, pack);
-        let bytes = fs::read(&path).map_err(|e| {
-            Error::io("reading", &path, e)
-                .hint("the store lacks this pack; `stringless publish` builds it again")
-        })?;
-        VerifiedPack::new(pack, bytes).map_err(|_| {
-            fs::remove_file(&path).ok();
-            Error::temporary(format!("reading `{}`: the cached pack is damaged", path.display()))
-                .hint("it was removed; run it again")
-        })
+        cache::open(folder, pack)
     }
 }
 
