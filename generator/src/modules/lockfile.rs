@@ -13,7 +13,7 @@ use stringless_core::hash::Sha256;
 use stringless_core::pack::check_path;
 use stringless_render::yaml::from_yaml;
 
-use crate::puppetfile::name::{short, slug};
+use crate::puppetfile::name::{same, short};
 
 /// The name of the file; it is beside the `Puppetfile`.
 pub const LOCK_FILE: &str = "Puppetfile.lock";
@@ -132,8 +132,10 @@ impl Lockfile {
     /// The module with this name: `author/name`, or only the folder's name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(&String, &LockedModule)> {
-        let exact = self.modules.iter().find(|(_, locked)| slug(&locked.name) == slug(name));
-        exact.or_else(|| self.modules.iter().find(|(path, _)| folder_name(path) == short(name)))
+        let exact = self.modules.iter().find(|(_, locked)| same(&locked.name, name));
+        exact.or_else(|| {
+            self.modules.iter().find(|(path, _)| folder_name(path).eq_ignore_ascii_case(short(name)))
+        })
     }
 }
 

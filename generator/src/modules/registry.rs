@@ -9,7 +9,7 @@ use super::fetch::Fetcher;
 use super::lockfile::{LockedModule, Lockfile};
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::puppetfile::name::{short, slug};
+use crate::puppetfile::name::{same, short, slug};
 use crate::puppetfile::requirement::{Pin, Requirement};
 use crate::puppetfile::resolve::Registry;
 
@@ -41,8 +41,7 @@ impl Registry for ForgeRegistry<'_> {
             Ok(release) => Ok(release.needs.clone()),
             Err(error) if error.is_refusal() => {
                 let same = |locked: &&LockedModule| {
-                    slug(&locked.name) == slug(name)
-                        && locked.version.as_deref() == Some(&*version.to_string())
+                    same(&locked.name, name) && locked.version.as_deref() == Some(&*version.to_string())
                 };
                 let locked = self.old.modules.values().find(same).ok_or(error)?;
                 Ok(locked.needs.clone().into_iter().collect())
@@ -64,7 +63,7 @@ pub fn prefetch(
     let mut seen = BTreeSet::new();
     let mut open: Vec<(String, Option<Version>)> = Vec::new();
     for root in roots {
-        seen.insert(short(&root.name).to_owned());
+        seen.insert(short(&root.name).to_lowercase());
         match &root.pin {
             Pin::Any => open.push((root.name.clone(), kept.get(&slug(&root.name)).cloned())),
             Pin::Release(version) => open.push((root.name.clone(), Some(version.clone()))),
@@ -77,7 +76,7 @@ pub fn prefetch(
     });
     let mut more: Vec<String> = needed.map(|(name, _)| name.clone()).collect();
     loop {
-        let new = more.drain(..).filter(|name| seen.insert(short(name).to_owned()));
+        let new = more.drain(..).filter(|name| seen.insert(short(name).to_lowercase()));
         open.extend(
             new.map(|name| (name.replacen('-', "/", 1), kept.get(&slug(&name)).cloned())).collect::<Vec<_>>(),
         );

@@ -1,5 +1,7 @@
 //! What a `Puppetfile` declares.
 
+use super::name::short;
+
 /// The content of a `Puppetfile`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Puppetfile {
@@ -73,6 +75,17 @@ pub enum Want {
     ControlBranch,
     /// The default branch of the repository.
     Head,
+}
+
+impl Puppetfile {
+    /// The folder in the release of a module that no line declares.
+    #[must_use]
+    pub fn path_of(&self, name: &str) -> String {
+        match self.moduledir.as_deref().unwrap_or("modules") {
+            "" => short(name).to_owned(),
+            parent => format!("{parent}/{}", short(name)),
+        }
+    }
 }
 
 impl Declared {

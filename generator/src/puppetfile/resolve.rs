@@ -12,7 +12,7 @@ use semver::Version;
 use stringless_core::fault::Fault;
 
 use super::explain::Sentences;
-use super::name::{short, slug};
+use super::name::{same, same_folder, slug};
 use super::range::{self, Range};
 use crate::puppetfile::requirement::{Package, Pin, Requirement};
 
@@ -71,7 +71,7 @@ pub enum Unresolved<E> {
 /// # Errors
 /// When no releases fit together, with the reason; when a query of the registry fails.
 pub fn resolve<R: Registry>(question: &Problem<'_, R>) -> Result<Resolution, Unresolved<R::Error>> {
-    let solver = Solver { question, answer: RefCell::default() };
+    let solver = Solver { question, answer: RefCell::default(), spelled: RefCell::default() };
     let solution = match pubgrub::resolve(&solver, Package::Puppetfile, Version::new(0, 0, 0)) {
         Ok(solution) => solution,
         Err(PubGrubError::NoSolution(mut tree)) => {
@@ -106,6 +106,8 @@ pub fn resolve<R: Registry>(question: &Problem<'_, R>) -> Result<Resolution, Unr
 struct Solver<'a, R> {
     question: &'a Problem<'a, R>,
     answer: RefCell<Resolution>,
+    /// The name of each module that no line declares, by its name in lower case.
+    spelled: RefCell<BTreeMap<String, String>>,
 }
 
 impl<R> Solver<'_, R> {
@@ -124,8 +126,10 @@ impl<R> Solver<'_, R> {
         });
         let name = slug(need).replacen('-', "/", 1);
         // A folder can hold only one module, so a declared module replaces all others with its name.
-        let Some(root) = self.question.roots.iter().find(|root| short(&root.name) == short(&name)) else {
-            return (name, range);
+        let Some(root) = self.question.roots.iter().find(|root| same_folder(&root.name, &name)) else {
+            // The first spelling stands for all: a forge does not distinguish case.
+            let mut spelled = self.spelled.borrow_mut();
+            return (spelled.entry(name.to_lowercase()).or_insert(name).clone(), range);
         };
         let version = match &root.pin {
             Pin::Content(version, _) => version.clone(),
@@ -133,7 +137,7 @@ impl<R> Solver<'_, R> {
             Pin::Any => None,
         };
         let unfit = version.as_ref().is_some_and(|version| !range.contains(version));
-        let other = root.name.contains(['/', '-']) && slug(&root.name) != slug(&name);
+        let other = root.name.contains(['/', '-']) && !same(&root.name, &name);
         let unknown = matches!(root.pin, Pin::Content(None, _));
         let free = other || unknown || self.question.overrides.contains(&slug(&root.name));
         if free && (other || unfit) {

@@ -124,7 +124,7 @@ impl Scope {
                 .hint("`stringless modules update` writes it")
         })?;
         let lock = Lockfile::parse(text, LOCK_FILE)?;
-        for difference in lock.differences(&self.puppetfile) {
+        for difference in lock.differences(&self.puppetfile, &self.request().locked_forge()) {
             self.progress.say(&format!("note: {LOCK_FILE} does not match {}: {difference}", self.origin));
         }
         Ok(lock)

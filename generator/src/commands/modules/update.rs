@@ -125,10 +125,12 @@ fn changes(updated: &Updated) -> Vec<Change> {
 
 /// A warning for a change that should not happen.
 fn suspicious(old: &LockedModule, new: &LockedModule) -> Option<&'static str> {
+    if old.from() != new.from() {
+        return Some("from another source");
+    }
     if old.tag.is_some() && old.tag == new.tag && old.commit != new.commit {
         return Some("the tag moved");
     }
-    let same =
-        old.release() == new.release() && old.from() == new.from() && old.exclude_spec == new.exclude_spec;
+    let same = old.release() == new.release() && old.exclude_spec == new.exclude_spec;
     (same && old.tree != new.tree).then_some("different content under the same name")
 }
