@@ -105,10 +105,11 @@ fn names(environment: &BTreeMap<String, String>) -> BTreeSet<&str> {
     environment.keys().map(String::as_str).collect()
 }
 
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "STRINGLESS_SITE",
     "STRINGLESS_ENVIRONMENT",
     "STRINGLESS_SERIAL",
+    "STRINGLESS_COMMIT",
     "STRINGLESS_RELEASE",
     "STRINGLESS_NODE",
     "STRINGLESS_REGION",
@@ -131,10 +132,11 @@ fn environment_of_an_agent_that_has_none() {
         (OURS[0], "example"),
         (OURS[1], "production"),
         (OURS[2], "41"),
-        (OURS[3], &release),
-        (OURS[4], "web1"),
-        (OURS[5], ""),
+        (OURS[3], ""),
+        (OURS[4], &release),
+        (OURS[5], "web1"),
         (OURS[6], ""),
+        (OURS[7], ""),
     ];
     let expected: BTreeMap<_, _> = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(found, expected);

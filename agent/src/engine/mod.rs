@@ -96,6 +96,7 @@ fn set_environment(command: &mut Command, job: &Job<'_>) {
         .env("STRINGLESS_SITE", job.site.as_str())
         .env("STRINGLESS_ENVIRONMENT", job.release.environment.as_str())
         .env("STRINGLESS_SERIAL", job.release.serial.to_string())
+        .env("STRINGLESS_COMMIT", job.commit())
         .env("STRINGLESS_RELEASE", job.path)
         .env("STRINGLESS_NODE", &job.node.id)
         .env("STRINGLESS_REGION", job.node.region.as_ref().map_or("", Name::as_str))

@@ -141,7 +141,7 @@ fn dry_run(
 ) -> Result<Outcome> {
     let modules = modules(run, head);
     report.over.clone_from(&modules.over);
-    match engine::apply(&head.apply, &job(run, staged, &modules)) {
+    match engine::apply(&head.apply, &job(run, head, staged, &modules)) {
         Ok(applied) => {
             report.engine_status = applied.status;
             report.output = applied.output;
@@ -167,7 +167,7 @@ fn apply(
     let modules = modules(run, &head.manifest);
     report.over.clone_from(&modules.over);
     record_start(run, &release, modules.id, &mut state)?;
-    let applied = match engine::apply(&head.manifest.apply, &job(run, staged, &modules)) {
+    let applied = match engine::apply(&head.manifest.apply, &job(run, &head.manifest, staged, &modules)) {
         Ok(applied) => applied,
         Err(failed) => {
             report.engine_status = failed.status;

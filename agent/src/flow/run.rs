@@ -66,11 +66,17 @@ pub fn modules(run: &LayerRun<'_>, manifest: &Manifest) -> Modules {
     Modules::from_layers(run.earlier, &manifest.apply.engine, &run.io.disk)
 }
 
-/// The engine's input for a release.
-pub fn job<'a>(run: &LayerRun<'a>, staged: &'a Staged, modules: &'a Modules) -> Job<'a> {
+/// The engine's input for a release and its manifest.
+pub fn job<'a>(
+    run: &LayerRun<'a>,
+    manifest: &'a Manifest,
+    staged: &'a Staged,
+    modules: &'a Modules,
+) -> Job<'a> {
     Job {
         site: &run.layer.site,
         release: &staged.release,
+        source: &manifest.source,
         path: &staged.path,
         modules,
         node: run.node,
