@@ -14,12 +14,12 @@ use super::git::Asked;
 use super::lockfile::LockedModule;
 use super::metadata::Metadata;
 use super::notes::Notes;
-use super::tree::Tree;
+use super::tree::{Tree, cure};
 use super::{git as repository, http};
 use crate::error::{Error, Result};
 use crate::git::Repository;
 use crate::http::Http;
-use crate::puppetfile::model::{Declared, Origin};
+use crate::puppetfile::model::{Declared, Origin, Want};
 use crate::puppetfile::name::slug;
 
 /// The sources of modules, and the cache.
@@ -43,6 +43,19 @@ pub struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
+    /// Notes that r10k would take another branch, if it would.
+    fn note_master(&self, declared: &Declared, mirror: &Repository) -> Result<()> {
+        let Some(head) = mirror.head()?.filter(|head| head != "master") else { return Ok(()) };
+        if mirror.resolve("refs/heads/master")?.is_none() {
+            return Ok(());
+        }
+        self.notes.add(format!(
+            "`{}` of line {} names no branch: it is `{head}`, the default branch of its repository, and r10k takes `master`; write `branch: '{head}'` or `branch: 'master'`",
+            declared.title, declared.line
+        ));
+        Ok(())
+    }
+
     /// Resolves `declared` to a release, and fetches it; `None` for a module that the environment itself holds.
     /// `fresh`: fetch even if the cache has this release.
     ///
@@ -75,6 +88,9 @@ impl Fetcher<'_> {
                     mirror.fetch()?;
                 }
                 let commit = repository::find(&mirror, &asked, &mut locked)?;
+                if *want == Want::Head {
+                    self.note_master(declared, &mirror)?;
+                }
                 locked.git = Some(git_url::redacted(url));
                 locked.commit = Some(commit.to_string());
                 self.fill(&mut locked, fresh, |locked| {
@@ -232,9 +248,9 @@ impl Fetcher<'_> {
         let what = format!("`{}` {version}", locked.name);
         self.online(|| format!("fetching {what}"))?;
         let bytes = self.forge.archive(&locked.name, version)?;
-        let items = archive::read(&bytes, Layout::OneFolder).and_then(Tree::new);
-        let tree = items.map_err(|why| unfit(&what, self.forge.base(), &why))?;
-        Ok(if locked.exclude_spec { tree.without_spec() } else { tree })
+        let items = archive::read(&bytes, Layout::OneFolder);
+        let tree = items.and_then(|items| Tree::read(items, locked.exclude_spec));
+        tree.map_err(|why| unfit(&what, self.forge.base(), &why))
     }
 
     fn read_tarball(&self, url: &str, locked: &LockedModule) -> Result<Tree> {
@@ -277,13 +293,13 @@ pub fn release(locked: &LockedModule) -> String {
 }
 
 fn unpacked(bytes: &[u8], url: &str, locked: &LockedModule) -> Result<Tree> {
-    let tree = archive::read(bytes, Layout::Plain).and_then(Tree::new);
-    let tree = tree.map_err(|why| unfit(&format!("`{}`", locked.name), &http::plain(url), &why))?;
-    Ok(if locked.exclude_spec { tree.without_spec() } else { tree })
+    let items = archive::read(bytes, Layout::Plain);
+    let tree = items.and_then(|items| Tree::read(items, locked.exclude_spec));
+    tree.map_err(|why| unfit(&format!("`{}`", locked.name), &http::plain(url), &why))
 }
 
 fn unfit(what: &str, from: &str, why: &str) -> Error {
-    Error::refused(format!("unpacking {what} from {}: {why}", http::plain(from))).hint(MEND)
+    Error::refused(format!("unpacking {what} from {}: {why}", http::plain(from))).hint(cure(why))
 }
 
 fn gone(mirror: &Repository, id: &str, locked: &LockedModule, offline: bool) -> Error {

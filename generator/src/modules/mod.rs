@@ -28,7 +28,7 @@ use self::cache::Cache;
 use self::fallback::Fallback;
 use self::fetch::Fetcher;
 use self::forge::{Forge, PUBLIC};
-use self::lockfile::{LOCK_FILE, LockedModule};
+use self::lockfile::{LOCK_FILE, LockedModule, is_of_librarian};
 use self::notes::Notes;
 use crate::error::{Error, Result};
 use crate::http::Http;
@@ -138,8 +138,8 @@ impl Fetched {
 pub fn assemble(request: &Assemble<'_>) -> Result<Vec<Fetched>> {
     let sources = sources(request)?;
     let modules = match request.lock {
-        Some(text) => locked::locked(request, &sources, text)?,
-        None => unlocked(request, &sources)?,
+        Some(text) if request.lock_required || !is_of_librarian(text) => locked::locked(request, &sources, text)?,
+        _ => unlocked(request, &sources)?,
     };
     for note in sources.notes.take() {
         request.progress.say(&format!("note: {note}"));
@@ -194,12 +194,17 @@ fn unlocked(request: &Assemble<'_>, sources: &Fetcher<'_>) -> Result<Placed> {
         .filter(|declared| is_floating(&declared.origin))
         .map(|declared| &*declared.title)
         .collect();
+    let lack = match request.lock {
+        Some(_) => format!("{LOCK_FILE} beside {} is of librarian-puppet, and is not used", request.origin),
+        None => format!("there is no {LOCK_FILE} beside {}", request.origin),
+    };
     if !floating.is_empty() {
         request.progress.say(&format!(
-            "note: there is no {LOCK_FILE} beside {}: another build may use another release of {}; `stringless modules update` writes it",
-            request.origin,
+            "note: {lack}: another build may use another release of {}; `stringless modules update` writes it",
             few(&floating)
         ));
+    } else if request.lock.is_some() {
+        request.progress.say(&format!("note: {lack}; `stringless modules update` replaces it"));
     }
     let bar = request.progress.bar("fetching modules", modules.len() as u64);
     let taken = parallel::map(&modules, AT_ONCE, |declared| {

@@ -41,7 +41,8 @@ impl Notes {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn add(&self, sentence: String) {
+    /// Adds a sentence.
+    pub fn add(&self, sentence: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(sentence);
     }
 }

@@ -35,6 +35,14 @@ impl Registry for ForgeRegistry<'_> {
         Ok(module.versions.iter().filter(|version| version.pre.is_empty()).cloned().collect())
     }
 
+    fn is_absent(&self, name: &str) -> Result<bool> {
+        match self.sources.forge.module(name) {
+            Ok(_) => Ok(false),
+            Err(error) if error.is_refusal() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     fn needs(&self, name: &str, version: &Version) -> Result<Vec<(String, String)>> {
         self.sources.online(|| format!("asking what `{name}` {version} needs"))?;
         match self.sources.forge.release(name, &version.to_string()) {
@@ -57,6 +65,7 @@ impl Registry for ForgeRegistry<'_> {
 /// When the forge does not answer.
 pub fn prefetch(
     registry: &ForgeRegistry<'_>,
+    origin: &str,
     roots: &[Requirement],
     kept: &BTreeMap<String, Version>,
 ) -> Result<()> {
@@ -88,7 +97,11 @@ pub fn prefetch(
                 Some(version) => Some(version.clone()),
                 None => registry.versions(name)?.into_iter().next(),
             };
-            version.map_or(Ok(Vec::new()), |version| registry.needs(name, &version))
+            let Some(version) = version else { return Ok(Vec::new()) };
+            registry.needs(name, &version).map_err(|e| match roots.iter().find(|root| root.name == *name) {
+                Some(root) => e.of(&format!("module `{name}` ({origin}:{})", root.line)),
+                None => e,
+            })
         })?;
         more.extend(needs.into_iter().flatten().map(|(name, _)| name));
         open.clear();

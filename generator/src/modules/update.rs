@@ -176,7 +176,7 @@ fn answer(
         return declared_only(sources, &roots, &kept);
     }
     let registry = ForgeRegistry { sources, old };
-    prefetch(&registry, &roots, &kept)?;
+    prefetch(&registry, request.origin, &roots, &kept)?;
     let problem = Problem { roots: &roots, kept: &kept, overrides: &overrides, registry: &registry };
     resolve(&problem).map_err(|unresolved| match unresolved {
         Unresolved::NoSolution(fault) => fault.into(),

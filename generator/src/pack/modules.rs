@@ -31,11 +31,11 @@ pub fn fetch(
     progress: &Progress,
 ) -> Result<Vec<Fetched>> {
     let settings = &site.site.modules;
-    let Some(text) = input.tree.text(PUPPETFILE)?.filter(|_| settings.puppetfile) else {
+    let Some(bytes) = input.tree.bytes(PUPPETFILE)?.filter(|_| settings.puppetfile) else {
         return Ok(Vec::new());
     };
     let origin = format!("{}{PUPPETFILE}", input.origin);
-    let puppetfile = Puppetfile::parse(&text, &origin)?;
+    let puppetfile = Puppetfile::parse_bytes(&bytes, &origin)?;
     if puppetfile.modules.is_empty() {
         return Ok(Vec::new());
     }

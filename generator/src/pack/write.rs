@@ -7,6 +7,7 @@ use stringless_archive::reader;
 use stringless_archive::writer::{self, Item, ItemKind};
 use stringless_core::hash::Sha256;
 use stringless_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, join_path, title};
+use stringless_core::refusal::Refusal;
 use stringless_render::rerender::Rendering;
 
 use super::cache::pack_file;
@@ -81,11 +82,20 @@ pub fn check(path: &str, items: &[Item]) -> Result<()> {
 fn packed(path: &str, items: Vec<Item>) -> Result<(Pack, Vec<u8>)> {
     let (pack, bytes) = writer::bundle(path, items);
     // Refuse here what a node would refuse: here it can be fixed.
-    reader::each(&pack, &bytes, drop).map_err(|refusal| {
-        Error::refusal("building", "the release", &refusal)
-            .hint(format!("remove it, or add it to `{IGNORE_FILE}`"))
-    })?;
+    reader::each(&pack, &bytes, drop)
+        .map_err(|refusal| Error::refusal("building", "the release", &refusal).hint(cure(&refusal)))?;
     Ok((pack, bytes))
+}
+
+/// What to do about content that a node would refuse.
+fn cure(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Archive { path, entry } if entry.why.starts_with("is a link") => format!(
+            "make it a relative link to something in the same pack, or leave it out: add `/{}` to `{IGNORE_FILE}`",
+            join_path(path, &entry.path)
+        ),
+        _ => format!("remove it, or add it to `{IGNORE_FILE}`"),
+    }
 }
 
 /// `archive` as a pack, if a node would unpack exactly `items` from it.

@@ -5,7 +5,7 @@ use super::name::short;
 /// The content of a `Puppetfile`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Puppetfile {
-    /// The URL of the forge, with `http://` or `https://`, as written in the file.
+    /// The URL of the forge, as written in the file; `https://` is added if it has neither that nor `http://`.
     pub forge: Option<String>,
     /// The folder for modules without an `install_path`, relative to the environment. `None`: `modules`.
     /// If the file has several, the last one: each applies to the modules after it.

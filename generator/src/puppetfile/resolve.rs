@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pubgrub::{
-    DefaultStringReporter, Dependencies, DependencyProvider, PackageResolutionStatistics, PubGrubError,
-    Reporter,
+    DefaultStringReporter, Dependencies, DependencyProvider, DerivationTree, External,
+    PackageResolutionStatistics, PubGrubError, Reporter,
 };
 use semver::Version;
 use stringless_core::fault::Fault;
@@ -26,6 +26,14 @@ pub trait Registry {
     /// # Errors
     /// When the query fails.
     fn versions(&self, name: &str) -> Result<Vec<Version>, Self::Error>;
+
+    /// Whether there is no module with this name.
+    ///
+    /// # Errors
+    /// When the query fails.
+    fn is_absent(&self, name: &str) -> Result<bool, Self::Error> {
+        self.versions(name).map(|versions| versions.is_empty())
+    }
 
     /// The dependencies of a release: names and ranges.
     ///
@@ -75,6 +83,9 @@ pub fn resolve<R: Registry>(question: &Problem<'_, R>) -> Result<Resolution, Unr
     let solution = match pubgrub::resolve(&solver, Package::Puppetfile, Version::new(0, 0, 0)) {
         Ok(solution) => solution,
         Err(PubGrubError::NoSolution(mut tree)) => {
+            if let Some(fault) = absent(question, &tree).map_err(Unresolved::Registry)? {
+                return Err(Unresolved::NoSolution(fault));
+            }
             tree.collapse_no_versions();
             let why =
                 DefaultStringReporter::report_with_formatter(&tree, &Sentences { roots: question.roots });
@@ -101,6 +112,45 @@ pub fn resolve<R: Registry>(question: &Problem<'_, R>) -> Result<Resolution, Unr
         }
     }
     Ok(answer)
+}
+
+/// The fault of a needed module that does not exist, if that is why nothing fits.
+fn absent<R: Registry>(
+    question: &Problem<'_, R>,
+    tree: &DerivationTree<Package, Range, String>,
+) -> Result<Option<Fault>, R::Error> {
+    let (mut facts, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut open = vec![tree];
+    while let Some(tree) = open.pop() {
+        match tree {
+            DerivationTree::External(fact) => facts.push(fact),
+            DerivationTree::Derived(step) if step.shared_id.is_some_and(|id| !seen.insert(id)) => {}
+            DerivationTree::Derived(step) => open.extend([&*step.cause1, &*step.cause2]),
+        }
+    }
+    for fact in &facts {
+        let External::NoVersions(Package::Module(name), _) = fact else { continue };
+        let root = question.roots.iter().find(|root| root.name == *name);
+        if root.is_some_and(|root| !matches!(root.pin, Pin::Any)) || !question.registry.is_absent(name)? {
+            continue;
+        }
+        let needed = facts.iter().find_map(|fact| match fact {
+            External::FromDependencyOf(Package::Module(by), _, Package::Module(what), _) if what == name => {
+                Some(format!(", which `{by}` needs"))
+            }
+            _ => None,
+        });
+        let why = match root {
+            Some(root) => format!(", which line {} of the Puppetfile declares", root.line),
+            None => needed.unwrap_or_default(),
+        };
+        return Ok(Some(
+            Fault::new(format!("resolving the modules: the forge has no module `{name}`{why}")).hint(
+                "is the name spelled as on the forge, `author/name`? A module that was withdrawn or renamed can be declared from git: `mod 'name', git: 'https://…'`",
+            ),
+        ));
+    }
+    Ok(None)
 }
 
 struct Solver<'a, R> {

@@ -110,11 +110,12 @@ fn modulepath(root: &Path) -> Result<BTreeSet<String>> {
     // Reading a pipe could wait for ever.
     let text = match fs::metadata(&path) {
         Ok(there) if !there.is_file() => return Err(refused(CONF, "it is not a regular file")),
-        Ok(_) => fs::read_to_string(&path).map_err(|e| Error::io("reading", &path, e))?,
-        Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
+        Ok(_) => fs::read(&path).map_err(|e| Error::io("reading", &path, e))?,
+        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(Error::io("reading", &path, e)),
     };
-    Ok(parse_modulepath(&text))
+    // Comments may have any encoding.
+    Ok(parse_modulepath(&String::from_utf8_lossy(&text)))
 }
 
 fn source_error(root: &Path, why: impl std::fmt::Display) -> Error {

@@ -9,7 +9,7 @@ use super::{Scope, release_name};
 use crate::cli::UpdateArgs;
 use crate::error::{Error, Result};
 use crate::fs::write_atomic;
-use crate::modules::lockfile::{LOCK_FILE, LockedModule, Lockfile};
+use crate::modules::lockfile::{LOCK_FILE, LockedModule, Lockfile, is_of_librarian};
 use crate::modules::update::{Update, Updated, update};
 use crate::output::{format, json, print};
 use crate::release::diff::ChangeKind;
@@ -44,11 +44,17 @@ pub fn run(site: Option<&Path>, args: &UpdateArgs) -> Result<u8> {
         Error::usage(format!("writing {LOCK_FILE}: the environment is a commit, which cannot be changed"))
             .hint("run it in a checkout with `--puppetfile FILE`, then commit both files")
     })?;
-    let old =
-        scope.lock.as_deref().map_or(Ok(Lockfile::default()), |text| Lockfile::parse(text, LOCK_FILE))?;
+    let foreign = scope.lock.as_deref().is_some_and(is_of_librarian);
+    let old = match scope.lock.as_deref().filter(|_| !foreign) {
+        Some(text) => Lockfile::parse(text, LOCK_FILE)?,
+        None => Lockfile::default(),
+    };
     let request = scope.request();
     let overrides = &scope.site.site.modules.overrides;
-    let updated = update(&Update { request: &request, names: &args.names, overrides }, old)?;
+    let mut updated = update(&Update { request: &request, names: &args.names, overrides }, old)?;
+    if foreign {
+        updated.notes.push(format!("{LOCK_FILE} was of librarian-puppet: it is replaced"));
+    }
     let changes = changes(&updated);
     let text = updated.new.text();
     let differs = scope.lock.as_deref() != Some(&text);

@@ -66,6 +66,7 @@ fn says_what_is_wrong_with_a_file() {
     let cases: &[(&str, &str)] = &[
         ("<<<<<<< ours\n", "reading Puppetfile.lock:1: an unfinished merge"),
         ("FORGE\n  remote: x\n", "librarian-puppet"),
+        ("\r\nGIT\r\n  remote: x\r\n", "librarian-puppet"),
         ("modules/a: 1\n", "modules/a"),
         ("[]\n", "a block for each module"),
     ];
