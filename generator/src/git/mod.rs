@@ -1,6 +1,8 @@
 //! Git repositories, read with the installed `git`: a bare mirror of each in the cache, never a work tree.
 //! No code of a repository runs.
 
+mod attributes;
+mod checkout;
 mod fetch;
 mod locks;
 mod objects;
@@ -18,6 +20,7 @@ use stringless_core::hash::Sha256;
 pub use stringless_render::site::git_url::{check_url, redacted};
 use stringless_render::site::git_url::{is_full_id, is_hex};
 
+pub use self::checkout::Conversion;
 pub use self::refs::Ref;
 use self::refs::Refs;
 pub use self::run::Git;

@@ -17,6 +17,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Git {
     folder: Option<PathBuf>,
+    /// Another index than the repository's own.
+    index: Option<PathBuf>,
     /// Its name in messages.
     title: String,
 }
@@ -34,13 +36,20 @@ impl Git {
     /// Git for the bare repository in `folder`.
     #[must_use]
     pub fn of(folder: &Path, title: &str) -> Self {
-        Self { folder: Some(folder.to_owned()), title: title.to_owned() }
+        Self { folder: Some(folder.to_owned()), index: None, title: title.to_owned() }
+    }
+
+    /// The same with the index in this file. Only the attributes of what it lists count, not those of the user or the
+    /// machine.
+    #[must_use]
+    pub fn with_index(self, index: PathBuf) -> Self {
+        Self { index: Some(index), ..self }
     }
 
     /// Git without a local repository; `url` is for messages.
     #[must_use]
     pub fn nowhere(title: &str) -> Self {
-        Self { folder: None, title: title.to_owned() }
+        Self { folder: None, index: None, title: title.to_owned() }
     }
 
     /// The standard output of a command that only reads the local disk, with a time limit.
@@ -119,6 +128,10 @@ impl Git {
         if let Some(folder) = &self.folder {
             settings::restore(folder)?;
             git.arg("--git-dir").arg(folder);
+        }
+        if let Some(index) = &self.index {
+            git.env("GIT_INDEX_FILE", index).env("GIT_ATTR_NOSYSTEM", "1");
+            git.args(["-c", "core.attributesFile=/dev/null"]);
         }
         git.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         git.spawn().map_err(|e| {
