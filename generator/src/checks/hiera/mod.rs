@@ -5,6 +5,7 @@
 
 mod config;
 mod levels;
+mod needs;
 
 use std::collections::BTreeSet;
 
@@ -14,6 +15,7 @@ use stringless_core::pack::relative_path;
 
 use self::config::Read;
 use self::levels::Levels;
+pub use self::needs::Need;
 use super::{Fault, File, FileKind, cache};
 use crate::error::Result;
 use crate::source::content::FileContent;
@@ -89,7 +91,11 @@ impl Tree<'_> {
             Err(message) => return Ok(vec![Fault { path: None, line: None, message }]),
         };
         let linked = self.linked()?;
-        let mut faults = Vec::new();
+        let mut faults: Vec<Fault> = levels
+            .absent
+            .iter()
+            .map(|message| Fault { path: None, line: None, message: message.clone() })
+            .collect();
         for file in &self.members {
             let path = relative_path(&self.root, &file.path).unwrap_or_default();
             let FileKind::Regular(content) = &file.kind else { continue };
@@ -104,6 +110,17 @@ impl Tree<'_> {
             }
         }
         Ok(faults)
+    }
+
+    /// What a node needs to read its data; nothing if Puppet refuses it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn needs(&self) -> Result<Vec<Need>> {
+        Ok(match config::read(&self.config.read()?, self.module().is_some()) {
+            Read::Faulty(_) => Vec::new(),
+            Read::Good(config) => needs::needs(&config),
+        })
     }
 
     /// The module to which it belongs.
