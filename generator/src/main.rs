@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use stringless::cli::{AgentCommand, Cli, Command, first_word, habit};
 use stringless::commands::{
-    agent, build, check, completions, diff, gc, history, init, keygen, keys, layer, list, manual, mirror,
-    modules, policy, promote, publish, refresh, render, rollback, submit, verify,
+    agent, build, check, completions, diff, environments, gc, history, init, keygen, keys, layer, list,
+    manual, mirror, modules, pin, policy, promote, publish, refresh, render, rollback, submit, verify,
 };
 use stringless::error::Error;
 
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(site, args),
         Command::Diff(args) => diff::run(site, args),
         Command::Publish(args) => publish::run(site, args),
+        Command::Environments(command) => environments::run(site, command),
         Command::History(args) => history::run(site, args),
         Command::Rollback(args) => rollback::run(site, args),
         Command::Promote(args) => promote::run(site, args),
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Modules(command) => modules::run(site, command),
         Command::Verify(args) => verify::run(site, args),
         Command::Agent(AgentCommand::Push(args)) => agent::push(site, args),
+        Command::Pin(args) => pin::run(site, args),
         Command::Render(args) => render::run(site, args),
         Command::Layer(args) => layer::run(site, args),
         Command::Policy(args) => policy::run(site, args),

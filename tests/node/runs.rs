@@ -6,6 +6,7 @@ mod damage;
 mod flow;
 mod https;
 mod reports;
+mod retired;
 
 use std::time::{Duration, Instant};
 

@@ -37,6 +37,9 @@ pub struct Manifest {
     pub created: Timestamp,
     /// From this time on, no node accepts the release as new; null: it does not expire.
     pub expires: Option<Timestamp>,
+    /// Whether the environment has ended: nodes keep what they run, apply nothing more, and say so.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub retired: bool,
     /// The oldest agent that may apply the release, and the agent published with it.
     pub agent: AgentPin,
     /// How a node applies the release.
@@ -202,6 +205,9 @@ impl Manifest {
         }
         if self.serial == 0 || self.trust_version == 0 {
             return Err("serial and trust_version start at 1".into());
+        }
+        if self.retired && !self.packs.is_empty() {
+            return Err("a release that retires its environment has no packs".into());
         }
         if !(1..=MAX_TIMEOUT).contains(&self.apply.timeout) {
             return Err(format!("apply.timeout must be 1 to {MAX_TIMEOUT} seconds"));

@@ -152,12 +152,21 @@ fn the_first_fetch_needs_credentials_to_sign() {
 fn the_engine_is_pinned_or_comes_from_a_signed_archive() {
     let site = SITE.replace("{script: {run: apply}}", "{puppet: {}}");
     let case = Case::new(&site);
-    let fault = render(&case.request(true)).unwrap_err();
-    assert!(fault.message.contains("version of openvox-agent is not pinned"), "{fault}");
-    let case = Case::new(&format!("{site}puppet: {{version: 8.28.1}}\n"));
-    let fault = render(&case.request(true)).unwrap_err();
+    let text = |case: &Case| render(&case.request(true)).unwrap().text;
     let id = &case.distro().id;
-    assert!(fault.hint.unwrap().contains(&format!("`puppet.release_sha256` to `{{{id}:")));
+    let pin = Sha256::of(b"");
+    // Without a setting: the distribution's own package, and OpenVox's where it is pinned.
+    assert!(!text(&case).contains("openvox-agent"));
+    let pinned = format!("version: 8.28.1, release_sha256: {{{id}: {pin}}}");
+    assert!(text(&Case::new(&format!("{site}puppet: {{{pinned}}}\n"))).contains("openvox-agent"));
+    let case = Case::new(&format!("{site}puppet: {{{pinned}, package: {{{id}: distro}}}}\n"));
+    assert!(!text(&case).contains("openvox-agent"));
+    for lack in ["version: 8.28.1".to_owned(), format!("release_sha256: {{{id}: {pin}}}")] {
+        let case = Case::new(&format!("{site}puppet: {{package: openvox, {lack}}}\n"));
+        let fault = render(&case.request(true)).unwrap_err();
+        assert!(fault.message.contains("is not pinned"), "{fault}");
+        assert!(fault.hint.unwrap().contains(&format!("`stringless pin {id}`")));
+    }
     let case = Case::new(&format!("{site}puppet: {{package: distro}}\n"));
     assert!(render(&case.request(true)).unwrap().text.contains("apt-get"));
     let case = Case::new(&format!("{site}puppet: {{package: distro, version: \"1;rm\"}}\n"));

@@ -96,6 +96,9 @@ pub enum Command {
     /// Effect: writes to the first of the site's stores.
     #[command(after_help = examples::PUBLISH)]
     Publish(PublishArgs),
+    /// List environments, and end one.
+    #[command(subcommand, after_help = examples::ENVIRONMENTS)]
+    Environments(EnvironmentsCommand),
     /// List the releases of an environment, the newest first.
     ///
     /// Shows which release nodes follow, what each release was built from, and whether its content still exists. A
@@ -178,6 +181,15 @@ pub enum Command {
     /// Upload the agent that nodes install.
     #[command(subcommand, after_help = examples::AGENT)]
     Agent(AgentCommand),
+    /// Pin the packages of Puppet that nodes install.
+    ///
+    /// Fetches the package that adds OpenVox's repository and its signing key to a distro, checks that it is one, and
+    /// records its SHA-256 and the version of openvox-agent. Keep stringless.lock.json in git. User-data installs only
+    /// what is pinned. A package that has changed since it was pinned is refused without --replace.
+    ///
+    /// Effect: writes stringless.lock.json.
+    #[command(after_help = examples::PIN)]
+    Pin(PinArgs),
     /// Print user-data for a distro on a cloud.
     ///
     /// Prints the user-data on standard output. Prints on standard error where to paste it, its size and who can read it.

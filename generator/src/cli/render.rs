@@ -110,3 +110,26 @@ fn tool(text: &str) -> Result<Tool, String> {
     let known = Tool::ALL.into_iter().find(|tool| tool.as_str() == text);
     known.ok_or_else(|| format!("expected {}", Tool::ALL.map(Tool::as_str).join(", ")))
 }
+
+/// Arguments of `pin`.
+#[derive(Debug, Args)]
+pub struct PinArgs {
+    /// The distros [default: all that OpenVox has packages for].
+    #[arg(value_name = "DISTRO")]
+    pub distros: Vec<String>,
+    /// The version of openvox-agent [default: the pinned one, otherwise the newest that this program knows].
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+    /// Read the packages from this folder instead of fetching them, for example from a mirror.
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// Replace a pin although the package has changed.
+    #[arg(long)]
+    pub replace: bool,
+    /// Only print what would be pinned.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print what was pinned as JSON.
+    #[arg(long)]
+    pub json: bool,
+}

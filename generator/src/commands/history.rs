@@ -41,6 +41,8 @@ struct Line {
     branch: Option<String>,
     /// The earlier release with the same content, after `rollback` and `promote`.
     release: Option<Origin>,
+    /// Whether it retired the environment.
+    retired: bool,
     error: Option<String>,
 }
 
@@ -65,8 +67,12 @@ enum State {
 /// Refused when nothing is published, or an object of the history is not a release of the site.
 pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
-    let environment = site.environment(args.environment.as_ref())?;
     let remote = SiteStore::open(&site)?;
+    let environment = match (&args.environment, site.environment(args.environment.as_ref())) {
+        // The site no longer has the branch or the entry of a retired environment.
+        (Some(name), Err(_)) if remote.published(name)?.is_some() => name.clone(),
+        (_, known) => known?,
+    };
     let (store, history) = (&remote.store, remote.history(&environment));
     let Some(current) = remote.published(&environment)? else {
         return Err(Error::refused(format!("reading the history of `{environment}`: nothing is published"))
@@ -160,6 +166,7 @@ impl Line {
             dirty: manifest.source.dirty,
             branch: manifest.source.branch.clone(),
             release: manifest.source.release.clone(),
+            retired: manifest.retired,
             error: None,
         }
     }
@@ -178,6 +185,7 @@ impl Line {
             dirty: false,
             branch: None,
             release: None,
+            retired: false,
             error,
         }
     }
@@ -198,6 +206,7 @@ impl Line {
             (State::Published, _) if self.error.is_some() => "published, REFUSED".into(),
             (State::Refused, _) => "REFUSED".into(),
             (State::Missing, _) => "missing".into(),
+            (State::Published | State::Earlier, _) if self.retired => "retired".into(),
             (State::Published, None | Some(0)) => "published".into(),
             (State::Published, Some(gone)) => {
                 format!("published, {} MISSING", format::count(gone, "PACK").to_uppercase())

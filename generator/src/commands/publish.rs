@@ -15,6 +15,7 @@ use crate::pack::{self, Build};
 use crate::progress::Progress;
 use crate::release::plan::Wanted;
 use crate::release::publish::{Options, Publisher};
+use crate::release::retire;
 use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::trust::signer::Keys;
@@ -68,6 +69,11 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
             }
         }
     }
+    if args.prune && failed.is_none() {
+        failed = prune(&remote, args, &mut all).err();
+    } else if args.all && !site.site.sources.is_empty() {
+        note_left_over(&remote);
+    }
     let reports: Vec<release::Report> = all.into_iter().map(ReleaseReport::report).collect();
     let waiting = reports.iter().find_map(|report| report.waiting.clone());
     let site = Some(&site.site.site);
@@ -108,6 +114,36 @@ fn publish(
     Ok(publication.map(|publication| ReleaseReport::new(publication, trust)))
 }
 
+/// Retires the published environments that the site no longer has.
+fn prune(remote: &SiteStore<'_>, args: &PublishArgs, all: &mut Vec<ReleaseReport>) -> Result<()> {
+    let trust = remote.trust_in_force()?;
+    let options = Options {
+        keys: Keys { given: &args.sign.key, offline: args.sign.offline },
+        force: false,
+        dry_run: args.sign.dry_run,
+    };
+    for name in retire::left_over(remote)? {
+        let publication = retire::retire(remote, &name, &options)?;
+        if let Some(released) = publication.map(|publication| ReleaseReport::new(publication, trust)) {
+            released.warn();
+            if !args.sign.json {
+                print::out(&released.text())?;
+            }
+            all.push(released);
+        }
+    }
+    Ok(())
+}
+
+/// Names the environments that `--prune` would retire. Without a list of the store there is nothing to name.
+fn note_left_over(remote: &SiteStore<'_>) {
+    for name in retire::left_over(remote).unwrap_or_default() {
+        print::note(&format!(
+            "note: `{name}` is published, and the site no longer has it: `stringless publish --all --prune` retires it"
+        ));
+    }
+}
+
 fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
     Ok(Wanted {
         site: site.site.site.clone(),
@@ -117,5 +153,6 @@ fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
         agent: site.lock()?.pin(site.agent_version()),
         lifetime: site.site.expires.seconds(),
         source: build.source.clone(),
+        retired: false,
     })
 }

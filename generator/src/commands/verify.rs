@@ -42,6 +42,8 @@ struct Check {
     expires: Option<String>,
     packs: usize,
     bytes: u64,
+    /// Whether the environment has ended.
+    retired: bool,
     /// Expiry dates that are near.
     warnings: Vec<String>,
     /// Null when a node would accept the release.
@@ -114,7 +116,9 @@ fn one(remote: &SiteStore<'_>, name: &Name) -> Result<Option<Check>> {
     remote::admit_new(&found.manifest, trust, now())
         .map_err(|refusal| expired(Error::refusal("verifying", &url, &refusal), &refusal))?;
     remote::check_packs(store, manifest, &Progress::new())?;
-    remote::check_agent(store, manifest)?;
+    if !manifest.retired {
+        remote::check_agent(store, manifest)?;
+    }
     Ok(Some(Check {
         store: store_name(store),
         environment: name.clone(),
@@ -124,6 +128,7 @@ fn one(remote: &SiteStore<'_>, name: &Name) -> Result<Option<Check>> {
         expires: manifest.expires.map(|time| time.to_string()),
         packs: manifest.packs.len(),
         bytes: manifest.packs.iter().map(|pack| pack.size).sum(),
+        retired: manifest.retired,
         warnings: expiry::release_warning(manifest, now())
             .into_iter()
             .chain(expiry::trust_warning(trust, now()))
@@ -143,6 +148,7 @@ impl Check {
             expires: None,
             packs: 0,
             bytes: 0,
+            retired: false,
             warnings: Vec::new(),
             error: Some(error.to_string()),
         }
@@ -169,7 +175,11 @@ fn summary(checks: &[Check]) -> String {
             check.packs.to_string(),
             format::size(check.bytes),
             check.expires.clone().unwrap_or_else(|| if check.error.is_none() { "never" } else { "-" }.into()),
-            if check.error.is_none() { "ok" } else { "REFUSED" }.to_owned(),
+            match (&check.error, check.retired) {
+                (Some(_), _) => "REFUSED".to_owned(),
+                (None, true) => "retired".to_owned(),
+                (None, false) => "ok".to_owned(),
+            },
         ]);
     }
     format::table(&rows)

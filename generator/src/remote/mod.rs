@@ -1,5 +1,6 @@
 //! Reads a store as a node would: follows the trust, and checks signatures and packs.
 
+pub mod environments;
 pub mod history;
 pub mod last_seen;
 pub mod site_store;

@@ -16,6 +16,7 @@ use stringless_core::fault::Fault;
 use stringless_core::name::Name;
 use stringless_core::verify;
 use stringless_core::version::Version;
+use stringless_render::platform::Platforms;
 use stringless_render::site::Site;
 
 use crate::cache;
@@ -174,6 +175,25 @@ impl SiteDir {
     /// As [`AgentLock::read`].
     pub fn lock(&self) -> Result<AgentLock> {
         AgentLock::read(&self.root)
+    }
+
+    /// Adds the packages of Puppet that `stringless pin` recorded to the settings of the site file.
+    ///
+    /// # Errors
+    /// When the lock file cannot be read, or `puppet.package` names neither a distro nor a family.
+    pub fn add_puppet_pins(&mut self, platforms: &Platforms) -> Result<()> {
+        let is_known = |name: &str| {
+            platforms.distros.iter().any(|distro| distro.id == name || distro.family.as_str() == name)
+        };
+        if let Some(name) = self.site.puppet.package.names().find(|name| !is_known(name)) {
+            return Err(Error::configuration(format!(
+                "reading `{}`: puppet.package: there is no distro or family `{name}`",
+                self.file.display()
+            ))
+            .hint("`stringless list distros` names the distros; `default` is for all others"));
+        }
+        self.lock()?.add_puppet(&mut self.site.puppet, platforms);
+        Ok(())
     }
 
     /// The folder `part` of the cache; it is made if it is missing.

@@ -8,6 +8,7 @@ mod checks;
 pub mod git_url;
 mod layers;
 mod modules;
+mod puppet;
 
 #[cfg(feature = "patterns")]
 pub mod patterns;
@@ -28,6 +29,7 @@ pub use self::apply::{PuppetApplySettings, ScriptSettings};
 pub use self::checks::{CheckSettings, Want};
 pub use self::layers::LayerFiles;
 pub use self::modules::{LockNeed, ModulesSettings};
+pub use self::puppet::{PackageChoice, PuppetPackage, PuppetSettings};
 pub use self::size::Size;
 pub use self::source::{Branches, Invalid, Prefix, Source};
 pub use self::span::{Limit, Span};
@@ -160,31 +162,6 @@ pub enum CredentialKind {
     None,
     /// Keys from the environment variables of `stringless render`, embedded in the user-data.
     Static,
-}
-
-/// How nodes get the Puppet engine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PuppetSettings {
-    /// Which package. Default: `openvox`.
-    pub package: PuppetPackage,
-    /// The pinned version; required with `openvox`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// For each distro, the SHA-256 of the package that adds OpenVox's repository and its signing key.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub release_sha256: BTreeMap<String, stringless_core::hash::Sha256>,
-}
-
-/// A package of Puppet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PuppetPackage {
-    /// `openvox-agent` from the package repository of OpenVox.
-    #[default]
-    Openvox,
-    /// The distribution's own package, from its signed archive.
-    Distro,
 }
 
 /// The agent that nodes install.

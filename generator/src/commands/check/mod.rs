@@ -1,13 +1,13 @@
 //! `stringless check`.
 
 mod findings;
+mod puppet;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::Serialize;
-use stringless_core::manifest::Engine;
 use stringless_core::name::Name;
 use stringless_core::trust::Trust;
 use stringless_render::platform::Platforms;
@@ -24,7 +24,6 @@ use crate::progress::Progress;
 use crate::remote::last_seen;
 use crate::site::stores::ca_pem;
 use crate::site::{SiteDir, layers};
-use crate::source;
 use crate::trust::secret_key::public_path;
 use crate::trust::{expiry, pending};
 
@@ -54,13 +53,14 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
     list.add("authorities", authorities(&site));
     list.add("layers", layers(&site));
     check_agent(&site, &mut list);
+    list.add("puppet", puppet::packages(&site));
     for note in notes {
         list.warn("sources", note, "`invalid` and `ignore` of the source say what becomes of such branches");
     }
     for name in &names {
         check_published(&site, name, &mut list);
         if let Some(build) = list.add(&format!("environment {name}"), environment(&site, name)) {
-            check_puppet(&site, name, &build, &mut list);
+            puppet::check(&site, name, &build, &mut list);
             check_code(&site, name, &build, &mut list);
         }
     }
@@ -222,45 +222,5 @@ fn check_code(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings) {
     let files: Vec<String> = checked.files.iter().map(|(check, files)| format!("{check} {files}")).collect();
     if !files.is_empty() {
         list.ok(&what, format!("checked: {}", files.join(", ")));
-    }
-}
-
-/// Faults that Puppet would find only on a node.
-fn check_puppet(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings) {
-    let what = format!("environment {name}");
-    if !matches!(site.site.apply(name).map(|apply| apply.engine), Ok(Engine::Puppet(_))) {
-        return;
-    }
-    let conf = build.tree.text(source::CONF).ok().flatten().unwrap_or_default();
-    let outside = |entry: &&str| {
-        let entry = entry.trim();
-        entry.starts_with('/') || entry.split('/').any(|part| part == "..")
-    };
-    let setting = |key: &str| {
-        let pairs = conf.lines().filter_map(|line| line.split_once('='));
-        pairs.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned()).next_back()
-    };
-    if let Some(path) = setting("modulepath")
-        && let Some(entry) = path.split(':').find(outside)
-    {
-        list.warn(
-            &what,
-            format!("`modulepath` holds `{entry}`"),
-            "a release holds only files of the source folder",
-        );
-    }
-    for entry in source::parse_modulepath(&conf) {
-        if setting("modulepath").is_some() && !build.holds(&entry) {
-            list.warn(
-                &what,
-                format!("`modulepath` names `{entry}`, which is not there"),
-                "is it made by an earlier step?",
-            );
-        }
-    }
-    let manifest = setting("manifest").unwrap_or_else(|| "manifests".to_owned());
-    let relative = manifest.trim_start_matches("./").trim_end_matches('/');
-    if !manifest.contains('$') && !manifest.starts_with('/') && !build.holds(relative) {
-        list.warn(&what, format!("there is no `{manifest}`"), "`manifest` in environment.conf names it");
     }
 }

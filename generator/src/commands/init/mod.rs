@@ -192,7 +192,7 @@ fn with_lines(path: PathBuf, lines: &[&str]) -> Result<(PathBuf, Vec<u8>)> {
 }
 
 const PUPPET: &str = "
-# How nodes get Puppet: `distro` is the distribution's own package; `openvox` needs a pinned `version`.
+# How nodes get Puppet: `auto` takes OpenVox where `stringless pin` has pinned it, otherwise the distribution's own package.
 puppet:
-  package: distro
+  package: auto   # or openvox, distro; or one for each distro or family: {debian: distro, rocky-9: openvox}
 ";

@@ -62,7 +62,9 @@ struct Report<'a> {
 /// When a name is unknown, a pin is missing, the store does not answer, or the result is too large.
 pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     if let Some(file) = &args.check {
-        return check::run(&SiteDir::open(site)?, args, file);
+        let mut site = SiteDir::open(site)?;
+        site.add_puppet_pins(&Platforms::embedded()?)?;
+        return check::run(&site, args, file);
     }
     let platforms = Platforms::embedded()?;
     let (distro, cloud) = pair(&platforms, args)?;
@@ -76,7 +78,8 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     let Delivery { boot, also, form } =
         delivery(&platforms, distro, cloud, form, args.boot_agent.as_deref())?;
     let encoding = encoding::encoding(args.tool, cloud, boot, form, args.encoding)?;
-    let site = SiteDir::open(site)?;
+    let mut site = SiteDir::open(site)?;
+    site.add_puppet_pins(&platforms)?;
     let environment = site.environment(args.environment.as_ref())?;
     let layers = layers(&site, &args.layer_before, &args.layer_after)?;
     let chain = site.trust()?;
