@@ -10,6 +10,7 @@ mod contract_given;
 mod contract_unchanged;
 mod failures;
 mod limits;
+mod migration;
 mod output;
 mod puppet;
 mod retention;
