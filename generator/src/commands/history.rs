@@ -42,6 +42,7 @@ struct Line {
     /// The earlier release with the same content, after `rollback` and `promote`.
     release: Option<Origin>,
     /// Whether it retired the environment.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     retired: bool,
     error: Option<String>,
 }
