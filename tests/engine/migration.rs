@@ -21,7 +21,7 @@ fn a_node_applies_each_shape_of_control_repo() {
 
     // Its `config_version` asks git.
     let Some(lab) = world.lab(&branches("roles-and-profiles")) else { return };
-    lab.applies("production", &["greeting: hello", "two", "base 1.2.0", "web 0.3.1"]);
+    lab.applies("production", &["greeting: hello", "two", "web 0.3.1"]);
 
     // Its `config_version` reads what r10k writes; branches differ in their modules.
     let Some(lab) = world.lab(&branches("multi-branch")) else { return };
