@@ -110,7 +110,7 @@ fn with_id(content: &[u8], id: &str) -> Vec<u8> {
             Some(b'$') => Some(0),
             Some(b':') => line.iter().position(|&b| b == b'$').filter(|&end| {
                 let inner = line.get(2..end).unwrap_or_default();
-                !inner.iter().position(|&b| b == b' ').is_some_and(|space| space + 1 < inner.len())
+                inner.iter().position(|&b| b == b' ').is_none_or(|space| space + 1 >= inner.len())
             }),
             _ => None,
         };
