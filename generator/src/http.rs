@@ -1,14 +1,16 @@
 //! HTTP for stores: every wait has a time limit, every body a size limit, and failures are retried with back-off.
 
+use std::env::VarError;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use stringless_core::backoff;
+use stringless_core::proxy::{AROUND, Proxy};
+use stringless_core::{backoff, certificate};
 use ureq::http::{Method, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, ProxyProtocol};
 
 use crate::error::{Error, Result};
 use crate::random::random_number;
@@ -22,6 +24,8 @@ pub const CA_FILE: &str = "STRINGLESS_CA_FILE";
 pub struct Http {
     agents: Vec<Agent>,
     preferred: AtomicUsize,
+    /// The proxy, and its host and port for messages.
+    proxy: Option<(ureq::Proxy, String)>,
 }
 
 /// The parts of a request. They are rebuilt for each attempt, because a signature is valid for minutes only.
@@ -53,7 +57,7 @@ impl Http {
     /// file that `STRINGLESS_CA_FILE` names.
     ///
     /// # Errors
-    /// When `ca` or the file holds no certificate.
+    /// When `ca` or the file holds no certificate, or when the environment names a proxy that is not supported.
     pub fn new(ca: Option<&[u8]>) -> Result<Self> {
         let mut extra = match ca {
             Some(pem) => certificates(pem, "node.ca_file")?,
@@ -67,11 +71,13 @@ impl Http {
             })?;
             extra.extend(certificates(&pem, CA_FILE)?);
         }
-        let mut agents = vec![agent(RootCerts::WebPki)];
+        let proxy = proxy()?;
+        let client = || proxy.as_ref().map(|(client, _)| client.clone());
+        let mut agents = vec![agent(RootCerts::WebPki, client())];
         if !extra.is_empty() {
-            agents.insert(0, agent(RootCerts::new_with_certs(&extra)));
+            agents.insert(0, agent(RootCerts::new_with_certs(&extra), client()));
         }
-        Ok(Self { agents, preferred: AtomicUsize::new(0) })
+        Ok(Self { agents, preferred: AtomicUsize::new(0), proxy })
     }
 
     /// Sends the request until the response is not a temporary failure, or no attempt is left. `cap` is the size
@@ -90,9 +96,16 @@ impl Http {
             };
             match retry.then(|| backoff::wait(attempts, random_number())).flatten() {
                 Some(wait) => thread::sleep(Duration::from_millis(wait)),
-                None => return result.map_err(|error| unreachable_server(url, &error)),
+                None => return result.map_err(|error| unreachable_server(url, self.proxy_for(url), &error)),
             }
         }
+    }
+
+    /// The host and port of the proxy through which this URL is requested.
+    fn proxy_for(&self, url: &str) -> Option<&str> {
+        let (proxy, place) = self.proxy.as_ref()?;
+        let around = url.parse().is_ok_and(|uri| proxy.is_no_proxy(&uri));
+        Some(place.as_str()).filter(|_| !around)
     }
 
     fn attempt(&self, url: &str, cap: u64, call: &Call<'_>) -> std::result::Result<Answer, ureq::Error> {
@@ -142,10 +155,40 @@ impl Answer {
     }
 }
 
-fn agent(roots: RootCerts) -> Agent {
+/// The proxy that the environment names, and its host and port. ureq would pass by one that it does not
+/// understand.
+fn proxy() -> Result<Option<(ureq::Proxy, String)>> {
+    let value = |name: &str| match env::var(name) {
+        Ok(text) => Some(Ok(text)),
+        Err(VarError::NotPresent) => None,
+        Err(VarError::NotUnicode(_)) => Some(Err(())),
+    };
+    let wrong = |why: String| {
+        Error::configuration(format!("reading the environment: {why}"))
+            .hint("expected `http://[user:password@]host:port`; correct the variable, or remove it")
+    };
+    let Some(proxy) = Proxy::from_environment(value).map_err(wrong)? else { return Ok(None) };
+    let mut builder = ureq::Proxy::builder(ProxyProtocol::Http).host(&proxy.host).port(proxy.port);
+    if let Some(user) = proxy.user() {
+        builder = builder.username(&user);
+    }
+    if let Some(password) = proxy.password() {
+        builder = builder.password(&password);
+    }
+    let around = AROUND.iter().find_map(|name| env::var(name).ok()).unwrap_or_default();
+    for host in around.split(',').map(str::trim).filter(|host| !host.is_empty()) {
+        builder = builder.no_proxy(host);
+    }
+    let built =
+        builder.build().map_err(|_| wrong("the host or the login of the proxy cannot be used".into()))?;
+    Ok(Some((built, proxy.place())))
+}
+
+fn agent(roots: RootCerts, proxy: Option<ureq::Proxy>) -> Agent {
     let tls = TlsConfig::builder().root_certs(roots).build();
     let config = Agent::config_builder()
         .tls_config(tls)
+        .proxy(proxy)
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -180,12 +223,32 @@ fn transient(error: &ureq::Error) -> bool {
     }
 }
 
-fn unreachable_server(url: &str, error: &ureq::Error) -> Error {
+fn unreachable_server(url: &str, proxy: Option<&str>, error: &ureq::Error) -> Error {
     let plain = url.split('?').next().unwrap_or_default();
-    let failed = Error::temporary(format!("requesting {plain}: {error}"));
     let text = error.to_string();
+    let words = certificate::in_words(&text).unwrap_or_else(|| text.clone());
+    let failed = match (proxy, error) {
+        (Some(proxy), ureq::Error::ConnectProxyFailed(why)) => {
+            let answer = why.strip_prefix("proxy server responded ").and_then(|rest| rest.split('/').next());
+            let answer = answer.map_or_else(|| why.clone(), |status| format!("it answered {status}"));
+            let message = format!("requesting {plain}: the proxy `{proxy}` made no connection: {answer}");
+            return Error::temporary(message).hint(if answer.ends_with("407") {
+                "the proxy wants a login: `http://user:password@host:port` in the proxy variable"
+            } else {
+                "check the proxy that the environment names, or add the host to `NO_PROXY`"
+            });
+        }
+        (Some(proxy), _) => {
+            Error::temporary(format!("requesting {plain}, through the proxy `{proxy}`: {words}"))
+        }
+        (None, _) => Error::temporary(format!("requesting {plain}: {words}")),
+    };
     if text.contains("certificate") {
         return failed.hint(format!("if the server's certificate comes from a private authority, set `{CA_FILE}` or `node.ca_file` in the site file to its PEM file"));
+    }
+    if proxy.is_some() {
+        return failed
+            .hint("check the proxy that the environment names; hosts in `NO_PROXY` are reached without it");
     }
     if text.contains("lookup") || matches!(error, ureq::Error::HostNotFound) {
         return failed.hint(

@@ -7,6 +7,7 @@
 mod agent_death;
 mod contract_end;
 mod contract_given;
+mod contract_root;
 mod contract_unchanged;
 mod failures;
 mod limits;

@@ -98,7 +98,7 @@ impl Lab {
         let user_data = self.site.render("debian-13", "nocloud", &["-e", environment]);
         let mut config = Site::config(&user_data);
         config["node"] = json!("web9");
-        let Some(node) = Node::new(&Net::host(), &config) else { return };
+        let Some(node) = Node::on_this_machine(&config) else { return };
         let mut command = node.command(&["--once", "--json"]);
         let run = Run::of(command.env("HOME", node.root()).env("LC_ALL", "C.UTF-8")).expect(0);
         let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();

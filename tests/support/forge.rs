@@ -123,7 +123,7 @@ impl Forge {
             retired: false,
             agent: AgentPin { minimum: version, version, targets: Default::default() },
             apply: Apply {
-                engine: Engine::Script(ScriptEngine { run: "apply".into(), noop: false }),
+                engine: Engine::Script(ScriptEngine { run: "apply".into(), noop: false, root: true }),
                 timeout: 60,
                 reapply: None,
                 failure: Failure::default(),

@@ -8,6 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::disk::read_capped;
+
 /// The content of the file; empty if there is none.
 #[derive(Debug)]
 pub struct EnvironmentConf {
@@ -18,7 +20,7 @@ pub struct EnvironmentConf {
 impl EnvironmentConf {
     /// Reads the file in a release's folder.
     pub fn read(release: &Path) -> Self {
-        let bytes = fs::read(release.join("environment.conf")).unwrap_or_default();
+        let bytes = read_capped(&release.join("environment.conf")).ok().flatten().unwrap_or_default();
         // Comments may have any encoding.
         Self { release: release.to_owned(), text: String::from_utf8_lossy(&bytes).into_owned() }
     }

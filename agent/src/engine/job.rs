@@ -25,6 +25,8 @@ pub struct Job<'a> {
     pub modules: &'a Modules,
     /// This node.
     pub node: &'a Node,
+    /// The folder that is used as `/`; `None`: `/` itself.
+    pub root: Option<&'a Path>,
     /// Only show what would be done.
     pub noop: bool,
     /// Write output to standard error, because standard output is for JSON.

@@ -142,5 +142,8 @@ fn last_good(
     if Release::from_manifest(&manifest) != *good {
         return Err(format!("release {} has another manifest", good.serial));
     }
+    if !engine::root::keeps_to(&manifest.apply.engine, run.root) {
+        return Err(format!("release {}, the last good one, could change this machine", good.serial));
+    }
     Ok((staged, manifest))
 }

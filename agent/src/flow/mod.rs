@@ -113,6 +113,7 @@ fn install(
     if run.args.noop {
         return dry_run(run, manifest, &staged, report);
     }
+    engine::root::check(&manifest.apply.engine, run.root, manifest.serial)?;
     let live = release::switch(staged, &run.disk)?;
     apply(run, head, &live, state, report)
 }
@@ -188,8 +189,9 @@ fn apply(
         Err(failed) => {
             report.engine_status = failed.status;
             report.output = failed.output;
-            // The agent ended the engine because of a signal: that is not a failure of the release.
-            if signals::stop_requested() {
+            // The agent ended the engine because of a signal, or could not start it for want of something: that is
+            // not a failure of the release.
+            if signals::stop_requested() || failed.error.outcome == Outcome::Temporary {
                 uncount_try(run, &mut state)?;
                 return Err(failed.error.append(format_args!("; release {} is live", release.serial)));
             }

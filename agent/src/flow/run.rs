@@ -1,5 +1,6 @@
 //! The input of a layer's run, and functions that several steps use.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use stringless_core::config::Layer;
@@ -30,6 +31,8 @@ pub struct LayerRun<'a> {
     pub earlier: &'a [EarlierLayer],
     /// This node.
     pub node: &'a Node,
+    /// The folder of `--root`; `None`: `/` itself.
+    pub root: Option<&'a Path>,
     /// The command line.
     pub args: &'a Args,
     /// For the engine's downloads: the proxy, and the hosts to reach without it.
@@ -80,6 +83,7 @@ pub fn job<'a>(
         path: &staged.path,
         modules,
         node: run.node,
+        root: run.root,
         noop: run.args.noop,
         json: run.args.json,
         record: run.io.disk.file(engine::orphan::FILE),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Process;
-use crate::disk::read_capped;
+use crate::disk::read_text as text;
 
 /// A text of the firmware, by the name of the kernel's file; `None` if it is missing.
 pub fn firmware(root: &Path, name: &str) -> Option<String> {
@@ -27,11 +27,6 @@ pub fn process(pid: u32) -> Option<Process> {
     let started = fields.nth(18)?.parse().ok()?;
     let uptime: u64 = fs::read_to_string("/proc/uptime").ok()?.split('.').next()?.parse().ok()?;
     Some(Process { started, age: uptime.saturating_sub(started / TICKS) })
-}
-
-fn text(path: &Path) -> Option<String> {
-    let text = String::from_utf8(read_capped(path).ok()??).ok()?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// The units of start times in one second, the same on every Linux: proc(5), USER_HZ.

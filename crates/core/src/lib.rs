@@ -9,7 +9,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod answer;
 pub mod backoff;
+pub mod certificate;
 pub mod config;
 pub mod count;
 pub mod document;
@@ -23,8 +25,10 @@ pub mod layout;
 pub mod manifest;
 pub mod metadata;
 pub mod name;
+pub mod node_store;
 pub mod pack;
 pub mod plan;
+pub mod proxy;
 pub mod refusal;
 pub mod report;
 pub mod sigv4;

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Sha256;
+use crate::json;
 use crate::name::Name;
 use crate::pack::{Pack, check_index, check_path};
 use crate::time::Timestamp;
@@ -135,6 +136,10 @@ pub struct ScriptEngine {
     /// `--noop` does not run it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub noop: bool,
+    /// Whether it changes only what is below `STRINGLESS_ROOT`. Without that promise, the agent does not run
+    /// it with `--root`.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub root: bool,
 }
 
 /// Settings of the `puppet` engine. Other settings are in the release's `environment.conf`.
@@ -200,9 +205,7 @@ impl Manifest {
     /// # Errors
     /// A sentence that names the field at fault.
     pub fn check(&self) -> Result<(), String> {
-        if self.format != FORMAT {
-            return Err(format!("format {} is not supported, only {FORMAT}", self.format));
-        }
+        json::check_format(self.format, FORMAT)?;
         if self.serial == 0 || self.trust_version == 0 {
             return Err("serial and trust_version start at 1".into());
         }

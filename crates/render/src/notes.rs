@@ -1,6 +1,7 @@
 //! Notes to read before pasting.
 
 use stringless_core::config::Layer;
+use stringless_core::proxy::Proxy;
 
 use super::bootstrap::{cron, engine};
 use super::node_config;
@@ -43,7 +44,8 @@ pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
     for folder in folders {
         notes.push(format!("`{folder}` is a folder on the node: it must exist at the first boot"));
     }
-    if request.site.node.proxy.as_deref().is_some_and(names_a_user) {
+    let proxy = request.site.node.proxy.as_deref().map(Proxy::parse);
+    if proxy.is_some_and(|proxy| proxy.is_ok_and(|proxy| proxy.has_login())) {
         notes.insert(0, secret(request, "the user-data holds the password of `node.proxy`"));
     }
     if request.site.first_fetch() == FirstFetch::Presigned {
@@ -122,12 +124,6 @@ fn instead(request: &Request<'_>) -> String {
         ""
     };
     format!("{without}{least}{lock}")
-}
-
-/// Whether the URL names a user, and so probably holds a password.
-fn names_a_user(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 /// Ninety days: enough time to plan a change of the system.

@@ -282,7 +282,7 @@ fn notes_name_secrets_folders_and_links_that_expire() {
         let expected = "`/srv/a` is a folder on the node: it must exist at the first boot";
         assert_eq!(notes(&folder, role), [expected], "nothing about credentials");
     }
-    for (proxy, named) in [("http://proxy:3128/@", false), ("http://me:secret@proxy:3128", true)] {
+    for (proxy, named) in [("http://proxy:3128/", false), ("http://me:secret@proxy:3128", true)] {
         let case = Case::new(&format!("{SITE}node: {{proxy: '{proxy}'}}\n"));
         let first = notes(&case, true).remove(0);
         assert_eq!(first.starts_with("WARNING: the user-data holds the password of "), named, "{first}");

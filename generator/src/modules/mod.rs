@@ -138,7 +138,9 @@ impl Fetched {
 pub fn assemble(request: &Assemble<'_>) -> Result<Vec<Fetched>> {
     let sources = sources(request)?;
     let modules = match request.lock {
-        Some(text) if request.lock_required || !is_of_librarian(text) => locked::locked(request, &sources, text)?,
+        Some(text) if request.lock_required || !is_of_librarian(text) => {
+            locked::locked(request, &sources, text)?
+        }
         _ => unlocked(request, &sources)?,
     };
     for note in sources.notes.take() {

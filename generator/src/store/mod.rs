@@ -6,13 +6,14 @@ mod listing;
 mod s3;
 mod web;
 
+use stringless_core::answer;
 use stringless_core::json::MAX_BYTES;
 use stringless_core::store::{Store as Address, StoreSettings};
 use stringless_core::time::Timestamp;
 
 pub use self::s3::S3Store;
 use crate::error::{Error, Result};
-use crate::http::Http;
+use crate::http::{Answer, Http};
 
 /// An opened store.
 #[derive(Debug)]
@@ -202,6 +203,27 @@ impl Store {
             Self::Web(store) => store.url(key),
             Self::S3(store) => store.url(key),
         }
+    }
+}
+
+/// Refuses an answer with the status 200 that is not the object: a web page, or bytes that were compressed on
+/// the way.
+fn check_content(url: &str, answer: &Answer) -> Result<()> {
+    let encoded = answer.header("content-encoding");
+    let foreign = if answer::is_web_page(&answer.body) {
+        Some(answer::WEB_PAGE)
+    } else if url.ends_with(".tar.gz") || url.ends_with("/stringless-agent") {
+        // Packs are compressed themselves; whoever reads them compares the hash.
+        None
+    } else {
+        answer::in_place_of_a_document(&answer.body, encoded)
+    };
+    match foreign {
+        Some(foreign) => {
+            Err(Error::temporary(format!("reading {url}: the answer is wrong: {}", foreign.what))
+                .hint(foreign.hint))
+        }
+        None => Ok(()),
     }
 }
 

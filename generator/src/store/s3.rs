@@ -45,6 +45,7 @@ impl S3Store {
                 Err(Error::refused(format!("reading {url}: larger than {cap} bytes")))
             }
             200 => {
+                super::check_content(&url, &answer)?;
                 let etag = answer.header("etag").map(ToOwned::to_owned);
                 Ok(Some(Object { bytes: answer.body, etag }))
             }
@@ -217,7 +218,7 @@ impl S3Store {
         match (answer.status, code.as_str()) {
             (404, _) => Error::configuration(error(": there is no such bucket"))
                 .hint("check the bucket's name, `endpoint` and `style` in the site file"),
-            (301 | 307 | 308, _) => Error::configuration(error(": the bucket is at another address"))
+            (301 | 302 | 303 | 307 | 308, _) => Error::configuration(error(": the bucket is at another address"))
                 .hint(format!("check `region` (`{region}` now), `endpoint` and `style` in the site file")),
             (_, "InvalidAccessKeyId") => Error::configuration(error(&format!(": the key `{id}` is unknown")))
                 .hint("`AWS_ACCESS_KEY_ID`, or the profile of `AWS_PROFILE`, holds a key of another service, or a deleted key"),

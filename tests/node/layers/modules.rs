@@ -53,7 +53,7 @@ fn earlier_layers_override_later_ones_and_see_nothing_of_them() {
     if tools::program("puppet").is_none() {
         return;
     }
-    let Some(stack) = Stack::new() else { return };
+    let Some(stack) = Stack::for_puppet() else { return };
     stack.base.publish(&base(&stack, 1, "the provider", "a: 1\n"));
     stack.client.publish(&client(&stack, 1, OWN));
     stack.run(&["--once"]).expect(0);
@@ -107,7 +107,7 @@ fn the_settings_of_environment_conf_hold_where_there_is_one_site() {
     if tools::program("puppet").is_none() {
         return;
     }
-    let Some(stack) = Stack::new() else { return };
+    let Some(stack) = Stack::for_puppet() else { return };
     let mut config: serde_json::Value =
         serde_json::from_str(&stack.node.read("etc/stringless/agent.json").unwrap()).unwrap();
     config["layers"].as_array_mut().unwrap().remove(0);
@@ -126,7 +126,7 @@ fn noop_shows_what_puppet_would_do_over_the_layers_as_they_would_be() {
     if tools::program("puppet").is_none() {
         return;
     }
-    let Some(stack) = Stack::new() else { return };
+    let Some(stack) = Stack::for_puppet() else { return };
     stack.base.publish(&base(&stack, 1, "the provider", "a: 1\n"));
     let mut branch = client(&stack, 1, OWN);
     branch.environment = name("feature_x");

@@ -4,6 +4,7 @@ mod imds;
 
 mod container;
 
+use std::env::VarError;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -85,14 +86,40 @@ fn obtain(source: &CredentialSource, http: &Http) -> Result<Cached, String> {
 }
 
 fn environment() -> Result<Credentials, String> {
-    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let needed = |name: &str| var(name).ok_or_else(|| format!("environment: {name} is not set"));
-    Ok(Credentials {
-        access_key_id: needed("AWS_ACCESS_KEY_ID")?,
-        secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
-        session_token: var("AWS_SESSION_TOKEN"),
-    })
+    let needed = |name| variable(name)?.ok_or_else(|| format!("environment: {name} is not set"));
+    let keys = Credentials {
+        access_key_id: needed(ID)?,
+        secret_access_key: needed(SECRET)?,
+        session_token: variable(TOKEN)?,
+    };
+    keys.check().map_err(|why| {
+        let named = why.replace("secret_access_key", SECRET).replace("access_key_id", ID);
+        format!("environment: {}", named.replace("session_token", TOKEN))
+    })?;
+    Ok(keys)
 }
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("environment: `{name}` is not UTF-8")),
+    }
+}
+
+/// Checks the variables that hold keys, if both are set.
+///
+/// # Errors
+/// A sentence that names the variable.
+pub fn check_environment() -> Result<(), String> {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if set(ID) && set(SECRET) { environment().map(drop) } else { Ok(()) }
+}
+
+const ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+const TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// The JSON document with a role's keys. Amazon adds fields to it, so unknown ones are ignored.
 #[derive(Deserialize)]

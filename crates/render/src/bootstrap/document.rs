@@ -3,6 +3,7 @@
 use stringless_core::fault::Fault;
 use stringless_core::layout;
 use stringless_core::name::Name;
+use stringless_core::proxy::Proxy;
 use stringless_core::store::Store;
 
 use super::pin::Pin;
@@ -88,9 +89,8 @@ fn check_secrets(request: &Request<'_>) -> Result<(), Fault> {
             request.distro.name
         ))
     };
-    let proxy = request.site.node.proxy.as_deref().unwrap_or_default();
-    // In a URL of a proxy, `@` always follows a user.
-    if proxy.contains('@') {
+    let proxy = request.site.node.proxy.as_deref().map(Proxy::parse);
+    if proxy.is_some_and(|proxy| proxy.is_ok_and(|proxy| proxy.has_login())) {
         return Err(fault("the password of `node.proxy`")
             .hint("use a proxy without a password, for example one that admits the machine by its address"));
     }

@@ -47,6 +47,10 @@ pub struct ScriptSettings {
     /// run the script. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noop: bool,
+    /// Whether the script changes only what is below the folder in `STRINGLESS_ROOT`. Without it, an agent
+    /// with `--root` does not run the script. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub root: bool,
 }
 
 /// Settings of the engine `puppet`: none. The release's `environment.conf` holds the rest.
@@ -87,8 +91,8 @@ pub struct ApplyOverride {
 impl From<&EngineSettings> for Engine {
     fn from(settings: &EngineSettings) -> Self {
         match settings {
-            EngineSettings::Script(ScriptSettings { run, noop }) => {
-                Self::Script(ScriptEngine { run: run.clone(), noop: *noop })
+            EngineSettings::Script(ScriptSettings { run, noop, root }) => {
+                Self::Script(ScriptEngine { run: run.clone(), noop: *noop, root: *root })
             }
             EngineSettings::Puppet(PuppetApplySettings {}) => Self::Puppet(PuppetEngine {}),
         }

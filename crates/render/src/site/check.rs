@@ -2,6 +2,7 @@
 
 use stringless_core::fault::Fault;
 use stringless_core::manifest::Engine;
+use stringless_core::proxy::Proxy;
 use stringless_core::store::Store;
 
 use super::{FirstFetch, LayerFiles, NodeSettings, Schedule, Site, Span};
@@ -100,10 +101,9 @@ impl NodeSettings {
             }
         }
         if let Some(proxy) = &self.proxy {
-            let rest = proxy.strip_prefix("http://").or_else(|| proxy.strip_prefix("https://"));
-            if !rest.is_some_and(|rest| plain(rest) && !rest.is_empty()) {
-                return Err(("proxy", "expected `http://host:port`, printable ASCII without spaces".into()));
-            }
+            Proxy::parse(proxy).map_err(|why| {
+                ("proxy", format!("expected `http://[user:password@]host:port`, but {why}"))
+            })?;
         }
         if !self.no_proxy.as_deref().is_none_or(plain) {
             return Err(("no_proxy", "expected hosts with commas between them, without spaces".into()));

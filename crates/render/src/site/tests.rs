@@ -108,7 +108,13 @@ fn a_fault_names_file_line_key_and_remedy() {
         ("interval: 2m", "interval: 5s", "node.interval: 10 seconds to 7 days", ""),
         ("s3://bucket/prefix", "s3://B", "stores[0]: store `s3://B`", ""),
         ("http://proxy:3128", "'http://pro xy'", "node.proxy: expected", ""),
-        ("http://proxy:3128", "proxy:3128", "node.proxy: expected", ""),
+        (
+            "http://proxy:3128",
+            "proxy:3128",
+            "node.proxy: expected `http://[user:password@]host:port`, but",
+            "",
+        ),
+        ("http://proxy:3128", "https://proxy:3128", "only proxies with `http://` are supported", ""),
         (".internal", "'.internal, .b'", "no_proxy", ""),
         ("  staging:", "  feature-x:", "environments.feature-x: Puppet allows", ""),
         ("  staging:", "  ../x:", "not allowed", ""),
@@ -135,9 +141,9 @@ fn the_engine_of_the_manifest_has_every_setting_of_the_site_file() {
         let site = parse(&SMALLEST.replace("{script: {run: apply}}", settings));
         site.and_then(|site| site.apply(&Name::new("production").unwrap())).map(|apply| apply.engine)
     };
-    for noop in [false, true] {
-        let script = ScriptEngine { run: "bin/apply".into(), noop };
-        let settings = format!("{{script: {{run: bin/apply, noop: {noop}}}}}");
+    for (noop, root) in [(false, false), (true, false), (false, true)] {
+        let script = ScriptEngine { run: "bin/apply".into(), noop, root };
+        let settings = format!("{{script: {{run: bin/apply, noop: {noop}, root: {root}}}}}");
         assert_eq!(engine(&settings).unwrap(), Engine::Script(script));
     }
     assert_eq!(engine("{puppet: {}}").unwrap(), Engine::Puppet(PuppetEngine {}));
