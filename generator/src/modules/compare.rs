@@ -122,12 +122,12 @@ impl LockedModule {
         let both = [&self.needs, &metadata.needs];
         let names: BTreeSet<&String> = both.iter().flat_map(|needs| needs.keys()).collect();
         let name = names.into_iter().find(|name| self.needs.get(*name) != metadata.needs.get(*name))?;
-        let told = |needs: &BTreeMap<String, String>| match needs.get(name).map(String::as_str) {
+        let range = |needs: &BTreeMap<String, String>| match needs.get(name).map(String::as_str) {
             None => "does not need it".to_owned(),
             Some("") => "needs any version of it".to_owned(),
             Some(range) => format!("needs {}", quoted(range)),
         };
-        let (locked, found) = (told(&self.needs), told(&metadata.needs));
+        let (locked, found) = (range(&self.needs), range(&metadata.needs));
         Some(format!("`{}`: by the lock file it {locked}, by its `metadata.json` it {found}", quoted(name)))
     }
 

@@ -213,7 +213,7 @@ fn check_content(url: &str, answer: &Answer) -> Result<()> {
     let foreign = if answer::is_web_page(&answer.body) {
         Some(answer::WEB_PAGE)
     } else if url.ends_with(".tar.gz") || url.ends_with("/stringless-agent") {
-        // Packs are compressed themselves; whoever reads them compares the hash.
+        // Packs are compressed themselves; every reader compares the hash.
         None
     } else {
         answer::in_place_of_a_document(&answer.body, encoded)

@@ -138,7 +138,7 @@ fn an_output_that_cannot_be_written_is_an_error() {
         assert_eq!(output.status.code(), Some(1), "{args:?}: {err}");
         assert!(err.contains("printing to standard output: No space left on device"), "{args:?}: {err}");
     }
-    // A run ends as it ended; that its report is lost is told.
+    // A run ends as it ended; the loss of its report is an error message.
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = pair.node.command(&["--once", "--json"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(0));

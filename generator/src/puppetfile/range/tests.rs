@@ -60,10 +60,10 @@ fn reads_ranges_as_puppet_does() {
     let versions: Vec<&str> = lines.next().unwrap().split(' ').collect();
     let (mut valid, mut invalid) = (0, 0);
     for line in lines {
-        let (text, told) = line.split_once('\t').unwrap();
+        let (text, theirs) = line.split_once('\t').unwrap();
         let text: String = serde_json::from_str(text).unwrap();
         let range = parse(&text);
-        if told == "invalid" {
+        if theirs == "invalid" {
             assert!(range.is_err(), "{text:?}: Puppet refuses it");
             invalid += 1;
             continue;
@@ -73,7 +73,7 @@ fn reads_ranges_as_puppet_does() {
             .iter()
             .map(|version| if range.contains(&Version::parse(version).unwrap()) { '1' } else { '0' })
             .collect();
-        assert_eq!(ours, told, "{text:?}");
+        assert_eq!(ours, theirs, "{text:?}");
         valid += 1;
     }
     assert!(valid > 300 && invalid > 100, "{valid} valid, {invalid} invalid");

@@ -40,6 +40,6 @@ end
 
 puts VERSIONS.join(' ')
 ranges.uniq.each do |text|
-  told = line(text)
-  puts "#{text.to_json}\t#{told}" if told
+  result = line(text)
+  puts "#{text.to_json}\t#{result}" if result
 end
