@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+mod index;
 mod world;
 
 use std::fs;
@@ -202,7 +203,7 @@ fn a_disk_that_is_full_at_any_point_leaves_nothing_half_done() {
     for pages in (2..).step_by(6) {
         world.forget();
         fs::create_dir(&cache).unwrap();
-        mount(&format!("size={}k", pages * 4));
+        mount(&format!("size={}k,mode=700", pages * 4));
         let _mounted = Mounted(&cache);
         let run = world.build(&["--all"]);
         if run.code != 0 {
@@ -211,6 +212,8 @@ fn a_disk_that_is_full_at_any_point_leaves_nothing_half_done() {
             // Git names what it could not write, and not always why.
             let printed = ["o space left on device", "couldn't write ", "unable to write ", "write error"];
             assert!(printed.iter().any(|printed| run.err.contains(printed)), "{pages} pages: {}", run.err);
+            let told = !run.err.contains("fetching `") || run.err.contains("hint: is the disk of `");
+            assert!(told, "{pages} pages: {}", run.err);
         }
         mount("remount,size=64m");
         let after = world.packs(&["--all"]);

@@ -36,7 +36,7 @@ fn all(folder: &Path) -> Vec<PathBuf> {
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() && !loose => open.push(path),
                 Ok(kind) if !kind.is_dir() && path.extension().is_some_and(|e| e == "lock") => {
-                    found.push(path)
+                    found.push(path);
                 }
                 _ => {}
             }

@@ -233,9 +233,10 @@ fn reason(output: &Output) -> Failure {
 }
 
 impl Failure {
-    /// A failure that is not one of the disk.
+    /// A failure before or after git ran.
     pub fn of(why: &impl std::fmt::Display) -> Self {
-        Self { why: why.to_string(), disk: false }
+        let why = why.to_string();
+        Self { disk: DISK.iter().any(|word| why.contains(word)), why }
     }
 }
 

@@ -5,17 +5,18 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::cache;
 use crate::error::{Error, Result};
 use crate::fs::write_atomic;
 
 /// Gives the mirror in `folder` its settings, and removes files through which git would read other settings or objects.
 ///
 /// # Errors
-/// Refused when another user can write to the settings; when they cannot be written.
+/// When they cannot be written.
 pub fn restore(folder: &Path) -> Result<()> {
     let file = folder.join("config");
-    let there = cache::read(&file)?.unwrap_or_default();
+    // It is kept only if it is the same, so its owner does not matter. Reading a pipe could wait for ever.
+    let regular = fs::symlink_metadata(&file).is_ok_and(|there| there.is_file());
+    let there = if regular { fs::read(&file).unwrap_or_default() } else { Vec::new() };
     if ![SHA1, SHA256].iter().any(|settings| settings.as_bytes() == there) {
         let text = String::from_utf8_lossy(&there).to_lowercase();
         // A wrong guess makes the mirror unreadable, and runs nothing.
