@@ -36,13 +36,15 @@ pub fn restore(folder: &Path) -> Result<()> {
 
 const SHA1: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n";
 const SHA256: &str = "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n";
-/// Files that no mirror of ours has: settings from elsewhere, objects from elsewhere, and other parents of commits.
-const FOREIGN: [&str; 5] = [
+/// Files that no mirror of ours has: settings from elsewhere, objects from elsewhere, other parents of commits, and
+/// attributes that no commit has.
+const FOREIGN: [&str; 6] = [
     "commondir",
     "config.worktree",
     "objects/info/alternates",
     "objects/info/http-alternates",
     "info/grafts",
+    "info/attributes",
 ];
 
 #[cfg(test)]
