@@ -91,13 +91,13 @@ fn no_key_is_embedded_if_the_cloud_offers_a_role() {
     let with_role = render(&case.request(true)).unwrap().text;
     assert!(with_role.contains("instance_role") && !with_role.contains("secret+key/1"));
     let without = render(&case.request(false)).unwrap().text;
-    assert!(!without.contains("instance_role") && without.contains("sk=secret+key/1"));
+    assert!(!without.contains("instance_role") && without.contains("secret_key=secret+key/1"));
 }
 
 #[test]
 fn keys_are_embedded_only_when_they_are_given() {
     let case = Case::new(SITE);
-    assert!(render(&case.request(false)).unwrap().text.contains("sk=secret+key/1"));
+    assert!(render(&case.request(false)).unwrap().text.contains("secret_key=secret+key/1"));
     let none = |role| Request { static_keys: None, ..case.request(role) };
     assert!(render(&none(true)).is_ok());
     let fault = render(&none(false)).unwrap_err();
@@ -143,7 +143,11 @@ fn the_first_fetch_needs_credentials_to_sign() {
         .map(|target| (target.clone(), format!("https://h/{target}?s={}", target.as_str().len())))
         .collect();
     let script = render(&Request { presigned: both, ..case.request(true) }).unwrap().text;
-    assert!(script.contains("get https://h/\"$t\"'?s=2'\"${g-}\"") && script.contains(" g=6 ;;"), "{script}");
+    assert!(
+        script.contains("get https://h/\"$target\"'?s=2'\"${link_end-}\"")
+            && script.contains(" link_end=6 ;;"),
+        "{script}"
+    );
     assert!(render(&request("https://h/a b")).is_err());
     assert!(render(&request("https://h/\"b")).is_err());
 }

@@ -132,9 +132,7 @@ struct RoleDocument {
 }
 
 fn role_document(text: &str) -> Result<Cached, String> {
-    // Do not use the parser's message: it could quote a secret.
-    let document: RoleDocument =
-        json::parse(text.as_bytes()).map_err(|_| "the role's keys have an unknown form".to_owned())?;
+    let document: RoleDocument = json::parse(text.as_bytes()).map_err(|_| reason(text))?;
     Ok(Cached {
         expires: Some(document.expiration),
         credentials: Some(Credentials {
@@ -145,6 +143,32 @@ fn role_document(text: &str) -> Result<Cached, String> {
     })
 }
 
+/// A document that says why there are no keys. Its status is 200, too.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Refusal {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// What the service says in place of keys: its code and message, or the beginning of a text that is not JSON.
+/// Nothing else is quoted, because it could hold a secret.
+fn reason(text: &str) -> String {
+    match json::parse::<Refusal>(text.as_bytes()) {
+        Ok(refusal) if refusal.code != "Success" => {
+            format!("there are no keys: {}: {}", refusal.code, refusal.message).escape_debug().to_string()
+        }
+        Err(_) if !text.trim_start().starts_with(['{', '[']) => {
+            let start: String = text.chars().take(QUOTED).collect();
+            format!("the answer holds no keys: {}", start.escape_debug())
+        }
+        _ => "the role's keys have an unknown form".to_owned(),
+    }
+}
+
+/// The most characters of an unknown answer that a message quotes.
+const QUOTED: usize = 200;
 /// How long before their expiry temporary keys are renewed, in seconds.
 const EARLY: u64 = 300;
 
@@ -164,5 +188,22 @@ mod tests {
     fn an_error_does_not_quote_a_secret() {
         let error = role_document(r#"{"AccessKeyId": 1, "SecretAccessKey": "hidden"}"#).err().unwrap();
         assert!(!error.contains("hidden"));
+    }
+
+    #[test]
+    fn the_reason_of_the_cloud_is_quoted_and_nothing_else() {
+        let refused = r#"{"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role.",
+                          "LastUpdated": "2026-11-20T18:00:00Z"}"#;
+        let long = "x".repeat(900);
+        for (answer, expected) in [
+            (refused, "there are no keys: AssumeRoleUnauthorizedAccess: EC2 cannot assume the role."),
+            (r#"{"Code": "Failed"}"#, "there are no keys: Failed: "),
+            ("<html>\u{1b}[1mLog in", "the answer holds no keys: <html>\\u{1b}[1mLog in"),
+            (&long, &format!("the answer holds no keys: {}", "x".repeat(200))),
+            (r#"{"Code": "Success", "SecretAccessKey": "hidden"}"#, "the role's keys have an unknown form"),
+            (r#"{"SecretAccessKey": "hidden", "#, "the role's keys have an unknown form"),
+        ] {
+            assert_eq!(role_document(answer).err().as_deref(), Some(expected), "{answer}");
+        }
     }
 }

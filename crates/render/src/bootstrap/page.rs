@@ -8,7 +8,7 @@ use super::engine::{self, EnginePackage};
 use super::fetch::Fetch;
 use super::pin::Pin;
 use super::{cron, metadata_lock};
-use crate::platform::Paths;
+use crate::platform::{Form, Paths};
 use crate::request::{MetadataLock, Request};
 use crate::site::Schedule;
 use crate::{node_config, quote};
@@ -31,6 +31,9 @@ pub(crate) struct Page {
     paths: Paths,
     /// Whether a boot agent runs the script at every boot.
     every_boot: bool,
+    /// Whether the script leaves a copy behind that runs until it has succeeded once. In a document, a unit of
+    /// the document does that.
+    pub repeats: bool,
     proxy: String,
     pub no_proxy: String,
     pins: Vec<Pin>,
@@ -48,7 +51,7 @@ pub(crate) struct Page {
     /// Whether the layers' intervals differ, so that the agent itself keeps each of them.
     due: bool,
     splay: u64,
-    /// The five fields of a crontab line; `$m` is a random number.
+    /// The five fields of a crontab line; `$minute` is a random number.
     cron: String,
     /// Whether the site chose cron; otherwise cron is the fallback.
     cron_chosen: bool,
@@ -93,6 +96,7 @@ impl Page {
             os_variant: distro.os_release.variant.is_some(),
             paths: distro.paths.clone(),
             every_boot: request.boot_agents().any(|agent| agent.every_boot),
+            repeats: !matches!(request.form, Form::Ignition | Form::Nix),
             proxy: node.proxy.clone().unwrap_or_default(),
             no_proxy: node.no_proxy.clone().unwrap_or_default(),
             pins: pins(request, &fetch)?,
@@ -134,16 +138,6 @@ impl Page {
             ))
             .hint(format!("`--cpu` takes {}", known.join(" or ")))
         })
-    }
-
-    /// The template that schedules the agent; `None` if nothing runs it after the first boot.
-    pub(crate) fn schedule_template(&self, request: &Request<'_>) -> Option<String> {
-        let init = &request.distro.init;
-        match request.site.node.schedule {
-            Schedule::Timer | Schedule::Daemon => Some(format!("init/{init}/on.tera")),
-            Schedule::Cron => Some(format!("init/{init}/cron.tera")),
-            Schedule::Boot => None,
-        }
     }
 }
 
