@@ -36,8 +36,8 @@ pub fn set_up() {
 /// the machine.
 pub fn with_former_limit<T>(work: impl FnOnce() -> T) -> T {
     let Some(former) = FORMER.get() else { return work() };
-    let _ = setrlimit(Resource::Core, former.clone());
+    let _ = setrlimit(Resource::Core, *former);
     let done = work();
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..former.clone() });
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..*former });
     done
 }

@@ -100,7 +100,7 @@ fn retry_after(reply: &Reply) -> Option<u64> {
 fn origin(url: &str) -> String {
     let path = url.find("://").map_or(0, |at| at + 3);
     let end = url[path..].find(['/', '?', '#']).map_or(url.len(), |at| path + at);
-    let origin: String = url[..end].chars().filter(|c| c.is_ascii_graphic()).take(100).collect();
+    let origin: String = url[..end].chars().filter(char::is_ascii_graphic).take(100).collect();
     if origin.is_empty() { "another path".to_owned() } else { origin }
 }
 
