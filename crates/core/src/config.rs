@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{self, JsonError};
+use crate::limits;
 use crate::metadata::Metadata;
 use crate::name::Name;
 pub use crate::node_store::NodeStore;
@@ -218,11 +219,8 @@ impl Layer {
     /// A sentence that names the key at fault.
     pub fn check(&self) -> Result<(), String> {
         self.trust.check()?;
-        if !(MIN_INTERVAL..=MAX_INTERVAL).contains(&self.interval) || self.splay > MAX_INTERVAL {
-            return Err(format!(
-                "interval must be {MIN_INTERVAL} to {MAX_INTERVAL} seconds, splay at most {MAX_INTERVAL}"
-            ));
-        }
+        limits::INTERVAL.check(self.interval).map_err(|why| format!("interval: {why}"))?;
+        limits::SPLAY.check(self.splay).map_err(|why| format!("splay: {why}"))?;
         if self.stores.is_empty() {
             return Err("stores: at least one is required".into());
         }
@@ -252,8 +250,6 @@ pub const CONFIG: &str = config_path!();
 const FORMAT: u32 = 1;
 /// The default of [`Config::state_dir`].
 pub const STATE_DIR: &str = "/var/lib/stringless";
-const MIN_INTERVAL: u64 = 10;
-const MAX_INTERVAL: u64 = 7 * 86_400;
 
 fn state_dir() -> String {
     STATE_DIR.into()

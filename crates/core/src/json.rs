@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::suggest::nearest;
+use crate::words;
 
 /// The largest JSON text that is parsed, and the largest signed document: 1 MiB.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -45,7 +46,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
         return Err(JsonError::TooLong);
     }
     serde_json::from_slice(bytes).map_err(|error| {
-        let mut text = error.to_string();
+        let mut text = words::plain(&error.to_string());
         if error.is_eof() {
             return JsonError::Truncated(text);
         }

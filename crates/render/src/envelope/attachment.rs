@@ -1,6 +1,8 @@
 //! A file of the user that goes to the boot agent together with the script. No IO.
 
 use serde_yaml::{Mapping, Value};
+
+use crate::yaml::{TOO_DEEP, too_deep};
 use stringless_core::fault::Fault;
 
 /// A file that a MIME multipart holds besides the script.
@@ -73,6 +75,9 @@ fn kind(text: &str) -> Result<&'static str, String> {
 
 /// Parses a cloud-config, because cloud-init skips one that it cannot read, and continues.
 fn mapping(text: &str) -> Result<Mapping, String> {
+    if too_deep(text).is_some() {
+        return Err(TOO_DEEP.into());
+    }
     match serde_yaml::from_str(text) {
         Ok(Value::Mapping(settings)) => Ok(settings),
         Ok(Value::Null) => Err("it sets nothing".into()),

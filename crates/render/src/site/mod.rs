@@ -15,6 +15,7 @@ pub mod patterns;
 mod size;
 mod source;
 mod span;
+mod stores;
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,7 @@ pub struct Site {
     /// The site's name: part of every signature.
     pub site: Name,
     /// The stores. Releases are published to the first one, and nodes fetch the agent from it first.
+    #[serde(deserialize_with = "stores::read")]
     pub stores: Vec<StoreSettings>,
     /// The environments that the site publishes.
     #[serde(default)]
@@ -189,7 +191,12 @@ impl Site {
     /// # Errors
     /// When the site has no such environment.
     pub fn apply(&self, environment: &Name) -> Result<Apply, Fault> {
-        let own = self.environment(environment)?.apply.clone().unwrap_or_default();
+        let none = ApplyOverride::default();
+        Ok(self.merged(self.environment(environment)?.apply.as_ref().unwrap_or(&none)))
+    }
+
+    /// The site's settings, overridden by `own`.
+    fn merged(&self, own: &ApplyOverride) -> Apply {
         let engine = Engine::from(own.engine.as_ref().unwrap_or(&self.apply.engine));
         let reapply = own.reapply.or(self.apply.reapply).unwrap_or(match engine {
             Engine::Puppet(_) => Limit::After(Span::minutes(30)),
@@ -198,7 +205,7 @@ impl Site {
         let timeout = own.timeout.unwrap_or(self.apply.timeout).seconds();
         let FailureSettings { tries, quarantine, fall_back } = own.failure.unwrap_or(self.apply.failure);
         let failure = Failure { tries, quarantine: quarantine.seconds(), fall_back };
-        Ok(Apply { engine, timeout, reapply: reapply.seconds(), failure })
+        Apply { engine, timeout, reapply: reapply.seconds(), failure }
     }
 
     /// The environment with this name.
