@@ -4,7 +4,7 @@ use std::env::VarError;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{env, fs};
 
 use stringless_core::proxy::{AROUND, Proxy};
 use stringless_core::{backoff, certificate};
@@ -14,6 +14,7 @@ use ureq::{Agent, Body, ProxyProtocol};
 
 use crate::error::{Error, Result};
 use crate::random::random_number;
+use crate::signals;
 
 /// The environment variable that names a PEM file of additional certificate authorities.
 pub const CA_FILE: &str = "STRINGLESS_CA_FILE";
@@ -37,6 +38,15 @@ pub struct Call<'a> {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: &'a [u8],
+}
+
+/// The limits of a request besides those that each request has.
+#[derive(Clone, Copy)]
+pub struct Limits<'a> {
+    /// The longest time of one attempt.
+    pub attempt: Option<Duration>,
+    /// Whether another attempt may begin, the first one included.
+    pub may_try: &'a dyn Fn() -> bool,
 }
 
 /// A server's response.
@@ -86,16 +96,31 @@ impl Http {
     /// # Errors
     /// When no server responds.
     pub fn send<'a>(&self, url: &str, cap: u64, call: impl Fn() -> Result<Call<'a>>) -> Result<Answer> {
+        self.send_within(url, cap, Limits { attempt: None, may_try: &|| true }, call)
+    }
+
+    /// As [`Http::send`], within `limits`.
+    ///
+    /// # Errors
+    /// When no server responds, or no attempt may begin.
+    pub fn send_within<'a>(
+        &self,
+        url: &str,
+        cap: u64,
+        limits: Limits<'_>,
+        call: impl Fn() -> Result<Call<'a>>,
+    ) -> Result<Answer> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let result = self.attempt(url, cap, &call()?);
+            let result = self.attempt(url, cap, &call()?, limits)?;
             let retry = match &result {
                 Ok(answer) => matches!(answer.status, 409 | 429 | 500 | 502 | 503 | 504),
                 Err(error) => transient(error),
             };
+            let retry = retry && !signals::stop_requested();
             match retry.then(|| backoff::wait(attempts, random_number())).flatten() {
-                Some(wait) => thread::sleep(Duration::from_millis(wait)),
+                Some(wait) => signals::sleep(Duration::from_millis(wait)),
                 None => return result.map_err(|error| unreachable_server(url, self.proxy_for(url), &error)),
             }
         }
@@ -108,33 +133,50 @@ impl Http {
         Some(place.as_str()).filter(|_| !around)
     }
 
-    fn attempt(&self, url: &str, cap: u64, call: &Call<'_>) -> std::result::Result<Answer, ureq::Error> {
+    /// One attempt, with each set of roots until one works. The outer error: it may not begin.
+    fn attempt(
+        &self,
+        url: &str,
+        cap: u64,
+        call: &Call<'_>,
+        limits: Limits<'_>,
+    ) -> Result<std::result::Result<Answer, ureq::Error>> {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut failure = None;
         for n in 0..self.agents.len() {
+            if !(limits.may_try)() {
+                return Err(Error::temporary(format!("requesting {url}: the time for it is over"))
+                    .hint("run it again: it continues where it stopped"));
+            }
             let n = (first + n) % self.agents.len();
-            match once(&self.agents[n], url, cap, call) {
+            match once(&self.agents[n], url, cap, call, limits.attempt) {
                 Ok(answer) => {
                     self.preferred.store(n, Ordering::Relaxed);
-                    return Ok(answer);
+                    return Ok(Ok(answer));
                 }
                 // Report the first failure: it comes from the roots that include the site's own authority.
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        Err(failure.unwrap_or(ureq::Error::ConnectionFailed))
+        Ok(Err(failure.unwrap_or(ureq::Error::ConnectionFailed)))
     }
 }
 
-fn once(agent: &Agent, url: &str, cap: u64, call: &Call<'_>) -> std::result::Result<Answer, ureq::Error> {
+fn once(
+    agent: &Agent,
+    url: &str,
+    cap: u64,
+    call: &Call<'_>,
+    limit: Option<Duration>,
+) -> std::result::Result<Answer, ureq::Error> {
     let mut request = Request::builder().method(call.method.clone()).uri(url);
     for (name, value) in &call.headers {
         request = request.header(name, value);
     }
     let response: Response<Body> = if call.method == Method::PUT {
-        agent.run(request.body(call.body)?)?
+        agent.run(limited(agent, request.body(call.body)?, limit))?
     } else {
-        agent.run(request.body(())?)?
+        agent.run(limited(agent, request.body(())?, limit))?
     };
     let (parts, body) = response.into_parts();
     let mut bytes = Vec::new();
@@ -145,6 +187,13 @@ fn once(agent: &Agent, url: &str, cap: u64, call: &Call<'_>) -> std::result::Res
     let cut = bytes.len() as u64 > cap;
     bytes.truncate(usize::try_from(cap).unwrap_or(usize::MAX));
     Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes, cut })
+}
+
+fn limited<S: ureq::AsSendBody>(agent: &Agent, request: Request<S>, limit: Option<Duration>) -> Request<S> {
+    match limit {
+        None => request,
+        Some(limit) => agent.configure_request(request).timeout_global(Some(limit)).build(),
+    }
 }
 
 impl Answer {

@@ -19,6 +19,7 @@ pub mod puppetfile;
 pub mod random;
 pub mod release;
 pub mod remote;
+pub mod signals;
 pub mod site;
 pub mod source;
 pub mod store;

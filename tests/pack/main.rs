@@ -86,7 +86,7 @@ fn a_touched_tree_is_no_new_release() {
     let past = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
     File::open(site.tree().join("binary")).unwrap().set_modified(past).unwrap();
     assert!(site.run(&["publish"]).expect(0).out.starts_with("nothing to do"));
-    let _ = site.run(&["diff"]).expect(0);
+    let _ = site.run(&["diff", "--exit-code"]).expect(0);
 }
 
 /// Unpacks every pack in its place with `tar`, and compares.

@@ -29,8 +29,8 @@ pub use self::trust::*;
 /// A site is a folder with the file `stringless.yaml`. The commands look for that file in the current folder, then in
 /// each folder above it.
 ///
-/// Exit codes: 0 done; 1 temporary error, try again; 2 there are changes (only `diff`, `modules outdated` and `render
-/// --check`); 3 refused; 64 wrong usage; 78 wrong configuration.
+/// Exit codes: 0 done; 1 temporary error, try again; 2 there are changes (only `diff --exit-code`, `modules outdated` and
+/// `render --check`); 3 refused; 64 wrong usage; 78 wrong configuration.
 #[derive(Debug, Parser)]
 #[command(name = "stringless", version, styles = STYLES, max_term_width = 100)]
 #[command(after_help = examples::PROGRAM, after_long_help = format!("{}\n\n{VARIABLES}", examples::PROGRAM))]
@@ -81,7 +81,7 @@ pub enum Command {
     /// Prints the modules of the Puppetfile with their versions, then the settings, then the changed lines of your own
     /// code, then those of the modules. On a terminal, PAGER shows long output.
     ///
-    /// The exit code is 2 when there are changes.
+    /// The exit code is 0 with and without changes; with --exit-code, it is 2 when there are changes.
     ///
     /// Effect: read-only, except for the cache .stringless/.
     #[command(after_help = examples::DIFF)]

@@ -104,6 +104,9 @@ pub struct GcArgs {
     /// Remove the packs; without this flag they are only listed.
     #[arg(long)]
     pub delete: bool,
+    /// Only print what would be removed, also with --delete.
+    #[arg(long)]
+    pub dry_run: bool,
     /// For each environment, keep the content of this many releases before the published one.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub keep: usize,

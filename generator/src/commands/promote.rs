@@ -38,7 +38,7 @@ pub fn run(site: Option<&Path>, args: &PromoteArgs) -> Result<u8> {
         (None, Some(current)) => Release::from(current),
         (Some(serial), Some(current)) if serial == current.manifest.serial => Release::from(current),
         (Some(serial), _) => remote.history(&from).release(serial)?.ok_or_else(|| {
-            Error::refused(format!("{doing}: `{from}` has no release {serial}"))
+            Error::usage(format!("{doing}: `{from}` has no release {serial}"))
                 .hint(format!("`stringless history -e {from}` lists them"))
         })?,
     };

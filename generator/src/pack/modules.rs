@@ -13,8 +13,8 @@ use crate::modules::{Assemble, Fetched, PUPPETFILE, assemble};
 use crate::pack::last_release::LastRelease;
 use crate::progress::Progress;
 use crate::puppetfile::Puppetfile;
+use crate::site::SiteDir;
 use crate::site::stores::ca_pem;
-use crate::site::{CACHE, SiteDir};
 use crate::source::environment::EnvironmentSource;
 use crate::source::{EntryKind, Tree};
 
@@ -41,7 +41,7 @@ pub fn fetch(
     }
     let (lock, ca) = (input.tree.text(LOCK_FILE)?, ca_pem(site)?);
     let fetched = assemble(&Assemble {
-        cache: &site.root.join(CACHE),
+        cache: &site.cache_root,
         puppetfile: &puppetfile,
         origin: &origin,
         lock: lock.as_deref(),

@@ -10,4 +10,5 @@ pub mod publish;
 pub mod republish;
 pub mod retire;
 pub mod review;
+pub mod settings;
 pub mod upload;

@@ -40,7 +40,9 @@ pub fn retire(
 /// Refused when the site has no environment at all: then its sources are probably at fault. Otherwise when the store
 /// does not answer, cannot list, or holds what the site's keys did not sign.
 pub fn left_over(remote: &SiteStore<'_>) -> Result<Vec<Name>> {
-    let own = remote.site.environments()?;
+    let mut own = remote.site.environments();
+    // A name that two branches would have is not one that the site no longer has.
+    own.extend(remote.site.conflicts().into_iter().map(|(name, _)| name));
     if own.is_empty() {
         return Err(Error::refused("looking for environments to retire: the site has no environment at all")
             .hint("do the repositories of `sources` have their branches? `stringless environments retire NAME` retires one"));

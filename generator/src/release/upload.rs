@@ -16,6 +16,7 @@ use crate::release::claim::Claim;
 use crate::release::gc::mark;
 use crate::release::plan::Step;
 use crate::remote::verified::VerifiedPack;
+use crate::signals;
 use crate::site::trust_chain::TrustFile;
 use crate::store::{Condition, Put, Store, different_object, put_immutable};
 use crate::trust::sync;
@@ -79,6 +80,7 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
     let environment = &upload.manifest.environment;
     let mut claim = None;
     for step in steps {
+        signals::check("publishing")?;
         match step {
             Step::Trust(version) => {
                 if let Some(file) = upload.trust.iter().find(|file| file.trust.version == *version) {
@@ -117,6 +119,7 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
 
 /// Writes a pack unless the store has it; returns its size if it was written.
 fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
+    signals::check("publishing")?;
     let key = layout::pack(&pack.sha256);
     if upload.store.holds(&key, pack.size)? {
         return Ok(None);

@@ -9,7 +9,10 @@ use std::sync::{Arc, OnceLock};
 
 use ignore::WalkBuilder;
 
-use super::{CONF, EntryKind, IGNORE_FILE, Partition, Tree, parse_modulepath, refused, unclear};
+use super::{
+    CONF, EntryKind, IGNORE_FILE, MAX_RULES, Partition, TOO_MANY_RULES, Tree, parse_modulepath, refused,
+    unclear,
+};
 use crate::error::{Error, Result};
 use crate::source::content::{FileContent, FileStamp};
 
@@ -79,6 +82,7 @@ fn check_ignore_file(folder: &Path) -> std::result::Result<(), String> {
         Ok(_) => {}
     }
     match fs::read(&path).map(String::from_utf8) {
+        Ok(Ok(text)) if text.lines().count() > MAX_RULES => fault(&TOO_MANY_RULES),
         Ok(Ok(_)) => Ok(()),
         Ok(Err(_)) => fault(&"not UTF-8"),
         Err(e) => fault(&e),

@@ -58,6 +58,9 @@ pub enum EntryKind {
 
 /// The file with patterns of ignored files, in the syntax of `.gitignore`.
 pub const IGNORE_FILE: &str = ".stringlessignore";
+/// The most lines of an ignore file. Each path is held against each of them.
+const MAX_RULES: usize = 10_000;
+const TOO_MANY_RULES: &str = "more than 10000 lines";
 /// The file that sets the `modulepath`.
 pub const CONF: &str = "environment.conf";
 

@@ -30,7 +30,7 @@ impl WebStore {
             200 => {
                 super::check_content(&url, &answer)?;
                 let etag = answer.header("etag").map(ToOwned::to_owned);
-                Ok(Some(Object { bytes: answer.body, etag }))
+                Ok(Some(Object { bytes: answer.body, etag, age: None }))
             }
             404 | 410 => Ok(None),
             status => Err(unexpected("reading", &url, status, &answer)),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_yaml::Value;
+use stringless_render::yaml::{TOO_DEEP, too_deep};
 
 use super::super::Fault;
 
@@ -38,6 +39,9 @@ pub enum Read {
 /// Reads a `hiera.yaml`, of a module or of an environment.
 pub fn read(content: &[u8], of_module: bool) -> Read {
     let faulty = |message: String| Read::Faulty(vec![Fault { path: None, line: None, message }]);
+    if str::from_utf8(content).is_ok_and(|text| too_deep(text).is_some()) {
+        return faulty(TOO_DEEP.into());
+    }
     let value: Value = match serde_yaml::from_slice(content) {
         Ok(value) => value,
         Err(error) => return faulty(format!("Hiera cannot read it: {error}")),

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use serde_yaml::Value;
 use stringless_core::hash::Sha256;
 use stringless_core::pack::relative_path;
+use stringless_render::yaml::too_deep;
 
 use self::config::Read;
 use self::levels::Levels;
@@ -136,9 +137,10 @@ impl Tree<'_> {
     fn foreign_keys(&self, path: &str, content: &FileContent) -> Result<Option<Fault>> {
         let Some(module) = self.module().filter(|_| self.may_hold_keys(path)) else { return Ok(None) };
         // Another check reports invalid YAML.
-        let Ok(Value::Mapping(map)) = serde_yaml::from_slice::<Value>(&content.read()?) else {
-            return Ok(None);
-        };
+        let bytes = content.read()?;
+        let text = str::from_utf8(&bytes).ok().filter(|text| too_deep(text).is_none());
+        let value = text.and_then(|text| serde_yaml::from_str::<Value>(text).ok());
+        let Some(Value::Mapping(map)) = value else { return Ok(None) };
         let prefix = format!("{module}::");
         let keys = map.keys().filter_map(Value::as_str);
         let foreign: Vec<&str> =

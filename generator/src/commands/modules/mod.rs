@@ -16,8 +16,8 @@ use crate::modules::lockfile::{LOCK_FILE, LockedModule, Lockfile};
 use crate::modules::{Assemble, PUPPETFILE};
 use crate::progress::Progress;
 use crate::puppetfile::Puppetfile;
+use crate::site::SiteDir;
 use crate::site::stores::ca_pem;
-use crate::site::{CACHE, SiteDir};
 use crate::source::environment;
 
 /// Runs one of the commands.
@@ -93,7 +93,7 @@ impl Scope {
         lock_file: Option<PathBuf>,
         control_branch: Option<String>,
     ) -> Result<Self> {
-        let cache = site.root.join(CACHE);
+        let cache = site.cache_root.clone();
         let (puppetfile, ca, progress) = (Puppetfile::default(), None, Progress::new());
         Ok(Self { site, puppetfile, origin, lock, lock_file, control_branch, ca, cache, progress })
     }

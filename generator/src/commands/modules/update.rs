@@ -1,7 +1,7 @@
 //! `stringless modules update`.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -40,9 +40,11 @@ struct Change {
 
 pub fn run(site: Option<&Path>, args: &UpdateArgs) -> Result<u8> {
     let scope = Scope::open(site, &args.which, args.offline)?;
-    let file = scope.lock_file.clone().ok_or_else(|| {
+    // A dry run writes nothing, so it can say what would change in a commit, too.
+    let in_commit = args.dry_run.then(|| PathBuf::from(LOCK_FILE));
+    let file = scope.lock_file.clone().or(in_commit).ok_or_else(|| {
         Error::usage(format!("writing {LOCK_FILE}: the environment is a commit, which cannot be changed"))
-            .hint("run it in a checkout with `--puppetfile FILE`, then commit both files")
+            .hint("run it in a checkout with `--puppetfile FILE`, then commit both files; `--dry-run` shows what would change")
     })?;
     let foreign = scope.lock.as_deref().is_some_and(is_of_librarian);
     let old = match scope.lock.as_deref().filter(|_| !foreign) {

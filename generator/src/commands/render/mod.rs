@@ -161,7 +161,7 @@ fn pair<'a>(platforms: &'a Platforms, args: &RenderArgs) -> Result<(&'a Distro, 
         return Err(Error::usage(format!("rendering for `{name}`: the release is missing"))
             .hint(format!("one of {}", releases.join(", "))));
     }
-    let distro = distro?;
+    let distro = distro.map_err(Error::usage_fault)?;
     let Some(cloud) = &args.cloud else {
         let clouds =
             platforms.clouds.iter().filter(|cloud| platforms.boot_agent(distro, cloud, None).is_some());
@@ -169,7 +169,7 @@ fn pair<'a>(platforms: &'a Platforms, args: &RenderArgs) -> Result<(&'a Distro, 
         return Err(Error::usage(format!("rendering for {}: CLOUD is missing", distro.name))
             .hint(format!("one of {}", clouds.join(", "))));
     };
-    Ok((distro, platforms.cloud(cloud)?))
+    Ok((distro, platforms.cloud(cloud).map_err(Error::usage_fault)?))
 }
 
 fn ended(platforms: &Platforms, distro: &Distro, eol: &str) -> Error {

@@ -1,5 +1,11 @@
 //! Copies the releases of a site to another store. Everything is verified before it is copied, and objects that the
 //! other store has stay, so an interrupted copy continues where it stopped.
+//!
+//! An environment is copied in two steps: [`Mirror::published`] copies the release that nodes follow,
+//! [`Mirror::earlier`] the releases before it. A caller with several environments takes the first step for all of them
+//! before the second. A release that cannot be copied keeps no other one from being copied.
+
+mod earlier;
 
 use serde::Serialize;
 use stringless_core::hash::Sha256;
@@ -13,7 +19,7 @@ use crate::progress::Progress;
 use crate::release::plan::{self, Step};
 use crate::release::upload::{self, Moved, Packs, Upload, Uploaded};
 use crate::remote::Published;
-use crate::remote::history::{Release, Walk};
+use crate::remote::history::Release;
 use crate::remote::site_store::SiteStore;
 use crate::store::{self, Condition, Put, Store};
 use crate::trust::sync;
@@ -34,8 +40,10 @@ pub struct Mirror<'a> {
 pub struct Copied {
     /// The environment.
     pub environment: Name,
-    /// The serial that is published in the mirror now.
+    /// The serial that is published in the source.
     pub serial: u64,
+    /// Whether the mirror has that release published now, too; false when it could not be copied.
+    pub published: bool,
     /// The serial that was published there before.
     pub before: Option<u64>,
     /// How many releases the mirror did not have.
@@ -48,11 +56,35 @@ pub struct Copied {
     pub moved: Moved,
 }
 
+/// An environment that is being copied.
+#[derive(Debug)]
+pub struct Copying {
+    current: Current,
+    /// What was copied so far.
+    pub copied: Copied,
+}
+
 /// The published release of the source, and that of the target.
+#[derive(Debug)]
 struct Current {
     release: Release,
     document: Vec<u8>,
     there: Option<Published>,
+}
+
+impl Copied {
+    fn new(current: &Current, environment: &Name) -> Self {
+        Self {
+            environment: environment.clone(),
+            serial: current.release.manifest.serial,
+            published: false,
+            before: current.there.as_ref().map(|there| there.manifest.serial),
+            releases: 0,
+            hollow: 0,
+            agents: 0,
+            moved: Moved::default(),
+        }
+    }
 }
 
 impl Mirror<'_> {
@@ -64,14 +96,31 @@ impl Mirror<'_> {
         sync::sync_chain(self.target).map(drop)
     }
 
-    /// Copies `environment`; returns `None` when nothing is published.
+    /// Checks that both stores still answer.
     ///
     /// # Errors
-    /// Refused when something does not verify, or the target has a newer release.
-    pub fn copy(&self, environment: &Name, progress: &Progress) -> Result<Option<Copied>> {
-        let Some(current) = self.current(environment)? else { return Ok(None) };
-        let manifest: &Manifest = &current.release.manifest;
-        let mut copied = self.count(&current, environment);
+    /// When one does not.
+    pub fn check_stores(&self) -> Result<()> {
+        let key = layout::trust(self.source.newest_trust()?.version);
+        [self.from(), self.to()].into_iter().try_for_each(|store| store.get(&key, MAX_BYTES as u64).map(drop))
+    }
+
+    /// Reads what both stores have published of `environment`; `None` when the source has nothing published.
+    ///
+    /// # Errors
+    /// Refused when the release does not verify, or the target has a newer one.
+    pub fn open(&self, environment: &Name) -> Result<Option<Copying>> {
+        let current = self.current(environment)?;
+        Ok(current.map(|current| Copying { copied: Copied::new(&current, environment), current }))
+    }
+
+    /// Copies the published release: agents, packs, history, and at last the pointer.
+    ///
+    /// # Errors
+    /// Refused when one of its objects is missing in the source, or is not the signed one.
+    pub fn published(&self, copying: &mut Copying, progress: &Progress) -> Result<()> {
+        let Copying { current, copied } = copying;
+        let (manifest, environment): (&Manifest, _) = (&current.release.manifest, &copied.environment);
         copied.agents = self.agents(manifest)?;
         let known = self.has_release(environment, manifest.serial)?;
         let upload = Upload {
@@ -92,29 +141,32 @@ impl Mirror<'_> {
             Uploaded::SerialTaken => return Err(self.taken(environment, manifest.serial)),
         };
         copied.releases = u64::from(!known);
-        self.earlier(&current, environment, progress, &mut copied)?;
-        Ok(Some(copied))
+        copied.published = true;
+        Ok(())
     }
 
-    /// Finds out what [`Mirror::copy`] would copy, and writes nothing.
+    /// Finds out what would be copied, and writes nothing. `failed` is that of [`Mirror::earlier`].
     ///
     /// # Errors
-    /// As [`Mirror::copy`], as far as it can be seen without copying.
-    pub fn dry_run(&self, environment: &Name) -> Result<Option<Copied>> {
-        let Some(current) = self.current(environment)? else { return Ok(None) };
+    /// As [`Mirror::published`] and [`Mirror::earlier`], as far as it can be seen without copying.
+    pub fn dry_run(&self, copying: &mut Copying, mut failed: impl FnMut(Error) -> Result<()>) -> Result<()> {
+        let Copying { current, copied } = copying;
+        let environment = copied.environment.clone();
         let manifest: &Manifest = &current.release.manifest;
-        let mut copied = self.count(&current, environment);
         for (target, file) in &manifest.agent.targets {
             let key = layout::agent(&manifest.agent.version, target);
             copied.agents += u64::from(!self.to().holds(&key, file.size)?);
         }
         let mut releases = vec![current.release.clone()];
-        for (_, found) in self.walk(&current, environment, &self.listed(environment)?) {
-            releases.extend(found?);
+        for (_, found) in self.walk(current, &environment, &self.listed(&environment)?) {
+            match found {
+                Ok(found) => releases.extend(found),
+                Err(error) => failed(error)?,
+            }
         }
         let mut seen = Vec::new();
         for (n, release) in releases.iter().enumerate() {
-            copied.releases += u64::from(!self.has_release(environment, release.manifest.serial)?);
+            copied.releases += u64::from(!self.has_release(&environment, release.manifest.serial)?);
             for pack in release.manifest.packs.iter() {
                 let key = layout::pack(&pack.sha256);
                 if seen.contains(&pack.sha256) || self.to().holds(&key, pack.size)? {
@@ -127,7 +179,8 @@ impl Mirror<'_> {
                 }
             }
         }
-        Ok(Some(copied))
+        copied.published = true;
+        Ok(())
     }
 
     /// The published releases of both stores. Refused when the target would go back to an older release.
@@ -161,18 +214,6 @@ impl Mirror<'_> {
         Ok(Some(Current { release, document: object.bytes, there }))
     }
 
-    fn count(&self, current: &Current, environment: &Name) -> Copied {
-        Copied {
-            environment: environment.clone(),
-            serial: current.release.manifest.serial,
-            before: current.there.as_ref().map(|there| there.manifest.serial),
-            releases: 0,
-            hollow: 0,
-            agents: 0,
-            moved: Moved::default(),
-        }
-    }
-
     /// Copies the agent files that the release names; returns how many the target did not have.
     fn agents(&self, manifest: &Manifest) -> Result<u64> {
         let mut copied = 0;
@@ -201,79 +242,12 @@ impl Mirror<'_> {
         Ok(copied)
     }
 
-    /// Copies the releases before the published one: first the packs, then the document that names them.
-    fn earlier(
-        &self,
-        current: &Current,
-        environment: &Name,
-        progress: &Progress,
-        copied: &mut Copied,
-    ) -> Result<()> {
-        let listed = self.listed(environment)?;
-        for (serial, found) in self.walk(current, environment, &listed) {
-            let Some(release) = found? else { continue };
-            let Some((document, _)) = self.source.history(environment).document(serial)? else { continue };
-            let known = self.has_release(environment, serial)?;
-            let packs = self.still_there(&release.manifest)?;
-            copied.hollow += u64::from(packs.len() < release.manifest.packs.len());
-            let upload = Upload {
-                store: self.to(),
-                trust: &self.target.chain,
-                packs: Packs::Store(self.from()),
-                manifest: &release.manifest,
-                signed: &document,
-                after: None,
-                kept: &current.release.manifest.packs,
-            };
-            if let Uploaded::Done(moved) = upload::run(&upload, &[Step::Packs(packs)], progress)? {
-                copied.moved.packs += moved.packs;
-                copied.moved.bytes += moved.bytes;
-            }
-            // No claim is needed: no pointer moves, and the history never changes.
-            if !store::put_immutable(self.to(), &layout::history(environment, serial), &document)? {
-                return Err(self.taken(environment, serial));
-            }
-            copied.releases += u64::from(!known);
-        }
-        Ok(())
-    }
-
-    /// The packs of an earlier release that one of the stores still has.
-    fn still_there(&self, manifest: &Manifest) -> Result<Vec<stringless_core::pack::Pack>> {
-        let mut packs = Vec::new();
-        for pack in &manifest.packs {
-            let key = layout::pack(&pack.sha256);
-            if self.to().holds(&key, pack.size)? || self.from().holds(&key, pack.size)? {
-                packs.push(pack.clone());
-            }
-        }
-        Ok(packs)
-    }
-
     fn from(&self) -> &Store {
         &self.source.store
     }
 
     fn to(&self) -> &Store {
         &self.target.store
-    }
-
-    fn walk<'a>(
-        &'a self,
-        current: &Current,
-        environment: &'a Name,
-        listed: &'a [u64],
-    ) -> impl Iterator<Item = (u64, Result<Option<Release>>)> {
-        let walk = Walk::before(self.source.history(environment), &current.release.manifest, listed);
-        walk.take(self.earlier.unwrap_or(usize::MAX))
-    }
-
-    /// The serials that the source lists. None for a web server, which cannot list: each release names the one before.
-    fn listed(&self, environment: &Name) -> Result<Vec<u64>> {
-        if matches!(self.from(), Store::Web(_)) {
-            return Ok(Vec::new());
-        }
-        Ok(self.source.history(environment).listed()?.into_iter().map(|(serial, _)| serial).collect())
     }
 
     fn has_release(&self, environment: &Name, serial: u64) -> Result<bool> {
