@@ -43,19 +43,6 @@ pub struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    /// Notes that r10k would take another branch, if it would.
-    fn note_master(&self, declared: &Declared, mirror: &Repository) -> Result<()> {
-        let Some(head) = mirror.head()?.filter(|head| head != "master") else { return Ok(()) };
-        if mirror.resolve("refs/heads/master")?.is_none() {
-            return Ok(());
-        }
-        self.notes.add(format!(
-            "`{}` of line {} names no branch: it is `{head}`, the default branch of its repository, and r10k takes `master`; write `branch: '{head}'` or `branch: 'master'`",
-            declared.title, declared.line
-        ));
-        Ok(())
-    }
-
     /// Resolves `declared` to a release, and fetches it; `None` for a module that the environment itself holds.
     /// `fresh`: fetch even if the cache has this release.
     ///
@@ -89,7 +76,7 @@ impl Fetcher<'_> {
                 }
                 let commit = repository::find(&mirror, &asked, &mut locked)?;
                 if *want == Want::Head {
-                    self.note_master(declared, &mirror)?;
+                    self.notes.master(declared, &mirror)?;
                 }
                 locked.git = Some(git_url::redacted(url));
                 locked.commit = Some(commit.to_string());
@@ -149,7 +136,7 @@ impl Fetcher<'_> {
                     mirror.fetch()?;
                     commit = mirror.resolve(id)?;
                 }
-                let commit = commit.ok_or_else(|| gone(&mirror, id, locked, self.offline))?;
+                let commit = commit.ok_or_else(|| repository::gone(&mirror, id, locked, self.offline))?;
                 repository::tree(&mirror, &commit, locked.exclude_spec)
             }
             Some(Origin::Tarball { url, .. }) => self.read_tarball(url, locked),
@@ -300,22 +287,6 @@ fn unpacked(bytes: &[u8], url: &str, locked: &LockedModule) -> Result<Tree> {
 
 fn unfit(what: &str, from: &str, why: &str) -> Error {
     Error::refused(format!("unpacking {what} from {}: {why}", http::plain(from))).hint(cure(why))
-}
-
-fn gone(mirror: &Repository, id: &str, locked: &LockedModule, offline: bool) -> Error {
-    if offline {
-        return Error::temporary(format!("reading `{}`: commit {id} is not in the cache", mirror.url()))
-            .hint("run it once without `--offline`");
-    }
-    let message = format!(
-        "reading `{}`: commit {id}, which was locked for {}, no longer exists",
-        mirror.url(),
-        locked.asked()
-    );
-    Error::refused(message).hint(format!(
-        "its history was rewritten: inspect the repository, then run `stringless modules update {}`",
-        locked.name
-    ))
 }
 
 const MEND: &str = "use another release of it, or your own copy without this file";

@@ -138,6 +138,23 @@ pub fn tree(mirror: &Repository, commit: &Commit, exclude_spec: bool) -> Result<
     })
 }
 
+/// The error of a locked commit that the repository no longer has.
+pub fn gone(mirror: &Repository, id: &str, locked: &LockedModule, offline: bool) -> Error {
+    if offline {
+        return Error::temporary(format!("reading `{}`: commit {id} is not in the cache", mirror.url()))
+            .hint("run it once without `--offline`");
+    }
+    let message = format!(
+        "reading `{}`: commit {id}, which was locked for {}, no longer exists",
+        mirror.url(),
+        locked.asked()
+    );
+    Error::refused(message).hint(format!(
+        "its history was rewritten: inspect the repository, then run `stringless modules update {}`",
+        locked.name
+    ))
+}
+
 /// The start of a pointer of git LFS.
 const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
 const FORK: &str = "use another release of it, or your own copy without this file";

@@ -7,6 +7,9 @@ use super::http;
 use super::lockfile::LockedModule;
 use super::metadata::Metadata;
 use super::tree::quoted;
+use crate::error::Result;
+use crate::git::Repository;
+use crate::puppetfile::model::Declared;
 use crate::puppetfile::name::same;
 
 /// Notes for people: sentences, each once.
@@ -33,6 +36,22 @@ impl Notes {
                 ));
             }
         }
+    }
+
+    /// Notes that r10k would take another branch, if it would.
+    ///
+    /// # Errors
+    /// When the mirror cannot be read.
+    pub fn master(&self, declared: &Declared, mirror: &Repository) -> Result<()> {
+        let Some(head) = mirror.head()?.filter(|head| head != "master") else { return Ok(()) };
+        if mirror.resolve("refs/heads/master")?.is_none() {
+            return Ok(());
+        }
+        self.add(format!(
+            "`{}` of line {} names no branch: it is `{head}`, the default branch of its repository, and r10k takes `master`; write `branch: '{head}'` or `branch: 'master'`",
+            declared.title, declared.line
+        ));
+        Ok(())
     }
 
     /// The notes until now, sorted.

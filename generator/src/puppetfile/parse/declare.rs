@@ -4,7 +4,7 @@ use stringless_core::pack::check_path;
 use stringless_core::suggest::nearest;
 
 use super::check::{check_title, is_version, place, quoted, text, yes_or_no};
-use super::problem::Problem;
+use super::problem::{Problem, both};
 use super::revision::{branch, git_url, want};
 use super::statement::Statement;
 use super::value::{Given, Value};
@@ -273,10 +273,6 @@ impl Options {
         };
         Err(Problem::new(left.key_at, format!("{name} has no key {}", quoted(&key)), hint))
     }
-}
-
-fn both(one: &str, other: &str, at: usize) -> Problem {
-    Problem::new(at, format!("both `{one}` and `{other}`"), "keep one of them")
 }
 
 fn other_kind(kind: &str, at: usize) -> Problem {

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod declare;
+mod escape;
 pub mod place;
 pub mod problem;
 pub mod revision;

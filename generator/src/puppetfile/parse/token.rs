@@ -1,6 +1,7 @@
 //! Text → tokens: the few tokens of Ruby that a Puppetfile needs. Other tokens of Ruby are recognised too, so that
 //! their fault has the right position.
 
+use super::escape::escape;
 use super::problem::{Problem, position};
 
 /// A token, and its position in bytes.
@@ -8,7 +9,6 @@ use super::problem::{Problem, position};
 pub(crate) struct Token {
     pub(crate) kind: Kind,
     pub(crate) at: usize,
-    /// The position after it.
     pub(crate) end: usize,
     /// Whether there is a space before it.
     pub(crate) spaced: bool,
@@ -291,26 +291,6 @@ const NOT_UTF8: char = char::REPLACEMENT_CHARACTER;
 
 fn not_utf8(at: usize) -> Problem {
     Problem::new(at, "a byte that is not UTF-8, outside a comment", "save the file as UTF-8")
-}
-
-/// The value of a backslash and the character after it.
-fn escape(
-    next: Option<char>,
-    at: usize,
-    open: Option<char>,
-    close: char,
-    double: bool,
-) -> Result<String, Problem> {
-    match next {
-        Some(c) if c == '\\' || c == close || Some(c) == open => Ok(c.into()),
-        Some(c) if double && !c.is_ascii_alphanumeric() && !c.is_control() => Ok(c.into()),
-        Some(c) if !double && !c.is_control() => Ok(format!("\\{c}")),
-        Some(c) if double && c != '\n' => {
-            let what = format!("the escape `\\{}`", c.escape_default());
-            Err(Problem::new(at, what, "write the character itself, in single quotes"))
-        }
-        _ => Err(Problem::new(at, "a quote that continues on the next line", "write the text on one line")),
-    }
 }
 
 /// Whether a line begins with exactly this word.
