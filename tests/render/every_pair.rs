@@ -161,6 +161,34 @@ fn each_cloud_config_carries_the_script() {
 }
 
 #[test]
+fn each_bootcmd_carries_the_script() {
+    let Some(sh) = tools::program("dash") else { return };
+    let mut seen = BTreeSet::new();
+    everywhere(|name, data| {
+        if data.form != Form::Bootcmd {
+            return;
+        }
+        assert!(data.text.starts_with("#cloud-config\n# Stringless bootstrap"), "{name}");
+        assert!(data.body.contains("Output: journalctl -u stringless-bootcmd"), "{name}");
+        let yaml: serde_yaml::Value = serde_yaml::from_str(&data.text).unwrap();
+        // cloud-init writes a text into the file of commands as it is; words of a list would show in the list of
+        // processes.
+        let command = yaml["bootcmd"][0].as_str().unwrap();
+        let carried = command.split_once("<<'BOOTCMD'\n").unwrap().1.split_once("BOOTCMD\n").unwrap().0;
+        assert_eq!(carried, data.body, "{name}");
+        let (_, variant) = name.rsplit_once('+').unwrap();
+        if seen.insert(variant.to_owned()) {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("commands");
+            fs::write(&file, command).unwrap();
+            let output = run(Command::new(&sh).arg("-n").arg(&file), LIMIT);
+            assert!(output.status.success(), "{name}: {}", both(&output));
+        }
+    });
+    assert!(!seen.is_empty());
+}
+
+#[test]
 fn each_passes_shellcheck_and_the_shells() {
     let Some(shellcheck) = tools::program("shellcheck") else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -195,7 +223,7 @@ fn each_passes_shellcheck_and_the_shells() {
 fn without_names(platforms: &Platforms, name: &str, script: &str) -> String {
     let [distro, cloud, ..] = name.split('+').collect::<Vec<_>>()[..] else { panic!("{name}") };
     let (distro, cloud) = (platforms.distro(distro).unwrap(), platforms.cloud(cloud).unwrap());
-    let version = distro.os_release.version.as_ref().map_or("", |version| version.as_str());
+    let (_, version) = distro.os_release.distinction();
     let os = format!("{} {version}", distro.os_release.id);
     let code: Vec<&str> = script.lines().filter(|line| !line.starts_with("# ")).collect();
     let mut text = code.join("\n").replace(&distro.name, "NAME").replace(&cloud.name, "CLOUD");

@@ -283,9 +283,13 @@ fn notes_name_secrets_folders_and_links_that_expire() {
     let stores = SITE.replace("{url: 's3://example/nodes', region: eu-central-1}", "{url: 'file:///srv/a'}");
     let folder = Case::new(&stores);
     for role in [true, false] {
-        let expected = "`/srv/a` is a folder on the node: it must exist at the first boot";
-        assert_eq!(notes(&folder, role), [expected], "nothing about credentials");
+        let found = notes(&folder, role);
+        let warned = "WARNING: the store `/srv/a` is a folder on the node, which a new machine of ";
+        assert!(found.len() == 1 && found[0].starts_with(warned), "nothing about credentials: {found:?}");
     }
+    let own = folder.platforms.clouds.iter().find(|cloud| cloud.own_machines).unwrap();
+    let found = render(&Request { cloud: own, ..folder.request(false) }).unwrap().notes;
+    assert_eq!(found, ["`/srv/a` is a folder on the node: it must exist at the first boot"]);
     for (proxy, named) in [("http://proxy:3128/", false), ("http://me:secret@proxy:3128", true)] {
         let case = Case::new(&format!("{SITE}node: {{proxy: '{proxy}'}}\n"));
         let first = notes(&case, true).remove(0);

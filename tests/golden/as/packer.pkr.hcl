@@ -1,9 +1,24 @@
-# Stringless: an image of Debian 12 (bookworm) whose copies converge at their first boot, rendered 2026-11-20T18:00:00Z.
+# Stringless: an image of Debian 12 (bookworm) whose copies converge at their first boot.
 # The builder has to reach the store as the nodes do: give it the instance profile of the nodes.
 
 build {
   # Your own, as in "source.amazon-ebs.base".
   sources = ["source.null.base"]
+
+  # The builder's own cloud-init is at work when Packer logs in: it may hold the lock of the package tool, or reboot.
+  provisioner "shell" {
+    inline_shebang  = "/bin/sh"
+    execute_command = "if [ \"$(id -u)\" = 0 ]; then {{ .Vars }} sh '{{ .Path }}'; else sudo -n {{ .Vars }} sh '{{ .Path }}'; fi"
+    inline = [<<STRINGLESS
+# Waits until the first boot of the builder is over, at most a quarter of an hour; how it went does not matter here.
+if command -v cloud-init >/dev/null && command -v timeout >/dev/null; then
+timeout 900 cloud-init status --wait >/dev/null 2>&1
+[ $? != 124 ] || echo 'stringless: the cloud-init of this machine is still at work' >&2
+fi
+exit 0
+STRINGLESS
+    ]
+  }
 
   # The user-data: installs the agent and applies the configuration once. If that fails, no image is made.
   provisioner "shell" {
@@ -130,7 +145,10 @@ get_role_keys() {
 field() { printf %s "$answer" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
 # Asks the metadata service.
 metadata() { # METHOD HEADER PATH
-  printf 'header="%s"\nurl=http://169.254.169.254/latest/%s\n' "$2" "$3" | curl -fsS --noproxy '*' --connect-timeout 2 -m 5 -X "$1" -K -
+  for service in 169.254.169.254 '[fd00:ec2::254]'; do
+    printf 'header="%s"\nurl=http://%s/latest/%s\n' "$2" "$service" "$3" | curl -gfsS --noproxy '*' --connect-timeout 2 -m 5 -X "$1" -K - && return
+  done
+  return 1
 }
 
 unit=/etc/systemd/system/stringless
@@ -289,6 +307,13 @@ case $(uname -sr) in FreeBSD*) touch /firstboot ;; esac
 # systemd and D-Bus make new ones at boot.
 [ ! -s /etc/machine-id ] || : >/etc/machine-id
 [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
+# What the network knows this machine by: leases, the identifier of its DHCP clients (DUID), the key of NetworkManager
+# from which addresses of IPv6 are made.
+rm -f /var/lib/dhcp/*.lease* /var/lib/dhclient/*.lease* /var/db/dhclient.leases.* /var/lib/dhcpcd/*.lease*
+rm -f /var/lib/dhcpcd/duid /var/lib/dhcpcd/secret /etc/dhcpcd.duid /etc/dhcpcd.secret /var/db/dhcpcd/* /var/db/dhcp6c_duid
+rm -f /var/lib/NetworkManager/*.lease /var/lib/NetworkManager/secret_key /var/lib/NetworkManager/timestamps
+rm -f /var/lib/wicked/*.xml
+rm -rf /var/lib/systemd/network/*
 # The host keys, the id of the host and saved randomness are made again, too.
 rm -f /etc/ssh/ssh_host_*_key* /etc/hostid
 rm -f /var/lib/systemd/random-seed /var/lib/seedrng/* /entropy /boot/entropy /var/db/entropy/*

@@ -1,4 +1,4 @@
-# Stringless: user-data for Debian 12 (bookworm) on Amazon EC2, rendered 2026-11-20T18:00:00Z. Everyone who can read the state can read it, too.
+# Stringless: user-data for Debian 12 (bookworm) on Amazon EC2. Everyone who can read the state can read it, too.
 locals {
   user_data = <<STRINGLESS
 #!/bin/sh
@@ -121,7 +121,10 @@ get_role_keys() {
 field() { printf %s "$answer" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
 # Asks the metadata service.
 metadata() { # METHOD HEADER PATH
-  printf 'header="%s"\nurl=http://169.254.169.254/latest/%s\n' "$2" "$3" | curl -fsS --noproxy '*' --connect-timeout 2 -m 5 -X "$1" -K -
+  for service in 169.254.169.254 '[fd00:ec2::254]'; do
+    printf 'header="%s"\nurl=http://%s/latest/%s\n' "$2" "$service" "$3" | curl -gfsS --noproxy '*' --connect-timeout 2 -m 5 -X "$1" -K - && return
+  done
+  return 1
 }
 
 unit=/etc/systemd/system/stringless
@@ -260,4 +263,7 @@ STRINGLESS
 resource "aws_instance" "node" {
   # What else the machine needs: image, size, network.
   user_data = local.user_data
+  metadata_options {
+    http_tokens = "required"
+  }
 }

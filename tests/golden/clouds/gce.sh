@@ -171,7 +171,7 @@ install_agent() {
 write_configuration() {
   mkdir -p $state
   { cat >$settings/new && mv -f $settings/new $settings/agent.json; } <<'JSON' || die "cannot write $settings"
-{"format":1,"rendered":"2026-11-20T18:00:00Z","metadata":{"dmi":[{"product_name":"Google Compute Engine"},{"product_serial":"GoogleCloud-"}],"address":"http://169.254.169.254","headers":{"Metadata-Flavor":"Google"},"instance_id":{"path":"/computeMetadata/v1/instance/id"},"region":{"path":"/computeMetadata/v1/instance/zone","after":"/","before":"-"}},"layers":[{"site":"example","environment":"production","min_serial":7,"interval":300,"splay":60,"trust":{"version":1,"threshold":1,"keys":["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"]},"stores":[{"url":"s3://example-config/nodes","region":"eu-central-1","credentials":[{"static":{"access_key_id":"AKIDEXAMPLE","secret_access_key":"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}}]}]}]}
+{"format":1,"rendered":"2026-11-20T18:00:00Z","metadata":{"dmi":[{"product_name":"Google Compute Engine"},{"product_serial":"GoogleCloud-"}],"address":["http://169.254.169.254","http://[fd20:ce::254]"],"headers":{"Metadata-Flavor":"Google"},"instance_id":{"path":"/computeMetadata/v1/instance/id"},"region":{"path":"/computeMetadata/v1/instance/zone","after":"/","before":"-"}},"layers":[{"site":"example","environment":"production","min_serial":7,"interval":300,"splay":60,"trust":{"version":1,"threshold":1,"keys":["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"]},"stores":[{"url":"s3://example-config/nodes","region":"eu-central-1","credentials":[{"static":{"access_key_id":"AKIDEXAMPLE","secret_access_key":"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}}]}]}]}
 JSON
 }
 

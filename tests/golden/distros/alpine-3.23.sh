@@ -129,11 +129,14 @@ get_role_keys() {
 field() { printf %s "$answer" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
 # Asks the metadata service.
 metadata() { # METHOD HEADER PATH
-  reply=$(printf '%s /latest/%s HTTP/1.0\r\n%s\r\n\r\n' "$1" "$3" "$2" | nc -w 5 169.254.169.254 80 | tr -d '\r')
-  case $reply in
-    HTTP/1.?' 200 '*) printf '%s\n' "$reply" | sed '1,/^$/d' ;;
-    *) say "$(printf '%s\n' "$reply" | head -n 1)"; return 1 ;;
-  esac
+  for service in 169.254.169.254 fd00:ec2::254; do
+    reply=$(printf '%s /latest/%s HTTP/1.0\r\n%s\r\n\r\n' "$1" "$3" "$2" | nc -w 5 "$service" 80 | tr -d '\r')
+    case $reply in
+      HTTP/1.?' 200 '*) printf '%s\n' "$reply" | sed '1,/^$/d'; return ;;
+    esac
+    say "$service: $(printf '%s\n' "$reply" | head -n 1)"
+  done
+  return 1
 }
 
 service=/etc/init.d/stringless
@@ -176,7 +179,7 @@ install_agent() {
 write_configuration() {
   mkdir -p $state
   { cat >$settings/new && mv -f $settings/new $settings/agent.json; } <<'JSON' || die "cannot write $settings"
-{"format":1,"rendered":"2026-11-20T18:00:00Z","metadata":{"dmi":[{"sys_vendor":"Amazon EC2"},{"product_uuid":"ec2"}],"address":"http://169.254.169.254","token":{"path":"/latest/api/token","headers":{"X-aws-ec2-metadata-token-ttl-seconds":"300"},"header":"X-aws-ec2-metadata-token"},"instance_id":{"path":"/latest/meta-data/instance-id"},"region":{"path":"/latest/meta-data/placement/region"}},"layers":[{"site":"example","environment":"production","min_serial":7,"interval":300,"splay":60,"trust":{"version":1,"threshold":1,"keys":["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"]},"stores":[{"url":"s3://example-config/nodes","region":"eu-central-1","credentials":["instance_role"]}]}]}
+{"format":1,"rendered":"2026-11-20T18:00:00Z","metadata":{"dmi":[{"sys_vendor":"Amazon EC2"},{"product_uuid":"ec2"}],"address":["http://169.254.169.254","http://[fd00:ec2::254]"],"token":{"path":"/latest/api/token","headers":{"X-aws-ec2-metadata-token-ttl-seconds":"300"},"header":"X-aws-ec2-metadata-token"},"instance_id":{"path":"/latest/meta-data/instance-id"},"region":{"path":"/latest/meta-data/placement/region"}},"layers":[{"site":"example","environment":"production","min_serial":7,"interval":300,"splay":60,"trust":{"version":1,"threshold":1,"keys":["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"]},"stores":[{"url":"s3://example-config/nodes","region":"eu-central-1","credentials":["instance_role"]}]}]}
 JSON
 }
 

@@ -118,7 +118,10 @@ get_role_keys() {
 field() { printf %s "$answer" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
 # Asks the metadata service.
 metadata() { # METHOD HEADER PATH
-  printf 'header="%s"\nurl=http://169.254.169.254/latest/%s\n' "$2" "$3" | curl -fsS --noproxy '*' --connect-timeout 2 -m 5 -X "$1" -K -
+  for service in 169.254.169.254 '[fd00:ec2::254]'; do
+    printf 'header="%s"\nurl=http://%s/latest/%s\n' "$2" "$service" "$3" | curl -gfsS --noproxy '*' --connect-timeout 2 -m 5 -X "$1" -K - && return
+  done
+  return 1
 }
 
 unit=/etc/systemd/system/stringless

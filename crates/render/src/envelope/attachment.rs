@@ -14,6 +14,8 @@ pub struct Attachment {
     pub(crate) kind: &'static str,
     /// Its content.
     pub(crate) text: String,
+    /// The keys of a cloud-config.
+    pub(crate) keys: Vec<String>,
     /// Whether the file itself sets how cloud-init merges it with other files of its type.
     pub(crate) merges: bool,
 }
@@ -46,13 +48,14 @@ impl Attachment {
             fault(&format!("cloud-init does not know the first line `{line}`"))
                 .hint(format!("it must begin with one of {}", list()))
         })?;
-        let mut merges = false;
+        let (mut merges, mut keys) = (false, Vec::new());
         if kind == CLOUD_CONFIG {
             let settings = mapping(text).map_err(|why| fault(&why))?;
+            keys.extend(settings.keys().filter_map(Value::as_str).map(str::to_owned));
             merges = settings.contains_key("merge_how") || settings.contains_key("merge_type");
         }
         let short = name.rsplit('/').next().unwrap_or(name);
-        Ok(Self { name: safe(short), kind, text: text.to_owned(), merges })
+        Ok(Self { name: safe(short), kind, text: text.to_owned(), keys, merges })
     }
 }
 

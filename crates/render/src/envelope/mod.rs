@@ -1,6 +1,7 @@
 //! The requirements of the cloud: form, encoding and size. No IO.
 
 mod attachment;
+pub(crate) mod bootcmd;
 mod mime;
 mod size;
 pub mod summary;
@@ -56,6 +57,7 @@ pub(crate) fn wrap(request: &Request<'_>, body: &str) -> Result<String, Fault> {
     let text = match request.form {
         Form::Script | Form::Ignition | Form::Nix => body.to_owned(),
         Form::Mime => mime::multipart(body, request.with),
+        Form::Bootcmd => bootcmd::cloud_config(body, &request.distro.paths.state, &heading(body)),
         // `runcmd` runs last in its stage, so a failure of our script is the failure of the stage.
         Form::CloudConfig => {
             let place = format!("{}/{COPY}", request.distro.paths.etc);

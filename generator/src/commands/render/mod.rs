@@ -2,6 +2,7 @@
 
 mod check;
 mod deliver;
+mod draft;
 mod explain;
 
 use std::collections::BTreeMap;
@@ -83,9 +84,10 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     let environment = site.environment(args.environment.as_ref())?;
     let layers = layers(&site, &args.layer_before, &args.layer_after)?;
     let chain = site.trust()?;
-    let pin = pin(&site)?;
+    let pin = if args.draft { draft::pin(&site, distro)? } else { pin(&site)? };
     let min_serial = match args.min_serial {
         Some(serial) => serial,
+        None if args.draft => 1,
         None => published_serial(&site, &environment, &chain)?,
     };
     let request = Request {
@@ -104,14 +106,17 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         trust: trust_chain::newest(&chain)?.trusted_keys(),
         min_serial: min_serial.max(1),
         agent: AgentPins { version: pin.version, targets: &pin.targets },
-        presigned: presigned(&site, distro, &pin)?,
-        static_keys: static_keys(),
+        presigned: if args.draft { draft::links(distro) } else { presigned(&site, distro, &pin)? },
+        static_keys: if args.draft { Some(draft::keys()) } else { static_keys() },
         ca_pem: ca_pem(&site)?,
         lock: args.lock_metadata,
         now: time(),
-        tool_version: env!("CARGO_PKG_VERSION"),
+        tool_version: if args.draft { draft::VERSION } else { env!("CARGO_PKG_VERSION") },
     };
-    let data = render(&request)?;
+    let mut data = render(&request)?;
+    if args.draft {
+        data.notes.insert(0, draft::NOTE.into());
+    }
     let product = Product::of(args, &request, &data)?;
     let file = args.out.as_ref().and_then(|out| out.file_name()).map(|name| name.to_string_lossy());
     let explain = data.explain(&request, file.as_deref().unwrap_or("user-data"));
