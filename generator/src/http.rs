@@ -1,16 +1,16 @@
 //! HTTP for stores: every wait has a time limit, every body a size limit, and failures are retried with back-off.
 
-use std::env::VarError;
+mod proxy;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs};
 
-use stringless_core::proxy::{AROUND, Proxy};
 use stringless_core::{backoff, certificate};
 use ureq::http::{Method, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, ProxyProtocol};
+use ureq::{Agent, Body};
 
 use crate::error::{Error, Result};
 use crate::random::random_number;
@@ -81,7 +81,7 @@ impl Http {
             })?;
             extra.extend(certificates(&pem, CA_FILE)?);
         }
-        let proxy = proxy()?;
+        let proxy = proxy::from_environment()?;
         let client = || proxy.as_ref().map(|(client, _)| client.clone());
         let mut agents = vec![agent(RootCerts::WebPki, client())];
         if !extra.is_empty() {
@@ -202,35 +202,6 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
-}
-
-/// The proxy that the environment names, and its host and port. ureq would pass by one that it does not
-/// understand.
-fn proxy() -> Result<Option<(ureq::Proxy, String)>> {
-    let value = |name: &str| match env::var(name) {
-        Ok(text) => Some(Ok(text)),
-        Err(VarError::NotPresent) => None,
-        Err(VarError::NotUnicode(_)) => Some(Err(())),
-    };
-    let wrong = |why: String| {
-        Error::configuration(format!("reading the environment: {why}"))
-            .hint("expected `http://[user:password@]host:port`; correct the variable, or remove it")
-    };
-    let Some(proxy) = Proxy::from_environment(value).map_err(wrong)? else { return Ok(None) };
-    let mut builder = ureq::Proxy::builder(ProxyProtocol::Http).host(&proxy.host).port(proxy.port);
-    if let Some(user) = proxy.user() {
-        builder = builder.username(&user);
-    }
-    if let Some(password) = proxy.password() {
-        builder = builder.password(&password);
-    }
-    let around = AROUND.iter().find_map(|name| env::var(name).ok()).unwrap_or_default();
-    for host in around.split(',').map(str::trim).filter(|host| !host.is_empty()) {
-        builder = builder.no_proxy(host);
-    }
-    let built =
-        builder.build().map_err(|_| wrong("the host or the login of the proxy cannot be used".into()))?;
-    Ok(Some((built, proxy.place())))
 }
 
 fn agent(roots: RootCerts, proxy: Option<ureq::Proxy>) -> Agent {

@@ -105,7 +105,7 @@ fn an_expired_trust_signs_nothing_until_it_is_renewed() {
 fn what_nodes_would_not_take_is_neither_signed_nor_published() {
     let Some(world) = World::new() else { return };
     world.content("two");
-    let site = std::fs::read_to_string(world.site.path("stringless.yaml")).unwrap();
+    let site = fs::read_to_string(world.site.path("stringless.yaml")).unwrap();
     let cases = [
         ("expires: 30d", "expires: 0s", "expires: expected at least 1 second"),
         ("\napply:\n", "\napply:\n  timeout: 0s\n", "apply.timeout: expected 1 second to 1 day"),

@@ -208,7 +208,7 @@ impl Apply {
         }
         limits::TRIES.check(self.failure.tries.into()).map_err(|why| ("failure.tries", why))?;
         if let Engine::Script(script) = &self.engine {
-            check_path(&script.run).map_err(|why| ("engine.script.run", format!("{why}")))?;
+            check_path(&script.run).map_err(|why| ("engine.script.run", why.into()))?;
         }
         Ok(())
     }
