@@ -45,18 +45,22 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     if bytes.len() > MAX_BYTES {
         return Err(JsonError::TooLong);
     }
-    serde_json::from_slice(bytes).map_err(|error| {
-        let mut text = words::plain(&error.to_string());
-        if error.is_eof() {
-            return JsonError::Truncated(text);
-        }
-        if let Some(key) = nearest(&text).map(ToString::to_string) {
-            text.push_str("; did you mean `");
-            text.push_str(&key);
-            text.push_str("`?");
-        }
-        JsonError::Shape(text)
-    })
+    serde_json::from_slice(bytes).map_err(|error| describe(&error))
+}
+
+/// One function for all types: an agent holds it once.
+#[inline(never)]
+fn describe(error: &serde_json::Error) -> JsonError {
+    let mut text = words::plain(&error.to_string());
+    if error.is_eof() {
+        return JsonError::Truncated(text);
+    }
+    if let Some(key) = nearest(&text).map(ToString::to_string) {
+        text.push_str("; did you mean `");
+        text.push_str(&key);
+        text.push_str("`?");
+    }
+    JsonError::Shape(text)
 }
 
 /// The number in the key `format` of a JSON object of any shape; `None` if it has none.
