@@ -10,6 +10,7 @@ mod failures;
 mod forms;
 mod image;
 mod images;
+mod late;
 mod lock;
 mod openrc;
 mod pairs;
