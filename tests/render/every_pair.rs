@@ -275,5 +275,5 @@ const WHOLE: [&str; 3] = ["presigned", "public-distro", "signed-openvox"];
 const SHELLS: [&[&str]; 4] = [&["dash"], &["posh"], &["yash", "-o", "posixly-correct"], &["busybox", "ash"]];
 /// The most bytes of a script, with all that can be switched on: without a signing block, and with one.
 const PLAIN: usize = 9 * 1024;
-const SIGNING: usize = 11 * 1024 + 512;
+const SIGNING: usize = 11 * 1024 + 768;
 pub const LIMIT: Duration = Duration::from_secs(120);

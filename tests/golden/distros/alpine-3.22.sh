@@ -131,9 +131,7 @@ field() { printf %s "$answer" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
 metadata() { # METHOD HEADER PATH
   for service in 169.254.169.254 fd00:ec2::254; do
     reply=$(printf '%s /latest/%s HTTP/1.0\r\n%s\r\n\r\n' "$1" "$3" "$2" | nc -w 5 "$service" 80 | tr -d '\r')
-    case $reply in
-      HTTP/1.?' 200 '*) printf '%s\n' "$reply" | sed '1,/^$/d'; return ;;
-    esac
+    case $reply in HTTP/1.?' 200 '*) printf '%s\n' "$reply" | sed '1,/^$/d'; return ;; esac
     say "$service: $(printf '%s\n' "$reply" | head -n 1)"
   done
   return 1

@@ -3,8 +3,6 @@
 //! cloud-init executes scripts, and what `runcmd` becomes, as files below `/var`, and skips them there. The
 //! commands of `bootcmd` are read by `/bin/sh`, early, and at every boot.
 
-use crate::quote;
-
 /// The file that shows what the script printed: it runs as a unit of its own.
 pub(crate) const LOG: &str = "journalctl -u stringless-bootcmd";
 
@@ -33,7 +31,10 @@ pub(crate) fn cloud_config(script: &str, state: &str, heading: &str) -> String {
          systemctl start --no-block stringless-bootcmd\n\
          )\n"
     );
-    format!("#cloud-config\n{heading}bootcmd:\n- |\n{}", quote::yaml_block(&command))
+    // One space is enough, and some clouds take little more than the script.
+    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!(" {line}\n") };
+    let block: String = command.lines().map(line).collect();
+    format!("#cloud-config\n{heading}bootcmd:\n- |\n{block}")
 }
 
 /// Written anew at every boot until the script has succeeded. It may hold a key: only root can read it.
