@@ -12,7 +12,7 @@ use crate::fs::write_atomic;
 use crate::site::SiteDir;
 
 /// Prints on standard error what the checks found in the code of `environment`. A warning that the last build printed,
-/// too, is only counted.
+/// too, is only counted; a check that could not run is named each time.
 ///
 /// # Errors
 /// When a required check found something, or could not run.
@@ -22,9 +22,10 @@ pub fn admit(site: &SiteDir, environment: &Name, checked: &Checked) -> Result<()
     let before = file.as_ref().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
     let before: BTreeSet<&str> = before.lines().collect();
     let (mut warnings, mut old) = (BTreeSet::new(), 0);
-    let findings = checked.findings.iter().map(|finding| (finding.required, finding.to_string()));
-    let unable = checked.unable.iter().filter(|unable| !unable.required);
-    for (required, text) in findings.chain(unable.map(|unable| (false, unable.to_string()))) {
+    for unable in checked.unable.iter().filter(|unable| !unable.required) {
+        print::note(&format!("warning: {unable}"));
+    }
+    for (required, text) in checked.findings.iter().map(|finding| (finding.required, finding.to_string())) {
         // The error names only the first finding of the required checks.
         if required {
             print::note(&format!("fault: {text}"));

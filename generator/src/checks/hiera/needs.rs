@@ -36,7 +36,7 @@ fn need(function: &str, levels: &str, mut keys: Vec<&str>) -> Need {
         return Need {
             message: format!("`hiera.yaml`: the level {levels} is decrypted on the node by hiera-eyaml"),
             hint: format!(
-                "each node needs the gem `hiera-eyaml` (part of OpenVox; the package `hiera-eyaml` of Debian), and {files}: bring the key to the node, never in a release"
+                "each node needs the gem `hiera-eyaml` (part of OpenVox; or a package of the distribution), and {files}: bring the key to the node, never in a release"
             ),
         };
     }

@@ -200,5 +200,5 @@ fn with_lines(path: PathBuf, lines: &[&str]) -> Result<(PathBuf, Vec<u8>)> {
 const PUPPET: &str = "
 # How nodes get Puppet: `auto` takes OpenVox where `stringless pin` has pinned it, otherwise the distribution's own package.
 puppet:
-  package: auto   # or openvox, distro; or one for each distro or family: {debian: distro, rocky-9: openvox}
+  package: auto   # or openvox, distro; or one for each distro or family
 ";
