@@ -11,7 +11,6 @@ mod engine;
 mod error;
 pub mod fetch;
 mod flow;
-pub mod guard;
 mod host;
 pub mod http;
 pub mod io;

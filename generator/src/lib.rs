@@ -1,6 +1,5 @@
 //! The workstation's program: packs, signs and publishes configuration, and renders bootstrap user-data.
 
-pub mod cache;
 pub mod checks;
 pub mod cli;
 pub mod clock;
@@ -19,7 +18,6 @@ pub mod puppetfile;
 pub mod random;
 pub mod release;
 pub mod remote;
-pub mod signals;
 pub mod site;
 pub mod source;
 pub mod store;

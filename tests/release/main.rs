@@ -6,7 +6,6 @@
 mod ci;
 mod concurrent;
 mod garage;
-mod gc;
 mod interruptions;
 mod listing;
 mod service;

@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::check_regular;
 use crate::checkpoint::{Checkpoint, reach};
-use crate::error::{AS_ROOT, At, Error, Result};
+use crate::error::{At, Error, Result};
 
 /// Replaces a small file. A reader finds the old bytes or the new ones, even after a power cut.
 ///
@@ -42,11 +41,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// Temporary.
 pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<()> {
-    // Also for reading: a FIFO cannot be opened only for writing without a reader.
-    let mut options = no_follow();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(path).at("opening", path)?;
-    check_regular(path, &file)?;
+    let mut file =
+        no_follow().write(true).create(true).truncate(false).mode(0o600).open(path).at("opening", path)?;
     let length = bytes.len() as u64;
     file.write_all(bytes).and_then(|()| file.set_len(length)).at("writing", path)?;
     reach(Checkpoint::FileWritten);
@@ -59,7 +55,6 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Temporary.
 pub fn append(path: &Path) -> Result<File> {
     let file = no_follow().read(true).append(true).create(true).mode(0o600).open(path).at("opening", path)?;
-    check_regular(path, &file)?;
     reach(Checkpoint::FileMade);
     Ok(file)
 }
@@ -185,9 +180,6 @@ fn check_owned(path: &Path, found: &fs::Metadata) -> Result<()> {
         return Ok(());
     };
     let message = format!("using the folder `{}`: {wrong}", path.display());
-    if found.uid() == 0 && !rustix::process::geteuid().is_root() {
-        return Err(Error::temporary(message).hint(AS_ROOT));
-    }
     Err(Error::tampered(message)
         .hint("the agent creates this folder itself; find out who changed it, then remove it"))
 }
@@ -288,11 +280,9 @@ pub fn sync_all(folder: &Path) -> Result<()> {
     }
 }
 
-/// Options that do not follow a link in the last part of the path, and do not wait for the other end of a
-/// FIFO.
+/// Options that do not follow a link in the last part of the path.
 fn no_follow() -> OpenOptions {
     let mut options = OpenOptions::new();
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+    options.custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default());
     options
 }

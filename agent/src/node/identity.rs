@@ -113,8 +113,7 @@ impl CachedIdentity {
     }
 }
 
-/// Whether the firmware or the kernel's command line shows a machine of this cloud. On other machines, the
-/// addresses are not tried.
+/// Whether the firmware shows a machine of this cloud. On other machines, the address is not tried.
 fn is_here(metadata: &Metadata, root: &Path) -> bool {
     let begins = |name: &str, text: &str| {
         let said = host::firmware(root, name).unwrap_or_default();
@@ -122,11 +121,7 @@ fn is_here(metadata: &Metadata, root: &Path) -> bool {
     };
     let holds =
         |set: &std::collections::BTreeMap<String, String>| set.iter().all(|(name, text)| begins(name, text));
-    let started_with = host::kernel_words(root);
-    let named = |word: &String| started_with.contains(word);
-    (metadata.dmi.is_empty() && metadata.kernel.is_empty())
-        || metadata.dmi.iter().any(holds)
-        || metadata.kernel.iter().any(named)
+    metadata.dmi.is_empty() || metadata.dmi.iter().any(holds)
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -6,8 +6,7 @@ use stringless_core::name::Name;
 
 use crate::cli::{RefreshArgs, SigningArgs};
 use crate::clock::now;
-use crate::error::{Error, Kind, Result};
-use crate::output::failures::Failures;
+use crate::error::{Error, Result};
 use crate::output::release::ReleaseReport;
 use crate::output::trust_change::TrustChange;
 use crate::output::{print, signed};
@@ -24,7 +23,7 @@ use crate::trust::{expiry, sync};
 /// Signs the trust and the releases again if they expire soon, with the same content.
 ///
 /// # Errors
-/// When the store or the keys refuse. A release that cannot be signed again is reported, and the others are signed.
+/// When the store or the keys refuse.
 pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let remote = SiteStore::open_to_write(&site)?;
@@ -38,37 +37,23 @@ pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
     let SigningArgs { json, offline, .. } = args.sign;
     if trust.as_ref().and_then(TrustChange::waiting).is_some() {
         // Releases are signed under the newest trust, and this one is not yet written.
-        let failures = Failures::default();
-        return signed::finish(&site.site.site, trust, Vec::new(), failures, json, offline);
+        return signed::finish(&site.site.site, trust, Vec::new(), json, offline);
     }
     let remote = remote.reload_trust()?;
-    let (mut releases, mut failures) = (Vec::new(), Failures::default());
+    let mut releases = Vec::new();
     for environment in environments(&site, args)? {
-        match refresh(&remote, &environment, args, keys) {
-            Ok(None) => {}
-            Ok(Some(released)) => {
-                released.warn();
-                if !args.sign.json {
-                    print::out(&released.text())?;
-                }
-                releases.push(released);
+        if let Some(released) = refresh(&remote, &environment, args, keys)? {
+            released.warn();
+            if !args.sign.json {
+                print::out(&released.text())?;
             }
-            Err(error) if args.environment.is_some() => return Err(error),
-            Err(error) => {
-                let temporary = error.kind() == Kind::Temporary;
-                failures.add(Some(&environment), error);
-                // A store that no longer answers fails for the others, too.
-                if temporary && let Err(error) = sync::refuse_newer(&remote) {
-                    failures.add(None, error);
-                    break;
-                }
-            }
+            releases.push(released);
         }
     }
-    if !json && releases.is_empty() && trust.is_none() && failures.is_empty() {
+    if !json && releases.is_empty() && trust.is_none() {
         print::out("nothing to do: nothing is published\n")?;
     }
-    signed::finish(&site.site.site, trust, releases, failures, json, offline)
+    signed::finish(&site.site.site, trust, releases, json, offline)
 }
 
 fn refresh_trust(remote: &SiteStore<'_>, args: &RefreshArgs, keys: Keys<'_>) -> Result<Option<TrustChange>> {

@@ -3,18 +3,19 @@
 use std::path::Path;
 
 use stringless_core::name::Name;
+use stringless_core::pack::Pack;
 use stringless_render::site::LockNeed;
 
 use super::index::{Index, module_key};
-use super::{Packed, write};
+use super::write;
 use crate::error::{Error, Result};
 use crate::modules::lockfile::LOCK_FILE;
 use crate::modules::{Assemble, Fetched, PUPPETFILE, assemble};
 use crate::pack::last_release::LastRelease;
 use crate::progress::Progress;
 use crate::puppetfile::Puppetfile;
-use crate::site::SiteDir;
 use crate::site::stores::ca_pem;
+use crate::site::{CACHE, SiteDir};
 use crate::source::environment::EnvironmentSource;
 use crate::source::{EntryKind, Tree};
 
@@ -31,17 +32,17 @@ pub fn fetch(
     progress: &Progress,
 ) -> Result<Vec<Fetched>> {
     let settings = &site.site.modules;
-    let Some(bytes) = input.tree.bytes(PUPPETFILE)?.filter(|_| settings.puppetfile) else {
+    let Some(text) = input.tree.text(PUPPETFILE)?.filter(|_| settings.puppetfile) else {
         return Ok(Vec::new());
     };
     let origin = format!("{}{PUPPETFILE}", input.origin);
-    let puppetfile = Puppetfile::parse_bytes(&bytes, &origin)?;
+    let puppetfile = Puppetfile::parse(&text, &origin)?;
     if puppetfile.modules.is_empty() {
         return Ok(Vec::new());
     }
     let (lock, ca) = (input.tree.text(LOCK_FILE)?, ca_pem(site)?);
     let fetched = assemble(&Assemble {
-        cache: &site.cache_root,
+        cache: &site.root.join(CACHE),
         puppetfile: &puppetfile,
         origin: &origin,
         lock: lock.as_deref(),
@@ -61,20 +62,20 @@ pub fn fetch(
     Ok(fetched)
 }
 
-/// The pack of a module.
+/// Makes the pack of a module.
 ///
 /// # Errors
 /// Refused when a node would refuse it, or a file may not be published.
-pub fn build(module: &Fetched, folder: &Path, index: &Index) -> Result<Packed> {
+pub fn build(module: &Fetched, folder: &Path, index: &Index) -> Result<Pack> {
     let key = module_key(&module.tree);
     if let Some(known) = index.find(&key, &module.path) {
-        return Ok(Packed::Recalled(known, Some(module.tree)));
+        return Ok(known);
     }
     let subject = format!("module `{}`", module.declared_as);
     let (items, archive) = module.packed()?;
     let pack = write::write(&module.path, items, archive, folder).map_err(|e| e.of(&subject))?;
     index.add(&key, &pack);
-    Ok(Packed::Made(pack))
+    Ok(pack)
 }
 
 /// Refuses a module where the environment itself has a file, link or folder: a node can have only one of them.
