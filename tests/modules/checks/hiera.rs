@@ -23,7 +23,7 @@ hierarchy:
   - {name: glob, glob: 'b/*.yaml'}
   - {name: globs, globs: ['c/**/*.yaml', 'd/{x,y}/%{role}.yaml', 'e/?.yaml']}
   - {name: other, datadir: 'hieradata/%{environment}', path: common.yaml}
-  - {name: beside, path: '../shared/./%{role}.yaml'}
+  - {name: beside, path: '../beside/./%{role}.yaml'}
   - {name: class, path: 'class/%{calling_class_path}.yaml'}
   - {name: mapped, mapped_paths: [services, service, 'service/%{service}.yaml']}
   - {name: json, path: common.json, data_hash: json_data}
@@ -40,7 +40,7 @@ const REACHED: &[&str] = &[
     "data/d/y/web.yaml",
     "data/e/f.yaml",
     "hieradata/production/common.yaml",
-    "shared/web.yaml",
+    "beside/web.yaml",
     "data/service/ntp.yaml",
     "data/common.json",
     "data/link.yaml",

@@ -219,13 +219,17 @@ mod tests {
     #[test]
     fn releases_are_listed_the_newest_first() {
         let platforms = Platforms::embedded().unwrap();
-        let number = |id: &str| id.rsplit('-').next().and_then(|text| text.parse::<u32>().ok());
+        let number = |id: &str| {
+            let (_, release) = id.rsplit_once('-')?;
+            release.split('.').map(|part| part.parse().ok()).collect::<Option<Vec<u32>>>()
+        };
         let mut listed = 0;
         for distro in &platforms.distros {
             assert!(platforms.releases(&distro.id).is_empty(), "{}", distro.id);
             let Some((name, _)) = distro.id.rsplit_once('-') else { continue };
             let numbers: Vec<_> = platforms.releases(name).iter().filter_map(|one| number(&one.id)).collect();
             assert!(numbers.is_sorted_by(|newer, older| newer > older), "{name}: {numbers:?}");
+            assert!(platforms.releases(&name[..name.len() - 1]).is_empty(), "only whole names count");
             listed += numbers.len();
         }
         assert!(listed > platforms.distros.len(), "{listed}");

@@ -83,12 +83,12 @@ fn only_the_text_of_a_glob_is_a_pattern() {
 fn folders_are_followed_as_puppet_does() {
     let levels = "
   - {name: other, datadir: 'hieradata/%{environment}', path: '%{}x.yaml'}
-  - {name: beside, path: '../shared/./%{facts.a}.yaml'}
+  - {name: beside, path: '../beside/./%{facts.a}.yaml'}
   - {name: away, datadir: /etc/secret, path: y.yaml}
   - {name: out, path: ../../z.yaml}
   - {name: mapped, mapped_paths: [services, service, 'service/%{service}.yaml']}
 ";
-    let good = ["hieradata/production/x.yaml", "data/service/ntp.yaml", "shared/a.yaml"];
+    let good = ["hieradata/production/x.yaml", "data/service/ntp.yaml", "beside/a.yaml"];
     assert_eq!(unreached(levels, &good), [""; 0]);
     let bad = ["hieradata/x.yaml", "hieradata/production/y.yaml", "data/y.yaml", "data/z.yaml"];
     assert_eq!(unreached(levels, &bad), bad);
