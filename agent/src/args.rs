@@ -51,6 +51,13 @@ pub enum Action {
     Verify(PathBuf),
 }
 
+impl Action {
+    /// Whether it asks stores and runs engines.
+    pub fn is_run(&self) -> bool {
+        matches!(self, Self::Once | Self::Daemon)
+    }
+}
+
 /// Parses the whole command line, the program's name first.
 ///
 /// # Errors

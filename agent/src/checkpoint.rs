@@ -49,8 +49,8 @@ pub enum Checkpoint {
 }
 
 /// Passes a checkpoint: appends its name to the file `STRINGLESS_PASSED`, kills the process (SIGKILL) if
-/// `STRINGLESS_KILL_AT` names the checkpoint, and stops it once (SIGSTOP) if `STRINGLESS_STOP_AT` names it.
-/// Both variables take the checkpoint's name or its number in the order of passing.
+/// `STRINGLESS_KILL_AT` names the checkpoint, panics if `STRINGLESS_PANIC_AT` names it, and stops it once (SIGSTOP) if `STRINGLESS_STOP_AT` names it.
+/// These variables take the checkpoint's name or its number in the order of passing.
 #[cfg(feature = "checkpoints")]
 #[expect(clippy::disallowed_methods, reason = "the list of checkpoints is not part of the state")]
 pub fn reach(point: Checkpoint) {
@@ -76,6 +76,7 @@ pub fn reach(point: Checkpoint) {
         let _ = kill_process(getpid(), signal);
         std::thread::sleep(std::time::Duration::from_millis(100));
     };
+    assert!(!named("STRINGLESS_PANIC_AT"), "a test asked for this panic");
     if named("STRINGLESS_KILL_AT") {
         send(Signal::KILL);
     }

@@ -1,6 +1,7 @@
 //! Errors: gerund, object, cause, and a hint on what to do.
 
 use std::fmt::{self, Write};
+use std::io;
 use std::path::Path;
 
 use stringless_core::refusal::Refusal;
@@ -50,6 +51,11 @@ impl Error {
         Self { outcome: Outcome::EngineFailed, message: message.into(), hint: None }
     }
 
+    /// The same error with another outcome.
+    pub fn with_outcome(self, outcome: Outcome) -> Self {
+        Self { outcome, ..self }
+    }
+
     /// Adds text before the message.
     pub fn prefix(mut self, start: &str) -> Self {
         self.message.insert_str(0, start);
@@ -93,8 +99,16 @@ pub trait At<T> {
     fn at(self, doing: &str, path: impl AsRef<Path>) -> Result<T>;
 }
 
-impl<T, E: fmt::Display> At<T> for std::result::Result<T, E> {
+impl<T, E: Into<io::Error>> At<T> for std::result::Result<T, E> {
     fn at(self, doing: &str, path: impl AsRef<Path>) -> Result<T> {
-        self.map_err(|error| Error::temporary(format!("{doing} `{}`: {error}", path.as_ref().display())))
+        self.map_err(|error| {
+            let error: io::Error = error.into();
+            let failed = Error::temporary(format!("{doing} `{}`: {error}", path.as_ref().display()));
+            let denied = error.kind() == io::ErrorKind::PermissionDenied;
+            if denied && !rustix::process::geteuid().is_root() { failed.hint(AS_ROOT) } else { failed }
+        })
     }
 }
+
+/// The hint for another user than root.
+pub const AS_ROOT: &str = "the agent's files belong to root: run it as root, for example with sudo";

@@ -11,6 +11,7 @@ mod engine;
 mod error;
 pub mod fetch;
 mod flow;
+pub mod guard;
 mod host;
 pub mod http;
 pub mod io;

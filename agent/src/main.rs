@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use stringless_agent::{args, commands, log};
+use stringless_agent::{args, commands, guard, log};
 use stringless_core::report::Outcome;
 
 fn main() -> ExitCode {
+    guard::set_up();
     let args = match args::parse(std::env::args_os()) {
         Ok(args) => args,
         Err(error) => {

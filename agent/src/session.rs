@@ -1,14 +1,18 @@
 //! The configuration and the outside world, which every command needs.
 
+mod network;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use stringless_core::config::{CONFIG, Config, Layer};
+use stringless_core::config::{CONFIG, Config, ConfigError, Layer};
 use stringless_core::json;
 use stringless_core::name::Name;
+use stringless_core::proxy::{self, VARIABLES};
 use stringless_core::report::{LayerReport, Outcome, Report};
 
+use self::network::{ca_file, proxy_of};
 use crate::args::Args;
 use crate::clock::Clock;
 use crate::disk::{Disk, read_capped, write};
@@ -20,6 +24,8 @@ use crate::http::Http;
 use crate::io::Io;
 use crate::node::{self, Node};
 use crate::output::print;
+use crate::release;
+use crate::store::credentials::check_environment;
 use crate::{flow, log};
 
 /// The configuration and the outside world.
@@ -33,6 +39,8 @@ pub struct Session<'a> {
     /// Network, clock and disk.
     pub io: Arc<Io>,
     secrets: Vec<String>,
+    /// The proxy of the configuration, for engines.
+    engine_proxy: Option<String>,
 }
 
 impl<'a> Session<'a> {
@@ -47,14 +55,25 @@ impl<'a> Session<'a> {
         let path = args.config.clone().unwrap_or_else(|| root.join(CONFIG.trim_start_matches('/')));
         let config = read(&path)?;
         check_environments(args, &config)?;
+        if args.action.is_run() && config.reads_environment() {
+            check_environment().map_err(|why| {
+                Error::configuration(format!("reading the credentials of the {why}"))
+                    .hint("correct the variable where the agent is started")
+            })?;
+        }
         let disk = Disk::new(root.join(config.state_dir.trim_start_matches('/')));
         let checked = config.layers.iter().filter_map(|layer| disk.layer(&layer.site).checked());
         let floor = checked.map(|checked| checked.floor).max().unwrap_or_default().max(config.rendered);
         let clock = Arc::new(Clock::new(floor));
-        let http = Http::new(&config, &root, &clock)?;
+        let proxy = if args.action.is_run() { proxy_of(&config)? } else { None };
+        let ca = ca_file(&config, &root)?;
+        let http = Http::new(proxy, ca.as_deref(), &clock)?;
         let io = Arc::new(Io { http, clock, disk, traffic: Default::default() });
-        let secrets = config.secrets().map(str::to_owned).collect();
-        Ok(Self { args, config, root, io, secrets })
+        // The environment of an engine names the proxies of ours, with their passwords.
+        let inherited = VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
+        let secrets = config.secrets().chain(inherited.flat_map(|value| proxy::secrets(&value))).collect();
+        let engine_proxy = config.proxy().map_err(Error::configuration)?.map(|proxy| proxy.url());
+        Ok(Self { args, config, root, io, secrets, engine_proxy })
     }
 
     /// Runs every layer, or with `--due` only those that are due, while holding the lock.
@@ -78,6 +97,9 @@ impl<'a> Session<'a> {
         let _lock = self.io.disk.lock()?;
         orphan::end_orphan(&self.io.disk.file(orphan::FILE))?;
         let (started, clock) = (self.io.clock.now(), Instant::now());
+        if !self.args.noop {
+            self.forget_other_layers();
+        }
         let node = node::identify(&self.config, &self.root, &self.io);
         let mut reports: Vec<LayerReport> = Vec::new();
         for (n, layer) in self.config.layers.iter().enumerate() {
@@ -105,11 +127,28 @@ impl<'a> Session<'a> {
         Ok(outcome)
     }
 
+    /// Removes what is left of layers that are no longer in the configuration. A failure here stops no layer.
+    fn forget_other_layers(&self) {
+        let followed: Vec<&Name> = self.config.layers.iter().map(|layer| &layer.site).collect();
+        match release::remove_others(&followed, &self.io.disk) {
+            Ok(removed) => removed.iter().for_each(|site| {
+                log::info(format_args!("{site}: not followed any more; its releases and packs were removed"));
+            }),
+            Err(error) => log::warn(format_args!("removing layers that are not followed any more: {error}")),
+        }
+    }
+
     /// The environment of a layer: its own, or the one on the command line.
     pub fn environment<'s>(&'s self, layer: &'s Layer) -> &'s Name {
         let named = |site: &Option<Name>| site.as_ref().is_none_or(|site| *site == layer.site);
         let asked = self.args.environments.iter().rev().find(|(site, _)| named(site));
         asked.map_or(&layer.environment, |(_, environment)| environment)
+    }
+
+    /// The folder of `--root`, unless that is `/`.
+    fn other_root(&self) -> Option<&Path> {
+        let same = self.root.canonicalize().is_ok_and(|real| real == Path::new("/"));
+        Some(&*self.root).filter(|_| !same)
     }
 
     /// The layers before number `n`.
@@ -123,13 +162,14 @@ impl<'a> Session<'a> {
     }
 
     fn layer<'s>(&'s self, layer: &'s Layer, earlier: &'s [EarlierLayer], node: &'s Node) -> LayerRun<'s> {
-        let proxy = self.config.proxy.as_deref();
+        let proxy = self.engine_proxy.as_deref();
         LayerRun {
             layer,
             environment: self.environment(layer),
             disk: self.io.disk.layer(&layer.site),
             earlier,
             node,
+            root: self.other_root(),
             args: self.args,
             proxy: proxy.map(|proxy| (proxy, self.config.no_proxy.as_deref().unwrap_or_default())),
             secrets: &self.secrets,
@@ -142,7 +182,8 @@ impl<'a> Session<'a> {
     /// failure here never changes the outcome.
     fn report(&self, mut report: Report) {
         if self.args.json {
-            let _ = print(&String::from_utf8_lossy(&json::write(&report)));
+            let printed = print(&String::from_utf8_lossy(&json::write(&report)));
+            let _ = printed.inspect_err(|error| log::warn(error));
         }
         let path = self.io.disk.file("last-run.json");
         let last = read_capped(&path).ok().flatten().and_then(|bytes| json::parse::<Report>(&bytes).ok());
@@ -187,12 +228,21 @@ fn check_environments(args: &Args, config: &Config) -> Result<()> {
 
 fn read(path: &Path) -> Result<Config> {
     let wrong = |why: String| Error::configuration(format!("reading `{}`: {why}", path.display()));
-    let bytes = read_capped(path).map_err(|error| Error::configuration(error.to_string()))?;
+    let bytes = read_capped(path).map_err(|error| error.with_outcome(Outcome::Configuration))?;
     let bytes = bytes.ok_or_else(|| {
         wrong("there is no such file".into())
             .hint("the bootstrap writes it; `--config FILE` or `--root DIR` names another")
     })?;
-    let config = Config::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let config = Config::parse(&bytes).map_err(|error| {
+        let failed = wrong(error.to_string());
+        match &error {
+            ConfigError::Json(error) if error.is_truncated() => failed.hint(
+                "the file is not complete: write it again, for example by running the user-data of this node as \
+                 root",
+            ),
+            _ => failed.hint("correct the file, or write it again by running the user-data of this node as root"),
+        }
+    })?;
     check_permissions(path, &config)?;
     Ok(config)
 }
@@ -204,7 +254,7 @@ fn check_permissions(path: &Path, config: &Config) -> Result<()> {
     let mut sources =
         config.layers.iter().flat_map(|layer| &layer.stores).flat_map(|store| &store.credentials);
     let secret = sources.any(|source| matches!(source, Static(_)))
-        || config.proxy.as_ref().is_some_and(|proxy| proxy.contains('@'));
+        || config.proxy().is_ok_and(|proxy| proxy.is_some_and(|proxy| proxy.has_login()));
     let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
     if secret && mode & 0o077 != 0 {
         let message =

@@ -4,13 +4,12 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use fuzz::{samples, seed, start};
+use fuzz::{seed, start};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use stringless_agent::clock::Clock;
@@ -19,7 +18,7 @@ use stringless_agent::http::Http;
 use stringless_agent::io::{Io, Traffic};
 use stringless_agent::store::document::{DocumentAnswer, RetryPolicy};
 use stringless_agent::store::{Answer, GetRequest, StoreClient};
-use stringless_core::config::{Config, NodeStore};
+use stringless_core::config::NodeStore;
 use stringless_core::json::{self, MAX_BYTES};
 use stringless_core::time::Timestamp;
 
@@ -188,7 +187,6 @@ impl True {
 struct Store {
     port: u16,
     replies: Arc<Mutex<Replies>>,
-    config: Config,
 }
 
 /// The replies for the next connections, and the number of connections so far.
@@ -214,9 +212,7 @@ impl Store {
                 let _ = answer(&mut connection.unwrap(), &reply);
             }
         });
-        let config = Config::parse(&json::write(&samples::config())).unwrap();
-        let config = Config { proxy: None, no_proxy: None, ca_file: None, ..config };
-        Self { port, replies, config }
+        Self { port, replies }
     }
 
     fn set_replies(&self, replies: Vec<Vec<u8>>) {
@@ -230,7 +226,7 @@ impl Store {
     /// The outside world of a run, new for each input, so that inputs do not influence each other.
     fn io(&self) -> Arc<Io> {
         let clock = Arc::new(Clock::new(Timestamp::default()));
-        let http = Http::new(&self.config, Path::new("/"), &clock).unwrap();
+        let http = Http::new(None, None, &clock).unwrap();
         let disk = Disk::new("/nonexistent".into());
         Arc::new(Io { http, clock, disk, traffic: Traffic::default() })
     }

@@ -219,7 +219,7 @@ fn help(command: &mut Command, name: &str, text: &mut String) {
 
 fn errors() -> String {
     let mut text = String::from(
-        "# Exit codes\n\nThe exit codes of `stringless-agent`. `stringless` has the same table, but exits with 2 if `diff`, \
+        "# Exit codes\n\nThe exit codes of `stringless-agent`. `stringless` has the same table, but exits with 2 if `diff --exit-code`, \
          `modules outdated` or `render --check` found differences.\n\n| code | meaning |\n|---|---|\n",
     );
     for outcome in Outcome::ALL {

@@ -42,6 +42,24 @@ impl Kind {
             Self::Refused => 3,
         }
     }
+
+    /// The graver of the two.
+    #[must_use]
+    pub fn graver(self, other: Self) -> Self {
+        if other.gravity() > self.gravity() { other } else { self }
+    }
+
+    /// The exit code, from the table that the agent uses, too.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        let outcome = match self {
+            Self::Usage => Outcome::Usage,
+            Self::Configuration => Outcome::Configuration,
+            Self::Refused => Outcome::Refused,
+            Self::Temporary => Outcome::Temporary,
+        };
+        outcome.exit_code(false)
+    }
 }
 
 /// A result of the generator.
@@ -68,6 +86,11 @@ impl Error {
         Self { hint: fault.hint, ..Self::refused(fault.message) }
     }
 
+    /// The fault as an error of kind [`Kind::Usage`]: the command line names something that does not exist.
+    pub fn usage_fault(fault: Fault) -> Self {
+        Self { hint: fault.hint, ..Self::usage(fault.message) }
+    }
+
     /// An error of kind [`Kind::Temporary`].
     pub fn temporary(message: impl Into<String>) -> Self {
         Self::new(Kind::Temporary, message)
@@ -87,6 +110,13 @@ impl Error {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The error without its hint.
+    #[must_use]
+    pub fn without_hint(mut self) -> Self {
+        self.hint = None;
         self
     }
 
@@ -114,16 +144,10 @@ impl Error {
         self.kind == Kind::Refused
     }
 
-    /// The exit code, from the table that the agent uses, too.
+    /// The exit code of its kind.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let outcome = match self.kind {
-            Kind::Usage => Outcome::Usage,
-            Kind::Configuration => Outcome::Configuration,
-            Kind::Refused => Outcome::Refused,
-            Kind::Temporary => Outcome::Temporary,
-        };
-        outcome.exit_code(false)
+        self.kind.exit_code()
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Self {

@@ -1,5 +1,6 @@
 //! The workstation's program: packs, signs and publishes configuration, and renders bootstrap user-data.
 
+pub mod cache;
 pub mod checks;
 pub mod cli;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod puppetfile;
 pub mod random;
 pub mod release;
 pub mod remote;
+pub mod signals;
 pub mod site;
 pub mod source;
 pub mod store;

@@ -1,17 +1,17 @@
-//! The program `stringless`: calls the function of each command, prints errors, and sets the exit code.
+//! The program `stringless`: calls the function of each command, prints its error, and sets the exit code.
 
 use std::env;
-use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use stringless::cli::{AgentCommand, Cli, Command, first_word, habit};
 use stringless::commands::{
-    agent, build, check, completions, diff, gc, history, init, keygen, keys, layer, list, manual, mirror,
-    modules, policy, promote, publish, refresh, render, rollback, submit, verify,
+    agent, build, check, completions, diff, environments, gc, history, init, keygen, keys, layer, list,
+    manual, mirror, modules, pin, policy, promote, publish, refresh, render, rollback, submit, verify,
 };
 use stringless::error::Error;
+use stringless::output::print;
 
 fn main() -> ExitCode {
     completions::answer(Cli::command);
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(site, args),
         Command::Diff(args) => diff::run(site, args),
         Command::Publish(args) => publish::run(site, args),
+        Command::Environments(command) => environments::run(site, command),
         Command::History(args) => history::run(site, args),
         Command::Rollback(args) => rollback::run(site, args),
         Command::Promote(args) => promote::run(site, args),
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Modules(command) => modules::run(site, command),
         Command::Verify(args) => verify::run(site, args),
         Command::Agent(AgentCommand::Push(args)) => agent::push(site, args),
+        Command::Pin(args) => pin::run(site, args),
         Command::Render(args) => render::run(site, args),
         Command::Layer(args) => layer::run(site, args),
         Command::Policy(args) => policy::run(site, args),
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            print(&error);
+            print::error(&error);
             ExitCode::from(error.exit_code())
         }
     }
@@ -61,19 +63,11 @@ fn usage(error: &clap::Error) -> ExitCode {
     let word = first_word(env::args_os().skip(1)).0.filter(|_| unknown);
     match word.as_deref().and_then(|word| Some((word, habit(word)?))) {
         Some((word, hint)) => {
-            print(&Error::usage(format!("running `stringless {word}`: there is no such command")).hint(hint));
+            print::error(
+                &Error::usage(format!("running `stringless {word}`: there is no such command")).hint(hint),
+            );
         }
         None => drop(error.print()),
     }
     ExitCode::from(if error.use_stderr() { 64 } else { 0 })
-}
-
-fn print(error: &Error) {
-    let colour = stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let (red, cyan, end) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
-    let mut text = format!("{red}error:{end} {error}\n");
-    if let Some(hint) = error.hint_text() {
-        text.push_str(&format!("\n{cyan}hint:{end} {hint}\n"));
-    }
-    stderr().write_all(text.as_bytes()).ok();
 }

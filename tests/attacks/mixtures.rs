@@ -123,7 +123,7 @@ fn mix_and_match_of_places() {
     // What is run is a file of the release, and no other.
     for (serial, run) in (20..).zip(["/bin/sh", "../../../../bin/sh", "", "a\nb"]) {
         let mut next = pair.forge.manifest(serial, vec![pair.forge.script("true")]);
-        let engine = stringless_core::manifest::ScriptEngine { run: run.to_owned(), noop: false };
+        let engine = stringless_core::manifest::ScriptEngine { run: run.to_owned(), noop: false, root: true };
         next.apply.engine = stringless_core::manifest::Engine::Script(engine);
         pair.forge.publish(&next);
         let _ = pair.refuses("invalid");

@@ -10,6 +10,7 @@ mod failures;
 mod forms;
 mod image;
 mod images;
+mod late;
 mod lock;
 mod openrc;
 mod pairs;
@@ -87,7 +88,7 @@ fn assert_done(machine: &Machine, boot: &CloudInit) {
 
 /// Nothing of an installation is there, whole or half.
 fn assert_untouched(machine: &Machine) {
-    let traces = "ls -d /usr/local/bin/* /etc/stringless/agent.json /etc/systemd/system/stringless* /var/lib/stringless/layers /var/lib/applied 2>/dev/null";
+    let traces = "ls -d /usr/local/bin/* /etc/stringless/agent.json /etc/systemd/system/stringless.* /var/lib/stringless/layers /var/lib/applied 2>/dev/null";
     assert_eq!(both(&machine.sh(traces)), "");
 }
 

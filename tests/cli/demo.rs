@@ -106,6 +106,8 @@ impl Demo {
             command = Command::new("setpriv");
             command.args([format!("--reuid={id}"), format!("--regid={id}"), "--clear-groups".into()]);
             command.arg(script);
+            // It may be a folder of this user alone.
+            command.env_remove("TMPDIR");
         }
         for variable in ["GENERATOR_BIN", "AGENT_BIN"] {
             command.env_remove(variable);

@@ -70,10 +70,14 @@ fn every_refusal_says_what_mends_it() {
 const HINTLESS: &[&str] = &[
     "mirror-no-region",
     "site-bad-span",
+    "site-engine-without-file",
+    "site-ignore-too-long",
     "site-sources-prefix-list",
+    "site-timeout-zero",
+    "site-too-deep",
     "site-unknown-store",
     "verify-file-tampered",
-    "verify-other-environment",
+    "verify-store-does-not-answer",
 ];
 
 fn cases() -> Vec<Case> {

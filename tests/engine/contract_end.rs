@@ -243,14 +243,10 @@ fn first_boot() {
     site.publish();
     let script = site.render("debian-13", "nocloud", &["--form", "script"]);
     let at = |part: &str| script.rfind(part).unwrap_or_else(|| panic!("no `{part}` in\n{script}"));
-    let run = at("while $bin --once;");
-    assert!(at("\numask 022\n") < run && at("\numask 077\n") < at("\numask 022\n"));
+    let run = at("  try 30 run_agent\n");
+    assert!(at("\n  umask 022\n") < run && at("\numask 077\n") < at("\n  umask 022\n"));
     assert!(at("\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n") < run);
-    assert!(
-        script.contains("[ $rc = 1 ] && [ $w -le 20 ]"),
-        "only a temporary failure is tried again at once"
-    );
-    assert!(at("exit $rc\n") > run);
+    assert!(at("exit \"$status\"; }\n") > run);
     // On systemd, what a script leaves behind in the agent's unit ends with the unit.
     assert!(script.contains("\nKillMode=mixed\n") && script.contains("\nType=oneshot\n"));
 }

@@ -26,7 +26,7 @@ fn which_file_is_run() {
     let publish = |serial, mode, text: &str| {
         let entries = [Entry::folder("bin"), Entry::file("bin/configure", mode, text)];
         let mut manifest = pair.forge.manifest(serial, vec![pair.forge.pack("", &entries)]);
-        let script = ScriptEngine { run: "bin/configure".into(), noop: false };
+        let script = ScriptEngine { run: "bin/configure".into(), noop: false, root: true };
         manifest.apply.engine = Engine::Script(script);
         pair.forge.publish(&manifest);
     };
@@ -105,14 +105,16 @@ fn names(environment: &BTreeMap<String, String>) -> BTreeSet<&str> {
     environment.keys().map(String::as_str).collect()
 }
 
-const OURS: [&str; 7] = [
+const OURS: [&str; 9] = [
     "STRINGLESS_SITE",
     "STRINGLESS_ENVIRONMENT",
     "STRINGLESS_SERIAL",
+    "STRINGLESS_COMMIT",
     "STRINGLESS_RELEASE",
     "STRINGLESS_NODE",
     "STRINGLESS_REGION",
     "STRINGLESS_NOOP",
+    "STRINGLESS_ROOT",
 ];
 
 #[test]
@@ -124,6 +126,7 @@ fn environment_of_an_agent_that_has_none() {
     pair.forge.publish(&pair.forge.manifest(41, vec![pair.forge.script(PRINTS)]));
     let found = environment(&pair, &[], &["--once"]);
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let root = pair.node.root().display().to_string();
     let release = pair.state("layers/example").join(pair.live()).display().to_string();
     let expected = [
         ("PATH", path),
@@ -131,10 +134,12 @@ fn environment_of_an_agent_that_has_none() {
         (OURS[0], "example"),
         (OURS[1], "production"),
         (OURS[2], "41"),
-        (OURS[3], &release),
-        (OURS[4], "web1"),
-        (OURS[5], ""),
+        (OURS[3], ""),
+        (OURS[4], &release),
+        (OURS[5], "web1"),
         (OURS[6], ""),
+        (OURS[7], ""),
+        (OURS[8], &root),
     ];
     let expected: BTreeMap<_, _> = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(found, expected);
@@ -161,6 +166,7 @@ fn environment_comes_from_the_agent() {
         ("AWS_SECRET_ACCESS_KEY", "key"),
         ("AWS_PROFILE", "profile"),
         ("STRINGLESS_NOOP", "1"),
+        ("STRINGLESS_ROOT", "/"),
         ("STRINGLESS_SITE", "another"),
         ("STRINGLESS_SERIAL", "99"),
     ];
@@ -172,6 +178,7 @@ fn environment_comes_from_the_agent() {
         ("HOME", "/home/of/the/agent"),
         ("LANG", "C.UTF-8"),
         ("STRINGLESS_NOOP", ""),
+        ("STRINGLESS_ROOT", &pair.node.root().display().to_string()),
         ("STRINGLESS_SITE", "example"),
         ("STRINGLESS_SERIAL", "1"),
         ("STRINGLESS_NODE", "i-0123456789abcdef0"),

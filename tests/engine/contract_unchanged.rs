@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use e2e::agent::{Node, Run};
+use e2e::agent::Node;
 use e2e::netns::Net;
 use e2e::pair::Pair;
 use e2e::site::Site;
@@ -19,7 +19,7 @@ const LOOK: [&str; 3] = ["--once", "--noop", "--detailed-exitcodes"];
 /// A release whose script supports `--noop`.
 fn looking(pair: &Pair, serial: u64, script: &str) -> Manifest {
     let mut manifest = pair.forge.manifest(serial, vec![pair.forge.script(script)]);
-    manifest.apply.engine = Engine::Script(ScriptEngine { run: "apply".into(), noop: true });
+    manifest.apply.engine = Engine::Script(ScriptEngine { run: "apply".into(), noop: true, root: true });
     manifest
 }
 
@@ -180,10 +180,8 @@ fn noop_counts_no_failure_and_keeps_to_the_limits() {
 #[test]
 fn noop_and_nothing_changed_by_the_example_site() {
     let folder = tempfile::tempdir().unwrap();
-    let (bucket, machine) = (folder.path().join("bucket"), folder.path().join("machine"));
-    for folder in [&bucket, &machine.join("etc/profile.d"), &machine.join("usr/local/bin")] {
-        fs::create_dir_all(folder).unwrap();
-    }
+    let bucket = folder.path().join("bucket");
+    fs::create_dir(&bucket).unwrap();
     let store = format!("file://{}", bucket.display());
     let Some(site) = Site::init(&Net::host(), &["--store", &store]) else { return };
     site.copy(&tools::root().join("tests/fixtures/script-site"));
@@ -192,15 +190,23 @@ fn noop_and_nothing_changed_by_the_example_site() {
         let document = fs::read_to_string(bucket.join("env/production/manifest")).unwrap();
         serde_json::from_str(document.rsplit_once("\n\n").unwrap().1).unwrap()
     };
-    assert_eq!(manifest()["apply"]["engine"], json!({"script": {"run": "apply"}}), "absent when false");
-    site.edit("{script: {run: apply}}", "{script: {run: apply, noop: true}}");
+    let engine = |settings| json!({"script": settings});
+    assert_eq!(manifest()["apply"]["engine"], engine(json!({"run": "apply", "root": true})));
+    site.edit("{run: apply, root: true}", "{run: apply}");
     site.publish();
-    assert_eq!(manifest()["apply"]["engine"], json!({"script": {"run": "apply", "noop": true}}));
+    assert_eq!(manifest()["apply"]["engine"], engine(json!({"run": "apply"})), "absent when false");
+    site.edit("{run: apply}", "{run: apply, noop: true, root: true}");
+    site.publish();
+    let all = json!({"run": "apply", "noop": true, "root": true});
+    assert_eq!(manifest()["apply"]["engine"], engine(all));
     let layer: Value = serde_json::from_str(&site.run(&["layer"]).expect(0).out).unwrap();
     let config = json!({"format": 1, "rendered": "2026-11-20T18:00:00Z", "node": "web1", "layers": [layer]});
     let Some(node) = Node::new(&Net::host(), &config) else { return };
-    let run = |args: &[&str]| Run::of(node.command(args).env("STRINGLESS_TARGET_ROOT", &machine));
-    let motd = machine.join("etc/motd");
+    for folder in ["etc/profile.d", "usr/local/bin"] {
+        fs::create_dir_all(node.root().join(folder)).unwrap();
+    }
+    let run = |args: &[&str]| node.run(args);
+    let motd = node.root().join("etc/motd");
 
     let looked = run(&LOOK).expect(2);
     assert!(

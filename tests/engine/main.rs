@@ -7,9 +7,11 @@
 mod agent_death;
 mod contract_end;
 mod contract_given;
+mod contract_root;
 mod contract_unchanged;
 mod failures;
 mod limits;
+mod migration;
 mod output;
 mod puppet;
 mod retention;

@@ -11,7 +11,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use e2e::agent::{Node, Run};
-use e2e::netns::Net;
 use e2e::process::succeed;
 use e2e::tools;
 use serde_json::{Value, json};
@@ -172,7 +171,7 @@ impl Lab {
                 "stores": [{"url": bucket}],
             }],
         });
-        let node = Node::new(&Net::host(), &config)?;
+        let node = Node::on_this_machine(&config)?;
         Some(Self { generator, folder, node })
     }
 

@@ -36,6 +36,8 @@ pub enum Fault {
     Answer {
         status: u16,
         headers: BTreeMap<String, String>,
+        #[serde(default)]
+        body: String,
     },
     Cut(usize),
     CutRecord(usize),
@@ -96,8 +98,8 @@ impl Fault {
         let deliver = server::Fault::Deliver;
         match self {
             Self::Status(status) => server::Fault::status(*status),
-            Self::Answer { status, headers } => {
-                let reply = Reply::new(*status, "");
+            Self::Answer { status, headers, body } => {
+                let reply = Reply::new(*status, body.as_str());
                 server::Fault::Answer(
                     headers.iter().fold(reply, |reply, (name, value)| reply.with(name, value)),
                 )

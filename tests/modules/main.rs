@@ -6,6 +6,7 @@
 mod checks;
 mod faults;
 mod hostile;
+mod lock_claims;
 mod locking;
 mod r10k;
 mod world;

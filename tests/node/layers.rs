@@ -29,13 +29,22 @@ struct Stack {
 impl Stack {
     /// A node that has not run yet.
     fn new() -> Option<Self> {
+        Self::on(|config| Node::new(&Net::host(), config))
+    }
+
+    /// This machine as the node: Puppet keeps to no folder.
+    fn for_puppet() -> Option<Self> {
+        Self::on(Node::on_this_machine)
+    }
+
+    fn on(node: impl FnOnce(&Value) -> Option<Node>) -> Option<Self> {
         let (base, client) = (Forge::new(), Forge::new());
         let config = json!({
             "format": 1,
             "rendered": "2026-11-20T18:00:00Z",
             "layers": [layer(&base, "base"), layer(&client, "client")],
         });
-        let node = Node::new(&Net::host(), &config)?;
+        let node = node(&config)?;
         Some(Self { base, client, node })
     }
 

@@ -9,12 +9,13 @@ mod clouds;
 mod distrust;
 mod identity;
 
+use std::process::Command;
 use std::time::Duration;
 
 use e2e::bucket::Bucket;
 use e2e::garage::{Key, REGION};
 use e2e::imds::{Facts, Imds, RoleKeys};
-use e2e::process::until;
+use e2e::process::{PATIENCE, succeed, until};
 use e2e::proxy::Proxy;
 use e2e::random::hex;
 use e2e::server::{Fault, Reply, Server};
@@ -45,6 +46,32 @@ fn metadata(bucket: &Bucket, role: &str, keys: Vec<RoleKeys>) -> Imds {
 }
 
 #[test]
+fn the_role_of_an_instance_without_ipv4() {
+    let Some(bucket) = Bucket::new("virtual") else { return };
+    bucket.site.publish();
+    let reader = bucket.garage.reader.clone();
+    let Some(node) = bucket.node(&bucket.config("aws")) else { return };
+    for (net, address) in [(&bucket.lab.cloud, "fd00:ec2::254/64"), (&bucket.lab.node, "fd00:ec2::15/64")] {
+        let namespace = net.path().unwrap();
+        let mut ip = Command::new("ip");
+        ip.arg("-netns").arg(namespace.file_name().unwrap());
+        succeed(ip.args(["address", "add", address, "dev", "eth0", "nodad"]), PATIENCE);
+    }
+    let facts = Facts {
+        instance_id: "i-0abc".into(),
+        region: REGION.into(),
+        role: "web-server".into(),
+        keys: vec![role_keys(&reader, FUTURE)],
+        user_data: None,
+    };
+    // Nobody listens at the address of IPv4.
+    let imds = Imds::start(bucket.lab.cloud.listen_at("[fd00:ec2::254]:80"), facts);
+    node.once().expect(0);
+    assert_eq!(bucket.applied(), "node 1 first\n");
+    assert_eq!(imds.take().len(), 3);
+}
+
+#[test]
 fn the_role_of_the_instance_reads_the_bucket() {
     let Some(bucket) = Bucket::new("virtual") else { return };
     bucket.site.publish();
@@ -66,7 +93,7 @@ fn the_role_of_the_instance_reads_the_bucket() {
     for secret in [reader.secret.as_str(), TOKEN] {
         assert!(!format!("{}{}{}{}", run.out, run.err, kept.out, kept.err).contains(secret));
         let grep = ["-r", "-l", "-F", secret].map(str::to_owned);
-        let found = std::process::Command::new("grep").args(grep).arg(node.root()).output().unwrap();
+        let found = Command::new("grep").args(grep).arg(node.root()).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&found.stdout), "", "a secret is on disk");
     }
 }

@@ -3,9 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
 mod damage;
+mod exhaustion;
+mod fifos;
 mod flow;
 mod https;
+mod layers_removed;
+mod proxies;
 mod reports;
+mod retired;
+mod signals;
 
 use std::time::{Duration, Instant};
 

@@ -86,7 +86,7 @@ fn a_touched_tree_is_no_new_release() {
     let past = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
     File::open(site.tree().join("binary")).unwrap().set_modified(past).unwrap();
     assert!(site.run(&["publish"]).expect(0).out.starts_with("nothing to do"));
-    let _ = site.run(&["diff"]).expect(0);
+    let _ = site.run(&["diff", "--exit-code"]).expect(0);
 }
 
 /// Unpacks every pack in its place with `tar`, and compares.
@@ -128,7 +128,7 @@ fn the_example_sites_come_back_from_stock_tar() {
         let source = tools::root().join("tests/fixtures").join(fixture);
         succeed(Command::new("cp").arg("-a").arg(&source).arg(site.tree()), LIMIT);
         if fixture == "control-repo" {
-            site.edit("{script: {run: apply}}", "{puppet: {}}");
+            site.edit("{script: {run: apply, root: true}}", "{puppet: {}}");
         }
         let _ = site.run(&["build", "--out", "packs"]).expect(0);
         let release = site.path("release");

@@ -6,6 +6,7 @@
 mod ci;
 mod concurrent;
 mod garage;
+mod gc;
 mod interruptions;
 mod listing;
 mod service;

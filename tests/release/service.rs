@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use e2e::http::{Reply, Request, Service};
 use e2e::netns::Net;
 use e2e::site::Site;
+use stringless_core::time::Timestamp;
 
 /// What it has, and how it fails.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub struct Objects {
     pub unconditional: bool,
     /// Each page of a listing is the first one.
     pub stuck: bool,
+    /// How long each removal takes.
+    pub slow: Duration,
 }
 
 /// A site whose store it is.
@@ -61,6 +66,17 @@ impl Bucket {
         }
     }
 
+    /// Whether there is an object at this path.
+    pub fn has(&self, path: &str) -> bool {
+        self.objects.lock().unwrap().all.contains_key(path)
+    }
+
+    /// Makes the object at this path old: so many seconds.
+    pub fn age_one(&self, path: &str, seconds: u64) {
+        let time = Timestamp::from_seconds(stringless::clock::now().seconds() - seconds).to_string();
+        self.objects.lock().unwrap().all.get_mut(path).unwrap().1 = time.replace('Z', ".000Z");
+    }
+
     /// The keys below this part of the prefix.
     pub fn keys(&self, part: &str) -> Vec<String> {
         let start = format!("/bucket/site/{part}");
@@ -76,6 +92,10 @@ impl Bucket {
 }
 
 fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
+    if request.method == "DELETE" {
+        let slow = objects.lock().unwrap().slow;
+        thread::sleep(slow);
+    }
     let mut objects = objects.lock().unwrap();
     let path = request.path().to_owned();
     let etag = |bytes: &[u8]| format!("\"{}\"", stringless_core::hash::Sha256::of(bytes));
@@ -83,7 +103,10 @@ fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
         "GET" if request.target.contains("list-type=2") => return list(&objects, &request.target),
         "GET" | "HEAD" => {
             return match objects.all.get(&path) {
-                Some((bytes, _)) => Reply::new(200, bytes.clone()).with("etag", etag(bytes)),
+                Some((bytes, modified)) => Reply::new(200, bytes.clone())
+                    .with("etag", etag(bytes))
+                    .with("last-modified", http_date(modified))
+                    .with("date", http_date(&stringless::clock::now().to_string())),
                 None => error(404, "NoSuchKey"),
             };
         }
@@ -109,6 +132,12 @@ fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
     let now = stringless::clock::now().to_string().replace('Z', ".000Z");
     objects.all.insert(path, (request.body.clone(), now));
     Reply::new(200, "").with("etag", etag(&request.body))
+}
+
+/// `2026-11-20T18:00:00.000Z` as an HTTP date. Nobody looks at the day of the week.
+fn http_date(time: &str) -> String {
+    let month = MONTHS[time[5..7].parse::<usize>().unwrap() - 1];
+    format!("Thu, {} {month} {} {} GMT", &time[8..10], &time[..4], &time[11..19])
 }
 
 /// Three keys at a time; the token is the number of keys listed before.
@@ -149,3 +178,5 @@ fn error(status: u16, code: &str) -> Reply {
 }
 
 const PAGE: usize = 3;
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -86,12 +86,16 @@ fn a_busy_store_is_asked_again() {
 fn odd_answers_are_not_believed() {
     let Some(web) = Web::new() else { return };
     let moved = Reply::new(302, "").with("location", "https://elsewhere.test/manifest");
+    let login = Reply::new(303, "").with("location", "https://login.test/");
     let large = Reply::new(200, "x".repeat((1 << 20) + 1));
     let cases = [
         (Fault::Answer(moved), 1, "https://elsewhere.test/manifest"),
         (Fault::status(403), 1, "the server answered 403"),
         (Fault::Answer(large), 3, "larger than 1048576 bytes"),
-        (Fault::Answer(Reply::new(200, "<html>")), 3, "not a signed document"),
+        (Fault::Answer(login), 1, "https://login.test/"),
+        (Fault::Answer(Reply::new(200, "\n<html>")), 1, "it is a web page (HTML or XML), not the object"),
+        (Fault::Encoded, 1, "it was compressed on the way"),
+        (Fault::Answer(Reply::new(200, "nonsense")), 3, "not a signed document"),
         (Fault::short(100), 1, ""),
         (Fault::status(404), 3, "nothing is published"),
     ];

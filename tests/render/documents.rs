@@ -1,6 +1,7 @@
 //! The forms that are no script: parsed by the programs that take them.
 
 use std::fs;
+use std::io::Read as _;
 use std::process::Command;
 
 use base64ct::{Base64, Encoding};
@@ -46,7 +47,8 @@ fn each_ignition_config_is_valid_and_holds_what_it_should() {
                 }
                 "bootstrap.sh" => {
                     assert_eq!(file["mode"], 0o700, "{name}");
-                    let script = String::from_utf8(inline.unwrap()).unwrap();
+                    assert_eq!(file["contents"]["compression"], "gzip", "{name}");
+                    let script = unpacked(&inline.unwrap());
                     assert!(
                         script.starts_with("#!/bin/sh\n") && script.ends_with("\nmain \"$@\"\n"),
                         "{name}"
@@ -76,6 +78,13 @@ fn each_ignition_config_is_valid_and_holds_what_it_should() {
         !run(Command::new(&validate).arg(&broken), LIMIT).status.success(),
         "the validator takes anything"
     );
+}
+
+/// The text that gzip made into `bytes`.
+pub fn unpacked(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
+    text
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn renderings_are_as_expected() {
     let mut add = |folder: &str, name: &str, distro: &str, cloud: &str, form: Form| {
         let end = match form {
             Form::Script => "sh",
-            Form::CloudConfig => "yaml",
+            Form::CloudConfig | Form::Bootcmd => "yaml",
             Form::Mime => "eml",
             Form::Ignition => "json",
             Form::Nix => "nix",

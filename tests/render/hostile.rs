@@ -13,6 +13,7 @@ use stringless_core::name::Name;
 use stringless_core::sigv4::encode_path;
 use stringless_render::platform::{Cloud, Distro, Form};
 
+use super::documents::unpacked;
 use super::every_pair::KEYS;
 
 /// Texts that would run, end a quotation or end a document if one place did not quote.
@@ -97,7 +98,9 @@ fn hostile_settings_stay_inside_documents() {
                 let inline = |end: &str| {
                     let file = files.iter().find(|file| file["path"].as_str().unwrap().ends_with(end))?;
                     let text = file["contents"]["source"].as_str()?.strip_prefix("data:;base64,")?;
-                    Some(String::from_utf8(Base64::decode_vec(text).unwrap()).unwrap())
+                    let bytes = Base64::decode_vec(text).unwrap();
+                    let packed = bytes.starts_with(&[0x1f, 0x8b]);
+                    Some(if packed { unpacked(&bytes) } else { String::from_utf8(bytes).unwrap() })
                 };
                 match (inline("agent.json"), inline("bootstrap.sh")) {
                     (Some(json), None) => assert_configured(&case, json.trim_end()),
@@ -186,7 +189,7 @@ fn skeleton(script: &str) -> String {
     let mut code = String::new();
     let mut lines = script.lines();
     while let Some(line) = lines.next() {
-        if line.starts_with('#') {
+        if line.trim_start().starts_with('#') {
             continue;
         }
         code.push_str(line.split(" # ").next().unwrap());

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use e2e::http::{Reply, Service};
 use e2e::netns::Lab;
-use e2e::process::{both, run};
+use e2e::process::{both, run, until};
 use e2e::rendering::{Case, SCRIPT, site};
 use e2e::tools;
 use stringless_render::platform::Form;
@@ -34,7 +34,7 @@ impl Node {
         }
         fs::write(tools.path().join("lock"), rule(cloud)).unwrap();
         let service = |listener: TcpListener| Service::start(listener, None, |_| Reply::new(200, "here"));
-        let addresses = ["169.254.169.254:80", "169.254.169.254:8080", "10.0.2.2:80"];
+        let addresses = ["169.254.169.254:80", "169.254.169.254:443", "169.254.169.254:8080", "10.0.2.2:80"];
         let services = addresses.map(|address| service(lab.cloud.listen_at(address))).into();
         Some(Self { lab, tools, services })
     }
@@ -53,7 +53,7 @@ impl Node {
     /// Whether this user gets an answer.
     fn reaches(&self, user: &str, address: &str) -> bool {
         let (curl, url) = (self.tools.path().join("curl"), format!("http://{address}/"));
-        let curl = [&*curl.to_string_lossy(), "-sS", "-o", "/dev/null", "-m", "100", &url];
+        let curl = [&*curl.to_string_lossy(), "-gsS", "-o", "/dev/null", "-m", "100", &url];
         let output = self.run("setpriv", &[&["--reuid", user, "--clear-groups"][..], &curl].concat());
         let printed = both(&output);
         assert!(
@@ -62,6 +62,60 @@ impl Node {
         );
         output.status.success()
     }
+}
+
+/// Each address at which a cloud gives out the user-data, those of IPv6 too.
+#[test]
+fn no_address_of_the_service_is_left_open() {
+    for cloud in ["linode", "openstack", "gce"] {
+        let Some(node) = Node::new(&["nft"], cloud) else { return };
+        let locked = Case::new(&site("{url: 'https://files.test/one'}", SCRIPT, ""));
+        let locked = locked.platforms.cloud(cloud).unwrap().lock.clone();
+        let six: Vec<&String> = locked.iter().filter(|address| address.contains(':')).collect();
+        assert!(!six.is_empty(), "{cloud}: {locked:?}");
+        // An address of a new interface is not used for a second.
+        for net in [&node.lab.cloud, &node.lab.node] {
+            let shown = |args: &[&str]| {
+                both(&run(
+                    net.command("ip").args(["-6", "addr", "show", "dev", "eth0"]).args(args),
+                    Duration::from_secs(120),
+                ))
+            };
+            let ready = || shown(&["tentative"]).is_empty() && !shown(&["scope", "link"]).is_empty();
+            assert!(until(Duration::from_secs(60), ready));
+        }
+        for address in six {
+            let on = |net: &e2e::netns::Net, args: &[&str]| {
+                let output = run(net.command("ip").args(args), Duration::from_secs(120));
+                assert!(output.status.success(), "{args:?}: {}", both(&output));
+                both(&output)
+            };
+            on(&node.lab.cloud, &["address", "add", &format!("{address}/128"), "dev", "eth0", "nodad"]);
+            let index = |net| on(net, &["-o", "link", "show", "eth0"]).split(':').next().unwrap().to_owned();
+            let scope =
+                |net| if address.starts_with("fe80") { format!("%{}", index(net)) } else { String::new() };
+            if !address.starts_with("fe80") {
+                on(&node.lab.node, &["route", "add", &format!("{address}/128"), "dev", "eth0"]);
+            }
+            let listener = node.lab.cloud.listen_at(&format!("[{address}{}]:80", scope(&node.lab.cloud)));
+            let _service = Service::start(listener, None, |_| Reply::new(200, "here"));
+            let host = format!("[{address}{}]", scope(&node.lab.node).replace('%', "%25"));
+            let before = std::time::Instant::now();
+            while !node.reaches("65534", &host) {
+                assert!(before.elapsed() < Duration::from_secs(60), "{cloud}: {host} before the lock");
+            }
+            let output = node.lock();
+            assert!(output.status.success(), "{}", both(&output));
+            assert!(node.reaches("0", &host), "{cloud}: {host}: root");
+            assert!(!node.reaches("65534", &host), "{cloud}: {host} answers every user");
+            unlock(&node);
+        }
+    }
+}
+
+fn unlock(node: &Node) {
+    let output = node.run("nft", &["delete", "table", "inet", "stringless"]);
+    assert!(output.status.success(), "{}", both(&output));
 }
 
 /// The script of the rule that is rendered for this cloud.
@@ -85,6 +139,7 @@ fn keeps_it_for_root(programs: &[&str]) {
             assert!(node.reaches("0", "169.254.169.254"), "{cloud}: root");
             for user in ["1", "65534"] {
                 assert!(!node.reaches(user, "169.254.169.254"), "{cloud}: {user}");
+                assert!(!node.reaches(user, "169.254.169.254:443"), "{cloud}: {user}: https");
                 // Name servers and clocks of the cloud, and everybody else.
                 assert!(node.reaches(user, "169.254.169.254:8080") && node.reaches(user, "10.0.2.2"));
             }

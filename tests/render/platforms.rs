@@ -57,6 +57,13 @@ fn the_platforms_are_complete_and_plain() {
         let date = distro.eol.as_ref().map(|eol| format!("{eol}T00:00:00Z"));
         let is_day = date.is_none_or(|date| stringless_core::time::Timestamp::parse(&date).is_ok());
         assert!(is_day, "{}: eol: no day, as 2030-06-30 is one", distro.id);
+        let sourced = distro.eol_source.as_ref().is_some_and(|source| source.starts_with("https://"));
+        assert_eq!(
+            sourced,
+            distro.eol.is_some(),
+            "{}: eol_source: the page that names the date of eol",
+            distro.id
+        );
         let follows = distro.successor.as_ref().is_none_or(|next| platforms.distro(next).is_ok());
         assert!(follows, "{}: successor: no distro has that id", distro.id);
         for target in &distro.targets {
@@ -84,6 +91,12 @@ fn the_platforms_are_complete_and_plain() {
         assert!(cloud.name.is_ascii() && cloud.paste_into.is_ascii(), "{}", cloud.id);
         let address = |text: &String| text.parse::<std::net::IpAddr>().is_ok();
         assert!(cloud.lock.iter().all(address), "{}: {:?}", cloud.id, cloud.lock);
+        // A lock that leaves out one address of the service locks nothing.
+        let asked = cloud.metadata.iter().flat_map(|metadata| &metadata.address);
+        for address in asked.filter(|_| !cloud.lock.is_empty()) {
+            let host = address.trim_start_matches("http://").trim_matches(['[', ']']).trim_end_matches("%*");
+            assert!(cloud.lock.iter().any(|locked| locked == host), "{}: lock: {host} is missing", cloud.id);
+        }
         let known = |id: &stringless_core::name::Name| {
             platforms.boot_agents.iter().any(|boot| boot.id == id.as_str())
         };
@@ -104,6 +117,25 @@ fn the_platforms_are_complete_and_plain() {
     each_stands_for_one(platforms.clouds.iter().map(|cloud| (&cloud.id, &cloud.aliases)));
     let fault = platforms.distro("debain-12").unwrap_err();
     assert!(fault.hint.unwrap().contains("debian-12"));
+}
+
+/// Time alone makes this test fail: then a release has ended, and the catalogue must say what follows.
+#[test]
+fn no_release_of_the_catalogue_has_ended() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = stringless_core::time::Timestamp::from_seconds(now);
+    let platforms = Platforms::embedded().unwrap();
+    let ended = |distro: &stringless_render::platform::Distro| {
+        let day = distro.ended(now)?;
+        let source = distro.eol_source.as_deref().unwrap_or("no source");
+        Some(format!("{}: its support ended on {day} ({source})", distro.id))
+    };
+    let ended: Vec<String> = platforms.distros.iter().filter_map(ended).collect();
+    assert!(
+        ended.is_empty(),
+        "{}\nremove its file of distros/, or correct `eol`, and name the source",
+        ended.join("\n")
+    );
 }
 
 fn each_stands_for_one<'a>(all: impl Iterator<Item = (&'a String, &'a Vec<String>)>) {

@@ -8,6 +8,8 @@ mod cloud_config;
 mod engine;
 mod fetching;
 mod first_run;
+mod options;
+mod repetition;
 mod root;
 mod signing;
 mod strict;
@@ -34,6 +36,8 @@ esac
 ";
 const FOLDER: &str = "{url: 'file:///srv/bucket'}";
 const BIN: &str = "usr/local/bin/stringless-agent";
+/// What the script leaves behind first, until all went well.
+const REPEATS: [&str; 2] = ["etc/cron.d/stringless-bootstrap", "etc/stringless/bootstrap.sh"];
 /// What the script leaves behind when all went well.
 const INSTALLED: [&str; 4] =
     ["etc/cron.d/stringless", "etc/stringless/agent.json", BIN, "var/lib/stringless/bootstrapped"];
@@ -76,10 +80,22 @@ fn installed(root: &Root) -> Vec<&'static str> {
     INSTALLED.into_iter().filter(|path| root.exists(path)).collect()
 }
 
-/// Nothing but what was there: no agent, no schedule, no half file.
+/// Nothing but what was there: no agent, no schedule, no half file. What repeats the script is left behind.
 fn assert_untouched(root: &Root, before: &[String], ended: &Ended, reason: &str) {
     assert_eq!(ended.code, 1, "{}", ended.printed);
     assert!(ended.printed.contains(&format!("stringless: {reason}")), "{}", ended.printed);
+    let without = |paths: &[String]| -> Vec<String> {
+        paths.iter().filter(|path| !REPEATS.contains(&path.as_str())).cloned().collect()
+    };
+    assert_eq!(without(&root.changes()), without(before), "{}", ended.printed);
+    assert!(REPEATS.iter().all(|path| root.exists(path)), "{}", ended.printed);
+    assert!(ended.printed.ends_with("stringless: this script will be repeated\n"), "{}", ended.printed);
+}
+
+/// The same, and nothing repeats the script: it is not for this machine.
+fn assert_refused(root: &Root, before: &[String], ended: &Ended, reason: &str) {
+    assert_eq!(ended.code, 1, "{}", ended.printed);
+    assert!(ended.printed.starts_with(&format!("stringless: {reason}")), "{}", ended.printed);
     assert_eq!(root.changes(), before, "{}", ended.printed);
 }
 
@@ -96,11 +112,14 @@ fn each_shell_installs_schedules_and_applies() {
         assert_eq!(root.read("runs"), "umask 0022, HOME=/root, proxy=\n", "{shell:?}");
         let config = Config::parse(root.read("etc/stringless/agent.json").as_bytes()).unwrap();
         assert_eq!(config.layers[0].min_serial, 7);
-        let cron = root.read("etc/cron.d/stringless");
-        let line = cron.lines().nth(1).unwrap();
+        let line = root.read("etc/cron.d/stringless");
         let (minute, command) = line.split_once("-59/5 * * * * ").unwrap();
         assert!(minute.parse::<u32>().unwrap() < 5, "{line}");
-        assert_eq!(command, "root /usr/local/bin/stringless-agent --once 2>&1 | logger -t stringless");
+        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let expected =
+            format!("root PATH={path} /usr/local/bin/stringless-agent --once 2>&1 | logger -t stringless\n");
+        assert_eq!(command, expected);
+        assert!(!REPEATS.iter().any(|path| root.exists(path)), "{shell:?}");
         let extra: Vec<_> =
             root.changes().into_iter().filter(|path| path.contains("stringless-agent.")).collect();
         assert!(extra.is_empty(), "{extra:?}");
@@ -138,7 +157,7 @@ fn a_wrong_hash_installs_nothing() {
     let before = root.changes();
     for shell in SHELLS {
         let ended = root.run(shell, &script);
-        assert_untouched(&root, &before, &ended, "the agent's SHA-256 is not the pinned ");
+        assert_untouched(&root, &before, &ended, &format!("/{BIN}.new: its SHA-256 is not the pinned "));
     }
 }
 
@@ -173,7 +192,7 @@ fn another_system_is_refused() {
         if ok {
             assert_eq!(ended.code, 0, "{}", ended.printed);
         } else {
-            assert_untouched(&root, &before, &ended, "this system is '");
+            assert_refused(&root, &before, &ended, "this system is '");
             assert!(ended.printed.contains("render it again"), "{}", ended.printed);
         }
     }
@@ -185,7 +204,7 @@ fn another_cpu_is_refused() {
     root.write("usr/local/sbin/uname", "#!/bin/sh\necho sparc64\n", 0o755);
     let before = root.changes();
     let ended = root.run(SH, &script);
-    assert_untouched(&root, &before, &ended, "no agent is pinned for the CPU sparc64");
+    assert_refused(&root, &before, &ended, "no agent is pinned for the CPU sparc64");
 }
 
 #[test]
@@ -194,7 +213,7 @@ fn whoever_is_not_root_is_refused() {
     root.write("usr/local/sbin/id", "#!/bin/sh\necho 1000\n", 0o755);
     let before = root.changes();
     let ended = root.run(SH, &script);
-    assert_untouched(&root, &before, &ended, "not root");
+    assert_refused(&root, &before, &ended, "not root");
 }
 
 #[test]
@@ -203,7 +222,7 @@ fn nothing_to_schedule_with_is_refused_before_anything_is_done() {
     root.without(&["cron"]);
     let before = root.changes();
     let ended = root.run(SH, &script);
-    assert_untouched(&root, &before, &ended, "no systemd and no cron to run the agent again");
+    assert_refused(&root, &before, &ended, "no systemd and no cron to run the agent again");
     let Some((_, root, script)) = prepare("node: {schedule: cron}\n") else { return };
     root.without(&["cron"]);
     let ended = root.run(SH, &script);
@@ -251,7 +270,9 @@ fn hostile_folders_and_proxies_stay_text() {
     for text in ["$(touch$IFS/pwned)", "a'b;touch$IFS/pwned;'", "`touch$IFS/pwned`", "a\"b\\c", "*?[a]", "~-"]
     {
         let url = serde_json::to_string(&format!("file:///srv/{text}")).unwrap();
-        let proxy = serde_json::to_string(&format!("http://{text}@proxy")).unwrap();
+        // A login of a proxy has no `/` and no `?`.
+        let login = text.replace('/', "%2F").replace('?', "%3F");
+        let proxy = serde_json::to_string(&format!("http://{login}@proxy")).unwrap();
         let more = format!("node: {{proxy: {proxy}}}\n");
         let case = case(&site(&format!("{{url: {url}}}"), SCRIPT, &more));
         let Some(root) = Root::new(distro(&case), &Net::host()) else { return };
@@ -262,7 +283,7 @@ fn hostile_folders_and_proxies_stay_text() {
             assert_eq!(ended.code, 0, "{text} {shell:?}\n{}", ended.printed);
             assert!(!root.exists("pwned"), "{text}");
             assert!(
-                root.read("runs").ends_with(&format!("proxy=http://{text}@proxy\n")),
+                root.read("runs").ends_with(&format!("proxy=http://{login}@proxy\n")),
                 "{}",
                 root.read("runs")
             );

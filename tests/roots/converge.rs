@@ -137,15 +137,25 @@ fn converges(distro: &Distro, cloud: &Cloud, lab: &Lab, script: &str) {
     assert_eq!(root.read("var/lib/applied"), format!("{} 1 first\n", pair.replace(' ', "-")), "{pair}");
     let agent = distro.paths.bin[1..].to_owned() + "/stringless-agent";
     assert!(fs::read(root.path(&agent)).unwrap() == fs::read(tools::agent().unwrap()).unwrap(), "{pair}");
+    assert!(!root.exists("etc/stringless/bootstrap.sh"), "{pair}");
     assert_eq!((root.mode(&agent), root.mode("etc/stringless/agent.json")), (0o755, 0o600), "{pair}");
     if openrc {
         assert_eq!(root.mode("etc/init.d/stringless"), 0o755);
         let printed = root.read("openrc");
-        assert_eq!(printed, "rc-update -q add stringless default\nrc-service stringless start\n", "{pair}");
+        let expected = "rc-update -q add stringless-bootstrap default\nrc-update -q add stringless default\n\
+                        rc-service stringless start\nrc-service stringless-bootstrap stop\n\
+                        rc-update -q del stringless-bootstrap default\n";
+        assert_eq!(printed, expected, "{pair}");
+        assert!(!root.exists("etc/init.d/stringless-bootstrap"), "{pair}");
     } else {
         let timer = "etc/systemd/system/timers.target.wants/stringless.timer";
         assert!(root.exists(timer) && root.exists("etc/systemd/system/stringless.service"), "{pair}");
         assert!(!root.exists("etc/cron.d/stringless"), "{pair}");
+        assert!(!root.exists("etc/systemd/system/stringless-bootstrap.service"), "{pair}");
+        assert!(
+            !root.exists("etc/systemd/system/multi-user.target.wants/stringless-bootstrap.service"),
+            "{pair}"
+        );
     }
     record::proved(Level::RanInRoot, &distro.id, &cloud.id);
 }

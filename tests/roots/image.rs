@@ -90,7 +90,7 @@ fn clean(distro: &Distro) -> String {
     let asked = case.request(distro, cloud, Some(Form::Script)).unwrap();
     let request = Request { tool: Some(Tool::Packer), encoding: Encoding::Plain, ..asked };
     let build = source(&request, &render(&request).unwrap(), Tool::Packer, None).unwrap();
-    format!("#!/bin/sh\n{}", steps(&build)[1])
+    format!("#!/bin/sh\n{}", steps(&build)[2])
 }
 
 fn case() -> Case {

@@ -57,7 +57,7 @@ fn installs(tool: &str, distro: &str) {
     // Another package than the pinned one: nothing of it is run.
     let Some(root) = Root::new(&case, distro) else { return };
     let (code, printed) = root.run(&case, distro);
-    assert!(code == 1 && printed.contains("has another SHA-256 than the pinned one"), "{printed}");
+    assert!(code == 1 && printed.contains("its SHA-256 is not the pinned"), "{printed}");
     for key in ["etc/pki/rpm-gpg/GPG-KEY-openvox-openvox8-release", "usr/share/keyrings/openvox-keyring.gpg"]
     {
         assert!(!root.path(key).exists());
@@ -72,11 +72,14 @@ fn installs(tool: &str, distro: &str) {
         server.fault_times(index, Fault::status(503), 10_000);
         let (code, printed) = root.run(&case, distro);
         assert!(
-            code == 1 && printed.ends_with("cannot install openvox-agent 8.28.1 (reason above)\n"),
+            code == 1 && printed.contains("cannot install openvox-agent 8.28.1 (reason above)\n"),
             "{printed}"
         );
         assert!(printed.contains("503") && root.engine().is_none(), "{printed}");
-        assert_eq!(fs::read_to_string(root.path("slept")).unwrap(), "1\n2\n4\n8\n16\n32\n");
+        assert_eq!(
+            fs::read_to_string(root.path("slept")).unwrap(),
+            "1\n2\n4\n8\n16\n".to_owned() + &"32\n".repeat(9)
+        );
         server.mend();
     }
 
@@ -89,7 +92,7 @@ fn installs(tool: &str, distro: &str) {
     case.site.puppet.version = Some("8.99.0".into());
     let (code, printed) = root.run(&case, distro);
     assert!(
-        code == 1 && printed.ends_with("cannot install openvox-agent 8.99.0 (reason above)\n"),
+        code == 1 && printed.contains("cannot install openvox-agent 8.99.0 (reason above)\n"),
         "{printed}"
     );
     assert!(root.engine().is_none(), "{printed}");

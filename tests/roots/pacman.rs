@@ -45,7 +45,7 @@ fn pacman_installs_the_pinned_version_or_tells_why_not() {
     };
     let refused = |(code, printed): (i32, String), version: &str, reason: &str| {
         let end = format!("cannot install puppet {version} (reason above)\n");
-        assert!(code == 1 && printed.ends_with(&end) && printed.contains(reason), "{printed}");
+        assert!(code == 1 && printed.contains(&end) && printed.contains(reason), "{printed}");
     };
 
     // Nobody vouches for the key that signed the packages.
@@ -60,7 +60,10 @@ fn pacman_installs_the_pinned_version_or_tells_why_not() {
     let ended = root.run(&case, DISTRO);
     assert!(!ended.1.contains("another version"), "{}", ended.1);
     refused(ended, "8.10.0", "503");
-    assert_eq!(fs::read_to_string(root.path("slept")).unwrap(), "1\n2\n4\n8\n16\n32\n");
+    assert_eq!(
+        fs::read_to_string(root.path("slept")).unwrap(),
+        "1\n2\n4\n8\n16\n".to_owned() + &"32\n".repeat(9)
+    );
     assert!(root.engine().is_none());
     server.mend();
 

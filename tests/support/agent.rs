@@ -19,6 +19,8 @@ pub struct Node {
     agent: PathBuf,
     net: Net,
     folder: tempfile::TempDir,
+    /// Whether the folder stands for `/`; otherwise it only holds the configuration and the state.
+    rooted: bool,
 }
 
 /// How a program ended, and what it said.
@@ -84,6 +86,18 @@ impl Node {
         Some(Self::with(tools::agent()?, net, config))
     }
 
+    /// This machine as a node, for an engine that cannot keep to a folder: only its configuration and its
+    /// state are in one.
+    ///
+    /// # Panics
+    /// When its folder cannot be made.
+    pub fn on_this_machine(config: &Value) -> Option<Self> {
+        let (agent, net) = (tools::agent()?, Net::host());
+        let node = Self { agent, net, folder: tempfile::tempdir().unwrap(), rooted: false };
+        node.configure(config);
+        Some(node)
+    }
+
     /// The same, with this agent.
     ///
     /// # Panics
@@ -97,7 +111,8 @@ impl Node {
     /// # Panics
     /// When it cannot be made.
     pub fn below(below: &Path, agent: PathBuf, net: &Net, config: &Value) -> Self {
-        let node = Self { agent, net: net.clone(), folder: tempfile::tempdir_in(below).unwrap() };
+        let folder = tempfile::tempdir_in(below).unwrap();
+        let node = Self { agent, net: net.clone(), folder, rooted: true };
         node.configure(config);
         node
     }
@@ -109,7 +124,7 @@ impl Node {
     pub fn copy(&self) -> Self {
         let folder = tempfile::tempdir_in(self.root().parent().unwrap()).unwrap();
         copy(self.root(), folder.path()).unwrap_or_else(|e| panic!("copying a node: {e}"));
-        Self { agent: self.agent.clone(), net: self.net.clone(), folder }
+        Self { agent: self.agent.clone(), net: self.net.clone(), folder, rooted: self.rooted }
     }
 
     /// Replaces its `agent.json`, which only its owner may read.
@@ -117,15 +132,23 @@ impl Node {
     /// # Panics
     /// When it cannot be written.
     pub fn configure(&self, config: &Value) {
-        self.write("etc/stringless/agent.json", &config.to_string());
-        let file = self.root().join("etc/stringless/agent.json");
+        let file = self.root().join(CONFIG);
+        let mut config = config.clone();
+        if !self.rooted {
+            config["state_dir"] = self.root().join("var/lib/stringless").display().to_string().into();
+        }
+        self.write(CONFIG, &config.to_string());
         fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// `stringless-agent --root … ARGS`, not yet started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.net.command(&self.agent);
-        command.arg("--root").arg(self.root()).args(args);
+        match self.rooted {
+            true => command.arg("--root").arg(self.root()),
+            false => command.arg("--config").arg(self.root().join(CONFIG)),
+        };
+        command.args(args);
         command
     }
 
@@ -164,6 +187,8 @@ impl Node {
         fs::write(file, text).unwrap();
     }
 }
+
+const CONFIG: &str = "etc/stringless/agent.json";
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {

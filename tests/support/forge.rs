@@ -120,9 +120,10 @@ impl Forge {
             trust_version: 1,
             created: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
             expires: None,
+            retired: false,
             agent: AgentPin { minimum: version, version, targets: Default::default() },
             apply: Apply {
-                engine: Engine::Script(ScriptEngine { run: "apply".into(), noop: false }),
+                engine: Engine::Script(ScriptEngine { run: "apply".into(), noop: false, root: true }),
                 timeout: 60,
                 reapply: None,
                 failure: Failure::default(),

@@ -120,8 +120,9 @@ impl Case {
 
     /// Whether the distro has the package of the engine that the site asks for.
     pub fn has_engine(&self, distro: &Distro) -> bool {
-        let package = match self.site.puppet.package {
-            PuppetPackage::Openvox => &distro.puppet.openvox,
+        let own = distro.puppet.distro.is_some();
+        let package = match self.site.puppet.package_for(&distro.id, distro.family.as_str(), own) {
+            PuppetPackage::Openvox | PuppetPackage::Auto => &distro.puppet.openvox,
             PuppetPackage::Distro => &distro.puppet.distro,
         };
         package.is_some() || matches!(self.site.apply(&self.environment).unwrap().engine, Engine::Script(_))

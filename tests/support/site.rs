@@ -33,6 +33,9 @@ impl Site {
         let site = Self { generator, net: net.clone(), folder, environment: Vec::new() };
         let fixed = ["init", ".", "--site", "example", "--no-password"];
         let _ = site.run(&[&fixed, options].concat()).expect(0);
+        // The scripts of tests keep to the folder of their node.
+        let text = fs::read_to_string(site.path("stringless.yaml")).unwrap();
+        site.write("stringless.yaml", text.replace("{run: apply}", "{run: apply, root: true}"), 0o644);
         Some(site)
     }
 

@@ -83,6 +83,16 @@ impl Authority {
         self.sign(&params(names, &days))
     }
 
+    /// A certificate with these names that is one of an authority, as a self-made one often is.
+    ///
+    /// # Panics
+    /// When one of them is not a name.
+    pub fn issue_as_authority(&self, names: &[&str]) -> Certificate {
+        let mut params = params(names, &WELL);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        self.sign(&params)
+    }
+
     /// A certificate with these names that is good for clients only.
     ///
     /// # Panics

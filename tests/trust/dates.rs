@@ -102,12 +102,24 @@ fn an_expired_trust_signs_nothing_until_it_is_renewed() {
 }
 
 #[test]
-fn what_nodes_would_not_take_is_not_published() {
+fn what_nodes_would_not_take_is_neither_signed_nor_published() {
     let Some(world) = World::new() else { return };
-    world.site.edit("expires: 30d", "expires: 0s");
     world.content("two");
-    let run = world.run(&["publish"], 3);
-    assert!(run.err.contains("nodes would refuse it: nothing was published"), "{}", run.err);
+    let site = fs::read_to_string(world.site.path("stringless.yaml")).unwrap();
+    let cases = [
+        ("expires: 30d", "expires: 0s", "expires: expected at least 1 second"),
+        ("\napply:\n", "\napply:\n  timeout: 0s\n", "apply.timeout: expected 1 second to 1 day"),
+        ("\napply:\n", "\napply:\n  timeout: 2d\n", "apply.timeout: expected 1 second to 1 day"),
+        ("\napply:\n", "\napply:\n  reapply: 0s\n", "apply.reapply: expected at least 1 second"),
+    ];
+    for (from, to, why) in cases {
+        world.site.edit(from, to);
+        for command in ["check", "publish"] {
+            let run = world.run(&[command], 78);
+            assert!(run.err.contains(why), "{}", run.err);
+        }
+        world.site.write("stringless.yaml", &site, 0o644);
+    }
     assert_eq!(world.published().0, 1);
     assert!(!world.bucket("env/production/history/2").exists());
 }

@@ -52,6 +52,6 @@ fn diff_does_not_put_other_bytes_into_the_cache() {
     assert!(run.err.contains("expected") && run.err.contains(hash), "{}", run.err);
     assert!(!cached.exists(), "bytes that were refused are in the cache");
     world.put(&key, &honest);
-    let _ = world.run(&["diff", "--no-pager"], 2);
+    let _ = world.run(&["diff", "--no-pager", "--exit-code"], 2);
     assert_eq!(fs::read(&cached).unwrap(), honest);
 }

@@ -1,48 +1,92 @@
-//! `--daemon`: runs each layer at its own interval until SIGTERM or SIGINT.
+//! `--daemon`: runs each layer at its own interval until SIGTERM or SIGINT, and reads its configuration again
+//! after SIGHUP.
 
 use std::time::{Duration, Instant};
 
 use stringless_core::backoff::next_run;
 use stringless_core::config::Layer;
+use stringless_core::name::Name;
 use stringless_core::report::Outcome;
 
+use crate::args::Args;
 use crate::error::Result;
 use crate::io::random;
 use crate::log;
 use crate::session::Session;
-use crate::signals::Signals;
+use crate::signals::{Signals, Wake};
+
+/// When each layer runs next, by its site.
+type Schedule = Vec<(Instant, Name)>;
 
 /// Runs until a signal arrives. Every run of a layer, including the first, waits a random part of its splay,
 /// so that machines that boot together do not send their requests together.
 ///
 /// # Errors
-/// The signal handlers cannot be installed. A failed run is only logged; the next run starts at its normal
-/// time.
-pub fn run(session: &Session<'_>) -> Result<Outcome> {
-    let signals = Signals::register()?;
-    let after = |seconds| Instant::now() + Duration::from_secs(seconds);
-    let layers = session.config.layers.iter();
-    let mut due: Vec<(Instant, &Layer)> =
-        layers.map(|layer| (after(next_run(0, layer.splay, random())), layer)).collect();
-    log::info(format_args!("daemon: following {}", names(due.iter().map(|(_, layer)| *layer))));
+/// The signal handlers cannot be installed, or the configuration is invalid at the start. A failed run is only
+/// logged; the next run starts at its normal time.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let mut signals = Signals::register()?;
+    let mut session = Session::open(args)?;
+    let mut due = schedule(&session.config.layers, &Vec::new());
+    log::info(format_args!("daemon: following {}", names(&session.config.layers)));
     loop {
         let next = due.iter().map(|(when, _)| *when).min().unwrap_or_else(Instant::now);
-        if signals.sleep(next.saturating_duration_since(Instant::now())) {
-            log::info("daemon: stopping");
-            return Ok(Outcome::Converged);
+        match signals.sleep(next.saturating_duration_since(Instant::now())) {
+            Wake::Time => {}
+            Wake::Stop => {
+                log::info("daemon: stopping");
+                return Ok(Outcome::Converged);
+            }
+            Wake::Reload => {
+                match Session::open(args) {
+                    Ok(new) => {
+                        session = new;
+                        due = schedule(&session.config.layers, &due);
+                        let names = names(&session.config.layers);
+                        log::info(format_args!("daemon: read the configuration again; following {names}"));
+                    }
+                    Err(error) => {
+                        log::error(&error);
+                        log::warn("daemon: the configuration is not usable; continuing with the former one");
+                    }
+                }
+                continue;
+            }
         }
         let now = Instant::now();
-        let layers: Vec<&Layer> =
-            due.iter().filter(|(when, _)| *when <= now).map(|(_, layer)| *layer).collect();
+        let is_due = |site: &Name| due.iter().any(|(when, other)| other == site && *when <= now);
+        let layers: Vec<&Layer> = session.config.layers.iter().filter(|layer| is_due(&layer.site)).collect();
         if let Err(error) = session.run(&layers) {
             log::error(&error);
         }
-        for (when, layer) in due.iter_mut().filter(|(when, _)| *when <= now) {
-            *when = after(next_run(layer.interval, layer.splay, random()));
+        let next = |site: &Name| {
+            let layer = layers.iter().find(|layer| layer.site == *site)?;
+            Some(after(next_run(layer.interval, layer.splay, random())))
+        };
+        for (when, site) in &mut due {
+            *when = next(site).unwrap_or(*when);
         }
     }
 }
 
-fn names<'a>(layers: impl Iterator<Item = &'a Layer>) -> String {
-    layers.map(|layer| format!("{}/{}", layer.site, layer.environment)).collect::<Vec<_>>().join(", ")
+/// The schedule of these layers. A layer that was scheduled before keeps its time, unless its interval is
+/// shorter now.
+fn schedule(layers: &[Layer], before: &Schedule) -> Schedule {
+    let time = |layer: &Layer| {
+        let first = after(next_run(0, layer.splay, random()));
+        let latest = after(next_run(layer.interval, layer.splay, random()));
+        let planned = before.iter().find(|(_, site)| *site == layer.site);
+        planned.map_or(first, |(when, _)| (*when).min(latest))
+    };
+    layers.iter().map(|layer| (time(layer), layer.site.clone())).collect()
+}
+
+fn after(seconds: u64) -> Instant {
+    Instant::now() + Duration::from_secs(seconds)
+}
+
+fn names(layers: &[Layer]) -> String {
+    let names: Vec<String> =
+        layers.iter().map(|layer| format!("{}/{}", layer.site, layer.environment)).collect();
+    names.join(", ")
 }

@@ -10,7 +10,7 @@ use crate::args::{Action, Args};
 use crate::error::Result;
 use crate::output::print;
 use crate::session::Session;
-use crate::signals::Signals;
+use crate::signals;
 
 /// Runs the command of the command line.
 ///
@@ -21,10 +21,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
         Action::Help => print(&stringless_core::flags::usage()),
         Action::Version => print(&format!("stringless-agent {}\n", env!("CARGO_PKG_VERSION"))),
         Action::Once => {
-            let _signals = Signals::register()?;
+            signals::register_for_one_run()?;
             Session::open(args)?.once()
         }
-        Action::Daemon => daemon::run(&Session::open(args)?),
+        Action::Daemon => daemon::run(args),
         Action::Status => status::status(&Session::open(args)?),
         Action::Verify(file) => verify::verify(&Session::open(args)?, file),
     }

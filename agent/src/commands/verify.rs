@@ -1,5 +1,7 @@
 //! `verify`: checks whether this node would accept a document.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -8,8 +10,7 @@ use stringless_core::name::Name;
 use stringless_core::report::Outcome;
 use stringless_core::{json, verify};
 
-use crate::disk::read_capped;
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::output::print;
 use crate::session::Session;
 use crate::trust::TrustInUse;
@@ -22,13 +23,25 @@ struct Head {
     site: Name,
 }
 
+/// The bytes of a file of the user, which may be a pipe: at most one more than the limit.
+fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).at("opening", path),
+    };
+    let mut bytes = Vec::new();
+    file.take(json::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).at("reading", path)?;
+    Ok(Some(bytes))
+}
+
 /// Verifies a file with the trust of the layer that has the document's site.
 ///
 /// # Errors
 /// The document is refused, or the file cannot be read.
 pub fn verify(session: &Session<'_>, file: &Path) -> Result<Outcome> {
     let none = || Error::usage(format!("reading `{}`: there is no such file", file.display()));
-    let bytes = read_capped(file)?.ok_or_else(none)?;
+    let bytes = read(file)?.ok_or_else(none)?;
     let what = format!("`{}`", file.display());
     let refused = |refusal| Error::refused(&what, &refusal);
     let document =

@@ -19,18 +19,20 @@
 pub(crate) mod content;
 pub(crate) mod write;
 
+mod read;
+
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
-use serde::Deserialize;
+use rustix::io::Errno;
 use stringless_core::hash::Sha256;
-use stringless_core::json::{self, MAX_BYTES};
+use stringless_core::json;
 use stringless_core::name::Name;
 use stringless_core::state::{self, Release, State};
 use stringless_core::time::Timestamp;
 
+pub use self::read::{check_regular, is_folder, metadata_of, read_capped, read_text};
 use crate::error::{At, Error, Result};
 
 /// The state folder.
@@ -59,7 +61,7 @@ impl Disk {
         let file = write::append(&path)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Lock(file)),
-            Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(Errno::WOULDBLOCK) => {
                 let message = format!("another run holds the lock `{}`", path.display());
                 Err(Error::temporary(message)
                     .hint("a run by timer, daemon or cron is active; try again later"))
@@ -132,18 +134,17 @@ impl LayerDisk {
         let path = self.root.join("state.json");
         let Some(bytes) = read_capped(&path)? else { return Ok((State::default(), None)) };
         let unreadable = |why: String| {
-            let hint =
-                "a newer agent may have written it; otherwise move it away: the next run fetches again";
+            let hint = "use the newer agent again; or move the file away: the next run fetches and applies the \
+                        release again";
             Error::configuration(format!("reading `{}`: {why}", path.display())).hint(hint)
         };
         // The file is always replaced in one step, so a file that is not JSON was damaged on the disk.
-        if serde_json::from_slice::<Format>(&bytes).is_err() {
+        let Some(format) = json::format_of(&bytes) else {
             return Ok((State::default(), Some(path)));
-        }
+        };
+        // Another format may have other fields, so the format comes first.
+        json::check_format(format, state::FORMAT).map_err(unreadable)?;
         let state: State = json::parse(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        if state.format != state::FORMAT {
-            return Err(unreadable(format!("format {} is not supported", state.format)));
-        }
         Ok((state, None))
     }
 
@@ -255,46 +256,7 @@ pub struct Checked {
     pub floor: Timestamp,
 }
 
-/// The key that every state has, of any format.
-#[derive(Deserialize)]
-struct Format {
-    #[expect(dead_code, reason = "its presence distinguishes a state from damage")]
-    format: u32,
-}
-
 /// The name of a release's folder.
 pub fn folder_of(release: &Release) -> String {
     format!("{}-{}", release.serial, release.id)
-}
-
-/// The metadata of a path, without following a link; `None` if nothing is there.
-///
-/// # Errors
-/// Temporary: it is unknown whether something is there.
-pub fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
-    match fs::symlink_metadata(path) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).at("looking at", path),
-    }
-}
-
-/// Whether the path is a folder, and not a link to one.
-pub fn is_folder(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
-}
-
-/// The bytes of a file, at most one more than [`MAX_BYTES`]; `None` if there is no such file.
-///
-/// # Errors
-/// Temporary.
-pub fn read_capped(path: &Path) -> Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).at("opening", path),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).at("reading", path)?;
-    Ok(Some(bytes))
 }

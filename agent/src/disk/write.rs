@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use super::check_regular;
 use crate::checkpoint::{Checkpoint, reach};
-use crate::error::{At, Error, Result};
+use crate::error::{AS_ROOT, At, Error, Result};
 
 /// Replaces a small file. A reader finds the old bytes or the new ones, even after a power cut.
 ///
@@ -41,8 +42,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// Temporary.
 pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file =
-        no_follow().write(true).create(true).truncate(false).mode(0o600).open(path).at("opening", path)?;
+    // Also for reading: a FIFO cannot be opened only for writing without a reader.
+    let mut options = no_follow();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(path).at("opening", path)?;
+    check_regular(path, &file)?;
     let length = bytes.len() as u64;
     file.write_all(bytes).and_then(|()| file.set_len(length)).at("writing", path)?;
     reach(Checkpoint::FileWritten);
@@ -55,6 +59,7 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Temporary.
 pub fn append(path: &Path) -> Result<File> {
     let file = no_follow().read(true).append(true).create(true).mode(0o600).open(path).at("opening", path)?;
+    check_regular(path, &file)?;
     reach(Checkpoint::FileMade);
     Ok(file)
 }
@@ -180,6 +185,9 @@ fn check_owned(path: &Path, found: &fs::Metadata) -> Result<()> {
         return Ok(());
     };
     let message = format!("using the folder `{}`: {wrong}", path.display());
+    if found.uid() == 0 && !rustix::process::geteuid().is_root() {
+        return Err(Error::temporary(message).hint(AS_ROOT));
+    }
     Err(Error::tampered(message)
         .hint("the agent creates this folder itself; find out who changed it, then remove it"))
 }
@@ -280,9 +288,11 @@ pub fn sync_all(folder: &Path) -> Result<()> {
     }
 }
 
-/// Options that do not follow a link in the last part of the path.
+/// Options that do not follow a link in the last part of the path, and do not wait for the other end of a
+/// FIFO.
 fn no_follow() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default());
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
     options
 }

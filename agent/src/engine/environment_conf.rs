@@ -8,6 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::disk::read_capped;
+
 /// The content of the file; empty if there is none.
 #[derive(Debug)]
 pub struct EnvironmentConf {
@@ -18,8 +20,9 @@ pub struct EnvironmentConf {
 impl EnvironmentConf {
     /// Reads the file in a release's folder.
     pub fn read(release: &Path) -> Self {
-        let text = fs::read_to_string(release.join("environment.conf")).unwrap_or_default();
-        Self { release: release.to_owned(), text }
+        let bytes = read_capped(&release.join("environment.conf")).ok().flatten().unwrap_or_default();
+        // Comments may have any encoding.
+        Self { release: release.to_owned(), text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
     /// The manifest to pass to `puppet apply`; `None` if only Puppet can expand its path.
@@ -142,6 +145,14 @@ mod tests {
         let base = "$basemodulepath".to_owned();
         let own = [at("site"), at("./modules"), "/opt/m".into(), base, parent, at("pa/1"), at("pb/2")];
         assert_eq!(found, own);
+    }
+
+    #[test]
+    fn a_comment_may_have_any_encoding() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("environment.conf"), b"# caf\xe9\nmanifest = site.pp\n").unwrap();
+        let conf = EnvironmentConf::read(folder.path());
+        assert_eq!(conf.manifest(), Some(folder.path().join("site.pp")));
     }
 
     #[test]

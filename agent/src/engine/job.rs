@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use stringless_core::manifest::Source;
 use stringless_core::name::Name;
 use stringless_core::state::Release;
 
@@ -16,12 +17,16 @@ pub struct Job<'a> {
     pub site: &'a Name,
     /// The release.
     pub release: &'a Release,
+    /// What the release was built from.
+    pub source: &'a Source,
     /// The release's folder.
     pub path: &'a Path,
     /// The modules of earlier layers.
     pub modules: &'a Modules,
     /// This node.
     pub node: &'a Node,
+    /// The folder that is used as `/`; `None`: `/` itself.
+    pub root: Option<&'a Path>,
     /// Only show what would be done.
     pub noop: bool,
     /// Write output to standard error, because standard output is for JSON.
@@ -33,6 +38,28 @@ pub struct Job<'a> {
     /// Secrets to remove from its output.
     pub secrets: &'a [String],
 }
+
+impl Job<'_> {
+    /// The commit that the release was built from, in hex digits; empty if it was not built from a repository.
+    pub fn commit(&self) -> &str {
+        let commit = self.source.commit.as_deref().unwrap_or_default();
+        if commit.bytes().all(|b| b.is_ascii_hexdigit()) { commit } else { "" }
+    }
+
+    /// The name of the configuration for logs and reports: the serial, then the start of the commit, as in
+    /// `17-1a2b3c4d5e6f`. `-dirty` at its end says that the source was changed after that commit.
+    pub fn version(&self) -> String {
+        let mut version = self.release.serial.to_string();
+        let commit = self.commit();
+        if let Some(start) = commit.get(..COMMIT.min(commit.len())).filter(|start| !start.is_empty()) {
+            version = format!("{version}-{start}{}", if self.source.dirty { "-dirty" } else { "" });
+        }
+        version
+    }
+}
+
+/// The number of digits of a commit that people see.
+const COMMIT: usize = 12;
 
 /// A successful run of an engine.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 pub mod job;
 pub mod modulepath;
 pub mod orphan;
+pub mod root;
 
 mod environment_conf;
 mod process;
@@ -10,12 +11,14 @@ mod puppet;
 mod redact;
 mod script;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use stringless_core::manifest::{Apply, Engine};
 use stringless_core::name::Name;
+use stringless_core::report::Outcome;
 
 use crate::error::Error;
 use crate::log;
@@ -29,6 +32,12 @@ use redact::Redactor;
 /// The failure, with the exit status and the end of the output.
 pub fn apply(apply: &Apply, job: &Job<'_>) -> Result<Applied, Failed> {
     let unable = |error| Failed { error, status: None, output: String::new() };
+    if job.noop && !root::keeps_to(&apply.engine, job.root) {
+        let serial = job.release.serial;
+        log::info(format_args!("noop: would run the engine of release {serial}; {NO_ROOT}"));
+        return Ok(Applied { changed: true, status: None, output: String::new() });
+    }
+    root::check(&apply.engine, job.root, job.release.serial).map_err(unable)?;
     let (name, command) = match &apply.engine {
         Engine::Script(script) if job.noop && !script.noop => {
             let serial = job.release.serial;
@@ -45,11 +54,16 @@ pub fn apply(apply: &Apply, job: &Job<'_>) -> Result<Applied, Failed> {
     let limit = Duration::from_secs(apply.timeout);
     let finished = process::run(&mut command, limit, output, Redactor::new(job.secrets), &job.record)
         .map_err(|error| {
-            let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
             let failed = Error::engine(format!("starting the {name} engine: {error}"));
-            unable(match denied {
-                true => failed.hint("is the file system of `state_dir` mounted noexec?"),
-                false => failed.hint("does its first line, `#!…`, name an installed interpreter?"),
+            unable(match error.kind() {
+                ErrorKind::PermissionDenied => {
+                    failed.hint("is the file system of `state_dir` mounted noexec?")
+                }
+                // The machine lacks threads, files or memory: the release is not at fault.
+                _ if error.raw_os_error().is_some_and(is_exhaustion) => {
+                    failed.with_outcome(Outcome::Temporary)
+                }
+                _ => failed.hint("does its first line, `#!…`, name an installed interpreter?"),
             })
         })?;
     let changed = match (&apply.engine, &finished.end) {
@@ -71,6 +85,12 @@ fn conclude(name: &str, changed: Option<bool>, finished: Finished) -> Result<App
             Err(Failed { error, status, output })
         }
     }
+}
+
+/// Whether the error says that the machine has no more of something.
+fn is_exhaustion(error: i32) -> bool {
+    use rustix::io::Errno;
+    [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE].iter().any(|one| one.raw_os_error() == error)
 }
 
 /// Sets the environment of every engine: the agent's own without credentials, and the `STRINGLESS_*`
@@ -96,13 +116,17 @@ fn set_environment(command: &mut Command, job: &Job<'_>) {
         .env("STRINGLESS_SITE", job.site.as_str())
         .env("STRINGLESS_ENVIRONMENT", job.release.environment.as_str())
         .env("STRINGLESS_SERIAL", job.release.serial.to_string())
+        .env("STRINGLESS_COMMIT", job.commit())
         .env("STRINGLESS_RELEASE", job.path)
         .env("STRINGLESS_NODE", &job.node.id)
         .env("STRINGLESS_REGION", job.node.region.as_ref().map_or("", Name::as_str))
-        // Set in every run, so that a value from the caller's shell never turns a real run into a dry run.
+        // These two are set in every run, so that a value from the caller's shell never turns a real run into
+        // a dry run, and never moves it to another folder.
         .env("STRINGLESS_NOOP", if job.noop { "1" } else { "" })
+        .env("STRINGLESS_ROOT", job.root.unwrap_or(Path::new("")))
         .current_dir(job.path);
 }
 
 const NO_NOOP: &str = "it is not run: the site file does not say that it supports `noop`";
+const NO_ROOT: &str = "it is not run: with --root it could change this machine";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

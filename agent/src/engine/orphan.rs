@@ -11,12 +11,12 @@
 //! an engine that failed.
 
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::disk::write;
+use crate::disk::{read_capped, write};
 use crate::error::{Error, Result};
 use crate::{host, log};
 
@@ -42,7 +42,7 @@ pub fn forget(path: &Path) {
 /// # Errors
 /// Temporary, with the process id: the engine is still running, within its time limit.
 pub fn end_orphan(path: &Path) -> Result<()> {
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = String::from_utf8(read_capped(path)?.unwrap_or_default()).unwrap_or_default();
     let mut fields = text.trim().split(' ');
     let (Some(pid), Some(start), Some(limit), Some(at)) =
         (fields.next(), fields.next(), fields.next(), fields.next())
@@ -90,6 +90,7 @@ fn boot() -> String {
 #[expect(clippy::disallowed_methods, reason = "tests prepare the disk")]
 mod tests {
     use super::*;
+    use std::fs;
     use std::process::Command;
 
     #[test]

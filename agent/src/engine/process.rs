@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::orphan;
 use super::redact::Redactor;
-use crate::signals;
+use crate::{guard, signals};
 
 /// The result of a command.
 #[derive(Debug)]
@@ -64,15 +64,18 @@ pub fn run(
 ) -> io::Result<Finished> {
     let (read, write) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(write.try_clone()?).stderr(write).process_group(0);
-    let mut child = command.spawn()?;
-    orphan::record(record, child.id(), limit);
-    // Close our copy of the pipe's writing end; otherwise the reader would never see the end.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    // The reader starts first: without it, the engine must not start.
     let tail = Arc::new(Mutex::new(VecDeque::new()));
     let reader = {
         let tail = Arc::clone(&tail);
-        thread::spawn(move || forward(File::from(OwnedFd::from(read)), &tail, redactor, output))
+        let work = move || forward(File::from(OwnedFd::from(read)), &tail, redactor, output);
+        thread::Builder::new().spawn(work)?
     };
+    let started = guard::with_former_limit(|| command.spawn());
+    // Close our copy of the pipe's writing end; otherwise the reader would never see the end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = started?;
+    orphan::record(record, child.id(), limit);
     let end = wait(&mut child, limit)?;
     orphan::forget(record);
     // A daemon that the command started may keep the pipe open. The run is over anyway.

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 /// The command that applies the release with Puppet.
 ///
 /// The release's folder has the name of its environment, and its parent contains nothing else. So the parent
-/// is the environment path, and Puppet itself reads `environment.conf` and Hiera 5. If there are earlier
-/// layers, the agent passes its own module path, which replaces the one in `environment.conf`.
+/// is the environment path, and Puppet itself reads `environment.conf` and Hiera 5. Two of its settings are
+/// replaced: the version of the configuration always, and the module path if there are earlier layers.
 ///
 /// # Errors
 /// Engine: Puppet is not installed.
@@ -27,7 +27,11 @@ pub fn command(job: &Job<'_>) -> Result<Command> {
         .arg(job.path.parent().unwrap_or(Path::new("/")))
         .arg("--environment")
         .arg(job.release.environment.as_str())
-        .args(["--detailed-exitcodes", "--color", "false"]);
+        .args(["--detailed-exitcodes", "--color", "false"])
+        // Replaces `config_version` of `environment.conf`, which would fail the run: it usually asks git, and
+        // a release has no repository. Puppet runs the value as a command, and it holds no sign of a shell.
+        .arg("--config_version")
+        .arg(format!("echo {}", job.version()));
     if job.noop {
         command.arg("--noop");
     }

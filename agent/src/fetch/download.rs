@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use stringless_core::answer::Foreign;
 use stringless_core::pack::Pack;
 use stringless_core::refusal::Refusal;
-use stringless_core::{backoff, layout};
+use stringless_core::{answer, backoff, layout};
 
 use super::Work;
 use super::fault::FetchError;
@@ -104,6 +105,12 @@ fn from_store(
             true => Refusal::Size { path, what: "bytes", expected: pack.size },
             false => Refusal::Hash { path, found, expected: pack.sha256 },
         };
+        if partial.encoded {
+            partial.restart()?;
+            let Foreign { what, hint } = answer::COMPRESSED;
+            let message = format!("the answer is wrong: {what}");
+            return Err(FetchError::Request(RequestError::permanent(message, Some(hint))));
+        }
         let (alone, parts) = (partial.owner != Owner::Several, partial.answers > 1);
         partial.restart()?;
         wrong += u32::from(alone);
@@ -134,7 +141,7 @@ fn resume(
         other => other,
     };
     let answer = answer.map_err(FetchError::Request)?;
-    let Answer::Content { from, body, .. } = answer else {
+    let Answer::Content { from, body, encoding, .. } = answer else {
         return Err(FetchError::Request(RequestError::permanent(
             "there is no such object".into(),
             Some(MISSING),
@@ -143,6 +150,7 @@ fn resume(
     if from != partial.length {
         partial.restart()?;
     }
+    partial.encoded |= answer::is_encoded(encoding.as_deref());
     let taken = partial.receive(turn.number, body, pack, &work.io, || {
         work.check()?;
         if Instant::now() >= turn.end { Err(too_slow()) } else { Ok(()) }

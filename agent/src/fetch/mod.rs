@@ -63,12 +63,21 @@ pub fn stage(wanted: Vec<Pack>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> R
         failure: Mutex::new(None),
     });
     let (send, results) = mpsc::channel::<()>();
+    let mut started = 0;
     for _ in 0..count.min(PARALLEL) {
         let (send, work) = (send.clone(), Arc::clone(&work));
-        thread::spawn(move || {
+        let run = move || {
             work.stage_all();
             drop(send);
-        });
+        };
+        match thread::Builder::new().spawn(run) {
+            Ok(_) => started += 1,
+            // The threads that run are enough; they only take longer.
+            Err(_) if started > 0 => break,
+            Err(error) => {
+                return Err(Error::temporary(format!("fetching the packs: starting a thread: {error}")));
+            }
+        }
     }
     drop(send);
     while !matches!(results.recv_timeout(TICK), Err(RecvTimeoutError::Disconnected)) {

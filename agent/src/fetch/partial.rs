@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use stringless_core::answer;
 use stringless_core::hash::{Hasher, Sha256};
 use stringless_core::pack::Pack;
 
@@ -25,6 +26,8 @@ pub struct Partial {
     pub owner: Owner,
     /// The number of responses that they came in.
     pub answers: u32,
+    /// Whether one of the responses says that it was compressed on the way.
+    pub encoded: bool,
     hasher: Hasher,
 }
 
@@ -45,8 +48,9 @@ impl Partial {
     pub fn open(path: &Path, pack: &Pack) -> Result<Self> {
         let file = write::append(path)?;
         let path = path.to_path_buf();
+        let hasher = Hasher::default();
         let mut partial =
-            Self { file, path, hasher: Hasher::default(), length: 0, owner: Owner::Nobody, answers: 0 };
+            Self { file, path, hasher, length: 0, owner: Owner::Nobody, answers: 0, encoded: false };
         if partial.file.metadata().at("reading", &partial.path)?.len() > pack.size {
             partial.restart()?;
         }
@@ -70,6 +74,7 @@ impl Partial {
         self.length = 0;
         self.owner = Owner::Nobody;
         self.answers = 0;
+        self.encoded = false;
         write::empty(&self.file).at("emptying", &self.path)
     }
 
@@ -108,6 +113,9 @@ impl Partial {
                 break;
             }
             check()?;
+            if self.length == 0 && answer::is_web_page(&buffer[..got]) {
+                return Err(FetchError::Request(RequestError::foreign(answer::WEB_PAGE)));
+            }
             pace.check(got as u64, asked.elapsed()).map_err(FetchError::Request)?;
             self.owner = owner;
             self.length += got as u64;

@@ -96,7 +96,7 @@ fn apply_last_good(
     let at = run.io.clock.now();
     let modules = modules(run, manifest);
     report.over.clone_from(&modules.over);
-    let applied = engine::apply(&manifest.apply, &job(run, &staged, &modules));
+    let applied = engine::apply(&manifest.apply, &job(run, manifest, &staged, &modules));
     reach(Checkpoint::Applied);
     // Saved only after the engine has ended: an interrupted run is not a failed one, so the next run repeats
     // it.
@@ -141,6 +141,9 @@ fn last_good(
     }
     if Release::from_manifest(&manifest) != *good {
         return Err(format!("release {} has another manifest", good.serial));
+    }
+    if !engine::root::keeps_to(&manifest.apply.engine, run.root) {
+        return Err(format!("release {}, the last good one, could change this machine", good.serial));
     }
     Ok((staged, manifest))
 }

@@ -17,7 +17,7 @@ use stringless_core::state::{Applied, Failed, Release, State};
 use self::run::{LayerRun, job, label, make_room, modules, releases_to_keep};
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::{is_folder, write};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flow::check::{Head, record_check};
 use crate::flow::fallback::{fall_back, quarantined};
 use crate::release::{self, Live, Staged};
@@ -65,12 +65,28 @@ fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
     record_check(run, &head, report);
     warnings::expiry(run, &head, report);
     let (manifest, live, now) = (&head.manifest, run.disk.live(), run.io.clock.now());
+    if manifest.retired {
+        return Err(retired(run, manifest, live.as_ref()));
+    }
     let (release, over) = (Release::from_manifest(manifest), modules(run, manifest).id);
     match plan::due(&state, live.as_ref(), &release, &manifest.apply, over, now, run.args.force) {
         Due::Nothing => Ok(Outcome::Converged),
         Due::Quarantined(until) => Err(quarantined(run, &head, state, until, report)?),
         Due::Run(reason) => install(run, &head, reason, state, report),
     }
+}
+
+/// The error of a node whose environment has ended: the live release stays as it is.
+fn retired(run: &LayerRun<'_>, manifest: &Manifest, live: Option<&Release>) -> Error {
+    let live = live.map_or_else(
+        || "nothing is live here".to_owned(),
+        |live| format!("release {} stays live, and gets no more changes", live.serial),
+    );
+    let message =
+        format!("following {}: the environment was retired at {}; {live}", label(run), manifest.created);
+    Error::configuration(message).hint(
+        "set `environment` of the layer in agent.json to one that is published, or remove this machine; `stringless publish` brings the environment back",
+    )
 }
 
 /// Fetches the missing packs of the release, builds it, makes it live and applies it.
@@ -97,6 +113,7 @@ fn install(
     if run.args.noop {
         return dry_run(run, manifest, &staged, report);
     }
+    engine::root::check(&manifest.apply.engine, run.root, manifest.serial)?;
     let live = release::switch(staged, &run.disk)?;
     apply(run, head, &live, state, report)
 }
@@ -141,7 +158,7 @@ fn dry_run(
 ) -> Result<Outcome> {
     let modules = modules(run, head);
     report.over.clone_from(&modules.over);
-    match engine::apply(&head.apply, &job(run, staged, &modules)) {
+    match engine::apply(&head.apply, &job(run, head, staged, &modules)) {
         Ok(applied) => {
             report.engine_status = applied.status;
             report.output = applied.output;
@@ -167,13 +184,14 @@ fn apply(
     let modules = modules(run, &head.manifest);
     report.over.clone_from(&modules.over);
     record_start(run, &release, modules.id, &mut state)?;
-    let applied = match engine::apply(&head.manifest.apply, &job(run, staged, &modules)) {
+    let applied = match engine::apply(&head.manifest.apply, &job(run, &head.manifest, staged, &modules)) {
         Ok(applied) => applied,
         Err(failed) => {
             report.engine_status = failed.status;
             report.output = failed.output;
-            // The agent ended the engine because of a signal: that is not a failure of the release.
-            if signals::stop_requested() {
+            // The agent ended the engine because of a signal, or could not start it for want of something: that is
+            // not a failure of the release.
+            if signals::stop_requested() || failed.error.outcome == Outcome::Temporary {
                 uncount_try(run, &mut state)?;
                 return Err(failed.error.append(format_args!("; release {} is live", release.serial)));
             }

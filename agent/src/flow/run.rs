@@ -1,5 +1,6 @@
 //! The input of a layer's run, and functions that several steps use.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use stringless_core::config::Layer;
@@ -30,6 +31,8 @@ pub struct LayerRun<'a> {
     pub earlier: &'a [EarlierLayer],
     /// This node.
     pub node: &'a Node,
+    /// The folder of `--root`; `None`: `/` itself.
+    pub root: Option<&'a Path>,
     /// The command line.
     pub args: &'a Args,
     /// For the engine's downloads: the proxy, and the hosts to reach without it.
@@ -66,14 +69,21 @@ pub fn modules(run: &LayerRun<'_>, manifest: &Manifest) -> Modules {
     Modules::from_layers(run.earlier, &manifest.apply.engine, &run.io.disk)
 }
 
-/// The engine's input for a release.
-pub fn job<'a>(run: &LayerRun<'a>, staged: &'a Staged, modules: &'a Modules) -> Job<'a> {
+/// The engine's input for a release and its manifest.
+pub fn job<'a>(
+    run: &LayerRun<'a>,
+    manifest: &'a Manifest,
+    staged: &'a Staged,
+    modules: &'a Modules,
+) -> Job<'a> {
     Job {
         site: &run.layer.site,
         release: &staged.release,
+        source: &manifest.source,
         path: &staged.path,
         modules,
         node: run.node,
+        root: run.root,
         noop: run.args.noop,
         json: run.args.json,
         record: run.io.disk.file(engine::orphan::FILE),

@@ -1,5 +1,6 @@
 //! Checks that there is enough space for a release before anything is fetched.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -51,8 +52,7 @@ pub fn check(
     if needed > free {
         return Err(no_room("the file system of the state folder has", free));
     }
-    let files: u64 =
-        missing.iter().chain(manifest.packs.iter().filter(|_| build)).map(|pack| pack.files).sum();
+    let files = inodes(&manifest.packs, missing, build);
     // Some file systems create inodes on demand and report a count of 0.
     if system.f_files > 0 && files > system.f_favail {
         let message =
@@ -60,6 +60,23 @@ pub fn check(
         return Err(Error::temporary(format!("making room for release {}: {message}", manifest.serial)));
     }
     Ok(())
+}
+
+/// The inodes that a run needs at the same time, at most: a pack's entries and its folder, a file while it is
+/// fetched, and the release with the folders above its packs.
+fn inodes(packs: &[Pack], missing: &[Pack], build: bool) -> u64 {
+    let mut needed = SMALL_FILES + missing.len().min(PARALLEL) as u64;
+    needed += missing.iter().map(|pack| pack.files + 1).sum::<u64>();
+    if build {
+        let parents = packs.iter().flat_map(|pack| {
+            let ends = pack.path.match_indices('/').map(|(end, _)| end).chain([pack.path.len()]);
+            ends.map(|end| &pack.path[..end])
+        });
+        // The folder of a pack at the top level is the release itself.
+        let folders: BTreeSet<&str> = parents.chain([""]).collect();
+        needed += packs.iter().map(|pack| pack.files).sum::<u64>() + folders.len() as u64;
+    }
+    needed
 }
 
 /// The space for a pack's content. Most file systems use whole blocks for each file.
@@ -82,3 +99,35 @@ fn used(folder: &Path) -> Result<u64> {
 }
 
 const BLOCK: u64 = 4096;
+/// The release's outer folder and manifest, the link, the record of the engine, the state and the report, and
+/// the temporary files of these.
+const SMALL_FILES: u64 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stringless_core::hash::Sha256;
+
+    #[test]
+    fn counts_every_inode_that_a_release_takes() {
+        let pack = |path: &str, files| Pack {
+            path: path.into(),
+            sha256: Sha256::of(path.as_bytes()),
+            size: 1,
+            unpacked: 1,
+            files,
+        };
+        let packs = [pack("", 5), pack("site/modules/a", 7), pack("site/modules/b", 1), pack("data", 1)];
+        // Built only: the entries, and the folders ``, site, site/modules, its two packs and data.
+        assert_eq!(inodes(&packs, &[], true), SMALL_FILES + 14 + 6);
+        // Fetched only: the entries, a folder each, and as many downloads as run at once.
+        assert_eq!(inodes(&packs, &packs, false), SMALL_FILES + 14 + 4 + 4);
+        assert_eq!(inodes(&packs, &packs[..1], true), SMALL_FILES + 14 + 6 + 5 + 1 + 1);
+        let many: Vec<Pack> = (0..20).map(|n| pack(&n.to_string(), 0)).collect();
+        assert_eq!(
+            inodes(&many, &many, true),
+            SMALL_FILES + 21 + 20 + 4,
+            "folders without a file take one, too"
+        );
+    }
+}

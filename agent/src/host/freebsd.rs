@@ -22,6 +22,17 @@ pub fn boot(_root: &Path) -> Option<String> {
     shown.rsplit(':').next().map(str::to_owned)
 }
 
+/// The words of the kernel's command line: FreeBSD has none.
+pub fn kernel_words(_root: &Path) -> Vec<String> {
+    Vec::new()
+}
+
+/// The numbers of the network interfaces that have a link-local address: unknown, because the base system
+/// prints only their names. So a service at such an address is not queried here.
+pub fn interfaces() -> Vec<u32> {
+    Vec::new()
+}
+
 /// A process, if it exists and is not a zombie.
 pub fn process(pid: u32) -> Option<Process> {
     let shown = output_of("/bin/ps", &["-o", "state=", "-o", "etimes=", "-p", &pid.to_string()])?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Process;
-use crate::disk::read_capped;
+use crate::disk::read_text as text;
 
 /// A text of the firmware, by the name of the kernel's file; `None` if it is missing.
 pub fn firmware(root: &Path, name: &str) -> Option<String> {
@@ -29,12 +29,51 @@ pub fn process(pid: u32) -> Option<Process> {
     Some(Process { started, age: uptime.saturating_sub(started / TICKS) })
 }
 
-fn text(path: &Path) -> Option<String> {
-    let text = String::from_utf8(read_capped(path).ok()??).ok()?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+/// The words of the kernel's command line.
+pub fn kernel_words(root: &Path) -> Vec<String> {
+    let line = text(&root.join("proc/cmdline")).unwrap_or_default();
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+/// The numbers of the network interfaces that have a link-local address of IPv6, the lowest first.
+pub fn interfaces() -> Vec<u32> {
+    numbers(&fs::read_to_string("/proc/net/if_inet6").unwrap_or_default())
+}
+
+/// The numbers in the kernel's table of addresses: address, interface, length of the prefix, scope, flags,
+/// name; all numbers in hex.
+fn numbers(table: &str) -> Vec<u32> {
+    let link = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        (*fields.get(3)? == LINK).then(|| u32::from_str_radix(fields[1], 16).ok())?
+    });
+    let mut numbers: Vec<u32> = link.collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 }
 
 /// The units of start times in one second, the same on every Linux: proc(5), USER_HZ.
 const TICKS: u64 = 100;
 /// By how much two readings of one process's start time may differ.
 pub const TOLERANCE: u64 = 0;
+/// The scope of an address that is valid on one link only.
+const LINK: &str = "20";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_interfaces_with_a_link_local_address_count() {
+        let table = "\
+            fe80000000000000505400fffe123456 0a 40 20 80     ens5\n\
+            00000000000000000000000000000001 01 80 10 80       lo\n\
+            fd0000000000000000000000000000a1 02 40 00 80     eth0\n\
+            fe800000000000000000000000000001 02 40 20 80     eth0\n\
+            fe800000000000000000000000000002 02 40 20 80     eth0\n\
+            short\n";
+        assert_eq!(numbers(table), [2, 10]);
+        assert_eq!(numbers(""), [] as [u32; 0]);
+    }
+}

@@ -1,4 +1,5 @@
-//! Facts from the operating system: the firmware's texts, the boot, and the start time of a process.
+//! Facts from the operating system: the firmware's texts, the boot, network interfaces, and the start time of a
+//! process.
 
 #[cfg(target_os = "freebsd")]
 mod freebsd;
@@ -6,9 +7,9 @@ mod freebsd;
 mod linux;
 
 #[cfg(target_os = "freebsd")]
-pub use freebsd::{TOLERANCE, boot, firmware, process};
+pub use freebsd::{TOLERANCE, boot, firmware, interfaces, kernel_words, process};
 #[cfg(not(target_os = "freebsd"))]
-pub use linux::{TOLERANCE, boot, firmware, process};
+pub use linux::{TOLERANCE, boot, firmware, interfaces, kernel_words, process};
 
 /// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

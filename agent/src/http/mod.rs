@@ -1,18 +1,22 @@
 //! The HTTP client: time limits, no redirects, and a proxy if one is set.
 
+mod connect;
+mod lookup;
 mod tls;
 
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stringless_core::config::Config;
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
-use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
+use stringless_core::certificate;
+use stringless_core::proxy::Proxy;
+use ureq::unversioned::transport::Connector;
+use ureq::{Agent, AsSendBody, Body, ProxyProtocol};
 
 use crate::clock::Clock;
-use crate::error::{At, Error, Result};
+use crate::error::{Error, Result};
+use crate::http::connect::{Tcp, Tunnel};
+use crate::http::lookup::Lookup;
 use crate::http::tls::Tls;
 
 /// The clients of a run: one for stores, one for the cloud's metadata addresses.
@@ -46,24 +50,18 @@ pub struct Reply {
 pub type Failure = String;
 
 impl Http {
-    /// The clients for a configuration.
+    /// The clients. `proxy` is for stores, with the hosts to reach without it, separated by commas; `ca` is PEM
+    /// text with authorities to trust in addition to the built-in ones.
     ///
     /// # Errors
-    /// Configuration: the proxy or `ca_file`.
-    pub fn new(config: &Config, root: &std::path::Path, clock: &Arc<Clock>) -> Result<Self> {
-        let extra = match &config.ca_file {
-            Some(file) => {
-                let file = root.join(file.trim_start_matches('/'));
-                let pem = std::fs::read(&file).at("reading ca_file", &file);
-                Some(pem.map_err(|error| Error::configuration(error.to_string()))?)
-            }
-            None => None,
-        };
+    /// Configuration: the proxy or the authorities.
+    pub fn new(proxy: Option<(Proxy, String)>, ca: Option<&[u8]>, clock: &Arc<Clock>) -> Result<Self> {
         let tls = |extra: Option<&[u8]>| {
             Tls::new(extra, clock).map_err(|why| Error::configuration(format!("ca_file: {why}")))
         };
-        let proxy = proxy(config)?;
-        Ok(Self { stores: agent(proxy, tls(extra.as_deref())?), local: agent(None, tls(None)?) })
+        let place = proxy.as_ref().map(|(proxy, _)| proxy.place());
+        let proxy = proxy.map(|(proxy, around)| client_proxy(&proxy, &around)).transpose()?;
+        Ok(Self { stores: agent(proxy, place, tls(ca)?), local: agent(None, None, tls(None)?) })
     }
 
     /// Sends a request to a store, through the proxy if there is one.
@@ -126,9 +124,14 @@ fn run<S: AsSendBody>(
     agent.run(limited).map_err(|error| explain(&error))
 }
 
-/// An error with its causes, without repetition.
+/// An error with its causes, without repetition, in words.
 fn explain(error: &ureq::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = match error {
+        // These only repeat the kind of the error.
+        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::Other(error) => error.to_string(),
+        error => error.to_string(),
+    };
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let cause_text = cause.to_string();
@@ -137,10 +140,11 @@ fn explain(error: &ureq::Error) -> String {
         }
         source = cause.source();
     }
-    text
+    certificate::in_words(&text).unwrap_or(text)
 }
 
-fn agent(proxy: Option<Proxy>, tls: Tls) -> Agent {
+/// `place` is the proxy's host and port, for messages.
+fn agent(proxy: Option<ureq::Proxy>, place: Option<String>, tls: Tls) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -156,38 +160,24 @@ fn agent(proxy: Option<Proxy>, tls: Tls) -> Agent {
         .output_buffer_size(BUFFER)
         .max_idle_connections(4)
         .build();
-    let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default()).chain(tls);
-    Agent::with_parts(config, connector, DefaultResolver::default())
+    let place = place.map(Arc::from);
+    let connector = ().chain(Tunnel::new(place.clone())).chain(Tcp::new(place)).chain(tls);
+    Agent::with_parts(config, connector, Lookup)
 }
 
-/// The proxy from the configuration, or else from the environment.
-fn proxy(config: &Config) -> Result<Option<Proxy>> {
-    let wrong = || Error::configuration("proxy: expected `http://[user:password@]host:port`");
-    let given = match &config.proxy {
-        Some(url) => Proxy::new(url).map_err(|_| wrong())?,
-        None => match Proxy::try_from_env() {
-            Some(proxy) => proxy,
-            None => return Ok(None),
-        },
-    };
-    // Other kinds of proxies would be ignored without a message.
-    if given.protocol() != ProxyProtocol::Http {
-        return Err(wrong().hint("other kinds of proxies are not supported, in the environment too"));
+/// The proxy in the client's own form.
+fn client_proxy(proxy: &Proxy, around: &str) -> Result<ureq::Proxy> {
+    let mut builder = ureq::Proxy::builder(ProxyProtocol::Http).host(&proxy.host).port(proxy.port);
+    if let Some(user) = proxy.user() {
+        builder = builder.username(&user);
     }
-    if given.is_from_env() && config.no_proxy.is_none() {
-        return Ok(Some(given));
+    if let Some(password) = proxy.password() {
+        builder = builder.password(&password);
     }
-    let mut builder = Proxy::builder(given.protocol()).host(given.host()).port(given.port());
-    if let Some(user) = given.username() {
-        builder = builder.username(user);
-    }
-    if let Some(password) = given.password() {
-        builder = builder.password(password);
-    }
-    for host in config.no_proxy.iter().flat_map(|list| list.split(',')).map(str::trim) {
+    for host in around.split(',').map(str::trim).filter(|host| !host.is_empty()) {
         builder = builder.no_proxy(host);
     }
-    builder.build().map(Some).map_err(|_| wrong())
+    builder.build().map_err(|_| Error::configuration("proxy: its host or login cannot be used"))
 }
 
 const CONNECT: Duration = Duration::from_secs(10);

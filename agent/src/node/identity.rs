@@ -113,7 +113,8 @@ impl CachedIdentity {
     }
 }
 
-/// Whether the firmware shows a machine of this cloud. On other machines, the address is not tried.
+/// Whether the firmware or the kernel's command line shows a machine of this cloud. On other machines, the
+/// addresses are not tried.
 fn is_here(metadata: &Metadata, root: &Path) -> bool {
     let begins = |name: &str, text: &str| {
         let said = host::firmware(root, name).unwrap_or_default();
@@ -121,7 +122,11 @@ fn is_here(metadata: &Metadata, root: &Path) -> bool {
     };
     let holds =
         |set: &std::collections::BTreeMap<String, String>| set.iter().all(|(name, text)| begins(name, text));
-    metadata.dmi.is_empty() || metadata.dmi.iter().any(holds)
+    let started_with = host::kernel_words(root);
+    let named = |word: &String| started_with.contains(word);
+    (metadata.dmi.is_empty() && metadata.kernel.is_empty())
+        || metadata.dmi.iter().any(holds)
+        || metadata.kernel.iter().any(named)
 }
 
 fn hash(bytes: &[u8]) -> String {

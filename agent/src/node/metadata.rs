@@ -1,15 +1,16 @@
 //! Queries a cloud's metadata service. After any failure, the run continues without the answers.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use stringless_core::metadata::Metadata;
+use stringless_core::metadata::{EACH_INTERFACE, Metadata};
 use stringless_core::name::Name;
 
 use crate::http::{Http, Request};
-use crate::signals;
+use crate::{host, signals};
 
 /// The answers of the service.
 #[derive(Debug, Default)]
@@ -24,7 +25,8 @@ pub struct Answers {
 
 /// Queries the id and the region: a few short tries, never through a proxy, without redirects.
 pub fn query(metadata: &Metadata, http: &Http) -> Answers {
-    let service = Service { http, address: &metadata.address, until: Instant::now() + ALL };
+    let hosts = metadata.address.iter().flat_map(|address| hosts(address, &host::interfaces())).collect();
+    let service = Service { http, hosts, answered: Cell::new(0), until: Instant::now() + ALL };
     let mut headers = sent(&metadata.headers);
     let mut answers = Answers::default();
     if let Some(token) = &metadata.token {
@@ -63,15 +65,41 @@ fn sent(headers: &BTreeMap<String, String>) -> Headers<'_> {
     headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()
 }
 
+/// A place where the service may be.
+#[derive(Debug, PartialEq, Eq)]
+struct Host {
+    /// `http://host`, put before each path.
+    base: String,
+    /// The header `Host`, if it is not what stands in `base`: the interface means nothing to the service.
+    header: Option<String>,
+}
+
+/// The places for one address of the configuration: a link-local address is tried on each interface.
+fn hosts(address: &str, interfaces: &[u32]) -> Vec<Host> {
+    if !address.contains(EACH_INTERFACE) {
+        return vec![Host { base: address.to_owned(), header: None }];
+    }
+    let bare = address.replace(EACH_INTERFACE, "");
+    let header = bare.trim_start_matches("http://").to_owned();
+    let on = |number: &u32| Host {
+        base: address.replace(EACH_INTERFACE, &format!("%{number}")),
+        header: Some(header.clone()),
+    };
+    interfaces.iter().map(on).collect()
+}
+
 struct Service<'a> {
     http: &'a Http,
-    address: &'a str,
+    hosts: Vec<Host>,
+    /// The index of the host that answered last, to be asked first.
+    answered: Cell<usize>,
     until: Instant,
 }
 
 impl Service<'_> {
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.address)
+        let base = self.hosts.get(self.answered.get()).map_or("http://", |host| &host.base);
+        format!("{base}{path}")
     }
 
     fn token(&self, path: &str, headers: &Headers<'_>) -> Result<String, String> {
@@ -83,32 +111,65 @@ impl Service<'_> {
         Ok(token.to_owned())
     }
 
+    /// Asks each host in turn, a few times. If none answers, the reason is that of the first one.
     fn send(&self, method: &str, path: &str, headers: &Headers<'_>) -> Result<String, String> {
-        let url = self.url(path);
-        let mut failure = String::new();
+        let mut failure = None;
+        let first = self.answered.get();
         for n in 0..TRIES {
             sleep(PAUSE * n);
-            let left = self.until.saturating_duration_since(Instant::now());
-            if signals::stop_requested() || left.is_zero() {
-                break;
-            }
-            let request = Request { method, url: &url, headers, limit: left.min(EACH) };
-            match self.http.send_local(&request) {
-                Ok(reply) if reply.status == 200 => match whole(reply.into_body()) {
-                    Ok(text) => return Ok(text),
-                    Err(why) => failure = format!("{method} {url}: {why}"),
-                },
-                Ok(reply) => {
-                    failure = format!("{method} {url}: it answered {}", reply.status);
-                    if !WORTH_ANOTHER_TRY.contains(&reply.status) && reply.status < 500 {
-                        break;
-                    }
+            for at in (first..self.hosts.len()).chain(0..first) {
+                let left = self.until.saturating_duration_since(Instant::now());
+                if signals::stop_requested() || left.is_zero() {
+                    break;
                 }
-                Err(why) => failure = format!("{method} {url}: {why}"),
+                match self.ask(&self.hosts[at], method, path, headers, left.min(EACH)) {
+                    Ok(text) => {
+                        self.answered.set(at);
+                        return Ok(text);
+                    }
+                    Err(Refusal { why, last: true }) => {
+                        self.answered.set(at);
+                        return Err(why);
+                    }
+                    // What the usual address says is the best reason.
+                    Err(Refusal { why, last: false }) if at == first => failure = Some(why),
+                    Err(Refusal { why, last: false }) => _ = failure.get_or_insert(why),
+                }
             }
         }
-        if failure.is_empty() { Err(format!("{method} {url}: there was no time left")) } else { Err(failure) }
+        Err(failure.unwrap_or_else(|| format!("{method} {}: there was no time left", self.url(path))))
     }
+
+    /// One request to one host.
+    fn ask(
+        &self,
+        host: &Host,
+        method: &str,
+        path: &str,
+        headers: &Headers<'_>,
+        limit: Duration,
+    ) -> Result<String, Refusal> {
+        let url = format!("{}{path}", host.base);
+        let mut headers = headers.clone();
+        headers.extend(host.header.clone().map(|name| ("host", name)));
+        let again = |why: String| Refusal { why: format!("{method} {url}: {why}"), last: false };
+        let reply = self.http.send_local(&Request { method, url: &url, headers: &headers, limit });
+        let reply = reply.map_err(again)?;
+        match reply.status {
+            200 => whole(reply.into_body()).map_err(again),
+            status => Err(Refusal {
+                last: !WORTH_ANOTHER_TRY.contains(&status) && status < 500,
+                ..again(format!("it answered {status}"))
+            }),
+        }
+    }
+}
+
+/// Why a request brought no answer.
+struct Refusal {
+    why: String,
+    /// Whether the service itself refused, so that another try would bring the same.
+    last: bool,
 }
 
 /// Reads a body to its end. Part of an id could be the id of another node.

@@ -13,7 +13,7 @@ use stringless_core::metadata::Metadata;
 use stringless_core::name::Name;
 
 use crate::disk::write::{make_folder, replace};
-use crate::disk::{Disk, read_capped};
+use crate::disk::{Disk, read_capped, read_text};
 use crate::io::{Io, random};
 use identity::CachedIdentity;
 
@@ -116,8 +116,7 @@ fn random_name(path: &Path) -> String {
 }
 
 fn read(root: &Path, path: &str) -> Option<String> {
-    let text = std::fs::read_to_string(root.join(path)).ok()?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    read_text(&root.join(path))
 }
 
 /// The ids that cloud-init writes if it got none from a cloud.

@@ -5,9 +5,9 @@
 //! them), so an engine that changes its release does not change the verified packs. A folder with a release's
 //! name is always complete, because it appears and disappears by one rename.
 
+mod sweep;
 mod tree;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,10 +16,10 @@ use stringless_core::hash::Sha256;
 use stringless_core::json;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
-use stringless_core::pack::Pack;
 use stringless_core::state::Release;
 use stringless_core::verify::Verified;
 
+pub use self::sweep::{remove_others, sweep};
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::write::{self, make_folder, remove, remove_folder};
 use crate::disk::{Disk, LayerDisk, folder_of, is_folder, metadata_of, read_capped};
@@ -108,64 +108,6 @@ pub fn switch(staged: Staged, layer: &LayerDisk) -> Result<Live> {
     Ok(Live(staged))
 }
 
-/// Removes this layer's releases that are not in `keep`, unfinished folders, and packs that neither `wanted`
-/// nor any release on the node uses.
-///
-/// # Errors
-/// Temporary; the next sweep tries again.
-pub fn sweep(keep: &[Release], wanted: &[Pack], disk: &Disk, layer: &LayerDisk) -> Result<()> {
-    let kept: BTreeSet<PathBuf> = keep.iter().map(|release| layer.release(release)).collect();
-    for folder in entries(&layer.releases())? {
-        // Do not follow a link that somebody put here: its target is not ours.
-        if !folder_at(&folder)? {
-            remove(&folder)?;
-            continue;
-        }
-        for path in entries(&folder)? {
-            if kept.contains(&path) || kept.iter().any(|kept| manifest_path(kept) == path) {
-                continue;
-            }
-            if hidden(&path) {
-                remove(&path)?;
-                continue;
-            }
-            let gone = beside(&path, "gone");
-            write::rename(&path, &gone)?;
-            reach(Checkpoint::Gone);
-            remove_folder(&gone)?;
-            remove(&manifest_path(&path))?;
-        }
-        // Removes the folder only if it is empty.
-        write::remove_if_empty(&folder);
-    }
-    let mut used: BTreeSet<Sha256> = wanted.iter().map(|pack| pack.sha256).collect();
-    for other in entries(&disk.file("layers"))? {
-        // Keep the packs that another layer is fetching or will fetch.
-        if other != layer.root() {
-            for manifest in entries(&other.join("manifests"))? {
-                used.extend(packs_of(&read_capped(&manifest)?.unwrap_or_default()));
-            }
-        }
-        for folder in entries(&other.join("releases"))? {
-            for mark in entries(&folder)?.iter().filter(|path| hidden(path) && ends_with(path, ".manifest")) {
-                used.extend(packs_of(&read_capped(mark)?.unwrap_or_default()));
-            }
-        }
-    }
-    let unused = |path: &Path| !hash_in(path).is_some_and(|sha256| used.contains(&sha256));
-    // A pack with its own name is always complete, so rename and sync all unused packs before removing them.
-    let gone = disk.file("packs").join(".gone");
-    let packs: Vec<_> = entries(&disk.file("packs"))?.into_iter().filter(|path| unused(path)).collect();
-    if !packs.is_empty() {
-        write::move_into(&gone, packs.iter().filter(|pack| **pack != gone))?;
-        remove_folder(&gone)?;
-    }
-    for part in entries(&disk.file("incoming"))?.iter().filter(|path| unused(path)) {
-        remove(part)?;
-    }
-    Ok(())
-}
-
 /// Removes unfinished files and folders of an interrupted run, so that they do not use space until the next
 /// release. Unfinished downloads stay, because the next run resumes them.
 ///
@@ -244,14 +186,7 @@ fn manifest_path(release: &Path) -> PathBuf {
     beside(release, "manifest")
 }
 
-/// The packs of a saved manifest; none if it is not readable. It was verified before it was saved, and is not
-/// verified again: a rotation may have removed its key.
-fn packs_of(document: &[u8]) -> Vec<Sha256> {
-    let packs = manifest_in(document).into_iter().flat_map(|manifest| manifest.packs);
-    packs.map(|pack| pack.sha256).collect()
-}
-
-/// Parses a saved manifest without verification; see [`packs_of`].
+/// Parses a saved manifest without verification; see [`sweep`].
 pub fn manifest_in(document: &[u8]) -> Option<Manifest> {
     json::parse(Document::parse(document).ok()?.payload).ok()
 }

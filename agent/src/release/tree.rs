@@ -43,8 +43,12 @@ fn lay(from: &Path, to: &Path, pack: &Pack) -> Result<()> {
         } else if kind.is_symlink() {
             let link = fs::read_link(&source).at("reading", &source)?;
             write::link(&link.to_string_lossy(), &target)?;
-        } else {
+        } else if kind.is_file() {
             content::copy(&source, &target)?;
+        } else {
+            // A FIFO would make the copy wait for ever.
+            return Err(Error::tampered(format!("copying `{}`: it is not a regular file", source.display()))
+                .hint("somebody changed the packs: find out who, then remove the folder `packs`"));
         }
     }
     Ok(())

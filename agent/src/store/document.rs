@@ -9,8 +9,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stringless_core::backoff;
 use stringless_core::json::MAX_BYTES;
+use stringless_core::{answer, backoff};
 
 use super::{Answer, GetRequest, RequestError, StoreClient};
 use crate::error::{Error, Result};
@@ -97,8 +97,8 @@ impl StoreClient {
         etag: Option<&str>,
         limit: Duration,
     ) -> std::result::Result<DocumentAnswer, RequestError> {
-        let (etag, body) = match self.get(&GetRequest { key, etag, from: 0, limit })? {
-            Answer::Content { etag, body, .. } => (etag, body),
+        let (etag, encoding, body) = match self.get(&GetRequest { key, etag, from: 0, limit })? {
+            Answer::Content { etag, encoding, body, .. } => (etag, encoding, body),
             Answer::NotModified => return Ok(DocumentAnswer::NotModified),
             Answer::Missing => return Ok(DocumentAnswer::Missing),
         };
@@ -106,6 +106,9 @@ impl StoreClient {
         let read = body.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
         self.io.traffic.received(bytes.len() as u64);
         read.map_err(|error| RequestError::retryable(error.to_string()))?;
+        if let Some(foreign) = answer::in_place_of_a_document(&bytes, encoding.as_deref()) {
+            return Err(RequestError::foreign(foreign));
+        }
         // A longer object is cut to one byte over the limit, and the verifier refuses it for its length.
         Ok(DocumentAnswer::Document(bytes, etag.filter(|etag| etag.len() <= MAX_ETAG)))
     }
@@ -173,7 +176,12 @@ fn send_all(
     for (number, source) in sources.iter().enumerate() {
         let (send, source, policy) = (send.clone(), Arc::clone(source), policy.clone());
         let (key, etag) = (key.to_owned(), etags.get(&source.name).cloned());
-        thread::spawn(move || send.send((number, source.document(&key, etag.as_deref(), &policy))));
+        let failed = send.clone();
+        let work = move || send.send((number, source.document(&key, etag.as_deref(), &policy)));
+        if let Err(error) = thread::Builder::new().spawn(work) {
+            let error = RequestError::retryable(format!("starting a thread: {error}"));
+            let _ = failed.send((number, Err((error, 1))));
+        }
     }
     answers
 }

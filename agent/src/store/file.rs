@@ -33,5 +33,6 @@ pub fn open(folder: &str, wanted: &GetRequest<'_>) -> Result<Answer, RequestErro
         return Ok(Answer::NotModified);
     }
     file.seek(SeekFrom::Start(wanted.from)).map_err(permanent)?;
-    Ok(Answer::Content { etag: Some(etag), from: wanted.from, body: Box::new(file) })
+    let (etag, from) = (Some(etag), wanted.from);
+    Ok(Answer::Content { etag, encoding: None, from, body: Box::new(file) })
 }

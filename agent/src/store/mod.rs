@@ -2,7 +2,7 @@
 
 pub mod document;
 
-mod credentials;
+pub mod credentials;
 mod file;
 mod reply;
 
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use stringless_core::answer::Foreign;
 use stringless_core::config::NodeStore;
 use stringless_core::sigv4::{self, EMPTY_PAYLOAD, Scope};
 use stringless_core::store::{Bucket, Store};
@@ -44,6 +45,8 @@ pub enum Answer {
     Content {
         /// The ETag for the next check.
         etag: Option<String>,
+        /// The header `content-encoding`.
+        encoding: Option<String>,
         /// The position of the first byte: 0, or the requested one.
         from: u64,
         /// The bytes.
@@ -174,6 +177,11 @@ impl StoreClient {
 }
 
 impl RequestError {
+    /// Something else than the object came, which may change soon.
+    pub fn foreign(foreign: Foreign) -> Self {
+        Self { hint: Some(foreign.hint), ..Self::retryable(format!("the answer is wrong: {}", foreign.what)) }
+    }
+
     /// A temporary error.
     pub fn retryable(message: String) -> Self {
         Self { message, hint: None, retry: Some(None), status: 0 }

@@ -9,6 +9,8 @@ use crate::http::Reply;
 pub struct ErrorReply {
     status: u16,
     retry_after: Option<u64>,
+    /// Where a redirect leads.
+    location: Option<String>,
     /// The body, at most 64 KiB.
     pub body: String,
 }
@@ -17,16 +19,23 @@ impl ErrorReply {
     /// Turns the reply into an error of the request.
     pub fn to_error(&self) -> RequestError {
         let code = between(&self.body, "<Code>", "</Code>").unwrap_or_default();
-        let message = format!("the store answered {} {code}", self.status);
+        let mut message = format!("the store answered {} {code}", self.status).trim_end().to_owned();
+        if let Some(place) = self.location.as_deref().filter(|_| (300..400).contains(&self.status)) {
+            message = format!("{message}: a redirect to `{place}`");
+        }
         let hint = match self.status {
-            301 | 302 | 307 | 308 => "redirects are not followed: name the right `region` and `endpoint`",
+            300..=399 => {
+                "redirects are not followed: name the right `region` and `endpoint`. If the redirect leads to a \
+                 login page, the network or a proxy answers in place of the store"
+            }
+            404 => "there is no such bucket: create it, or correct `url`, `region`, `endpoint` and `style`",
             400 | 401 | 403 => {
                 "are the credentials for this bucket, and is `region` the service's name for its region?"
             }
             _ => "",
         };
         RequestError {
-            message: message.trim_end().to_owned(),
+            message,
             hint: Some(hint).filter(|hint| !hint.is_empty()),
             status: self.status,
             retry: matches!(self.status, 408 | 429 | 500..=599).then_some(self.retry_after),
@@ -40,21 +49,26 @@ impl ErrorReply {
 /// The reply contradicts the request.
 pub fn answer(reply: Reply, wanted: &GetRequest<'_>) -> Result<Result<Answer, ErrorReply>, RequestError> {
     let etag = reply.header("etag").map(str::to_owned);
+    let encoding = reply.header("content-encoding").map(str::to_owned);
     match reply.status {
-        200 => Ok(Ok(Answer::Content { etag, from: 0, body: Box::new(reply.into_body()) })),
+        200 => Ok(Ok(Answer::Content { etag, encoding, from: 0, body: Box::new(reply.into_body()) })),
         206 if wanted.from > 0 => {
             let range = reply.header("content-range").unwrap_or_default();
             if !range.starts_with(&format!("bytes {}-", wanted.from)) {
                 let message = "the store sent another range than requested".into();
                 return Err(RequestError { status: 206, ..RequestError::permanent(message, None) });
             }
-            Ok(Ok(Answer::Content { etag, from: wanted.from, body: Box::new(reply.into_body()) }))
+            let from = wanted.from;
+            Ok(Ok(Answer::Content { etag, encoding, from, body: Box::new(reply.into_body()) }))
         }
         304 if wanted.etag.is_some() => Ok(Ok(Answer::NotModified)),
-        404 => Ok(Ok(Answer::Missing)),
         status => {
             let retry_after = retry_after(&reply);
-            Ok(Err(ErrorReply { status, retry_after, body: reply.text(ERROR_BODY) }))
+            let location = reply.header("location").map(origin);
+            let error = ErrorReply { status, retry_after, location, body: reply.text(ERROR_BODY) };
+            // A missing bucket is not a missing object.
+            let missing = status == 404 && !error.body.contains("<Code>NoSuchBucket</Code>");
+            Ok(if missing { Ok(Answer::Missing) } else { Err(error) })
         }
     }
 }
@@ -82,6 +96,14 @@ fn retry_after(reply: &Reply) -> Option<u64> {
     Some(then.seconds().saturating_sub(now.seconds()))
 }
 
+/// The part of a URL before its path and query, which may contain a secret.
+fn origin(url: &str) -> String {
+    let path = url.find("://").map_or(0, |at| at + 3);
+    let end = url[path..].find(['/', '?', '#']).map_or(url.len(), |at| path + at);
+    let origin: String = url[..end].chars().filter(char::is_ascii_graphic).take(100).collect();
+    if origin.is_empty() { "another path".to_owned() } else { origin }
+}
+
 fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(open)?;
     let (inner, _) = rest.split_once(close)?;
@@ -89,3 +111,20 @@ fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
 }
 
 const ERROR_BODY: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_is_named_without_its_path() {
+        for (location, named) in [
+            ("https://login.example.net/?token=x", "https://login.example.net"),
+            ("http://10.0.0.1:8080", "http://10.0.0.1:8080"),
+            ("/login?x", "another path"),
+            ("", "another path"),
+        ] {
+            assert_eq!(origin(location), named);
+        }
+    }
+}

@@ -7,10 +7,13 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{self, JsonError};
+use crate::limits;
 use crate::metadata::Metadata;
 use crate::name::Name;
+pub use crate::node_store::NodeStore;
+use crate::proxy::{self, Proxy};
 use crate::sigv4::Credentials;
-use crate::store::{Store, StoreSettings};
+use crate::store::Store;
 use crate::time::Timestamp;
 use crate::trust::TrustedKeys;
 
@@ -91,26 +94,6 @@ pub struct Layer {
     pub stores: Vec<NodeStore>,
 }
 
-/// A store with the sources of its credentials.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NodeStore {
-    /// See [`StoreSettings::url`].
-    pub url: String,
-    /// See [`StoreSettings::region`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    /// See [`StoreSettings::endpoint`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// See [`StoreSettings::style`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub style: Option<crate::store::Style>,
-    /// Sources of credentials, tried in this order. Required with `s3://`, not allowed otherwise.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub credentials: Vec<CredentialSource>,
-}
-
 /// A source of credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -144,6 +127,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which names the line or the key at fault.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
+        check_format(bytes).map_err(ConfigError::Rule)?;
         let config: Self = json::parse(bytes).map_err(ConfigError::Json)?;
         config.check().map_err(ConfigError::Rule)?;
         Ok(config)
@@ -154,12 +138,11 @@ impl Config {
     /// # Errors
     /// A sentence that names the key at fault.
     pub fn check(&self) -> Result<(), String> {
-        if self.format != 1 {
-            return Err(format!("format {} is not supported, only 1", self.format));
-        }
+        json::check_format(self.format, FORMAT)?;
         if !self.state_dir.starts_with('/') {
             return Err(format!("state_dir `{}` is not an absolute path", self.state_dir));
         }
+        self.proxy()?;
         if let Some(metadata) = &self.metadata {
             metadata.check().map_err(|why| format!("metadata: {why}"))?;
         }
@@ -178,6 +161,11 @@ impl Config {
     }
 }
 
+/// Looks at the format alone, because another format may have other keys.
+fn check_format(bytes: &[u8]) -> Result<(), String> {
+    json::format_of(bytes).map_or(Ok(()), |format| json::check_format(format, FORMAT))
+}
+
 impl Config {
     /// The smallest interval of all layers, in seconds.
     #[must_use]
@@ -185,17 +173,32 @@ impl Config {
         self.layers.iter().map(|layer| layer.interval).min().unwrap_or_else(interval)
     }
 
+    /// The proxy.
+    ///
+    /// # Errors
+    /// A sentence that does not show the value, which may contain a password.
+    pub fn proxy(&self) -> Result<Option<Proxy>, String> {
+        let wrong = |why| format!("proxy: expected `http://[user:password@]host:port`, but {why}");
+        self.proxy.as_deref().map(Proxy::parse).transpose().map_err(wrong)
+    }
+
+    /// Whether a store takes its keys from the environment.
+    #[must_use]
+    pub fn reads_environment(&self) -> bool {
+        let mut stores = self.layers.iter().flat_map(|layer| &layer.stores);
+        stores.any(|store| store.credentials.contains(&CredentialSource::Environment))
+    }
+
     /// The secrets that no output may show: static keys and the proxy's password.
-    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+    pub fn secrets(&self) -> impl Iterator<Item = String> {
         let stores = self.layers.iter().flat_map(|layer| &layer.stores);
         let keys = stores.flat_map(|store| &store.credentials).filter_map(|source| match source {
             CredentialSource::Static(keys) => Some(keys),
             _ => None,
         });
-        let keys = keys.flat_map(|keys| [Some(&*keys.secret_access_key), keys.session_token.as_deref()]);
-        let login = self.proxy.as_deref().and_then(|proxy| proxy.split_once("://")?.1.rsplit_once('@'));
-        let password = login.and_then(|(login, _)| Some(login.split_once(':')?.1));
-        keys.flatten().chain(password).filter(|secret| !secret.is_empty())
+        let keys = keys.flat_map(|keys| [Some(keys.secret_access_key.clone()), keys.session_token.clone()]);
+        let login = self.proxy.as_deref().map(proxy::secrets).unwrap_or_default();
+        keys.flatten().chain(login).filter(|secret| !secret.is_empty())
     }
 }
 
@@ -216,11 +219,8 @@ impl Layer {
     /// A sentence that names the key at fault.
     pub fn check(&self) -> Result<(), String> {
         self.trust.check()?;
-        if !(MIN_INTERVAL..=MAX_INTERVAL).contains(&self.interval) || self.splay > MAX_INTERVAL {
-            return Err(format!(
-                "interval must be {MIN_INTERVAL} to {MAX_INTERVAL} seconds, splay at most {MAX_INTERVAL}"
-            ));
-        }
+        limits::INTERVAL.check(self.interval).map_err(|why| format!("interval: {why}"))?;
+        limits::SPLAY.check(self.splay).map_err(|why| format!("splay: {why}"))?;
         if self.stores.is_empty() {
             return Err("stores: at least one is required".into());
         }
@@ -232,34 +232,24 @@ impl Layer {
                     "store `{url}`: `credentials` are required with `s3://`, and only there"
                 ));
             }
+            for source in &store.credentials {
+                if let CredentialSource::Static(keys) = source {
+                    keys.check()
+                        .map_err(|why| format!("store `{}`: credentials: static: {why}", store.url))?;
+                }
+            }
         }
         Ok(())
-    }
-}
-
-impl NodeStore {
-    /// Parses the settings.
-    ///
-    /// # Errors
-    /// A sentence that names the setting at fault.
-    pub fn parse(&self) -> Result<Store, String> {
-        let settings = StoreSettings {
-            url: self.url.clone(),
-            region: self.region.clone(),
-            endpoint: self.endpoint.clone(),
-            style: self.style,
-        };
-        settings.parse().map_err(|error| format!("{error}"))
     }
 }
 
 /// The path of the configuration. FreeBSD keeps files that are not part of the base system below
 /// `/usr/local`.
 pub const CONFIG: &str = config_path!();
+/// The format that this code writes, and the only one that it reads.
+const FORMAT: u32 = 1;
 /// The default of [`Config::state_dir`].
 pub const STATE_DIR: &str = "/var/lib/stringless";
-const MIN_INTERVAL: u64 = 10;
-const MAX_INTERVAL: u64 = 7 * 86_400;
 
 fn state_dir() -> String {
     STATE_DIR.into()
@@ -307,7 +297,16 @@ mod tests {
     fn errors_name_the_line_or_the_key() {
         let cases = [
             ("\"site\"", "\"sites\"", "did you mean `site`"),
-            ("\"format\": 1", "\"format\": 2", "format 2"),
+            ("\"format\": 1", "\"format\": 2", "format 2 is not supported, only 1: a newer version wrote it"),
+            ("\"format\": 1", "\"format\": 2, \"later\": {}", "format 2 is not supported"),
+            ("\"secret_access_key\": \"S\"", "\"secret_access_key\": \"S\\n\"", "ends with a newline"),
+            ("\"access_key_id\": \"A\"", "\"access_key_id\": \"\u{e9}\"", "`access_key_id` contains"),
+            (
+                "\"format\": 1",
+                "\"format\": 1, \"proxy\": \"me:hidden@host\"",
+                "does not begin with `http://`",
+            ),
+            ("\"format\": 1", "\"format\": 1, \"proxy\": \"socks5://host\"", "only proxies with `http://`"),
             ("s3://bucket/x", "https://a/b", "`s3://` only"),
             ("\"threshold\": 1", "\"threshold\": 2", "threshold 2 with 1 key"),
             ("RWQf6", "RWQf7a", "minisign public key"),
@@ -320,6 +319,7 @@ mod tests {
             let error = Config::parse(GOOD.replace(from, to).as_bytes()).unwrap_err();
             let text = format!("{error}");
             assert!(text.contains(expected), "{to}: {text}");
+            assert!(!text.contains("hidden"), "{to}: {text}");
         }
     }
 

@@ -36,7 +36,7 @@ pub const FLAGS: &[Flag] = &[
     flag("due", None, "with --once: skip layers whose interval is not over yet"),
     flag("environment", Some("E"), "use this environment for this run; SITE/E if several layers"),
     flag("config", Some("FILE"), concat!("the configuration file [", config_path!(), "]")),
-    flag("root", Some("DIR"), "use DIR as /: the configuration and the state are below it"),
+    flag("root", Some("DIR"), "use DIR as /; run only an engine that keeps to it"),
     flag("json", None, "print the report or the status as JSON"),
     flag("detailed-exitcodes", None, "exit 2 if something was changed"),
     flag("help", None, "print this text"),

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Sha256;
+use crate::json;
+use crate::limits;
 use crate::name::Name;
 use crate::pack::{Pack, check_index, check_path};
 use crate::time::Timestamp;
@@ -37,6 +39,9 @@ pub struct Manifest {
     pub created: Timestamp,
     /// From this time on, no node accepts the release as new; null: it does not expire.
     pub expires: Option<Timestamp>,
+    /// Whether the environment has ended: nodes keep what they run, apply nothing more, and say so.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub retired: bool,
     /// The oldest agent that may apply the release, and the agent published with it.
     pub agent: AgentPin,
     /// How a node applies the release.
@@ -85,7 +90,7 @@ pub struct AgentFile {
 pub struct Apply {
     /// The engine that applies it, with its settings.
     pub engine: Engine,
-    /// The engine's time limit in seconds, 1 to 86,400. After that, the agent ends it.
+    /// The engine's time limit in seconds ([`limits::TIMEOUT`]). After that, the agent ends it.
     pub timeout: u64,
     /// Seconds after which an unchanged release is applied again; null: apply only new releases.
     pub reapply: Option<u64>,
@@ -98,7 +103,7 @@ pub struct Apply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
-    /// The number of failed runs after which the release is quarantined: 1 to 100.
+    /// The number of failed runs after which the release is quarantined ([`limits::TRIES`]).
     pub tries: u32,
     /// Seconds of quarantine before the next try; null: until a newer release, or `--force`.
     pub quarantine: Option<u64>,
@@ -132,6 +137,10 @@ pub struct ScriptEngine {
     /// `--noop` does not run it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub noop: bool,
+    /// Whether it changes only what is below `STRINGLESS_ROOT`. Without that promise, the agent does not run
+    /// it with `--root`.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub root: bool,
 }
 
 /// Settings of the `puppet` engine. Other settings are in the release's `environment.conf`.
@@ -187,6 +196,24 @@ pub struct Module {
     pub from: String,
 }
 
+impl Apply {
+    /// Checks the rules that the types do not express.
+    ///
+    /// # Errors
+    /// The key at fault, and the reason.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        limits::TIMEOUT.check(self.timeout).map_err(|why| ("timeout", why))?;
+        if let Some(reapply) = self.reapply {
+            limits::REAPPLY.check(reapply).map_err(|why| ("reapply", why))?;
+        }
+        limits::TRIES.check(self.failure.tries.into()).map_err(|why| ("failure.tries", why))?;
+        if let Engine::Script(script) = &self.engine {
+            check_path(&script.run).map_err(|why| ("engine.script.run", why.into()))?;
+        }
+        Ok(())
+    }
+}
+
 impl Manifest {
     /// Every real serial is below this number; a higher one is forged or a mistake. One release each second
     /// would need 285 million years to get there.
@@ -197,24 +224,14 @@ impl Manifest {
     /// # Errors
     /// A sentence that names the field at fault.
     pub fn check(&self) -> Result<(), String> {
-        if self.format != FORMAT {
-            return Err(format!("format {} is not supported, only {FORMAT}", self.format));
-        }
+        json::check_format(self.format, FORMAT)?;
         if self.serial == 0 || self.trust_version == 0 {
             return Err("serial and trust_version start at 1".into());
         }
-        if !(1..=MAX_TIMEOUT).contains(&self.apply.timeout) {
-            return Err(format!("apply.timeout must be 1 to {MAX_TIMEOUT} seconds"));
+        if self.retired && !self.packs.is_empty() {
+            return Err("a release that retires its environment has no packs".into());
         }
-        if self.apply.reapply == Some(0) {
-            return Err("apply.reapply must be null or at least 1 second".into());
-        }
-        if !(1..=MAX_FAILED_TRIES).contains(&self.apply.failure.tries) {
-            return Err(format!("apply.failure.tries must be 1 to {MAX_FAILED_TRIES}"));
-        }
-        if let Engine::Script(script) = &self.apply.engine {
-            check_path(&script.run).map_err(|why| format!("apply.engine.script.run {why}"))?;
-        }
+        self.apply.check().map_err(|(key, why)| format!("apply.{key}: {why}"))?;
         check_index(&self.packs)
     }
 
@@ -224,6 +241,3 @@ impl Manifest {
         format!("manifest {} {} {}", self.site, self.environment, self.serial)
     }
 }
-
-const MAX_TIMEOUT: u64 = 86_400;
-const MAX_FAILED_TRIES: u32 = 100;

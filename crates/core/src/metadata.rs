@@ -20,8 +20,13 @@ pub struct Metadata {
     /// machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dmi: Vec<BTreeMap<String, String>>,
-    /// `http://host`, put before each path.
-    pub address: String,
+    /// Words of the kernel's command line, each of which also identifies a machine of this cloud.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kernel: Vec<String>,
+    /// Where the service is: each `http://host`, put before a path. The first address that answers is used.
+    /// An address of IPv6 that is valid on one network interface only ends with [`EACH_INTERFACE`].
+    #[serde(with = "addresses")]
+    pub address: Vec<String>,
     /// Headers of every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
@@ -82,8 +87,17 @@ impl Metadata {
         if self.dmi.iter().any(BTreeMap::is_empty) {
             return Err("dmi: a set is empty: it matches every machine".into());
         }
-        if !is_address(&self.address) {
-            return Err(format!("address `{}`: expected `http://host` without a path", self.address));
+        if let Some(wrong) = self.kernel.iter().find(|word| !is_word(word)) {
+            return Err(format!("kernel: `{}` is not a word", wrong.escape_debug()));
+        }
+        if self.address.is_empty() {
+            return Err("address: expected at least one `http://host`".into());
+        }
+        if let Some(wrong) = self.address.iter().find(|address| !is_address(address)) {
+            return Err(format!(
+                "address `{wrong}`: expected `http://host` without a path; an address in `fe80::/10` ends with \
+                 `{EACH_INTERFACE}`, as in `http://[fe80::1{EACH_INTERFACE}]`"
+            ));
         }
         headers("headers", &self.headers)?;
         if let Some(token) = &self.token {
@@ -155,12 +169,50 @@ pub const DMI: [(&str, &str); 14] = [
     ("sys_vendor", "smbios.system.maker"),
 ];
 
+/// Stands for the name of an interface in a link-local address of IPv6: the address is tried on each
+/// interface.
+pub const EACH_INTERFACE: &str = "%*";
+
+/// One address is written as text, as it was before there could be several.
+mod addresses {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "address: expected `http://host`, or a list of them")]
+    enum OneOrSeveral {
+        One(String),
+        Several(Vec<String>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(all: &[String], to: S) -> Result<S::Ok, S::Error> {
+        match all {
+            [one] => one.serialize(to),
+            several => several.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+        Ok(match OneOrSeveral::deserialize(from)? {
+            OneOrSeveral::One(one) => Vec::from([one]),
+            OneOrSeveral::Several(several) => several,
+        })
+    }
+}
+
+/// A word of the kernel's command line.
+fn is_word(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// `http://`, a host name or IP address, and an optional port.
 fn is_address(text: &str) -> bool {
     let Some(host) = text.strip_prefix("http://") else { return false };
     let (host, rest) = match host.strip_prefix('[') {
         Some(six) => match six.split_once(']') {
-            Some((six, rest)) if six.parse::<core::net::Ipv6Addr>().is_ok() => ("six", rest),
+            Some((six, rest)) if is_six(six) => ("six", rest),
             _ => return false,
         },
         None => host.find(':').map_or((host, ""), |at| host.split_at(at)),
@@ -168,6 +220,15 @@ fn is_address(text: &str) -> bool {
     let port = rest.strip_prefix(':').map(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
     let inside = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     !host.is_empty() && host.bytes().all(inside) && port.unwrap_or(rest.is_empty())
+}
+
+/// An address of IPv6. A link-local one needs an interface, and no other may have one: RFC 4007.
+fn is_six(text: &str) -> bool {
+    let (bare, scoped) = match text.strip_suffix(EACH_INTERFACE) {
+        Some(bare) => (bare, true),
+        None => (text, false),
+    };
+    bare.parse::<core::net::Ipv6Addr>().is_ok_and(|six| (six.segments()[0] & 0xffc0 == 0xfe80) == scoped)
 }
 
 fn path(key: &str, path: &str) -> Result<(), String> {
@@ -218,6 +279,8 @@ mod tests {
         for address in ["http://metadata.google.internal", "http://[fd00:ec2::254]:80", "http://a:8080"] {
             assert_eq!(checked(&GOOD.replace("http://169.254.169.254", address)), Ok(()), "{address}");
         }
+        let both = r#"["http://169.254.169.254", "http://[fe80::a9fe:a9fe%*]"]"#;
+        assert_eq!(checked(&GOOD.replace(r#""http://169.254.169.254""#, both)), Ok(()));
     }
 
     #[test]
@@ -226,6 +289,8 @@ mod tests {
             ("sys_vendor", "sys_vendors", "`sys_vendors` is not one of bios_vendor"),
             ("\"Amazon EC2\"", "\"\"", "`sys_vendor` is empty"),
             ("{\"product_uuid\": \"ec2\"}", "{}", "a set is empty"),
+            ("\"address\"", "\"kernel\": [\"\"], \"address\"", "kernel: `` is not a word"),
+            ("\"address\"", "\"kernel\": [\"a b\"], \"address\"", "kernel: `a b` is not a word"),
             ("http://169.254.169.254", "https://169.254.169.254", "address `https:"),
             ("http://169.254.169.254", "http://", "address"),
             ("http://169.254.169.254", "http://a/", "address"),
@@ -234,6 +299,12 @@ mod tests {
             ("http://169.254.169.254", "http://user@a", "address"),
             ("http://169.254.169.254", "http://[fd00::1", "address"),
             ("http://169.254.169.254", "http://[fe80::1%eth0]", "address"),
+            ("http://169.254.169.254", "http://[fe80::1]", "address"),
+            ("http://169.254.169.254", "http://[fd00::1%*]", "address"),
+            ("http://169.254.169.254", "http://169.254.169.254%*", "address"),
+            ("\"http://169.254.169.254\"", "[]", "at least one"),
+            ("\"http://169.254.169.254\"", "[\"http://a\", \"http://b/\"]", "address `http://b/`"),
+            ("\"http://169.254.169.254\"", "17", "or a list of them"),
             ("http://169.254.169.254", "http://a\\r\\nb", "address"),
             ("/latest/api/token", "latest", "token: path"),
             ("/latest/api/token", "/a b", "token: path"),
@@ -255,6 +326,19 @@ mod tests {
             let why = checked(&text).unwrap_err();
             assert!(why.contains(expected), "{to}: {why}");
         }
+    }
+
+    #[test]
+    fn one_address_is_written_as_text() {
+        let metadata: Metadata = crate::json::parse(GOOD.as_bytes()).unwrap();
+        let written = serde_json::to_value(&metadata).unwrap();
+        assert_eq!(written["address"], "http://169.254.169.254");
+        let several =
+            Metadata { address: Vec::from(["http://a".to_string(), "http://b".into()]), ..metadata };
+        let written = serde_json::to_value(&several).unwrap();
+        assert_eq!(written["address"], serde_json::json!(["http://a", "http://b"]));
+        let read: Metadata = crate::json::parse(written.to_string().as_bytes()).unwrap();
+        assert_eq!(read, several);
     }
 
     #[test]

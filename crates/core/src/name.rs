@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A name that is safe as one path segment and as one word of a trusted comment.
 ///
-/// ASCII letters, digits, `_`, `-` and `.`; starts with a letter or a digit; at most
+/// ASCII letters, digits, `_`, `-` and `.`; starts with a letter, a digit or `_`; at most
 /// [`Name::MAX`] bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -17,7 +17,7 @@ pub struct Name(String);
 /// Why a text is not a [`Name`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "name `{0}` is not allowed: use 1 to 63 letters, digits, `_`, `-` or `.`, starting with a letter or digit"
+    "name `{0}` is not allowed: use 1 to 63 letters, digits, `_`, `-` or `.`, starting with a letter, a digit or `_`"
 )]
 pub struct NameError(String);
 
@@ -33,7 +33,7 @@ impl Name {
         let bytes = text.as_bytes();
         let inside = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         let ok = bytes.len() <= Self::MAX
-            && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+            && bytes.first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
             && bytes.iter().all(inside);
         if ok { Ok(Self(text.to_owned())) } else { Err(NameError(escaped(text))) }
     }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn accepts_usual_names() {
-        for text in ["production", "feature_x", "a", "web-01.example.org", "9"] {
+        for text in ["production", "feature_x", "a", "web-01.example.org", "9", "_x", "__"] {
             assert_eq!(Name::new(text).unwrap().as_str(), text);
         }
     }

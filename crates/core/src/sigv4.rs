@@ -28,6 +28,36 @@ pub struct Credentials {
     pub session_token: Option<String>,
 }
 
+impl Credentials {
+    /// Checks that the keys can be sent and signed with.
+    ///
+    /// # Errors
+    /// The name of the value and what is wrong with it. The text does not show the value.
+    pub fn check(&self) -> Result<(), String> {
+        let all = [
+            ("access_key_id", Some(&self.access_key_id)),
+            ("secret_access_key", Some(&self.secret_access_key)),
+            ("session_token", self.session_token.as_ref()),
+        ];
+        for (name, value) in all {
+            let Some(value) = value else { continue };
+            let why = if value.is_empty() {
+                "is empty"
+            } else if value.ends_with(['\n', '\r']) {
+                "ends with a newline: remove it"
+            } else if value.starts_with(char::is_whitespace) || value.ends_with(char::is_whitespace) {
+                "begins or ends with a space: remove it"
+            } else if !value.bytes().all(|b| b.is_ascii_graphic()) {
+                "contains a character that is not printable ASCII, or a space"
+            } else {
+                continue;
+            };
+            return Err(format!("`{name}` {why}"));
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credentials({})", self.access_key_id)
@@ -201,5 +231,36 @@ impl Scope<'_> {
     fn text(&self) -> String {
         let time = self.time.amz();
         format!("{}/{}/{}/aws4_request", &time[..8], self.region, self.service)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_value_that_cannot_be_sent() {
+        let good = Credentials {
+            access_key_id: "AKID".into(),
+            secret_access_key: "secret/key+=".into(),
+            session_token: Some("token".into()),
+        };
+        assert_eq!(good.check(), Ok(()));
+        let with = |change: fn(&mut Credentials)| {
+            let mut keys = good.clone();
+            change(&mut keys);
+            keys.check().unwrap_err()
+        };
+        for (why, expected) in [
+            (with(|keys| keys.secret_access_key.push('\n')), "`secret_access_key` ends with a newline"),
+            (with(|keys| keys.secret_access_key.push_str("\r\n")), "`secret_access_key` ends with a newline"),
+            (with(|keys| keys.access_key_id.insert(0, ' ')), "`access_key_id` begins or ends with a space"),
+            (with(|keys| keys.access_key_id.push('\u{e9}')), "`access_key_id` contains a character"),
+            (with(|keys| keys.secret_access_key.insert(3, '\n')), "`secret_access_key` contains a character"),
+            (with(|keys| keys.session_token = Some(String::new())), "`session_token` is empty"),
+        ] {
+            assert!(why.starts_with(expected), "{why}");
+            assert!(!why.contains("secret/"), "{why}");
+        }
     }
 }

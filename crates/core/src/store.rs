@@ -89,6 +89,9 @@ impl StoreSettings {
         if self.url.chars().any(|c| c.is_control() || c == ' ') {
             return Err("contains a space or control character");
         }
+        if self.url.starts_with('/') {
+            return Err("is a path: write `file://` before it");
+        }
         let (scheme, rest) = self.url.split_once("://").ok_or("has no `://`")?;
         let plain = self.region.is_none() && self.endpoint.is_none() && self.style.is_none();
         match scheme {

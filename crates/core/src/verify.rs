@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::document::Document;
 use crate::hash::Sha256;
 use crate::json;
-use crate::manifest::Manifest;
+use crate::manifest::{FORMAT, Manifest};
 use crate::name::Name;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
@@ -52,6 +52,10 @@ pub fn manifest(
 ) -> Result<Verified<Manifest>, Refusal> {
     let document = Document::parse(bytes).map_err(Refusal::Form)?;
     signatures(&document, trusted)?;
+    // Another format may have other fields, so the format comes first.
+    if let Some(format) = json::format_of(document.payload) {
+        json::check_format(format, FORMAT).map_err(Refusal::Invalid)?;
+    }
     let manifest: Manifest = payload(&document)?;
     expect("site", &manifest.site, site)?;
     expect("environment", &manifest.environment, environment)?;

@@ -167,7 +167,7 @@ mod tests {
             (String::new(), "EOF"),
             (good.replace("\"site\"", "\"sites\""), "did you mean `site`"),
             (good.replace("\"base\"", "\"../x\""), "name `../x`"),
-            (good.replace("\"interval\": 300", "\"interval\": 1"), "interval must be"),
+            (good.replace("\"interval\": 300", "\"interval\": 1"), "interval: expected 10 seconds"),
             (good.replace("s3://configs/p", "ftp://b/p"), "ftp://b/p"),
             (good.replace("\"threshold\": 1", "\"threshold\": 2"), "threshold 2"),
             (good.replace("\"instance_role\"", key), "it holds a key"),

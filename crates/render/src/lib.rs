@@ -48,7 +48,7 @@ pub fn node_config(request: &Request<'_>) -> Result<stringless_core::config::Con
 /// the result is larger than the cloud accepts. The hint names the setting.
 pub fn render(request: &Request<'_>) -> Result<UserData, Fault> {
     let Explained { text: body, parts } = match request.form {
-        Form::Script | Form::CloudConfig | Form::Mime => script::script(request)?,
+        Form::Script | Form::CloudConfig | Form::Bootcmd | Form::Mime => script::script(request)?,
         Form::Ignition | Form::Nix => document::document(request)?,
     };
     let text = envelope::wrap(request, &body)?;

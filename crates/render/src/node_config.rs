@@ -99,7 +99,8 @@ pub(crate) fn static_keys<'a>(request: &'a Request<'_>) -> Result<&'a Credential
         if text.is_empty() || !ok {
             return Err(Fault::new(format!(
                 "reading {name}: it is empty or holds characters that keys do not have"
-            )));
+            ))
+            .hint("a line break at the end counts; `export NAME=\"$(cat FILE)\"` removes it"));
         }
     }
     Ok(keys)

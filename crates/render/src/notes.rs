@@ -1,10 +1,13 @@
 //! Notes to read before pasting.
 
 use stringless_core::config::Layer;
+use stringless_core::name::Name;
+use stringless_core::proxy::Proxy;
 
 use super::bootstrap::{cron, engine};
+use super::envelope::Attachment;
 use super::node_config;
-use super::request::Request;
+use super::request::{Request, Tool};
 use crate::site::{CredentialKind, FirstFetch, Schedule};
 
 /// The notes to read before pasting: the cloud's notes, which are about private stores, and those about
@@ -25,6 +28,7 @@ pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
         notes.extend(agent.notes.iter().map(|note| format!("{prefix}{note}")));
     }
     notes.extend(cron_note(request, body));
+    notes.extend(request.with.iter().flat_map(|file| unknown_keys(request, file)));
     if let Some(eol) = distro.ended(request.now) {
         notes.push(format!("the support of {} ended on {eol}", distro.name));
     } else if let Some(eol) = distro.ended(request.now.plus(SOON)) {
@@ -41,9 +45,10 @@ pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
     folders.sort_unstable();
     folders.dedup();
     for folder in folders {
-        notes.push(format!("`{folder}` is a folder on the node: it must exist at the first boot"));
+        notes.insert(0, folder_note(request, folder));
     }
-    if request.site.node.proxy.as_deref().is_some_and(names_a_user) {
+    let proxy = request.site.node.proxy.as_deref().map(Proxy::parse);
+    if proxy.is_some_and(|proxy| proxy.is_ok_and(|proxy| proxy.has_login())) {
         notes.insert(0, secret(request, "the user-data holds the password of `node.proxy`"));
     }
     if request.site.first_fetch() == FirstFetch::Presigned {
@@ -56,9 +61,62 @@ pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
             "its link to the agent expires: start machines with it within seven days".into()
         });
     }
-    if engine::package(request).is_ok_and(|package| package.is_some_and(|package| package.is_foreign())) {
-        notes.push("no test has installed openvox-agent from OpenVox's repository".into());
+    notes.extend(engine_notes(request));
+    notes
+}
+
+/// The keys of the user's own cloud-config that the boot agent does not know: it ignores them, and goes on.
+fn unknown_keys(request: &Request<'_>, file: &Attachment) -> Vec<String> {
+    let known = &request.boot.keys;
+    let unknown = file.keys.iter().filter(|key| !known.is_empty() && !known.contains(key));
+    unknown
+        .map(|key| {
+            let list: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+            let list = format!("unknown field `{key}`, expected one of {}", list.join(", "));
+            let meant = stringless_core::suggest::nearest(&list);
+            let meant = meant.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default();
+            format!(
+                "`{}` sets `{key}`, which {} does not know and ignores{meant}",
+                file.name, request.boot.name
+            )
+        })
+        .collect()
+}
+
+/// A store that is a folder of the node: on a new machine of a cloud there is none.
+fn folder_note(request: &Request<'_>, folder: &str) -> String {
+    let cloud = request.cloud;
+    if request.tool.is_some_and(Tool::goes_past_the_cloud) || cloud.own_machines {
+        return format!("`{folder}` is a folder on the node: it must exist at the first boot");
     }
+    format!(
+        "WARNING: the store `{folder}` is a folder on the node, which a new machine of {} does not have: nothing is \
+         installed unless the image brings it; put an `s3://` or `https://` store first in `stores`",
+        cloud.name
+    )
+}
+
+/// What is known about the package of the engine.
+fn engine_notes(request: &Request<'_>) -> Vec<String> {
+    let (distro, packages) = (&request.distro.name, &request.distro.puppet);
+    let Ok(Some(package)) = engine::package(request) else { return Vec::new() };
+    if !package.is_foreign() {
+        let ended = packages.distro_ended.iter();
+        return ended
+            .map(|what| {
+                format!(
+                    "the package of {distro} itself is {what}, which its developers no longer support: prefer \
+                     `puppet.package: openvox`"
+                )
+            })
+            .collect();
+    }
+    let mut notes = Vec::new();
+    let cpus: Vec<&str> = packages.openvox_cpus.iter().map(Name::as_str).collect();
+    if !cpus.is_empty() {
+        notes.push(format!("OpenVox builds openvox-agent for {distro} on {} only", cpus.join(" and ")));
+    }
+    notes.push("no test has installed openvox-agent from OpenVox's repository".into());
     notes
 }
 
@@ -122,12 +180,6 @@ fn instead(request: &Request<'_>) -> String {
         ""
     };
     format!("{without}{least}{lock}")
-}
-
-/// Whether the URL names a user, and so probably holds a password.
-fn names_a_user(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 /// Ninety days: enough time to plan a change of the system.

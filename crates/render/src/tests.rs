@@ -15,6 +15,8 @@ use crate::platform::{Cloud, Distro, Encoding, Platforms};
 use crate::request::{AgentPins, Delivery, MetadataLock, delivery};
 use crate::site::{CredentialKind, Site};
 
+mod notes;
+
 const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 const SITE: &str = "\
 site: example
@@ -91,13 +93,13 @@ fn no_key_is_embedded_if_the_cloud_offers_a_role() {
     let with_role = render(&case.request(true)).unwrap().text;
     assert!(with_role.contains("instance_role") && !with_role.contains("secret+key/1"));
     let without = render(&case.request(false)).unwrap().text;
-    assert!(!without.contains("instance_role") && without.contains("sk=secret+key/1"));
+    assert!(!without.contains("instance_role") && without.contains("secret_key=secret+key/1"));
 }
 
 #[test]
 fn keys_are_embedded_only_when_they_are_given() {
     let case = Case::new(SITE);
-    assert!(render(&case.request(false)).unwrap().text.contains("sk=secret+key/1"));
+    assert!(render(&case.request(false)).unwrap().text.contains("secret_key=secret+key/1"));
     let none = |role| Request { static_keys: None, ..case.request(role) };
     assert!(render(&none(true)).is_ok());
     let fault = render(&none(false)).unwrap_err();
@@ -143,7 +145,11 @@ fn the_first_fetch_needs_credentials_to_sign() {
         .map(|target| (target.clone(), format!("https://h/{target}?s={}", target.as_str().len())))
         .collect();
     let script = render(&Request { presigned: both, ..case.request(true) }).unwrap().text;
-    assert!(script.contains("get https://h/\"$t\"'?s=2'\"${g-}\"") && script.contains(" g=6 ;;"), "{script}");
+    assert!(
+        script.contains("get https://h/\"$target\"'?s=2'\"${link_end-}\"")
+            && script.contains(" link_end=6 ;;"),
+        "{script}"
+    );
     assert!(render(&request("https://h/a b")).is_err());
     assert!(render(&request("https://h/\"b")).is_err());
 }
@@ -152,12 +158,21 @@ fn the_first_fetch_needs_credentials_to_sign() {
 fn the_engine_is_pinned_or_comes_from_a_signed_archive() {
     let site = SITE.replace("{script: {run: apply}}", "{puppet: {}}");
     let case = Case::new(&site);
-    let fault = render(&case.request(true)).unwrap_err();
-    assert!(fault.message.contains("version of openvox-agent is not pinned"), "{fault}");
-    let case = Case::new(&format!("{site}puppet: {{version: 8.28.1}}\n"));
-    let fault = render(&case.request(true)).unwrap_err();
+    let text = |case: &Case| render(&case.request(true)).unwrap().text;
     let id = &case.distro().id;
-    assert!(fault.hint.unwrap().contains(&format!("`puppet.release_sha256` to `{{{id}:")));
+    let pin = Sha256::of(b"");
+    // Without a setting: the distribution's own package, and OpenVox's where it is pinned.
+    assert!(!text(&case).contains("openvox-agent"));
+    let pinned = format!("version: 8.28.1, release_sha256: {{{id}: {pin}}}");
+    assert!(text(&Case::new(&format!("{site}puppet: {{{pinned}}}\n"))).contains("openvox-agent"));
+    let case = Case::new(&format!("{site}puppet: {{{pinned}, package: {{{id}: distro}}}}\n"));
+    assert!(!text(&case).contains("openvox-agent"));
+    for lack in ["version: 8.28.1".to_owned(), format!("release_sha256: {{{id}: {pin}}}")] {
+        let case = Case::new(&format!("{site}puppet: {{package: openvox, {lack}}}\n"));
+        let fault = render(&case.request(true)).unwrap_err();
+        assert!(fault.message.contains("is not pinned"), "{fault}");
+        assert!(fault.hint.unwrap().contains(&format!("`stringless pin {id}`")));
+    }
     let case = Case::new(&format!("{site}puppet: {{package: distro}}\n"));
     assert!(render(&case.request(true)).unwrap().text.contains("apt-get"));
     let case = Case::new(&format!("{site}puppet: {{package: distro, version: \"1;rm\"}}\n"));
@@ -223,77 +238,4 @@ fn only_the_certificates_of_a_ca_file_are_rendered() {
 fn the_same_request_gives_the_same_bytes() {
     let case = Case::new(SITE);
     assert_eq!(render(&case.request(true)).unwrap(), render(&case.request(true)).unwrap());
-}
-
-#[test]
-fn the_notes_are_about_this_rendering() {
-    let case = Case::new(SITE);
-    let notes = |request: Request<'_>| render(&request).unwrap().explain(&request, "user-data").notes;
-    let cloud = &case.request(true).cloud.notes;
-    assert_eq!(&notes(case.request(true)), cloud);
-    // The first notes are about a key that every process can read, and how to do without it.
-    let mut keyed = case.request(false);
-    let found = notes(keyed.clone());
-    assert!(found[0].starts_with("WARNING: the user-data holds a key, readable by "), "{found:?}");
-    assert!(found[1].contains("need no key") && found[1].contains("may only read"), "{found:?}");
-    assert!(found[1].contains("--lock-metadata") && found[2..].starts_with(&keyed.cloud.notes), "{found:?}");
-    keyed.lock = Some(MetadataLock::Wanted);
-    let found = notes(keyed);
-    assert!(found[0].starts_with("the user-data holds a key") && found[0].contains("script restricts it"));
-    assert!(!found[1].contains("--lock-metadata"), "{found:?}");
-    let at = |text: &str| Request { now: Timestamp::parse(text).unwrap(), ..case.request(true) };
-    let eol = case.distro().eol.clone().unwrap();
-    assert!(notes(at(&format!("{eol}T23:59:59Z"))).last().unwrap().ends_with(&format!(" ends on {eol}")));
-    assert!(notes(at("9999-01-01T00:00:00Z")).last().unwrap().starts_with("the support of "));
-}
-
-#[test]
-fn a_note_describes_an_interval_that_cron_cannot_keep() {
-    let note_about_cron = |node: &str| {
-        let case = Case::new(&format!("{SITE}node: {{{node}}}\n"));
-        let notes = render(&case.request(true)).unwrap().notes;
-        notes.into_iter().find(|note| note.contains("cron"))
-    };
-    let note = note_about_cron("schedule: cron, interval: 45m").unwrap();
-    assert!(note.contains("`node.interval` is 45m, which cron cannot keep: "), "{note}");
-    // A timer falls back to cron on a node without systemd.
-    let note = note_about_cron("schedule: timer, interval: 90m").unwrap();
-    assert!(note.contains("if the node has no systemd: it starts the agent every hour"), "{note}");
-    for exact in ["schedule: cron, interval: 2h", "schedule: timer", "schedule: boot, interval: 45m"] {
-        assert_eq!(note_about_cron(exact), None, "{exact}");
-    }
-}
-
-#[test]
-fn notes_name_secrets_folders_and_links_that_expire() {
-    let notes = |case: &Case, role| render(&case.request(role)).unwrap().notes;
-    let stores = SITE.replace("{url: 's3://example/nodes', region: eu-central-1}", "{url: 'file:///srv/a'}");
-    let folder = Case::new(&stores);
-    for role in [true, false] {
-        let expected = "`/srv/a` is a folder on the node: it must exist at the first boot";
-        assert_eq!(notes(&folder, role), [expected], "nothing about credentials");
-    }
-    for (proxy, named) in [("http://proxy:3128/@", false), ("http://me:secret@proxy:3128", true)] {
-        let case = Case::new(&format!("{SITE}node: {{proxy: '{proxy}'}}\n"));
-        let first = notes(&case, true).remove(0);
-        assert_eq!(first.starts_with("WARNING: the user-data holds the password of "), named, "{first}");
-        assert!(!first.contains("secret"), "{first}");
-    }
-    let case = Case::new(&format!("{SITE}node: {{first_fetch: presigned}}\n"));
-    let target = case.targets.keys().next().unwrap();
-    for (query, why) in [("X-Amz-Signature=1", "within seven days"), ("X-Amz-Security-Token=1", "session")] {
-        let presigned = BTreeMap::from([(target.clone(), format!("https://h/a?{query}"))]);
-        let last = render(&Request { presigned, ..case.request(true) }).unwrap().notes.pop().unwrap();
-        assert!(last.starts_with("its link to the agent expires") && last.contains(why), "{last}");
-    }
-    let puppet = SITE.replace("{script: {run: apply}}", "{puppet: {}}");
-    let id = &case.distro().id;
-    let pin = Sha256::of(b"");
-    for (settings, noted) in [
-        ("package: distro".to_owned(), false),
-        (format!("version: 8.28.1, release_sha256: {{{id}: {pin}}}"), true),
-    ] {
-        let case = Case::new(&format!("{puppet}puppet: {{{settings}}}\n"));
-        assert_eq!(notes(&case, true).pop().unwrap().contains("no test has installed"), noted, "{settings}");
-    }
 }

@@ -3,13 +3,13 @@
 //! An unreadable cache counts as empty: everything is checked again.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use stringless_core::hash::{Hasher, Sha256};
 
 use super::Fault;
+use crate::cache;
 use crate::clock::now;
 use crate::error::Error;
 use crate::fs::write_atomic;
@@ -66,11 +66,14 @@ pub fn mark(content: &FileContent) -> Option<String> {
 
 impl CheckCache {
     /// Reads the cache in `folder`.
-    pub fn read(folder: &Path) -> Self {
+    ///
+    /// # Errors
+    /// Refused when another user can write to the file.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
         let file = folder.join("known.json");
-        let content = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<CacheFile>(&bytes).ok());
+        let content = cache::read(&file)?.and_then(|bytes| serde_json::from_slice::<CacheFile>(&bytes).ok());
         let content = content.filter(|content| content.format == FORMAT).unwrap_or_default();
-        Self { file, today: now().seconds() / 86_400, content, changed: false }
+        Ok(Self { file, today: now().seconds() / 86_400, content, changed: false })
     }
 
     /// The saved faults, if there is an entry.

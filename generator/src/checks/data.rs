@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_yaml::{Deserializer, Value};
+use stringless_render::yaml::{TOO_DEEP, too_deep};
 
 use super::Fault;
 
@@ -12,6 +13,9 @@ pub fn yaml(content: &[u8]) -> Vec<Fault> {
         Ok(text) => text,
         Err(fault) => return vec![fault],
     };
+    if let Some(line) = too_deep(text) {
+        return vec![Fault { path: None, line: Some(line as u64), message: TOO_DEEP.into() }];
+    }
     for document in Deserializer::from_str(text) {
         let Err(error) = Value::deserialize(document) else { continue };
         let text = error.to_string();
@@ -74,6 +78,7 @@ mod tests {
 
     #[test]
     fn the_fault_of_invalid_yaml_names_its_line() {
+        let deep = format!("a:\n  {}\n", "[".repeat(20_000));
         for (text, expected) in [
             ("a: 1\nb: [1, 2\nc: 3\n", "3: did not find expected ',' or ']'"),
             ("a: 1\n\tb: 2\n", "2: found a tab character"),
@@ -81,6 +86,7 @@ mod tests {
             ("a: *none\n", "1: unknown anchor"),
             ("a: 1\nb: 2\na: 3\n", "1: duplicate entry with key \"a\""),
             ("a: 1\n---\nb: }\n", "3: did not find expected node content"),
+            (&*deep, "2: more than 1000 lists and maps"),
         ] {
             let found = lines(&yaml(text.as_bytes()));
             assert!(found.starts_with(expected), "{text}: {found}");

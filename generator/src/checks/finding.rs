@@ -23,6 +23,8 @@ pub enum Check {
     Json,
     /// `hiera.yaml` and its data.
     Hiera,
+    /// Code that reads what a checkout has and a release lacks.
+    Checkout,
 }
 
 /// A finding of a check.
@@ -110,6 +112,10 @@ impl Check {
             Self::Yaml => matches!(extension, "yaml" | "yml" | "eyaml") && plain(),
             Self::Json => extension == "json" && plain(),
             Self::Hiera => false,
+            Self::Checkout => {
+                let puppets = matches!(extension, "pp" | "epp" | "erb");
+                puppets || extension == "rb" && folders().any(|part| part == "lib")
+            }
         }
     }
 
@@ -137,6 +143,7 @@ impl fmt::Display for Check {
             Self::Yaml => "yaml",
             Self::Json => "json",
             Self::Hiera => "hiera",
+            Self::Checkout => "checkout",
         })
     }
 }
@@ -158,6 +165,7 @@ impl fmt::Display for Unable {
 }
 
 /// All checks, in the order in which they run.
-pub const ALL: [Check; 6] = [Check::Puppet, Check::Epp, Check::Erb, Check::Yaml, Check::Json, Check::Hiera];
+pub const ALL: [Check; 7] =
+    [Check::Puppet, Check::Epp, Check::Erb, Check::Yaml, Check::Json, Check::Hiera, Check::Checkout];
 /// The mode for plans.
 pub const TASKS: &str = "tasks";

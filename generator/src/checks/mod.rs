@@ -3,6 +3,7 @@
 //! Results are cached by content: an unchanged file is not checked again.
 
 mod cache;
+mod checkout;
 mod data;
 mod erb;
 mod finding;
@@ -20,6 +21,7 @@ use stringless_render::site::{CheckSettings, Want};
 use self::cache::{Answers, CheckCache};
 use self::finding::{ALL, TASKS};
 pub use self::finding::{Check, Checked, Finding, Unable};
+pub use self::hiera::Need;
 use self::tool::Tool;
 use crate::error::{Error, Result};
 use crate::site::SiteDir;
@@ -64,6 +66,20 @@ pub fn check(site: &SiteDir, tree: &Tree) -> Result<Checked> {
     run(&site.site.checks, &File::all(tree), &site.cache("checks")?)
 }
 
+/// What nodes need to read the data of `tree`, beside the release.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn needs(tree: &Tree) -> Result<Vec<Need>> {
+    let files = File::all(tree);
+    let files: Vec<&File> = files.iter().collect();
+    let mut needs = Vec::new();
+    for tree in hiera::trees(&files) {
+        needs.extend(tree.needs()?);
+    }
+    Ok(needs)
+}
+
 /// Checks `files` with `settings`; `memory` is the folder of the cache.
 ///
 /// # Errors
@@ -75,7 +91,7 @@ pub fn run(settings: &CheckSettings, files: &[File], memory: &Path) -> Result<Ch
         .iter()
         .filter(|file| !ignored.matched_path_or_any_parents(&file.path, false).is_ignore())
         .collect();
-    let mut cache = CheckCache::read(memory);
+    let mut cache = CheckCache::read(memory)?;
     let mut checked = Checked::default();
     for check in ALL {
         let want = want(settings, check);
@@ -110,6 +126,7 @@ fn want(settings: &CheckSettings, check: Check) -> Want {
         Check::Yaml => settings.yaml,
         Check::Json => settings.json,
         Check::Hiera => settings.hiera,
+        Check::Checkout => settings.checkout,
     }
 }
 
@@ -174,6 +191,7 @@ fn each(check: Check, files: &[&File], cache: &mut CheckCache) -> Result<Found> 
             (Check::Puppet, Some(tool)) => puppet::manifests(tool, mode == TASKS, contents),
             (Check::Epp, Some(tool)) => puppet::templates(tool, contents),
             (Check::Erb, Some(tool)) => erb::templates(tool, contents),
+            (Check::Checkout, _) => Ok(contents.iter().map(|content| checkout::faults(content)).collect()),
             (Check::Json, _) => Ok(contents.iter().map(|content| data::json(content)).collect()),
             _ => Ok(contents.iter().map(|content| data::yaml(content)).collect()),
         };

@@ -87,8 +87,17 @@ fn files_go_to_the_checks_that_know_them() {
         ("README", None),
         ("pp", None),
     ] {
-        let found: Vec<Check> = ALL.into_iter().filter(|check| check.wants(path)).collect();
+        let found: Vec<Check> =
+            ALL.into_iter().filter(|check| *check != Check::Checkout && check.wants(path)).collect();
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{path}");
+    }
+    for (path, expected) in [
+        ("modules/a/lib/facter/x.rb", true),
+        ("modules/a/templates/x.erb", true),
+        ("Rakefile.rb", false),
+        ("scripts/x.sh", false),
+    ] {
+        assert_eq!(Check::Checkout.wants(path), expected, "{path}");
     }
     assert_eq!((Check::Puppet.mode("modules/a/plans/x.pp"), Check::Puppet.mode("a/x.pp")), (TASKS, ""));
 }

@@ -123,6 +123,9 @@ pub struct DiffArgs {
     /// Print Markdown for a comment on a pull or merge request, at most 60,000 bytes long.
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
+    /// Exit with 2 if there are changes.
+    #[arg(long)]
+    pub exit_code: bool,
     /// Do not start a pager on a terminal.
     #[arg(long)]
     pub no_pager: bool,

@@ -37,6 +37,10 @@ pub struct PublishArgs {
     /// Every environment. All are built before the first is published.
     #[arg(long)]
     pub all: bool,
+    /// Then retire the published environments that the site no longer has, as r10k purges deleted branches;
+    /// `--dry-run` shows them first.
+    #[arg(long, requires = "all", conflicts_with = "cached")]
+    pub prune: bool,
     /// Fetch nothing: build from what was fetched earlier, as `build --offline` does.
     #[arg(long)]
     pub cached: bool,

@@ -32,7 +32,19 @@ pub(super) const PUBLISH: &str = "\
 Examples:
   stringless publish --dry-run
   stringless publish -e staging
+  stringless publish --all --prune --dry-run
   stringless publish --all --key /media/usb/release.key";
+pub(super) const ENVIRONMENTS: &str = "\
+Examples:
+  stringless environments list
+  stringless environments retire feature_x";
+pub(super) const ENVIRONMENTS_LIST: &str = "\
+Examples:
+  stringless environments list --json";
+pub(super) const ENVIRONMENTS_RETIRE: &str = "\
+Examples:
+  stringless environments retire feature_x --dry-run
+  stringless environments retire feature_x";
 pub(super) const HISTORY: &str = "\
 Examples:
   stringless history
@@ -109,6 +121,11 @@ pub(super) const AGENT_PUSH: &str = "\
 Examples:
   stringless agent push --dry-run
   stringless agent push --from target/agents";
+pub(super) const PIN: &str = "\
+Examples:
+  stringless pin
+  stringless pin rocky-9 debian-13 --version 8.28.1
+  stringless pin --from mirror/openvox";
 pub(super) const RENDER: &str = "\
 Examples:
   stringless render debian-13 aws

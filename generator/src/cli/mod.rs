@@ -29,8 +29,8 @@ pub use self::trust::*;
 /// A site is a folder with the file `stringless.yaml`. The commands look for that file in the current folder, then in
 /// each folder above it.
 ///
-/// Exit codes: 0 done; 1 temporary error, try again; 2 there are changes (only `diff`, `modules outdated` and `render
-/// --check`); 3 refused; 64 wrong usage; 78 wrong configuration.
+/// Exit codes: 0 done; 1 temporary error, try again; 2 there are changes (only `diff --exit-code`, `modules outdated` and
+/// `render --check`); 3 refused; 64 wrong usage; 78 wrong configuration.
 #[derive(Debug, Parser)]
 #[command(name = "stringless", version, styles = STYLES, max_term_width = 100)]
 #[command(after_help = examples::PROGRAM, after_long_help = format!("{}\n\n{VARIABLES}", examples::PROGRAM))]
@@ -81,7 +81,7 @@ pub enum Command {
     /// Prints the modules of the Puppetfile with their versions, then the settings, then the changed lines of your own
     /// code, then those of the modules. On a terminal, PAGER shows long output.
     ///
-    /// The exit code is 2 when there are changes.
+    /// The exit code is 0 with and without changes; with --exit-code, it is 2 when there are changes.
     ///
     /// Effect: read-only, except for the cache .stringless/.
     #[command(after_help = examples::DIFF)]
@@ -96,6 +96,9 @@ pub enum Command {
     /// Effect: writes to the first of the site's stores.
     #[command(after_help = examples::PUBLISH)]
     Publish(PublishArgs),
+    /// List environments, and end one.
+    #[command(subcommand, after_help = examples::ENVIRONMENTS)]
+    Environments(EnvironmentsCommand),
     /// List the releases of an environment, the newest first.
     ///
     /// Shows which release nodes follow, what each release was built from, and whether its content still exists. A
@@ -178,6 +181,15 @@ pub enum Command {
     /// Upload the agent that nodes install.
     #[command(subcommand, after_help = examples::AGENT)]
     Agent(AgentCommand),
+    /// Pin the packages of Puppet that nodes install.
+    ///
+    /// Fetches the package that adds OpenVox's repository and its signing key to a distro, checks that it is one, and
+    /// records its SHA-256 and the version of openvox-agent. Keep stringless.lock.json in git. User-data installs only
+    /// what is pinned. A package that has changed since it was pinned is refused without --replace.
+    ///
+    /// Effect: writes stringless.lock.json.
+    #[command(after_help = examples::PIN)]
+    Pin(PinArgs),
     /// Print user-data for a distro on a cloud.
     ///
     /// Prints the user-data on standard output. Prints on standard error where to paste it, its size and who can read it.

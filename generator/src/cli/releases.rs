@@ -1,12 +1,51 @@
 //! The arguments of the commands that work with published releases.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use stringless_core::name::Name;
 use stringless_core::store::Style;
 use stringless_render::site::Span;
 
 use super::args::{name, style};
+use super::examples;
 use super::trust::SigningArgs;
+
+/// `stringless environments`.
+#[derive(Debug, Subcommand)]
+pub enum EnvironmentsCommand {
+    /// List the environments of the site and of its first store, and the release that nodes follow in each.
+    ///
+    /// Effect: read-only.
+    #[command(after_help = examples::ENVIRONMENTS_LIST)]
+    List(EnvironmentsListArgs),
+    /// End an environment: publish a release without content, which says so to its nodes.
+    ///
+    /// Nodes that follow the environment keep what they run. They get no more changes, and each run ends with an error
+    /// that names the environment. `gc` no longer keeps its earlier releases. `publish` brings the environment back under
+    /// the next serial. NAME may be missing from the site file, as after its branch was deleted.
+    ///
+    /// Effect: writes to the first of the site's stores.
+    #[command(after_help = examples::ENVIRONMENTS_RETIRE)]
+    Retire(RetireArgs),
+}
+
+/// Arguments of `environments list`.
+#[derive(Debug, Args)]
+pub struct EnvironmentsListArgs {
+    /// Print them as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `environments retire`.
+#[derive(Debug, Args)]
+pub struct RetireArgs {
+    /// The environment.
+    #[arg(value_name = "NAME", value_parser = name)]
+    pub environment: Name,
+    /// How the release is signed.
+    #[command(flatten)]
+    pub sign: SigningArgs,
+}
 
 /// Arguments of `history`.
 #[derive(Debug, Args)]
@@ -65,6 +104,9 @@ pub struct GcArgs {
     /// Remove the packs; without this flag they are only listed.
     #[arg(long)]
     pub delete: bool,
+    /// Only print what would be removed, also with --delete.
+    #[arg(long)]
+    pub dry_run: bool,
     /// For each environment, keep the content of this many releases before the published one.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub keep: usize,

@@ -20,7 +20,8 @@ pub struct RenderArgs {
     /// The environment that the node follows [default: the only one, or production].
     #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
-    /// script, cloud-config, mime, ignition or nix [default: what the boot agent prefers].
+    /// script, cloud-config, bootcmd, mime, ignition or nix [default: what the boot agent prefers]. bootcmd is for images
+    /// that mount /var with noexec.
     #[arg(long, value_name = "FORM")]
     pub form: Option<String>,
     /// The program that runs user-data on the image, if images differ; `stringless list --json` lists the ids.
@@ -68,6 +69,10 @@ pub struct RenderArgs {
     /// Print, line by line, what the user-data will do.
     #[arg(long, conflicts_with = "out")]
     pub explain: bool,
+    /// Print user-data to be read only, without asking the store: it needs no credentials, no pushed agent and no release.
+    /// It installs nothing, because its agent has a hash that no file has.
+    #[arg(long, conflicts_with_all = ["check", "out", "tool"])]
+    pub draft: bool,
     /// Check whether the user-data in this file, rendered earlier, is out of date, and why. If it is, exit with 2.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "explain", "min_serial", "environment"])]
     pub check: Option<PathBuf>,
@@ -109,4 +114,27 @@ fn lock(text: &str) -> Result<MetadataLock, String> {
 fn tool(text: &str) -> Result<Tool, String> {
     let known = Tool::ALL.into_iter().find(|tool| tool.as_str() == text);
     known.ok_or_else(|| format!("expected {}", Tool::ALL.map(Tool::as_str).join(", ")))
+}
+
+/// Arguments of `pin`.
+#[derive(Debug, Args)]
+pub struct PinArgs {
+    /// The distros [default: all that OpenVox has packages for].
+    #[arg(value_name = "DISTRO")]
+    pub distros: Vec<String>,
+    /// The version of openvox-agent [default: the pinned one, otherwise the newest that this program knows].
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+    /// Read the packages from this folder instead of fetching them, for example from a mirror.
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// Replace a pin although the package has changed.
+    #[arg(long)]
+    pub replace: bool,
+    /// Only print what would be pinned.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print what was pinned as JSON.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -12,6 +12,7 @@ use crate::checks::{self, Checked};
 use crate::cli::BuildArgs;
 use crate::error::{Error, Result};
 use crate::fs::write_atomic;
+use crate::output::failures::{Failure, Failures};
 use crate::output::{self, format, json, print};
 use crate::pack::{self, Build, cache};
 use crate::progress::Progress;
@@ -20,6 +21,9 @@ use crate::site::SiteDir;
 #[derive(Serialize)]
 struct Report<'a> {
     environments: Vec<Built<'a>>,
+    /// With `--all`: why other environments were not built.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Failure],
 }
 
 #[derive(Serialize)]
@@ -41,36 +45,50 @@ struct Index<'a> {
 /// Builds the packs of one or every environment.
 ///
 /// # Errors
-/// When the source holds something that is not allowed in a release, or a required check fails.
+/// When the source holds something that is not allowed in a release, or a required check fails. With `--all` such an
+/// environment is reported, and the others are built.
 pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
     let (site, notes) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     for note in notes {
         print::note(&format!("note: {note}"));
     }
     let names: Vec<Name> =
-        if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
+        if args.all { site.environments() } else { vec![site.environment(args.environment.as_ref())?] };
     let progress = Progress::new();
-    let mut builds = Vec::new();
+    let (mut builds, mut failures) = (Vec::new(), Failures::default());
+    if args.all {
+        failures.add_all(site.conflicts());
+    }
     for name in &names {
-        let build = pack::build(&site, name, &progress)?;
-        let checked = checks::check(&site, &build.tree)?;
-        output::checks::admit(name, &checked)?;
-        write_index(&site, name, &build)?;
-        if let Some(out) = &args.out {
-            copy(&build, out)?;
+        match one(&site, name, args, &progress) {
+            Ok((build, checked)) => builds.push((name, build, checked)),
+            Err(error) if args.all => failures.add(Some(name), error),
+            Err(error) => return Err(error),
         }
-        builds.push((name, build, checked));
     }
     if args.json {
         let environments =
             builds.iter().map(|(name, build, checks)| Built { index: index(name, build), checks }).collect();
-        json::print(Some(&site.site.site), &Report { environments })?;
-        return Ok(0);
+        json::print(Some(&site.site.site), &Report { environments, errors: failures.list() })?;
+        return failures.finish(Ok(0));
     }
     for (name, build, _) in &builds {
         print::out(&summary(name, build))?;
     }
-    Ok(0)
+    failures.finish(Ok(0))
+}
+
+fn one(site: &SiteDir, name: &Name, args: &BuildArgs, progress: &Progress) -> Result<(Build, Checked)> {
+    let build = pack::build(site, name, progress)?;
+    let checked = checks::check(site, &build.tree)?;
+    output::checks::admit(site, name, &checked)?;
+    write_index(site, name, &build)?;
+    if let Some(out) = &args.out {
+        // They leave the cache, and nobody compares them later.
+        build.prove_all(progress)?;
+        copy(&build, out)?;
+    }
+    Ok((build, checked))
 }
 
 fn index<'a>(environment: &'a Name, build: &'a Build) -> Index<'a> {

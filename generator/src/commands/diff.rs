@@ -11,6 +11,7 @@ use stringless_core::pack::{Pack, join_path};
 use crate::cli::{DiffArgs, Revision};
 use crate::error::{Error, Result};
 use crate::output::escape::printable;
+use crate::output::failures::{Failure, Failures};
 use crate::output::review_text::{self, Shown};
 use crate::output::{json, pager, print, review_markdown};
 use crate::pack::{self, Build, cache};
@@ -26,22 +27,37 @@ use crate::site::SiteDir;
 struct Report<'a> {
     changed: bool,
     environments: &'a [Review],
+    /// With `--all`: why other environments were not compared.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Failure],
 }
 
-/// Shows what publishing would change, or what changed between two releases; 2 when there are changes.
+/// Shows what publishing would change, or what changed between two releases. With `--exit-code`: 2 when there are changes.
 ///
 /// # Errors
-/// When the build fails, the store refuses, or there is no such release.
+/// When the build fails, the store refuses, or there is no such release. With `--all` such an environment is reported,
+/// and the others are compared.
 pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
     let (site, _) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
     let names: Vec<Name> =
-        if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
+        if args.all { site.environments() } else { vec![site.environment(args.environment.as_ref())?] };
     let releases = Releases { remote: SiteStore::open(&site)?, site: &site };
-    let reviews: Vec<Review> = names.iter().map(|name| releases.review(name, args)).collect::<Result<_>>()?;
+    let (mut reviews, mut failures) = (Vec::new(), Failures::default());
+    if args.all {
+        failures.add_all(site.conflicts());
+    }
+    for name in &names {
+        match releases.review(name, args) {
+            Ok(review) => reviews.push(review),
+            Err(error) if args.all => failures.add(Some(name), error),
+            Err(error) => return Err(error),
+        }
+    }
     let changed = reviews.iter().any(|review| review.changed);
     let shown = Shown { own: !args.stat, third_party: !args.stat && !args.own };
     if args.json {
-        json::print(Some(&site.site.site), &Report { changed, environments: &reviews })?;
+        let report = Report { changed, environments: &reviews, errors: failures.list() };
+        json::print(Some(&site.site.site), &report)?;
     } else if args.markdown {
         // All environments share one comment.
         let most = review_markdown::MAX_BYTES / reviews.len().max(1);
@@ -52,7 +68,7 @@ pub fn run(site: Option<&Path>, args: &DiffArgs) -> Result<u8> {
         let text: String = reviews.iter().map(|one| review_text::text(one, shown)).collect();
         pager::show(&if stdout().is_terminal() { painted(&text) } else { text }, args.no_pager)?;
     }
-    Ok(if changed { CHANGES } else { 0 })
+    failures.finish(Ok(if changed && args.exit_code { CHANGES } else { 0 }))
 }
 
 /// The releases to compare: published ones, and what is built here.
@@ -88,7 +104,7 @@ impl Releases<'_> {
         let environment = revision.environment.as_ref().unwrap_or(environment);
         let Some(serial) = revision.serial else {
             return self.newest(environment)?.ok_or_else(|| {
-                Error::usage(format!("comparing with `{environment}`: nothing of it is published"))
+                Error::refused(format!("comparing with `{environment}`: nothing of it is published"))
                     .hint(format!("`stringless publish -e {environment}` publishes it"))
             });
         };
@@ -102,7 +118,12 @@ impl Releases<'_> {
 
     /// What publishing now would publish.
     fn built(&self, environment: &Name) -> Result<Side> {
-        let Build { packs, source, .. } = pack::build(self.site, environment, &Progress::new())?;
+        let progress = Progress::new();
+        let build = pack::build(self.site, environment, &progress)?;
+        // If it cannot be read, every pack is compared.
+        let published = self.remote.published(environment).ok().flatten();
+        build.prove(self.site, environment, published.as_ref(), self.remote.newest_trust()?, &progress)?;
+        let Build { packs, source, .. } = build;
         Ok(Side {
             environment: environment.clone(),
             serial: None,
@@ -160,7 +181,7 @@ fn painted(text: &str) -> String {
     out
 }
 
-/// The exit code when there are changes.
+/// The exit code of `--exit-code` when there are changes; 1 is a temporary error.
 const CHANGES: u8 = 2;
 /// Downloads at a time.
 const DOWNLOADS: usize = 4;

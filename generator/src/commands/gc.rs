@@ -10,7 +10,7 @@ use crate::clock::now;
 use crate::error::Result;
 use crate::output::{format, json, print};
 use crate::progress::Progress;
-use crate::release::gc::{Collector, Keep, Plan, Removed};
+use crate::release::gc::{Collector, Keep, Plan};
 use crate::remote::site_store::SiteStore;
 use crate::site::{SiteDir, stores};
 use crate::store::Listed;
@@ -18,7 +18,7 @@ use crate::store::Listed;
 #[derive(Serialize)]
 struct Report<'a> {
     store: String,
-    /// False without `--delete`.
+    /// False without `--delete`, and with `--dry-run`.
     done: bool,
     keep: usize,
     grace: u64,
@@ -26,7 +26,7 @@ struct Report<'a> {
     needed: Sum,
     /// Not needed, but too new to be removed.
     young: Sum,
-    /// Removed, or without `--delete` to be removed.
+    /// Removed, or in a dry run to be removed.
     removed: Sum,
     /// The keys of the removed packs.
     packs: Vec<&'a str>,
@@ -58,25 +58,24 @@ pub fn run(site: Option<&Path>, args: &GcArgs) -> Result<u8> {
     let keep = Keep { releases: args.keep, grace: args.grace.seconds() };
     let collector = Collector { remote: &remote, keep };
     let mut plan = collector.plan(now())?;
-    let mut removed = Sum::of(plan.unneeded.iter().map(|(_, listed)| listed));
-    let removing = args.delete && !(plan.unneeded.is_empty() && plan.leftovers.is_empty());
-    let before: Plan = plan.clone();
-    if removing {
-        let bar = Progress::new().bar("removing", removed.packs);
-        let (after, done) = collector.remove(&plan, |_| bar.inc(1))?;
+    let mut removed: Vec<Listed> = plan.unneeded.iter().map(|(_, listed)| listed.clone()).collect();
+    let done = args.delete && !args.dry_run;
+    if done && !(plan.unneeded.is_empty() && plan.leftovers.is_empty()) {
+        let bar = Progress::new().bar("removing", removed.len() as u64);
+        let end = collector.remove(&plan, |_| bar.inc(1))?;
         bar.finish_and_clear();
-        let Removed { packs, bytes } = done;
-        (plan, removed) = (after, Sum { packs, bytes });
+        (plan, removed) = (end.plan, end.packs);
     }
+    let sum = Sum::of(removed.iter());
     let url = settings.url.clone();
     if !args.json {
-        return print::out(&summary(&site, &url, &plan, removed, args)).map(|()| 0);
+        return print::out(&summary(&site, &url, &plan, sum, done)).map(|()| 0);
     }
     json::print(
         Some(&site.site.site),
         &Report {
             store: url,
-            done: args.delete,
+            done,
             keep: args.keep,
             grace: args.grace.seconds(),
             environments: plan
@@ -86,8 +85,8 @@ pub fn run(site: Option<&Path>, args: &GcArgs) -> Result<u8> {
                 .collect(),
             needed: Sum::of(plan.needed.iter()),
             young: Sum::of(plan.recent.iter()),
-            removed,
-            packs: before.unneeded.iter().map(|(_, listed)| listed.key.as_str()).collect(),
+            removed: sum,
+            packs: removed.iter().map(|listed| listed.key.as_str()).collect(),
             foreign: plan.foreign.iter().map(|listed| listed.key.as_str()).collect(),
         },
     )?;
@@ -107,7 +106,7 @@ impl Sum {
     }
 }
 
-fn summary(site: &SiteDir, url: &str, plan: &Plan, removed: Sum, args: &GcArgs) -> String {
+fn summary(site: &SiteDir, url: &str, plan: &Plan, removed: Sum, done: bool) -> String {
     let mut text = format!("{}, {url}\n", site.site.site);
     let rows: Vec<Vec<String>> = plan
         .releases
@@ -120,7 +119,7 @@ fn summary(site: &SiteDir, url: &str, plan: &Plan, removed: Sum, args: &GcArgs) 
     for listed in &plan.foreign {
         text.push_str(&format!("  no pack  {}, not touched\n", listed.key.escape_debug()));
     }
-    text.push_str(&match (args.delete, removed.packs) {
+    text.push_str(&match (done, removed.packs) {
         (_, 0) => "nothing to remove\n".to_owned(),
         (true, _) => format!("removed {}\n", removed.summary()),
         (false, _) => format!("would remove {}: `--delete` does it\n", removed.summary()),

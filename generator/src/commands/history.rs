@@ -41,6 +41,9 @@ struct Line {
     branch: Option<String>,
     /// The earlier release with the same content, after `rollback` and `promote`.
     release: Option<Origin>,
+    /// Whether it retired the environment.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retired: bool,
     error: Option<String>,
 }
 
@@ -65,8 +68,12 @@ enum State {
 /// Refused when nothing is published, or an object of the history is not a release of the site.
 pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
-    let environment = site.environment(args.environment.as_ref())?;
     let remote = SiteStore::open(&site)?;
+    let environment = match (&args.environment, site.environment(args.environment.as_ref())) {
+        // The site no longer has the branch or the entry of a retired environment.
+        (Some(name), Err(_)) if remote.published(name)?.is_some() => name.clone(),
+        (_, known) => known?,
+    };
     let (store, history) = (&remote.store, remote.history(&environment));
     let Some(current) = remote.published(&environment)? else {
         return Err(Error::refused(format!("reading the history of `{environment}`: nothing is published"))
@@ -77,7 +84,14 @@ pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
         if lists { history.listed()?.into_iter().map(|(serial, _)| serial).collect() } else { Vec::new() };
     let packs = if lists { Some(sizes(store)?) } else { None };
     let mut failure = None;
-    let mut lines = vec![Line::of(&Release::from(&current), State::Published, packs.as_ref())];
+    let published = Release::from(&current);
+    let mut lines = vec![Line::of(&published, State::Published, packs.as_ref())];
+    if let Some(refused) = remote.refusal(&environment, &published)? {
+        lines[0].error = Some(refused.to_string());
+        let hint =
+            format!("nodes refuse it; `stringless publish -e {environment}` publishes another release");
+        failure = Some(refused.hint(hint));
+    }
     for (serial, found) in
         Walk::before(history, &current.manifest, &listed).take(args.limit.saturating_sub(1))
     {
@@ -153,6 +167,7 @@ impl Line {
             dirty: manifest.source.dirty,
             branch: manifest.source.branch.clone(),
             release: manifest.source.release.clone(),
+            retired: manifest.retired,
             error: None,
         }
     }
@@ -171,6 +186,7 @@ impl Line {
             dirty: false,
             branch: None,
             release: None,
+            retired: false,
             error,
         }
     }
@@ -188,8 +204,10 @@ impl Line {
 
     fn state(&self) -> String {
         match (self.state, self.gone) {
+            (State::Published, _) if self.error.is_some() => "published, REFUSED".into(),
             (State::Refused, _) => "REFUSED".into(),
             (State::Missing, _) => "missing".into(),
+            (State::Published | State::Earlier, _) if self.retired => "retired".into(),
             (State::Published, None | Some(0)) => "published".into(),
             (State::Published, Some(gone)) => {
                 format!("published, {} MISSING", format::count(gone, "PACK").to_uppercase())

@@ -8,10 +8,11 @@ use stringless_core::name::Name;
 use stringless_core::store::StoreSettings;
 
 use crate::cli::MirrorArgs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::output::failures::{Failure, Failures};
 use crate::output::{format, json, print};
 use crate::progress::Progress;
-use crate::release::mirror::{Copied, Mirror};
+use crate::release::mirror::{Copied, Copying, Mirror};
 use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::site::stores::{self, open_one, same_url};
@@ -25,12 +26,16 @@ struct Report<'a> {
     /// False with `--dry-run`.
     done: bool,
     environments: &'a [Copied],
+    /// What could not be copied.
+    errors: &'a [Failure],
 }
 
 /// Copies the published releases to another store.
 ///
+/// An object that cannot be copied is reported, and the others are copied.
+///
 /// # Errors
-/// Refused when an object is not the signed one, or the other store is ahead or belongs to another site.
+/// Refused when the other store belongs to another site, or nothing is published.
 pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let chain = site.trust()?;
@@ -48,21 +53,11 @@ pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
     if !args.dry_run {
         mirror.trust()?;
     }
-    let mut copied = Vec::new();
-    for environment in environments(&site, &source.store, args)? {
-        let done = if args.dry_run {
-            mirror.dry_run(&environment)?
-        } else {
-            mirror.copy(&environment, &Progress::new())?
-        };
-        if !args.json
-            && let Some(done) = &done
-        {
-            print::out(&summary(done, args.dry_run))?;
-        }
-        copied.extend(done);
-    }
-    if copied.is_empty() {
+    let (mut copying, mut failures) = (Vec::new(), Failures::default());
+    let names = environments(&site, &source.store, args)?;
+    let end = copy(&mirror, names, args, &mut copying, &mut failures);
+    let copied: Vec<Copied> = copying.into_iter().map(|one| one.copied).collect();
+    if copied.is_empty() && failures.is_empty() && end.is_ok() {
         return Err(Error::refused(format!("copying {}: nothing is published there", from.url))
             .hint("`stringless publish` publishes; `--from URL` names another store"));
     }
@@ -74,10 +69,62 @@ pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
     if args.json {
         json::print(
             Some(&site.site.site),
-            &Report { from: &from.url, to: &to.url, done: !args.dry_run, environments: &copied },
+            &Report {
+                from: &from.url,
+                to: &to.url,
+                done: !args.dry_run,
+                environments: &copied,
+                errors: failures.list(),
+            },
         )?;
     }
-    Ok(0)
+    failures.finish(end.map(|()| 0))
+}
+
+/// Copies the environments: the published releases of all of them first, because nodes follow those.
+fn copy(
+    mirror: &Mirror<'_>,
+    environments: Vec<Name>,
+    args: &MirrorArgs,
+    copying: &mut Vec<Copying>,
+    failures: &mut Failures,
+) -> Result<()> {
+    let progress = Progress::new();
+    for environment in environments {
+        let done = match mirror.open(&environment) {
+            Ok(Some(mut opened)) => {
+                let done = if args.dry_run { Ok(()) } else { mirror.published(&mut opened, &progress) };
+                copying.push(opened);
+                done
+            }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            go_on(mirror, &environment, error, failures)?;
+        }
+    }
+    for one in copying {
+        let environment = one.copied.environment.clone();
+        let mut failed = |error| go_on(mirror, &environment, error, failures);
+        let done = if args.dry_run {
+            mirror.dry_run(one, &mut failed)
+        } else {
+            mirror.earlier(one, &progress, &mut failed)
+        };
+        done.or_else(failed)?;
+        if !args.json {
+            print::out(&summary(&one.copied, args.dry_run))?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the error to `failures`. The copy goes on, unless one of the stores no longer answers.
+fn go_on(mirror: &Mirror<'_>, environment: &Name, error: Error, failures: &mut Failures) -> Result<()> {
+    let temporary = error.kind() == Kind::Temporary;
+    failures.add(Some(environment), error);
+    if temporary { mirror.check_stores() } else { Ok(()) }
 }
 
 /// The settings of the target: from the site file, or from the command line for a store that is not in it.
@@ -111,12 +158,16 @@ fn environments(site: &SiteDir, source: &Store, args: &MirrorArgs) -> Result<Vec
 }
 
 fn summary(copied: &Copied, dry_run: bool) -> String {
-    let Copied { environment, serial, before, releases, hollow, agents, moved } = copied;
+    let Copied { environment, serial, published, before, releases, hollow, agents, moved } = copied;
     let new = *before != Some(*serial);
-    if !new && *releases == 0 && *agents == 0 && moved.packs == 0 {
+    if *published && !new && *releases == 0 && *agents == 0 && moved.packs == 0 {
         return format!("nothing to do: {environment} {serial} is there\n");
     }
-    let did = if dry_run { "would copy" } else { "copied" };
+    let did = match (published, dry_run) {
+        (false, _) => "not copied:",
+        (true, true) => "would copy",
+        (true, false) => "copied",
+    };
     let before = match before {
         Some(before) if new => format!(", which follows {before} there"),
         _ => String::new(),

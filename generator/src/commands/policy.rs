@@ -7,7 +7,7 @@ use stringless_render::platform::Platforms;
 use stringless_render::policy::{self, Audience, POLICY, PolicyRequest};
 
 use crate::cli::PolicyArgs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::{json, print};
 use crate::site::SiteDir;
 
@@ -26,10 +26,10 @@ struct Report<'a> {
 /// # Errors
 /// When the store is unknown, or cannot express the policy.
 pub fn run(site: Option<&Path>, args: &PolicyArgs) -> Result<u8> {
-    let dialect = policy::dialect(&Platforms::embedded()?, &args.store)?;
+    let dialect = policy::dialect(&Platforms::embedded()?, &args.store).map_err(Error::usage_fault)?;
     let site = SiteDir::open(site)?;
     if let Some(environment) = &args.environment {
-        site.site.environment(environment)?;
+        site.environment(Some(environment))?;
     }
     let form = args.form.as_deref().unwrap_or(POLICY);
     let request = PolicyRequest {

@@ -30,10 +30,15 @@ pub fn run(site: Option<&Path>, args: &PromoteArgs) -> Result<u8> {
             return Err(Error::refused(format!("{doing}: nothing is published in `{from}`"))
                 .hint(format!("`stringless publish -e {from}`")));
         }
+        (None, Some(current)) if current.manifest.retired => {
+            return Err(Error::refused(format!("{doing}: `{from}` was retired")).hint(format!(
+                "`--serial N` takes an earlier release; `stringless history -e {from}` lists them"
+            )));
+        }
         (None, Some(current)) => Release::from(current),
         (Some(serial), Some(current)) if serial == current.manifest.serial => Release::from(current),
         (Some(serial), _) => remote.history(&from).release(serial)?.ok_or_else(|| {
-            Error::refused(format!("{doing}: `{from}` has no release {serial}"))
+            Error::usage(format!("{doing}: `{from}` has no release {serial}"))
                 .hint(format!("`stringless history -e {from}` lists them"))
         })?,
     };

@@ -1,6 +1,5 @@
 //! `stringless publish`.
 
-use std::collections::VecDeque;
 use std::path::Path;
 
 use serde::Serialize;
@@ -8,102 +7,162 @@ use stringless_core::name::Name;
 
 use crate::checks;
 use crate::cli::PublishArgs;
-use crate::error::Result;
+use crate::error::{Kind, Result};
+use crate::output::failures::{Failure, Failures};
 use crate::output::release::{self, ReleaseReport};
 use crate::output::{self, json, print};
 use crate::pack::{self, Build};
 use crate::progress::Progress;
 use crate::release::plan::Wanted;
 use crate::release::publish::{Options, Publisher};
+use crate::release::retire;
 use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::trust::signer::Keys;
 use crate::trust::sync;
 
 #[derive(Serialize)]
-struct Reports {
+struct Reports<'a> {
     environments: Vec<release::Report>,
+    /// Why other environments were not published.
+    errors: &'a [Failure],
 }
 
 /// Publishes one or every environment.
 ///
 /// # Errors
 /// When a build, the store or the keys refuse. With several environments, all are built before the first is published;
-/// the first that cannot be published ends the command.
+/// one that cannot be built or published is reported, and the others are published.
 pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let (site, notes) = SiteDir::open_to_build(site, args.environment.as_ref(), args.cached)?;
     for note in notes {
         print::note(&format!("note: {note}"));
     }
-    let names =
-        if args.all { site.environments()? } else { vec![site.environment(args.environment.as_ref())?] };
-    let progress = Progress::new();
+    let name = if args.all { None } else { Some(site.environment(args.environment.as_ref())?) };
     let remote = SiteStore::open_to_write(&site)?;
-    let mut builds = VecDeque::new();
-    let build = |name: &Name| -> Result<Build> {
-        let build = pack::build(&site, name, &progress)?;
-        output::checks::admit(name, &checks::check(&site, &build.tree)?)?;
-        Ok(build)
-    };
-    if args.all {
-        // Every environment builds before the first is published.
-        builds = names.iter().map(build).collect::<Result<_>>()?;
+    let publishing = Publishing { remote: &remote, args, progress: Progress::new() };
+    if let Some(name) = name {
+        let Some(released) = publishing.publish(&name, None)? else { return Ok(0) };
+        return released.finish(&site.site.site, args.sign.json, args.sign.offline);
     }
-    let (mut all, mut failed) = (Vec::new(), None);
-    for name in &names {
-        // The build of another environment removes old packs that only this one needs.
-        let next = builds.pop_front().filter(Build::is_complete);
-        match publish(&remote, name, || next.map_or_else(|| build(name), Ok), args, &progress) {
-            Ok(None) => {}
-            Ok(Some(released)) => {
-                released.warn();
-                if !args.sign.json {
-                    print::out(&released.text())?;
-                }
-                all.push(released);
-            }
-            Err(error) => {
-                failed = Some(error);
-                break;
+    let mut failures = Failures::default();
+    let reports: Vec<release::Report> =
+        publishing.all(&mut failures)?.into_iter().map(ReleaseReport::report).collect();
+    let waiting = reports.iter().find_map(|report| report.waiting.clone());
+    if args.sign.json {
+        json::print(Some(&site.site.site), &Reports { environments: reports, errors: failures.list() })?;
+    }
+    failures.finish(waiting.map_or(Ok(0), |waiting| waiting.end(args.sign.offline)))
+}
+
+/// What is published, and how.
+struct Publishing<'a> {
+    remote: &'a SiteStore<'a>,
+    args: &'a PublishArgs,
+    progress: Progress,
+}
+
+impl Publishing<'_> {
+    /// Builds all environments, then publishes those that could be built.
+    fn all(&self, failures: &mut Failures) -> Result<Vec<ReleaseReport>> {
+        failures.add_all(self.remote.site.conflicts());
+        let mut builds = Vec::new();
+        for name in self.remote.site.environments() {
+            match self.build(&name) {
+                Ok(build) => builds.push((name, build)),
+                Err(error) => failures.add(Some(&name), error),
             }
         }
+        let mut all = Vec::new();
+        for (name, build) in builds {
+            match self.publish(&name, Some(build)) {
+                Ok(None) => {}
+                Ok(Some(released)) => {
+                    released.warn();
+                    if !self.args.sign.json {
+                        print::out(&released.text())?;
+                    }
+                    all.push(released);
+                }
+                Err(error) => {
+                    let temporary = error.kind() == Kind::Temporary;
+                    failures.add(Some(&name), error);
+                    // A store that no longer answers fails for the others, too.
+                    if temporary && let Err(error) = sync::refuse_newer(self.remote) {
+                        failures.add(None, error);
+                        break;
+                    }
+                }
+            }
+        }
+        if self.args.prune && failures.is_empty() {
+            self.prune(&mut all, failures)?;
+        } else if !self.remote.site.site.sources.is_empty() {
+            note_left_over(self.remote);
+        }
+        Ok(all)
     }
-    let reports: Vec<release::Report> = all.into_iter().map(ReleaseReport::report).collect();
-    let waiting = reports.iter().find_map(|report| report.waiting.clone());
-    let site = Some(&site.site.site);
-    if args.sign.json && args.all {
-        json::print(site, &Reports { environments: reports })?;
-    } else if args.sign.json
-        && let Some(report) = reports.first()
-    {
-        json::print(site, report)?;
+
+    /// Retires the published environments that the site no longer has.
+    fn prune(&self, all: &mut Vec<ReleaseReport>, failures: &mut Failures) -> Result<()> {
+        let sign = &self.args.sign;
+        let trust = self.remote.trust_in_force()?;
+        let keys = Keys { given: &sign.key, offline: sign.offline };
+        let options = Options { keys, force: false, dry_run: sign.dry_run };
+        for name in retire::left_over(self.remote)? {
+            match retire::retire(self.remote, &name, &options) {
+                Ok(publication) => {
+                    let Some(publication) = publication else { continue };
+                    let released = ReleaseReport::new(publication, trust);
+                    released.warn();
+                    if !sign.json {
+                        print::out(&released.text())?;
+                    }
+                    all.push(released);
+                }
+                Err(error) => failures.add(Some(&name), error),
+            }
+        }
+        Ok(())
     }
-    match failed {
-        Some(error) => Err(error),
-        None => waiting.map_or(Ok(0), |waiting| waiting.end(args.sign.offline)),
+
+    fn build(&self, name: &Name) -> Result<Build> {
+        let build = pack::build(self.remote.site, name, &self.progress)?;
+        output::checks::admit(self.remote.site, name, &checks::check(self.remote.site, &build.tree)?)?;
+        Ok(build)
+    }
+
+    /// Publishes one environment; `None` when nothing is published and nothing is to be published.
+    fn publish(&self, environment: &Name, build: Option<Build>) -> Result<Option<ReleaseReport>> {
+        let (remote, sign) = (self.remote, &self.args.sign);
+        let trust = remote.trust_in_force()?;
+        let published = remote.published(environment)?;
+        sync::refuse_newer(remote)?;
+        // The build of another environment removes old packs that only this one needs.
+        let build = match build.filter(Build::is_complete) {
+            Some(build) => build,
+            None => self.build(environment)?,
+        };
+        build.prove(remote.site, environment, published.as_ref(), trust, &self.progress)?;
+        let wanted = wanted(remote.site, environment, &build)?;
+        let options = Options {
+            keys: Keys { given: &sign.key, offline: sign.offline },
+            force: self.args.force,
+            dry_run: sign.dry_run,
+        };
+        let publisher = Publisher { remote, published: published.as_ref() };
+        let publication = publisher.publish_content(wanted, trust, &options, &self.progress)?;
+        Ok(publication.map(|publication| ReleaseReport::new(publication, trust)))
     }
 }
 
-/// Publishes one environment; `None` when nothing is published and nothing is to be published.
-fn publish(
-    remote: &SiteStore<'_>,
-    environment: &Name,
-    build: impl FnOnce() -> Result<Build>,
-    args: &PublishArgs,
-    progress: &Progress,
-) -> Result<Option<ReleaseReport>> {
-    let trust = remote.trust_in_force()?;
-    let published = remote.published(environment)?;
-    sync::refuse_newer(remote)?;
-    let wanted = wanted(remote.site, environment, &build()?)?;
-    let options = Options {
-        keys: Keys { given: &args.sign.key, offline: args.sign.offline },
-        force: args.force,
-        dry_run: args.sign.dry_run,
-    };
-    let publisher = Publisher { remote, published: published.as_ref() };
-    let publication = publisher.publish_content(wanted, trust, &options, progress)?;
-    Ok(publication.map(|publication| ReleaseReport::new(publication, trust)))
+/// Names the environments that `--prune` would retire. Without a list of the store there is nothing to name.
+fn note_left_over(remote: &SiteStore<'_>) {
+    for name in retire::left_over(remote).unwrap_or_default() {
+        print::note(&format!(
+            "note: `{name}` is published, and the site no longer has it: `stringless publish --all --prune` retires it"
+        ));
+    }
 }
 
 fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
@@ -115,5 +174,6 @@ fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
         agent: site.lock()?.pin(site.agent_version()),
         lifetime: site.site.expires.seconds(),
         source: build.source.clone(),
+        retired: false,
     })
 }

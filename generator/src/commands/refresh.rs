@@ -6,7 +6,8 @@ use stringless_core::name::Name;
 
 use crate::cli::{RefreshArgs, SigningArgs};
 use crate::clock::now;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::output::failures::Failures;
 use crate::output::release::ReleaseReport;
 use crate::output::trust_change::TrustChange;
 use crate::output::{print, signed};
@@ -23,7 +24,7 @@ use crate::trust::{expiry, sync};
 /// Signs the trust and the releases again if they expire soon, with the same content.
 ///
 /// # Errors
-/// When the store or the keys refuse.
+/// When the store or the keys refuse. A release that cannot be signed again is reported, and the others are signed.
 pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
     let remote = SiteStore::open_to_write(&site)?;
@@ -37,23 +38,37 @@ pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
     let SigningArgs { json, offline, .. } = args.sign;
     if trust.as_ref().and_then(TrustChange::waiting).is_some() {
         // Releases are signed under the newest trust, and this one is not yet written.
-        return signed::finish(&site.site.site, trust, Vec::new(), json, offline);
+        let failures = Failures::default();
+        return signed::finish(&site.site.site, trust, Vec::new(), failures, json, offline);
     }
     let remote = remote.reload_trust()?;
-    let mut releases = Vec::new();
+    let (mut releases, mut failures) = (Vec::new(), Failures::default());
     for environment in environments(&site, args)? {
-        if let Some(released) = refresh(&remote, &environment, args, keys)? {
-            released.warn();
-            if !args.sign.json {
-                print::out(&released.text())?;
+        match refresh(&remote, &environment, args, keys) {
+            Ok(None) => {}
+            Ok(Some(released)) => {
+                released.warn();
+                if !args.sign.json {
+                    print::out(&released.text())?;
+                }
+                releases.push(released);
             }
-            releases.push(released);
+            Err(error) if args.environment.is_some() => return Err(error),
+            Err(error) => {
+                let temporary = error.kind() == Kind::Temporary;
+                failures.add(Some(&environment), error);
+                // A store that no longer answers fails for the others, too.
+                if temporary && let Err(error) = sync::refuse_newer(&remote) {
+                    failures.add(None, error);
+                    break;
+                }
+            }
         }
     }
-    if !json && releases.is_empty() && trust.is_none() {
+    if !json && releases.is_empty() && trust.is_none() && failures.is_empty() {
         print::out("nothing to do: nothing is published\n")?;
     }
-    signed::finish(&site.site.site, trust, releases, json, offline)
+    signed::finish(&site.site.site, trust, releases, failures, json, offline)
 }
 
 fn refresh_trust(remote: &SiteStore<'_>, args: &RefreshArgs, keys: Keys<'_>) -> Result<Option<TrustChange>> {

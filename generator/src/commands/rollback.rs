@@ -29,7 +29,7 @@ pub fn run(site: Option<&Path>, args: &RollbackArgs) -> Result<u8> {
     let release = match args.serial {
         Some(serial) if serial == published.manifest.serial => Release::from(&published),
         Some(serial) => history.release(serial)?.ok_or_else(|| {
-            Error::refused(format!("rolling `{environment}` back: there is no release {serial}"))
+            Error::usage(format!("rolling `{environment}` back: there is no release {serial}"))
                 .hint(format!("`stringless history -e {environment}` lists them"))
         })?,
         None => before(history, &published.manifest)?,

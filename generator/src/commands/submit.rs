@@ -6,6 +6,7 @@ use stringless_core::manifest::Manifest;
 
 use crate::cli::SubmitArgs;
 use crate::error::{Error, Result};
+use crate::output::failures::Failures;
 use crate::output::release::ReleaseReport;
 use crate::output::trust_change::TrustChange;
 use crate::output::{print, signed};
@@ -21,14 +22,25 @@ use crate::trust::{change, sync};
 /// Publishes the documents that waited for signatures and have enough of them now.
 ///
 /// # Errors
-/// Refused when a signature does not count, or a document was overtaken. Temporary when signatures are missing.
+/// Refused when a signature does not count, or a document was overtaken. Temporary when signatures are missing. One
+/// document that cannot be published keeps no other one from being published.
 pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
     let site = SiteDir::open(site)?;
-    let all = pending::all(&site)?;
+    let mut failures = Failures::default();
+    let mut all = Vec::new();
+    for read in pending::each(&site) {
+        match read {
+            Ok(pending) => all.push(pending),
+            Err(error) => failures.add(None, error),
+        }
+    }
     for path in pending::unmatched_signatures(&site, &all) {
         print::note(&format!("warning: `{}` does not belong to a document that waits here", path.display()));
     }
     if all.is_empty() {
+        if !failures.is_empty() {
+            return failures.finish(Ok(0));
+        }
         return Err(Error::configuration("submitting: nothing waits for signatures")
             .hint("`stringless publish --offline` writes what is to be signed elsewhere"));
     }
@@ -37,24 +49,32 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
     for pending in all {
         match pending.content.clone() {
             PendingDocument::Trust(payload) => {
-                let changed = TrustChange::new(change::submit(&remote, pending, &payload, args.dry_run)?);
-                remote = remote.reload_trust()?;
-                if !args.json {
-                    print::out(&changed.text())?;
+                match change::submit(&remote, pending, &payload, args.dry_run).map(TrustChange::new) {
+                    Ok(changed) => {
+                        remote = remote.reload_trust()?;
+                        if !args.json {
+                            print::out(&changed.text())?;
+                        }
+                        trust = Some(changed);
+                    }
+                    Err(error) => failures.add(None, error),
                 }
-                trust = Some(changed);
             }
             PendingDocument::Manifest(manifest) => {
-                let released = submit_release(&remote, pending, &manifest, args.dry_run)?;
-                released.warn();
-                if !args.json {
-                    print::out(&released.text())?;
+                match submit_release(&remote, pending, &manifest, args.dry_run) {
+                    Ok(released) => {
+                        released.warn();
+                        if !args.json {
+                            print::out(&released.text())?;
+                        }
+                        releases.push(released);
+                    }
+                    Err(error) => failures.add(Some(&manifest.environment), error),
                 }
-                releases.push(released);
             }
         }
     }
-    signed::finish(&site.site.site, trust, releases, args.json, false)
+    signed::finish(&site.site.site, trust, releases, failures, args.json, false)
 }
 
 fn submit_release(

@@ -21,7 +21,6 @@ use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::site::stores::open_one;
 use crate::site::trust_chain::TrustFile;
-use crate::store::Store;
 use crate::trust::{expiry, sync};
 
 #[derive(Serialize)]
@@ -42,10 +41,24 @@ struct Check {
     expires: Option<String>,
     packs: usize,
     bytes: u64,
+    /// Whether the environment has ended.
+    retired: bool,
     /// Expiry dates that are near.
     warnings: Vec<String>,
+    result: Outcome,
     /// Null when a node would accept the release.
     error: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    /// A node would accept the release.
+    Ok,
+    /// A node would refuse it.
+    Refused,
+    /// The store did not answer, or cannot be used from here: nothing is known about the release.
+    Unknown,
 }
 
 /// Verifies what the stores hold, or one document on disk.
@@ -67,7 +80,7 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
     for settings in &site.site.stores {
         for name in &names {
             let check = match open_one(&site, settings)
-                .and_then(|store| one(&SiteStore::new(&site, store, chain.clone()), name))
+                .and_then(|store| one(&SiteStore::new(&site, store, chain.clone()), &settings.url, name))
             {
                 Ok(None) if args.environment.is_none() => continue,
                 Ok(None) => {
@@ -104,7 +117,7 @@ pub fn run(site: Option<&Path>, args: &VerifyArgs) -> Result<u8> {
 }
 
 /// Checks one environment in one store as a node does; `None` when it is not published there.
-fn one(remote: &SiteStore<'_>, name: &Name) -> Result<Option<Check>> {
+fn one(remote: &SiteStore<'_>, url_of_store: &str, name: &Name) -> Result<Option<Check>> {
     let (store, newest) = (&remote.store, remote.newest_trust()?);
     let newer = sync::newer_trust(remote)?;
     let trust: &Trust = newer.last().map_or(newest, |trust| trust);
@@ -114,9 +127,11 @@ fn one(remote: &SiteStore<'_>, name: &Name) -> Result<Option<Check>> {
     remote::admit_new(&found.manifest, trust, now())
         .map_err(|refusal| expired(Error::refusal("verifying", &url, &refusal), &refusal))?;
     remote::check_packs(store, manifest, &Progress::new())?;
-    remote::check_agent(store, manifest)?;
+    if !manifest.retired {
+        remote::check_agent(store, manifest)?;
+    }
     Ok(Some(Check {
-        store: store_name(store),
+        store: url_of_store.to_owned(),
         environment: name.clone(),
         serial: Some(manifest.serial),
         trust_version: Some(manifest.trust_version),
@@ -124,10 +139,12 @@ fn one(remote: &SiteStore<'_>, name: &Name) -> Result<Option<Check>> {
         expires: manifest.expires.map(|time| time.to_string()),
         packs: manifest.packs.len(),
         bytes: manifest.packs.iter().map(|pack| pack.size).sum(),
+        retired: manifest.retired,
         warnings: expiry::release_warning(manifest, now())
             .into_iter()
             .chain(expiry::trust_warning(trust, now()))
             .collect(),
+        result: Outcome::Ok,
         error: None,
     }))
 }
@@ -143,7 +160,9 @@ impl Check {
             expires: None,
             packs: 0,
             bytes: 0,
+            retired: false,
             warnings: Vec::new(),
+            result: if error.is_refusal() { Outcome::Refused } else { Outcome::Unknown },
             error: Some(error.to_string()),
         }
     }
@@ -168,15 +187,20 @@ fn summary(checks: &[Check]) -> String {
             number(check.trust_version),
             check.packs.to_string(),
             format::size(check.bytes),
-            check.expires.clone().unwrap_or_else(|| if check.error.is_none() { "never" } else { "-" }.into()),
-            if check.error.is_none() { "ok" } else { "REFUSED" }.to_owned(),
+            check
+                .expires
+                .clone()
+                .unwrap_or_else(|| if check.result == Outcome::Ok { "never" } else { "-" }.into()),
+            match check.result {
+                Outcome::Ok if check.retired => "retired",
+                Outcome::Ok => "ok",
+                Outcome::Refused => "REFUSED",
+                Outcome::Unknown => "NOT CHECKED",
+            }
+            .to_owned(),
         ]);
     }
     format::table(&rows)
-}
-
-fn store_name(store: &Store) -> String {
-    store.url("").trim_end_matches('/').to_owned()
 }
 
 /// Verifies one document on disk, as a trust document or as a manifest.

@@ -1,23 +1,31 @@
 //! Git repositories, read with the installed `git`: a bare mirror of each in the cache, never a work tree.
 //! No code of a repository runs.
 
+mod attributes;
+mod checkout;
 mod fetch;
+mod locks;
 mod objects;
 mod refs;
 mod run;
+mod settings;
+mod work_tree;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::{fmt, fs};
 
 use stringless_core::hash::Sha256;
 pub use stringless_render::site::git_url::{check_url, redacted};
 use stringless_render::site::git_url::{is_full_id, is_hex};
 
+pub use self::checkout::Conversion;
 pub use self::refs::Ref;
 use self::refs::Refs;
-pub use self::run::{Git, command};
+pub use self::run::Git;
+pub use self::work_tree::WorkTree;
+use crate::cache;
 use crate::error::{Error, Result};
 
 /// A repository and its mirror. The first [`Repository::fetch`] makes the mirror.
@@ -68,17 +76,19 @@ struct State {
 }
 
 impl Repository {
-    /// The mirror of `url` below `cache`, the site's `.stringless`. Nothing is read yet.
+    /// The mirror of `url` below `site_cache`, the site's `.stringless`. Nothing is read yet.
     ///
     /// # Errors
-    /// Refused for a URL that git would read as an option, or that runs a program.
-    pub fn open(cache: &Path, url: &str) -> Result<Self> {
+    /// Refused for a URL that git would read as an option, or that runs a program; as [`cache::find`].
+    pub fn open(site_cache: &Path, url: &str) -> Result<Self> {
         check_url(url).map_err(Error::refused_fault)?;
         let hash = Sha256::of(url.as_bytes()).to_string();
         let last = url.trim_end_matches('/').trim_end_matches(".git").rsplit(['/', ':']).next();
         let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         let name: String = last.unwrap_or_default().chars().filter(plain).take(40).collect();
-        let folder = cache.join(FOLDER).join(format!("{}-{name}", &hash[..16]));
+        let part = format!("{FOLDER}/{}-{name}", &hash[..16]);
+        cache::find(site_cache, &part)?;
+        let folder = site_cache.join(part);
         let state = state_of(&folder);
         Ok(Self { url: url.to_owned(), folder, state })
     }
@@ -163,11 +173,11 @@ impl Repository {
         if let Some(refs) = &state.refs {
             return Ok(Arc::clone(refs));
         }
-        let text = fs::read_to_string(self.folder.join(refs::FILE)).map_err(|_| {
+        let refs = fetch::known(&self.folder)?.ok_or_else(|| {
             Error::temporary(format!("reading `{}`: it is not in the cache", self.url()))
                 .hint("leave out `--offline` (or `--cached` of `publish`) to fetch it")
         })?;
-        let refs = Arc::new(Refs::parse(&text));
+        let refs = Arc::new(refs);
         state.refs = Some(Arc::clone(&refs));
         Ok(refs)
     }

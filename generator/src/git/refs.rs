@@ -69,11 +69,12 @@ impl Refs {
         self.head.as_deref()
     }
 
-    /// The full name and the id of the ref `name`: an exact match, or as in git a tag before a branch.
+    /// The full name and the id of the ref `name`: an exact match, or as in git a name below `refs/`
+    /// (`tags/v1`), then a tag, then a branch.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(String, &str)> {
         let name = if name == "HEAD" { format!("{BRANCHES}{}", self.head()?) } else { name.to_owned() };
-        [name.clone(), format!("{TAGS}{name}"), format!("{BRANCHES}{name}")]
+        [name.clone(), format!("refs/{name}"), format!("{TAGS}{name}"), format!("{BRANCHES}{name}")]
             .into_iter()
             .find_map(|full| self.id(&full).map(|id| (full, id)))
     }
@@ -107,7 +108,11 @@ mod tests {
         let find = |name| refs.find(name).map(|(_, id)| id);
         assert_eq!(find("main"), Some(&*b), "a tag before a branch, as in git");
         assert_eq!((find("HEAD"), find("refs/heads/main"), find("v1")), (Some(&*a), Some(&*a), Some(&*c)));
-        assert_eq!((find("heads/main"), find(""), find("v1^{}"), find("v1~1")), (None, None, None, None));
+        assert_eq!(
+            (find("heads/main"), find("tags/v1"), find("tags/main")),
+            (Some(&*a), Some(&*c), Some(&*b))
+        );
+        assert_eq!((find("main/heads"), find(""), find("v1^{}"), find("v1~1")), (None, None, None, None));
     }
 
     #[test]

@@ -4,41 +4,61 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use stringless_render::site::git_url::redacted;
 
+use super::settings;
 use crate::error::{Error, Result};
 
 /// A git repository on which commands run.
 #[derive(Clone, Debug)]
 pub struct Git {
     folder: Option<PathBuf>,
+    /// Another index than the repository's own.
+    index: Option<PathBuf>,
     /// Its name in messages.
     title: String,
+}
+
+/// Why git failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its message.
+    pub why: String,
+    /// Whether this machine's disk is the reason.
+    pub disk: bool,
 }
 
 impl Git {
     /// Git for the bare repository in `folder`.
     #[must_use]
     pub fn of(folder: &Path, title: &str) -> Self {
-        Self { folder: Some(folder.to_owned()), title: title.to_owned() }
+        Self { folder: Some(folder.to_owned()), index: None, title: title.to_owned() }
+    }
+
+    /// The same with the index in this file. Only the attributes of what it lists count, not those of the user or the
+    /// machine.
+    #[must_use]
+    pub fn with_index(self, index: PathBuf) -> Self {
+        Self { index: Some(index), ..self }
     }
 
     /// Git without a local repository; `url` is for messages.
     #[must_use]
     pub fn nowhere(title: &str) -> Self {
-        Self { folder: None, title: title.to_owned() }
+        Self { folder: None, index: None, title: title.to_owned() }
     }
 
-    /// The standard output of a command that only reads the local disk.
+    /// The standard output of a command that only reads the local disk, with a time limit.
     ///
     /// # Errors
     /// Temporary, with the last line of git's errors.
     pub fn read<S: AsRef<OsStr>>(&self, arguments: &[S], input: &[u8]) -> Result<Vec<u8>> {
         let child = self.start(arguments)?;
-        let output = finish(child, input, None).map_err(|e| self.error("reading", &e.to_string()))?;
+        let output = finish(child, input, READING).map_err(|e| self.error("reading", &e.to_string()))?;
         if output.status.success() {
             return Ok(output.stdout);
         }
@@ -49,7 +69,13 @@ impl Git {
             )));
         }
         let folder = self.folder.as_deref().unwrap_or(Path::new("."));
-        Err(self.error("reading", &reason(&output)).hint(format!(
+        let Failure { why, disk } = reason(&output);
+        let error = self.error("reading", &why);
+        if disk {
+            return Err(error
+                .hint(format!("is the disk of `{}` full, or its file system read-only?", folder.display())));
+        }
+        Err(error.hint(format!(
             "the cache may be damaged: `rm -r {}`, then the next run fetches it again",
             folder.display()
         )))
@@ -64,13 +90,14 @@ impl Git {
         arguments: &[S],
         url: &str,
         limit: Duration,
-    ) -> std::result::Result<String, String> {
-        let child = self.start(arguments).map_err(|e| e.to_string())?;
-        let output = finish(child, b"", Some(limit)).map_err(|e| e.to_string())?;
+    ) -> std::result::Result<String, Failure> {
+        let child = self.start(arguments).map_err(|e| Failure::of(&e))?;
+        let output = finish(child, b"", limit).map_err(|e| Failure::of(&e))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        Err(reason(&output).replace(url, &redacted(url)))
+        let Failure { why, disk } = reason(&output);
+        Err(Failure { why: why.replace(url, &redacted(url)), disk })
     }
 
     /// The id and the type of the object that an expression such as `COMMIT:path` names; `None` if there is none.
@@ -99,7 +126,12 @@ impl Git {
     fn start<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Child> {
         let mut git = command();
         if let Some(folder) = &self.folder {
+            settings::restore(folder)?;
             git.arg("--git-dir").arg(folder);
+        }
+        if let Some(index) = &self.index {
+            git.env("GIT_INDEX_FILE", index).env("GIT_ATTR_NOSYSTEM", "1");
+            git.args(["-c", "core.attributesFile=/dev/null"]);
         }
         git.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         git.spawn().map_err(|e| {
@@ -123,6 +155,12 @@ pub fn command() -> Command {
     });
     git.env_clear().envs(kept);
     git.envs([("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_OPTIONAL_LOCKS", "0")]);
+    // An object is what its id says, and not what `refs/replace/` puts in its place.
+    git.envs([
+        ("GIT_NO_REPLACE_OBJECTS", "1"),
+        ("GIT_NO_LAZY_FETCH", "1"),
+        ("GIT_DEFAULT_REF_FORMAT", "files"),
+    ]);
     // Helpers of other protocols run only if the user's own settings name and allow them.
     git.env("GIT_PROTOCOL_FROM_USER", "0");
     for setting in SETTINGS {
@@ -131,59 +169,82 @@ pub fn command() -> Command {
     git
 }
 
-/// Writes the input of `child` and waits for its end, at most `limit` if there is one.
-fn finish(mut child: Child, input: &[u8], limit: Option<Duration>) -> std::io::Result<Output> {
+/// Writes the input of `child` and waits for its end, at most `limit`.
+pub fn finish(mut child: Child, input: &[u8], limit: Duration) -> std::io::Result<Output> {
+    let begun = Instant::now();
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let input = input.to_owned();
     // A child that ends before it has read everything reports the reason itself.
-    let writer = thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
-    let reader = |pipe: Option<Box<dyn Read + Send>>| {
-        thread::spawn(move || {
-            let mut bytes = Vec::new();
-            // Stops reading at the limit; git then ends because of the closed pipe.
-            pipe.map_or(Ok(0), |pipe| pipe.take(MOST).read_to_end(&mut bytes)).map(|_| bytes)
-        })
+    thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
+    let (stdout, stderr) = (reader(stdout), reader(stderr));
+    let late = || {
+        let why = format!("it did not finish within {} seconds", limit.as_secs());
+        std::io::Error::new(std::io::ErrorKind::TimedOut, why)
     };
-    let stdout = reader(stdout.map(|pipe| Box::new(pipe) as _));
-    let stderr = reader(stderr.map(|pipe| Box::new(pipe) as _));
-    let status = match limit {
-        None => child.wait()?,
-        Some(limit) => {
-            let (begun, mut pause) = (Instant::now(), Duration::from_millis(1));
-            loop {
-                if let Some(status) = child.try_wait()? {
-                    break status;
-                }
-                if begun.elapsed() > limit {
-                    // Its children may hold the pipes open, so this does not wait for the pipes.
-                    child.kill()?;
-                    child.wait()?;
-                    let why = format!("it did not finish within {} seconds", limit.as_secs());
-                    return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, why));
-                }
-                thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_millis(50));
-            }
-        }
-    };
-    let joined =
-        |pipe: thread::JoinHandle<std::io::Result<Vec<u8>>>| pipe.join().unwrap_or_else(|_| Ok(Vec::new()));
-    let (stdout, stderr) = (joined(stdout)?, joined(stderr)?);
-    writer.join().ok();
-    Ok(Output { status, stdout, stderr })
+    let left = || limit.saturating_sub(begun.elapsed());
+    let read =
+        |pipe: &Receiver<std::io::Result<Vec<u8>>>| pipe.recv_timeout(left()).unwrap_or_else(|_| Err(late()));
+    let outputs = read(&stdout).and_then(|stdout| Ok((stdout, read(&stderr)?)));
+    let mut pause = Duration::from_millis(1);
+    while outputs.is_ok() && child.try_wait()?.is_none() && !left().is_zero() {
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+    let ended = child.try_wait()?;
+    if ended.is_none() {
+        // Its children may hold the pipes open, so this does not wait for the pipes.
+        child.kill()?;
+        child.wait()?;
+    }
+    let (stdout, stderr) = outputs?;
+    Ok(Output { status: ended.ok_or_else(late)?, stdout, stderr })
 }
 
-/// The most useful line of git's errors: the first fatal one, otherwise the last.
-fn reason(output: &Output) -> String {
+/// Reads a pipe to its end in a thread of its own.
+fn reader(pipe: Option<impl Read + Send + 'static>) -> Receiver<std::io::Result<Vec<u8>>> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // Stops reading at the limit; git then ends because of the closed pipe.
+        let read = pipe.map_or(Ok(0), |pipe| pipe.take(MOST).read_to_end(&mut bytes)).map(|_| bytes);
+        // Nobody receives it after the time limit.
+        send.send(read).ok();
+    });
+    receive
+}
+
+/// The most useful line of git's errors: one about this machine's disk, otherwise the first fatal one, otherwise the
+/// last.
+fn reason(output: &Output) -> Failure {
     let text = String::from_utf8_lossy(&output.stderr);
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let fatal =
-        lines.clone().find_map(|line| line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")));
-    let line = fatal.or_else(|| lines.next_back()).map(str::to_owned);
+    let bare = |line: &'_ str| {
+        ["fatal: ", "error: "].iter().find_map(|head| line.strip_prefix(head)).map(str::to_owned)
+    };
+    // The other side may have a full disk, too.
+    let about_disk =
+        |line: &&str| !line.starts_with("remote:") && DISK.iter().any(|word| line.contains(word));
+    let disk = lines.clone().find(about_disk).map(|line| bare(line).unwrap_or_else(|| line.to_owned()));
+    let fatal = lines.clone().find_map(bare);
+    let full = disk.is_some();
+    let line = disk.or(fatal).or_else(|| lines.next_back().map(str::to_owned));
     let line = line.unwrap_or_else(|| format!("git ended with {}", output.status));
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    Failure { why: line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(), disk: full }
 }
 
+impl Failure {
+    /// A failure before or after git ran.
+    pub fn of(why: &impl std::fmt::Display) -> Self {
+        let why = why.to_string();
+        Self { disk: DISK.iter().any(|word| why.contains(word)), why }
+    }
+}
+
+/// What git says when it cannot write.
+const DISK: [&str; 4] =
+    ["No space left on device", "Disk quota exceeded", "Out of diskspace", "Read-only file system"];
+/// The time limit of a command that only reads the local disk.
+const READING: Duration = Duration::from_secs(600);
 /// The largest output: the largest size of a pack.
 const MOST: u64 = stringless_core::pack::MAX_UNPACKED_BYTES;
 /// The environment variables that git gets: those of the user.
@@ -209,9 +270,11 @@ const KEPT: [&str; 17] = [
 /// The starts of further variables; with `GIT_CONFIG_…` a CI passes its token.
 const KEPT_PREFIXES: [&str; 5] = ["SSH_", "GIT_SSH", "GIT_SSL_", "SSL_CERT_", "GIT_CONFIG_"];
 /// Settings that override every file of settings. Old objects stay, because a lock file may name them.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
+    // It repeats what the commits say, and nothing checks it.
+    "core.commitGraph=false",
     "protocol.ext.allow=never",
     "protocol.fd.allow=never",
     "protocol.file.allow=always",
@@ -221,3 +284,6 @@ const SETTINGS: [&str; 10] = [
     "http.lowSpeedLimit=100",
     "http.lowSpeedTime=60",
 ];
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
+use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 pub(crate) use self::remote::Remote;
 use super::*;
 
+mod checkout;
+mod hostile;
 mod remote;
 
 /// Opens it as another process would: without the state of this process.

@@ -8,7 +8,7 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 use stringless_archive::writer::{Item, ItemKind};
 use stringless_core::pack::MAX_FILES;
-use tar::{Archive, Entry, EntryType, PaxExtensions};
+use tar::{Archive, Entry, EntryType};
 
 use super::tree::quoted;
 
@@ -29,9 +29,9 @@ pub fn read(bytes: &[u8], layout: Layout) -> Result<Vec<Item>, String> {
     let broken = |e: std::io::Error| format!("it is not a readable archive: {e}");
     // Allows for headers and padding besides the content; a decompression bomb ends here.
     let cap = MAX_CONTENT + MAX_FILES * 4096;
-    let mut archive = Archive::new(MultiGzDecoder::new(bytes).take(cap));
+    let mut archive = Archive::new(Counted { inner: MultiGzDecoder::new(bytes).take(cap), count: 0 });
     let (mut items, mut left, mut count) = (Vec::new(), MAX_CONTENT, 0);
-    let mut names = Names::default();
+    let (mut names, mut end) = (Names::default(), 0);
     // Raw entries: otherwise the library would read records before an entry into memory, at any length.
     for entry in archive.entries().map_err(broken)?.raw(true) {
         let mut entry = entry.map_err(broken)?;
@@ -39,28 +39,73 @@ pub fn read(bytes: &[u8], layout: Layout) -> Result<Vec<Item>, String> {
         if count > 2 * MAX_FILES {
             return Err(format!("it has more than {MAX_FILES} entries"));
         }
+        let size = entry.header().entry_size().map_err(broken)?;
+        end = entry.raw_file_position().saturating_add(size.div_ceil(BLOCK).saturating_mul(BLOCK));
         if names.take(&mut entry)? {
             continue;
         }
         let Some(item) = item(&mut entry, &mut names, &mut left)? else { continue };
         items.push(item);
     }
-    let mut rest = archive.into_inner();
+    let Counted { inner: mut rest, count: read } = archive.into_inner();
     std::io::copy(&mut rest, &mut std::io::sink()).map_err(broken)?;
     if rest.limit() == 0 {
         return Err(TOO_LARGE.into());
     }
+    // The block of zeros behind the last entry was read.
+    if read <= end {
+        return Err("it has no end: it may have been cut off".into());
+    }
+    if !names.is_empty() {
+        return Err("it ends with a record about an entry that is missing".into());
+    }
     if layout == Layout::OneFolder { without_folder(items) } else { Ok(items) }
+}
+
+/// Counts the bytes that are read.
+struct Counted<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.count += read as u64;
+        Ok(read)
+    }
 }
 
 /// Names for the next entry, from records before it.
 #[derive(Default)]
 struct Names {
-    path: Option<String>,
-    target: Option<String>,
+    path: Name,
+    target: Name,
+}
+
+/// A name from records of both kinds. As in GNU tar, that of POSIX counts, whichever comes first.
+#[derive(Default)]
+struct Name {
+    posix: Option<String>,
+    gnu: Option<String>,
+}
+
+impl Name {
+    fn take(&mut self) -> Option<String> {
+        let Self { posix, gnu } = std::mem::take(self);
+        posix.or(gnu)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.posix.is_none() && self.gnu.is_none()
+    }
 }
 
 impl Names {
+    fn is_empty(&self) -> bool {
+        self.path.is_empty() && self.target.is_empty()
+    }
+
     /// Whether the entry is such a record.
     fn take<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<bool, String> {
         let kind = entry.header().entry_type();
@@ -79,9 +124,11 @@ impl Names {
         }
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| NOT_UTF8.to_owned());
         match kind {
-            EntryType::GNULongName => self.path = Some(text(record.strip_suffix(b"\0").unwrap_or(&record))?),
+            EntryType::GNULongName => {
+                self.path.gnu = Some(text(record.strip_suffix(b"\0").unwrap_or(&record))?);
+            }
             EntryType::GNULongLink => {
-                self.target = Some(text(record.strip_suffix(b"\0").unwrap_or(&record))?);
+                self.target.gnu = Some(text(record.strip_suffix(b"\0").unwrap_or(&record))?);
             }
             _ => self.extensions(&record, kind == EntryType::XGlobalHeader)?,
         }
@@ -90,16 +137,19 @@ impl Names {
 
     /// POSIX records: names are used; a record that would change the end of an entry is refused.
     fn extensions(&mut self, record: &[u8], global: bool) -> Result<(), String> {
-        for extension in PaxExtensions::new(record) {
-            let extension = extension.map_err(|e| format!("it is not a readable archive: {e}"))?;
-            let key = extension.key().map_err(|_| NOT_UTF8)?;
-            let value = || extension.value().map(str::to_owned).map_err(|_| NOT_UTF8.to_owned());
+        let mut rest = record;
+        while !rest.is_empty() {
+            let (key, value, after) = extension(rest).ok_or("an extension record in it is malformed")?;
+            rest = after;
+            let value = || String::from_utf8(value.to_vec()).map_err(|_| NOT_UTF8.to_owned());
             match key {
-                "size" => return Err("an extension sets the size of an entry".into()),
-                "path" | "linkpath" if global => return Err("an extension gives all entries one name".into()),
-                "path" => self.path = Some(value()?),
-                "linkpath" => self.target = Some(value()?),
-                _ if key.starts_with("GNU.sparse.") => return Err("it holds a sparse file".into()),
+                b"size" => return Err("an extension sets the size of an entry".into()),
+                b"path" | b"linkpath" if global => {
+                    return Err("an extension gives all entries one name".into());
+                }
+                b"path" => self.path.posix = Some(value()?),
+                b"linkpath" => self.target.posix = Some(value()?),
+                _ if key.starts_with(b"GNU.sparse.") => return Err("it holds a sparse file".into()),
                 _ => {}
             }
         }
@@ -107,7 +157,19 @@ impl Names {
     }
 }
 
-/// A file or link; `None` for a folder, because folders follow from the files.
+/// The first of the records `LENGTH KEY=VALUE\n` in `text`, and what follows it; the length is that of the whole record,
+/// in decimal digits. `None` if it is malformed: tars differ in what they make of such a record.
+fn extension(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = text.iter().position(|byte| *byte == b' ')?;
+    let digits =
+        str::from_utf8(&text[..space]).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    let (record, after) = text.split_at_checked(digits.parse().ok()?)?;
+    let pair = record.strip_suffix(b"\n")?.get(space + 1..)?;
+    let equals = pair.iter().position(|byte| *byte == b'=').filter(|at| *at > 0)?;
+    Some((&pair[..equals], &pair[equals + 1..], after))
+}
+
+/// A file or link; `None` for a folder, because folders follow from the files, and for what is in a `.git`.
 fn item<R: Read>(
     entry: &mut Entry<'_, R>,
     names: &mut Names,
@@ -119,6 +181,9 @@ fn item<R: Read>(
     let path = tidy(&name);
     let refused = |why: &str| format!("`{}` {why}", quoted(&name));
     let kind = entry.header().entry_type();
+    if path.split('/').any(|part| part == ".git") {
+        return Ok(None);
+    }
     match kind {
         EntryType::Directory => return Ok(None),
         EntryType::Regular | EntryType::Continuous if name.ends_with('/') => return Ok(None),
@@ -171,6 +236,8 @@ fn without_folder(items: Vec<Item>) -> Result<Vec<Item>, String> {
 const MAX_CONTENT: u64 = 1 << 30;
 /// The longest record: names have at most 4096 bytes, other records (times, owners) are short.
 const MAX_RECORD: u64 = 64 * 1024;
+/// Archives are written in blocks of this size.
+const BLOCK: u64 = 512;
 const TOO_LARGE: &str = "it holds more than 1 GiB";
 const NOT_UTF8: &str = "a name in it is not UTF-8";
 

@@ -1,7 +1,7 @@
 //! The cache of modules, by content: `.stringless/modules/`.
 //!
 //! A tree is saved as a pack, named by the tree's hash. Each read computes the hash again: a file that is
-//! incomplete or changed counts as missing. A note records which tree a release of a module has.
+//! incomplete or changed counts as missing. A note records which tree a release of a module has, and its metadata.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,8 +10,12 @@ use std::path::{Path, PathBuf};
 use stringless_archive::writer;
 use stringless_core::hash::Sha256;
 
+use serde::{Deserialize, Serialize};
+
 use super::archive::{self, Layout};
+use super::metadata::Metadata;
 use super::tree::Tree;
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::fs::write_atomic;
 
@@ -21,18 +25,27 @@ pub struct Cache {
     folder: PathBuf,
 }
 
+/// What the cache knows of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The release.
+    release: String,
+    /// Its tree, when this cache saved it.
+    pub tree: Sha256,
+    /// The metadata of the tree.
+    pub metadata: Metadata,
+}
+
 impl Cache {
     /// Opens the cache in `folder`, the site's `.stringless`, and makes it if it is missing.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made; as [`cache::make`].
     pub fn open(folder: &Path) -> Result<Self> {
-        let folder = folder.join("modules");
-        for part in ["trees", "notes"] {
-            let path = folder.join(part);
-            fs::create_dir_all(&path).map_err(|e| Error::io("making", &path, e))?;
+        for part in ["modules/trees", "modules/notes"] {
+            cache::make(folder, part)?;
         }
-        Ok(Self { folder })
+        Ok(Self { folder: folder.join("modules") })
     }
 
     /// Whether there is a file for this tree, complete or not.
@@ -81,25 +94,28 @@ impl Cache {
     ///
     /// # Errors
     /// When the disk fails; the previous file stays.
-    pub fn save(&self, release: &str, tree: &Tree) -> Result<Sha256> {
+    pub fn save(&self, release: &str, tree: &Tree, metadata: Metadata) -> Result<Note> {
         let sha256 = tree.sha256();
         let path = self.tree_file(&sha256);
         if !path.is_file() {
             let (_, bytes) = writer::bundle("", tree.items().to_vec());
             write_atomic(&path, &bytes)?;
             // Without this file, the next build packs the tree again.
-            fs::write(self.seal_file(&sha256), seal_of(&bytes)).ok();
+            write_atomic(&self.seal_file(&sha256), seal_of(&bytes).as_bytes()).ok();
         }
-        write_atomic(&self.note_file(release), format!("{sha256} {release}\n").as_bytes())?;
-        Ok(sha256)
+        let note = Note { release: release.to_owned(), tree: sha256, metadata };
+        write_atomic(&self.note_file(release), &stringless_core::json::write(&note))?;
+        Ok(note)
     }
 
-    /// The tree that `release` had when this cache saved it.
-    #[must_use]
-    pub fn noted(&self, release: &str) -> Option<Sha256> {
-        let text = fs::read_to_string(self.note_file(release)).ok()?;
-        let (sha256, of) = text.trim_end().split_once(' ')?;
-        (of == release).then(|| Sha256::parse(sha256).ok()).flatten()
+    /// What this cache knows of `release`; a note that cannot be parsed counts as missing.
+    ///
+    /// # Errors
+    /// Refused when another user can write to the note.
+    pub fn noted(&self, release: &str) -> Result<Option<Note>> {
+        let bytes = cache::read(&self.note_file(release))?;
+        let note = bytes.and_then(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
+        Ok(note.filter(|note| note.release == release))
     }
 
     fn tree_file(&self, tree: &Sha256) -> PathBuf {
@@ -130,13 +146,19 @@ mod tests {
         Tree::new(vec![Item { path: "a/b".into(), kind }]).unwrap()
     }
 
+    fn save(cache: &Cache, release: &str, text: &str) -> Sha256 {
+        cache.save(release, &tree(text), Metadata::default()).unwrap().tree
+    }
+
     #[test]
     fn a_saved_tree_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let sha256 = cache.save("one", &tree("x")).unwrap();
-        assert_eq!(cache.noted("one"), Some(sha256));
-        assert_eq!(cache.noted("two"), None);
+        let metadata = Metadata { version: Some("1.0.0".into()), ..Metadata::default() };
+        let note = cache.save("one", &tree("x"), metadata).unwrap();
+        let sha256 = note.tree;
+        assert_eq!(cache.noted("one").unwrap(), Some(note));
+        assert_eq!(cache.noted("two").unwrap(), None);
         assert_eq!(cache.tree(&sha256).unwrap(), Some(tree("x")));
         assert_eq!(cache.tree(&Sha256::of(b"other")).unwrap(), None);
     }
@@ -145,7 +167,7 @@ mod tests {
     fn an_archive_of_another_version_is_not_used_as_a_pack() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let sha256 = cache.save("one", &tree("x")).unwrap();
+        let sha256 = save(&cache, "one", "x");
         let (found, archive) = cache.packed(&sha256).unwrap().unwrap();
         let (_, bytes) = writer::bundle("modules/one", found.into_items());
         assert_eq!(archive, Some(bytes.clone()));
@@ -159,14 +181,16 @@ mod tests {
     fn an_incomplete_or_changed_file_counts_as_missing() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let (one, two) = (cache.save("one", &tree("x")).unwrap(), cache.save("two", &tree("y")).unwrap());
+        let (one, two) = (save(&cache, "one", "x"), save(&cache, "two", "y"));
         let whole = fs::read(cache.tree_file(&one)).unwrap();
         for bytes in [&whole[..whole.len() / 2], b"", &*fs::read(cache.tree_file(&two)).unwrap()] {
             fs::write(cache.tree_file(&one), bytes).unwrap();
             assert_eq!(cache.tree(&one).unwrap(), None);
             assert!(!cache.has(&one), "it is fetched again");
         }
-        fs::write(cache.note_file("one"), format!("{two} two\n")).unwrap();
-        assert_eq!(cache.noted("one"), None);
+        fs::copy(cache.note_file("two"), cache.note_file("one")).unwrap();
+        assert_eq!(cache.noted("one").unwrap(), None, "the note of another release");
+        fs::write(cache.note_file("one"), format!("{two} one\n")).unwrap();
+        assert_eq!(cache.noted("one").unwrap(), None);
     }
 }

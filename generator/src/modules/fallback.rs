@@ -5,9 +5,9 @@ use crate::error::Result;
 
 /// A place to look for a module that no longer exists at its source.
 pub trait Fallback: Sync {
-    /// The content of this release of the module `name`; `None` if it is not there.
+    /// The content of this release of the module `name` from the source `from`; `None` if it is not there.
     ///
     /// # Errors
     /// When it exists but cannot be read.
-    fn tree(&self, name: &str, release: &str) -> Result<Option<Tree>>;
+    fn tree(&self, name: &str, release: &str, from: &str) -> Result<Option<Tree>>;
 }

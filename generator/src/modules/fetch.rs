@@ -1,6 +1,5 @@
 //! Fetching modules from their sources: resolved, fetched, checked, and saved in the cache.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use semver::Version;
@@ -8,16 +7,19 @@ use stringless_core::hash::Sha256;
 use stringless_render::site::git_url;
 
 use super::archive::{self, Layout};
-use super::cache::Cache;
+use super::cache::{Cache, Note};
+use super::file::{parse_sha256, read_file};
 use super::forge::{Forge, MAX_ARCHIVE};
 use super::git::Asked;
 use super::lockfile::LockedModule;
-use super::tree::Tree;
+use super::metadata::Metadata;
+use super::notes::Notes;
+use super::tree::{Tree, cure};
 use super::{git as repository, http};
 use crate::error::{Error, Result};
 use crate::git::Repository;
 use crate::http::Http;
-use crate::puppetfile::model::{Declared, Origin};
+use crate::puppetfile::model::{Declared, Origin, Want};
 use crate::puppetfile::name::slug;
 
 /// The sources of modules, and the cache.
@@ -36,6 +38,8 @@ pub struct Fetcher<'a> {
     pub offline: bool,
     /// Whether the caller already has the pack of a tree, so that its content is not needed.
     pub known: &'a (dyn Fn(&Sha256) -> bool + Sync),
+    /// Notes for people about modules.
+    pub notes: Notes,
 }
 
 impl Fetcher<'_> {
@@ -71,6 +75,9 @@ impl Fetcher<'_> {
                     mirror.fetch()?;
                 }
                 let commit = repository::find(&mirror, &asked, &mut locked)?;
+                if *want == Want::Head {
+                    self.notes.master(declared, &mirror)?;
+                }
                 locked.git = Some(git_url::redacted(url));
                 locked.commit = Some(commit.to_string());
                 self.fill(&mut locked, fresh, |locked| {
@@ -129,7 +136,7 @@ impl Fetcher<'_> {
                     mirror.fetch()?;
                     commit = mirror.resolve(id)?;
                 }
-                let commit = commit.ok_or_else(|| gone(&mirror, id, locked, self.offline))?;
+                let commit = commit.ok_or_else(|| repository::gone(&mirror, id, locked, self.offline))?;
                 repository::tree(&mirror, &commit, locked.exclude_spec)
             }
             Some(Origin::Tarball { url, .. }) => self.read_tarball(url, locked),
@@ -183,6 +190,29 @@ impl Fetcher<'_> {
         .hint("run it once without `--offline`"))
     }
 
+    /// What the cache knows of the release of `locked`, if it also has its content.
+    ///
+    /// # Errors
+    /// When the cache cannot be read.
+    pub fn noted(&self, locked: &LockedModule) -> Result<Option<Note>> {
+        match self.cache.noted(&release(locked))? {
+            Some(note) if (self.known)(&note.tree) || self.cache.tree(&note.tree)?.is_some() => {
+                Ok(Some(note))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Saves the content of a locked module in the cache.
+    ///
+    /// # Errors
+    /// Refused when its metadata is too large; when it cannot be written.
+    pub fn save(&self, locked: &LockedModule, tree: &Tree) -> Result<Note> {
+        let metadata = Metadata::of(tree)
+            .map_err(|why| Error::refused(format!("unpacking `{}`: {why}", locked.name)).hint(MEND))?;
+        self.cache.save(&release(locked), tree, metadata)
+    }
+
     /// Sets the tree of `locked`: the one in the cache, or a fetched one.
     fn fill(
         &self,
@@ -190,12 +220,13 @@ impl Fetcher<'_> {
         fresh: bool,
         fetch: impl FnOnce(&LockedModule) -> Result<Tree>,
     ) -> Result<()> {
-        let release = release(locked);
-        let noted = self.cache.noted(&release).filter(|_| !fresh || self.offline);
-        locked.tree = match noted {
-            Some(tree) if (self.known)(&tree) || self.cache.tree(&tree)?.is_some() => tree,
-            _ => self.cache.save(&release, &fetch(locked)?)?,
+        let noted = if fresh && !self.offline { None } else { self.noted(locked)? };
+        let note = match noted {
+            Some(note) => note,
+            None => self.save(locked, &fetch(locked)?)?,
         };
+        locked.tree = note.tree;
+        self.notes.about(locked, &note.metadata);
         Ok(())
     }
 
@@ -204,9 +235,9 @@ impl Fetcher<'_> {
         let what = format!("`{}` {version}", locked.name);
         self.online(|| format!("fetching {what}"))?;
         let bytes = self.forge.archive(&locked.name, version)?;
-        let items = archive::read(&bytes, Layout::OneFolder).and_then(Tree::new);
-        let tree = items.map_err(|why| unfit(&what, self.forge.base(), &why))?;
-        Ok(if locked.exclude_spec { tree.without_spec() } else { tree })
+        let items = archive::read(&bytes, Layout::OneFolder);
+        let tree = items.and_then(|items| Tree::read(items, locked.exclude_spec));
+        tree.map_err(|why| unfit(&what, self.forge.base(), &why))
     }
 
     fn read_tarball(&self, url: &str, locked: &LockedModule) -> Result<Tree> {
@@ -234,63 +265,28 @@ impl Fetcher<'_> {
     }
 }
 
-/// The name under which the cache saves a release.
+/// The name under which the cache saves a release. It has all that the manifest says about the module's source, so
+/// that content from elsewhere is not taken for it.
 #[must_use]
 pub fn release(locked: &LockedModule) -> String {
     let spec = if locked.exclude_spec { " without spec" } else { "" };
     let version = locked.version.as_deref().unwrap_or_default();
-    match (&locked.forge, &locked.git, &locked.commit, locked.sha256) {
+    match (&locked.forge, &locked.git, &locked.commit, &locked.tarball, locked.sha256) {
         (Some(forge), ..) => format!("forge {forge} {} {version}{spec}", slug(&locked.name)),
-        (_, Some(_), Some(commit), _) => format!("git {commit}{spec}"),
-        (.., Some(sha256)) => format!("tarball {sha256}{spec}"),
+        (_, Some(url), Some(commit), ..) => format!("git {url} {commit}{spec}"),
+        (.., Some(url), Some(sha256)) => format!("tarball {url} {sha256}{spec}"),
         _ => format!("tree {}", locked.tree),
     }
 }
 
 fn unpacked(bytes: &[u8], url: &str, locked: &LockedModule) -> Result<Tree> {
-    let tree = archive::read(bytes, Layout::Plain).and_then(Tree::new);
-    let tree = tree.map_err(|why| unfit(&format!("`{}`", locked.name), &http::plain(url), &why))?;
-    Ok(if locked.exclude_spec { tree.without_spec() } else { tree })
+    let items = archive::read(bytes, Layout::Plain);
+    let tree = items.and_then(|items| Tree::read(items, locked.exclude_spec));
+    tree.map_err(|why| unfit(&format!("`{}`", locked.name), &http::plain(url), &why))
 }
 
 fn unfit(what: &str, from: &str, why: &str) -> Error {
-    Error::refused(format!("unpacking {what} from {}: {why}", http::plain(from)))
-        .hint("use another release of it, or your own copy without this file")
+    Error::refused(format!("unpacking {what} from {}: {why}", http::plain(from))).hint(cure(why))
 }
 
-fn gone(mirror: &Repository, id: &str, locked: &LockedModule, offline: bool) -> Error {
-    if offline {
-        return Error::temporary(format!("reading `{}`: commit {id} is not in the cache", mirror.url()))
-            .hint("run it once without `--offline`");
-    }
-    let message = format!(
-        "reading `{}`: commit {id}, which was locked for {}, no longer exists",
-        mirror.url(),
-        locked.asked()
-    );
-    Error::refused(message).hint(format!(
-        "its history was rewritten: inspect the repository, then run `stringless modules update {}`",
-        locked.name
-    ))
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let there = fs::metadata(path).map_err(|e| {
-        Error::temporary(format!("reading `{}`: {e}", path.display()))
-            .hint("is the path of the module's line right?")
-    })?;
-    // Reading a pipe could wait for ever.
-    if !there.is_file() || there.len() > MAX_ARCHIVE {
-        let message =
-            format!("reading `{}`: it is not a regular file of at most {MAX_ARCHIVE} bytes", path.display());
-        return Err(Error::refused(message).hint("is the path of the module's line right?"));
-    }
-    fs::read(path).map_err(|e| Error::io("reading", path, e))
-}
-
-fn parse_sha256(text: &str) -> Result<Sha256> {
-    Sha256::parse(&text.to_ascii_lowercase()).map_err(|e| {
-        Error::configuration(format!("reading the hash `{}`: {e}", super::tree::quoted(text)))
-            .hint("`sha256sum FILE` prints it")
-    })
-}
+const MEND: &str = "use another release of it, or your own copy without this file";

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use stringless_core::hash::Sha256;
 
 use super::http;
+use super::metadata::Metadata;
 use super::tree::quoted;
 use crate::error::{Error, Result};
 use crate::http::Http;
@@ -56,9 +57,7 @@ impl Forge {
     /// The forge at `address`; the web addresses of the public forge are replaced with its API.
     #[must_use]
     pub fn new(address: &str, http: Http) -> Self {
-        let plain = address.trim_end_matches('/');
-        let host = plain.split_once("://").map_or(plain, |(_, host)| host);
-        let base = if KNOWN.contains(&host) { PUBLIC } else { plain.strip_suffix("/v3").unwrap_or(plain) };
+        let base = base_of(address);
         let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
         let (modules, releases) = Default::default();
         Self { base: base.to_owned(), token, http, modules, releases }
@@ -104,8 +103,7 @@ impl Forge {
             let url = format!("{}/v3/releases/{key}", self.base);
             let answer: ReleaseAnswer = self.json(&url)?.ok_or_else(|| self.missing(name, Some(&version)))?;
             let sha256 = answer.file_sha256.as_deref().and_then(|text| Sha256::parse(text).ok());
-            let needs = answer.metadata.dependencies.into_iter();
-            let needs = needs.map(|need| (need.name, need.version_requirement.unwrap_or_default())).collect();
+            let needs = Metadata::of_value(&answer.metadata).needs.into_iter().collect();
             Ok(Release { url: self.absolute(&answer.file_uri), sha256, needs })
         })
     }
@@ -165,6 +163,14 @@ impl Forge {
         Error::refused(message)
             .hint("is the name spelled as on the forge, `author/name`? The release may have been withdrawn")
     }
+}
+
+/// The address of the API of the forge at `address`.
+#[must_use]
+pub fn base_of(address: &str) -> &str {
+    let plain = address.trim_end_matches('/');
+    let host = plain.split_once("://").map_or(plain, |(_, host)| host);
+    if KNOWN.contains(&host) { PUBLIC } else { plain.strip_suffix("/v3").unwrap_or(plain) }
 }
 
 /// The cached response, or a new one.
@@ -249,7 +255,7 @@ struct ReleaseAnswer {
     #[serde(default)]
     file_sha256: Option<String>,
     #[serde(default)]
-    metadata: super::metadata::Metadata,
+    metadata: serde_json::Value,
 }
 
 /// The host names of the public forge.

@@ -3,7 +3,7 @@
 use stringless_archive::writer::{Item, ItemKind};
 
 use super::lockfile::{Follows, LockedModule, is_commit};
-use super::tree::{Tree, quoted};
+use super::tree::{Tree, cure, quoted};
 use crate::error::{Error, Result};
 use crate::git::{Commit, EntryKind, Repository};
 use crate::puppetfile::model::Want;
@@ -102,6 +102,7 @@ pub fn tree(mirror: &Repository, commit: &Commit, exclude_spec: bool) -> Result<
             "declare it as a module of its own, or use a release that holds its content",
         ));
     }
+    let conversions = mirror.conversions(commit, "", &entries)?;
     let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
     let contents = mirror.blobs(&ids)?;
     let mut items = Vec::with_capacity(entries.len());
@@ -119,14 +120,39 @@ pub fn tree(mirror: &Repository, commit: &Commit, exclude_spec: bool) -> Result<
                     FORK,
                 ));
             }
-            EntryKind::File { executable } => ItemKind::File { executable, content },
+            EntryKind::File { executable } => {
+                let content = match conversions.get(&entry.path) {
+                    Some(conversion) => conversion
+                        .apply(content, &entry.id)
+                        .map_err(|why| refused(&entry.path, &why, FORK))?,
+                    None => content,
+                };
+                ItemKind::File { executable, content }
+            }
             EntryKind::Folder | EntryKind::Submodule => continue,
         };
         items.push(Item { path: entry.path, kind });
     }
     Tree::new(items).map_err(|why| {
-        Error::refused(format!("reading `{}`: commit {commit}: {why}", mirror.url())).hint(FORK)
+        Error::refused(format!("reading `{}`: commit {commit}: {why}", mirror.url())).hint(cure(&why))
     })
+}
+
+/// The error of a locked commit that the repository no longer has.
+pub fn gone(mirror: &Repository, id: &str, locked: &LockedModule, offline: bool) -> Error {
+    if offline {
+        return Error::temporary(format!("reading `{}`: commit {id} is not in the cache", mirror.url()))
+            .hint("run it once without `--offline`");
+    }
+    let message = format!(
+        "reading `{}`: commit {id}, which was locked for {}, no longer exists",
+        mirror.url(),
+        locked.asked()
+    );
+    Error::refused(message).hint(format!(
+        "its history was rewritten: inspect the repository, then run `stringless modules update {}`",
+        locked.name
+    ))
 }
 
 /// The start of a pointer of git LFS.

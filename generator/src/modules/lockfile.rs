@@ -13,7 +13,7 @@ use stringless_core::hash::Sha256;
 use stringless_core::pack::check_path;
 use stringless_render::yaml::from_yaml;
 
-use crate::puppetfile::name::{short, slug};
+use crate::puppetfile::name::{same, short};
 
 /// The name of the file; it is beside the `Puppetfile`.
 pub const LOCK_FILE: &str = "Puppetfile.lock";
@@ -96,9 +96,9 @@ impl Lockfile {
                 "keep the blocks of both sides, then run `stringless modules update` for modules in both",
             ));
         }
-        if LIBRARIAN.iter().any(|head| text.trim_start().starts_with(head)) {
+        if is_of_librarian(text) {
             return Err(Fault::new(format!("reading {origin}:1: it is a lock file of librarian-puppet"))
-                .hint("remove it: `stringless modules update` writes a new one"));
+                .hint("`stringless modules update` replaces it; commit the new one"));
         }
         let blocks: Blocks = match text.lines().all(|line| line.trim().is_empty() || line.starts_with('#')) {
             true => Blocks::default(),
@@ -132,8 +132,10 @@ impl Lockfile {
     /// The module with this name: `author/name`, or only the folder's name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(&String, &LockedModule)> {
-        let exact = self.modules.iter().find(|(_, locked)| slug(&locked.name) == slug(name));
-        exact.or_else(|| self.modules.iter().find(|(path, _)| folder_name(path) == short(name)))
+        let exact = self.modules.iter().find(|(_, locked)| same(&locked.name, name));
+        exact.or_else(|| {
+            self.modules.iter().find(|(path, _)| folder_name(path).eq_ignore_ascii_case(short(name)))
+        })
     }
 }
 
@@ -194,6 +196,13 @@ impl LockedModule {
     }
 }
 
+/// Whether `text` is a lock file of librarian-puppet, which has the same name.
+#[must_use]
+pub fn is_of_librarian(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    lines.next().is_some_and(|line| LIBRARIAN.contains(&line.trim_start_matches('\u{feff}')))
+}
+
 fn folder_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -240,7 +249,8 @@ const HEAD: &str = "\
 ";
 /// The lines by which git marks a conflict.
 const MARKS: [&str; 3] = ["<<<<<<<", ">>>>>>>", "======="];
-const LIBRARIAN: [&str; 3] = ["FORGE\n", "GIT\n", "PATH\n"];
+/// The heads of the sections of librarian-puppet.
+const LIBRARIAN: [&str; 5] = ["FORGE", "GIT", "GITHUBTARBALL", "PATH", "DEPENDENCIES"];
 
 #[cfg(test)]
 mod tests;

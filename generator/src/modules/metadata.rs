@@ -1,38 +1,31 @@
 //! `metadata.json` of a module: its name, version and dependencies. No IO.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
-use super::tree::Tree;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// The keys that are read; other keys are ignored.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+use super::tree::{Tree, quoted};
+use crate::puppetfile::name::slug;
+
+/// What is read of the file. Puppet runs modules whose file is missing or odd, so neither is an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// `author-name`, or `author/name`.
-    #[serde(default)]
     pub name: Option<String>,
     /// Its version.
-    #[serde(default)]
     pub version: Option<String>,
-    /// Its dependencies.
-    #[serde(default)]
-    pub dependencies: Vec<Dependency>,
-}
-
-/// A dependency.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Dependency {
-    /// `author/name`, or `author-name`.
-    pub name: String,
-    /// The range of versions; `None`: any version.
-    #[serde(default)]
-    pub version_requirement: Option<String>,
+    /// Its dependencies: `author/name`, and the range of versions; an empty range is any version.
+    pub needs: BTreeMap<String, String>,
+    /// Why something of it was not read.
+    pub fault: Option<String>,
 }
 
 impl Metadata {
     /// The metadata of a module; the default if it has no `metadata.json`.
     ///
     /// # Errors
-    /// A sentence, when the file is too large or invalid.
+    /// A sentence, when the file is too large.
     pub fn of(tree: &Tree) -> Result<Self, String> {
         let Some(bytes) = tree.file(FILE) else { return Ok(Self::default()) };
         if bytes.len() > MAX_BYTES {
@@ -41,11 +34,51 @@ impl Metadata {
                 bytes.len()
             ));
         }
-        serde_json::from_slice(bytes).map_err(|e| format!("its `{FILE}`: {e}"))
+        let faulty = |why: String| Self { fault: Some(format!("its `{FILE}` {why}")), ..Self::default() };
+        if bytes.starts_with(BYTE_ORDER_MARK) {
+            return Ok(faulty("begins with a byte order mark".into()));
+        }
+        Ok(match serde_json::from_slice(bytes) {
+            Ok(value) => Self::of_value(&value),
+            Err(e) => faulty(format!("is not JSON: {e}")),
+        })
+    }
+
+    /// The metadata in a value of JSON.
+    #[must_use]
+    pub fn of_value(value: &Value) -> Self {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let (mut needs, mut faults) = (BTreeMap::new(), Vec::new());
+        if !value.is_object() {
+            faults.push("is not an object of JSON".to_owned());
+        }
+        match value.get("dependencies") {
+            None => {}
+            Some(Value::Array(all)) => {
+                for one in all {
+                    let range = match one.get("version_requirement") {
+                        None | Some(Value::Null) => Some(""),
+                        Some(range) => range.as_str(),
+                    };
+                    match (one.get("name").and_then(Value::as_str), range) {
+                        (Some(name), Some(range)) => {
+                            needs.insert(slug(name).replacen('-', "/", 1), range.to_owned());
+                        }
+                        _ => faults
+                            .push(format!("has a dependency that is none: `{}`", quoted(&one.to_string()))),
+                    }
+                }
+            }
+            Some(_) => faults.push("has `dependencies` that are not a list".into()),
+        }
+        let fault = faults.first().map(|why| format!("its `{FILE}` {why}"));
+        Self { name: text("name"), version: text("version"), needs, fault }
     }
 }
 
 const FILE: &str = "metadata.json";
+/// In UTF-8. Puppet's reader refuses it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The largest known files have about ten thousand bytes.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -61,16 +94,40 @@ mod tests {
 
     #[test]
     fn reads_its_keys_and_ignores_others() {
-        let text = br#"{"name": "a-b", "version": "1.2.3", "dependencies": [{"name": "c/d"}], "other": {}}"#;
+        let text = br#"{"name": "a-b", "version": "1.2.3", "dependencies": [{"name": "c-d"}, {"name": "e/f", "version_requirement": ">= 1.0.0"}], "other": {}}"#;
         let read = read(text).unwrap();
         assert_eq!((read.name.as_deref(), read.version.as_deref()), (Some("a-b"), Some("1.2.3")));
-        assert_eq!(read.dependencies[0].version_requirement, None);
+        let needs =
+            [("c/d", ""), ("e/f", ">= 1.0.0")].map(|(name, range)| (name.to_owned(), range.to_owned()));
+        assert_eq!((read.needs, read.fault), (BTreeMap::from(needs), None));
         assert_eq!(Metadata::of(&Tree::default()), Ok(Metadata::default()));
     }
 
     #[test]
-    fn refuses_invalid_and_too_large_files() {
-        assert!(read(b"[1]").is_err() && read(b"{").is_err() && read(br#"{"dependencies": 1}"#).is_err());
+    fn an_odd_file_has_no_needs_and_says_why() {
+        for (text, why) in [
+            (&b"{"[..], "is not JSON"),
+            (b"[1]", "is not an object"),
+            (br#"{"name": "a-b", "dependencies": [],}"#, "is not JSON: trailing comma"),
+            (b"\xef\xbb\xbf{\"dependencies\": [{\"name\": \"c/d\"}]}", "begins with a byte order mark"),
+            (br#"{"dependencies": null}"#, "has `dependencies` that are not a list"),
+            (br#"{"dependencies": {}}"#, "has `dependencies` that are not a list"),
+            (br#"{"dependencies": 1}"#, "has `dependencies` that are not a list"),
+            (br#"{"dependencies": ["c/d"]}"#, "has a dependency that is none"),
+            (
+                br#"{"dependencies": [{"name": "c/d", "version_requirement": 1}]}"#,
+                "has a dependency that is none",
+            ),
+        ] {
+            let read = read(text).unwrap();
+            assert!(read.needs.is_empty() && read.fault.as_ref().unwrap().contains(why), "{read:?}");
+        }
+        let read = read(br#"{"version": "1.0.0", "dependencies": [1, {"name": "c/d"}]}"#).unwrap();
+        assert!(read.needs.contains_key("c/d") && read.fault.is_some() && read.version.is_some());
+    }
+
+    #[test]
+    fn refuses_a_file_that_is_too_large() {
         let error = read(&vec![b' '; MAX_BYTES + 1]).unwrap_err();
         assert!(error.contains("1048577 bytes"), "{error}");
     }

@@ -5,11 +5,14 @@ pub mod cache;
 mod compare;
 pub mod fallback;
 pub mod fetch;
+mod file;
 pub mod forge;
 pub mod git;
 pub mod http;
+mod locked;
 pub mod lockfile;
 pub mod metadata;
+pub mod notes;
 pub mod outdated;
 pub mod registry;
 pub mod tree;
@@ -25,7 +28,8 @@ use self::cache::Cache;
 use self::fallback::Fallback;
 use self::fetch::Fetcher;
 use self::forge::{Forge, PUBLIC};
-use self::lockfile::{LOCK_FILE, LockedModule, Lockfile};
+use self::lockfile::{LOCK_FILE, LockedModule, is_of_librarian};
+use self::notes::Notes;
 use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::parallel;
@@ -66,6 +70,19 @@ pub struct Assemble<'a> {
     pub published: Option<&'a dyn Fallback>,
     /// Receives progress and notes.
     pub progress: &'a Progress,
+}
+
+impl Assemble<'_> {
+    /// The address of the forge, as in the site file or the `Puppetfile`.
+    fn forge_address(&self) -> &str {
+        self.forge.or(self.puppetfile.forge.as_deref()).unwrap_or(PUBLIC)
+    }
+
+    /// The address of the forge, as in a lock file.
+    #[must_use]
+    pub fn locked_forge(&self) -> String {
+        http::plain(forge::base_of(self.forge_address()))
+    }
 }
 
 /// A module, fetched and checked.
@@ -121,9 +138,14 @@ impl Fetched {
 pub fn assemble(request: &Assemble<'_>) -> Result<Vec<Fetched>> {
     let sources = sources(request)?;
     let modules = match request.lock {
-        Some(text) => locked(request, &sources, text)?,
-        None => unlocked(request, &sources)?,
+        Some(text) if request.lock_required || !is_of_librarian(text) => {
+            locked::locked(request, &sources, text)?
+        }
+        _ => unlocked(request, &sources)?,
     };
+    for note in sources.notes.take() {
+        request.progress.say(&format!("note: {note}"));
+    }
     let fetched = modules.into_iter().map(|(path, locked)| Fetched {
         declared_as: locked.name.clone(),
         path,
@@ -142,7 +164,7 @@ pub fn assemble(request: &Assemble<'_>) -> Result<Vec<Fetched>> {
 /// # Errors
 /// When the cache cannot be made, or a certificate authority is invalid.
 pub fn sources<'a>(request: &Assemble<'a>) -> Result<Fetcher<'a>> {
-    let forge = request.forge.or(request.puppetfile.forge.as_deref()).unwrap_or(PUBLIC);
+    let forge = request.forge_address();
     Ok(Fetcher {
         folder: request.cache.to_owned(),
         cache: Cache::open(request.cache)?,
@@ -151,78 +173,11 @@ pub fn sources<'a>(request: &Assemble<'a>) -> Result<Fetcher<'a>> {
         control_branch: request.control_branch.map(str::to_owned),
         offline: request.offline,
         known: request.known,
+        notes: Notes::default(),
     })
 }
 
 type Placed = Vec<(String, LockedModule)>;
-
-fn locked(request: &Assemble<'_>, sources: &Fetcher<'_>, text: &str) -> Result<Placed> {
-    let lock = Lockfile::parse(text, LOCK_FILE)?;
-    let differences = lock.differences(request.puppetfile);
-    if !differences.is_empty() {
-        let more = differences.len().saturating_sub(SHOWN);
-        let mut listed = differences[..differences.len().min(SHOWN)].join("; ");
-        if more > 0 {
-            listed.push_str(&format!("; and {more} more"));
-        }
-        return Err(Error::configuration(format!(
-            "reading {LOCK_FILE}: it does not fit {}: {listed}",
-            request.origin
-        ))
-        .hint("`stringless modules update` updates it; commit both files"));
-    }
-    let modules: Placed = lock.modules.into_iter().collect();
-    let bar = request.progress.bar("fetching modules", modules.len() as u64);
-    parallel::map(&modules, AT_ONCE, |(path, locked)| {
-        let declared = request.puppetfile.modules.iter().find(|declared| declared.path() == *path);
-        let restored = restore(request, sources, locked, declared);
-        bar.inc(1);
-        restored.map_err(|e| e.of(&place(request.origin, &locked.name, declared)))
-    })?;
-    bar.finish_and_clear();
-    Ok(modules)
-}
-
-/// Fetches the content of a locked module into the cache, if it is not there.
-fn restore(
-    request: &Assemble<'_>,
-    sources: &Fetcher<'_>,
-    locked: &LockedModule,
-    declared: Option<&Declared>,
-) -> Result<()> {
-    if (request.known)(&locked.tree) || sources.cache.tree(&locked.tree)?.is_some() {
-        return Ok(());
-    }
-    let found = sources.refetch(locked, declared);
-    let tree = match found {
-        Ok(tree) => tree,
-        Err(error) => match last_release(request, locked)? {
-            Some(tree) => tree,
-            None => return Err(error),
-        },
-    };
-    let found = tree.sha256();
-    if found == locked.tree {
-        sources.cache.save(&fetch::release(locked), &tree)?;
-        return Ok(());
-    }
-    Err(Error::refused(format!(
-        "fetching {} from {}: its content has the hash {found}, but {} is locked: it was changed under the same name",
-        locked.release(),
-        locked.from(),
-        locked.tree
-    ))
-    .hint(format!(
-        "ask its publisher; `stringless modules update {}` locks the new content, `stringless diff` shows the changes",
-        locked.name
-    )))
-}
-
-fn last_release(request: &Assemble<'_>, locked: &LockedModule) -> Result<Option<tree::Tree>> {
-    let Some(published) = request.published.filter(|_| !request.offline) else { return Ok(None) };
-    let tree = published.tree(&locked.name, &locked.release())?;
-    Ok(tree.filter(|tree| tree.sha256() == locked.tree))
-}
 
 fn unlocked(request: &Assemble<'_>, sources: &Fetcher<'_>) -> Result<Placed> {
     let modules: Vec<&Declared> =
@@ -241,12 +196,17 @@ fn unlocked(request: &Assemble<'_>, sources: &Fetcher<'_>) -> Result<Placed> {
         .filter(|declared| is_floating(&declared.origin))
         .map(|declared| &*declared.title)
         .collect();
+    let lack = match request.lock {
+        Some(_) => format!("{LOCK_FILE} beside {} is of librarian-puppet, and is not used", request.origin),
+        None => format!("there is no {LOCK_FILE} beside {}", request.origin),
+    };
     if !floating.is_empty() {
         request.progress.say(&format!(
-            "note: there is no {LOCK_FILE} beside {}: another build may use another release of {}; `stringless modules update` writes it",
-            request.origin,
+            "note: {lack}: another build may use another release of {}; `stringless modules update` writes it",
             few(&floating)
         ));
+    } else if request.lock.is_some() {
+        request.progress.say(&format!("note: {lack}; `stringless modules update` replaces it"));
     }
     let bar = request.progress.bar("fetching modules", modules.len() as u64);
     let taken = parallel::map(&modules, AT_ONCE, |declared| {

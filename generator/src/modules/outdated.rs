@@ -88,7 +88,7 @@ fn repository(
     let mut notes = Vec::new();
     let mut newest = None;
     if locked.commit.as_deref() != Some(&*commit) {
-        if locked.tag.is_some() {
+        if locked.tag.is_some() && locked.git.as_deref() == Some(&*mirror.url()) {
             notes.push("the tag moved".into());
         }
         newest = Some(commit.chars().take(12).collect());

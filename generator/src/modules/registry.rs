@@ -9,7 +9,7 @@ use super::fetch::Fetcher;
 use super::lockfile::{LockedModule, Lockfile};
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::puppetfile::name::{short, slug};
+use crate::puppetfile::name::{same, short, slug};
 use crate::puppetfile::requirement::{Pin, Requirement};
 use crate::puppetfile::resolve::Registry;
 
@@ -35,14 +35,21 @@ impl Registry for ForgeRegistry<'_> {
         Ok(module.versions.iter().filter(|version| version.pre.is_empty()).cloned().collect())
     }
 
+    fn is_absent(&self, name: &str) -> Result<bool> {
+        match self.sources.forge.module(name) {
+            Ok(_) => Ok(false),
+            Err(error) if error.is_refusal() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     fn needs(&self, name: &str, version: &Version) -> Result<Vec<(String, String)>> {
         self.sources.online(|| format!("asking what `{name}` {version} needs"))?;
         match self.sources.forge.release(name, &version.to_string()) {
             Ok(release) => Ok(release.needs.clone()),
             Err(error) if error.is_refusal() => {
                 let same = |locked: &&LockedModule| {
-                    slug(&locked.name) == slug(name)
-                        && locked.version.as_deref() == Some(&*version.to_string())
+                    same(&locked.name, name) && locked.version.as_deref() == Some(&*version.to_string())
                 };
                 let locked = self.old.modules.values().find(same).ok_or(error)?;
                 Ok(locked.needs.clone().into_iter().collect())
@@ -58,13 +65,14 @@ impl Registry for ForgeRegistry<'_> {
 /// When the forge does not answer.
 pub fn prefetch(
     registry: &ForgeRegistry<'_>,
+    origin: &str,
     roots: &[Requirement],
     kept: &BTreeMap<String, Version>,
 ) -> Result<()> {
     let mut seen = BTreeSet::new();
     let mut open: Vec<(String, Option<Version>)> = Vec::new();
     for root in roots {
-        seen.insert(short(&root.name).to_owned());
+        seen.insert(short(&root.name).to_lowercase());
         match &root.pin {
             Pin::Any => open.push((root.name.clone(), kept.get(&slug(&root.name)).cloned())),
             Pin::Release(version) => open.push((root.name.clone(), Some(version.clone()))),
@@ -77,7 +85,7 @@ pub fn prefetch(
     });
     let mut more: Vec<String> = needed.map(|(name, _)| name.clone()).collect();
     loop {
-        let new = more.drain(..).filter(|name| seen.insert(short(name).to_owned()));
+        let new = more.drain(..).filter(|name| seen.insert(short(name).to_lowercase()));
         open.extend(
             new.map(|name| (name.replacen('-', "/", 1), kept.get(&slug(&name)).cloned())).collect::<Vec<_>>(),
         );
@@ -89,7 +97,11 @@ pub fn prefetch(
                 Some(version) => Some(version.clone()),
                 None => registry.versions(name)?.into_iter().next(),
             };
-            version.map_or(Ok(Vec::new()), |version| registry.needs(name, &version))
+            let Some(version) = version else { return Ok(Vec::new()) };
+            registry.needs(name, &version).map_err(|e| match roots.iter().find(|root| root.name == *name) {
+                Some(root) => e.of(&format!("module `{name}` ({origin}:{})", root.line)),
+                None => e,
+            })
         })?;
         more.extend(needs.into_iter().flatten().map(|(name, _)| name));
         open.clear();

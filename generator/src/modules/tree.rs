@@ -43,11 +43,13 @@ impl Tree {
         Ok(tree)
     }
 
-    /// The tree without the folder `spec`.
-    #[must_use]
-    pub fn without_spec(mut self) -> Self {
-        self.items.retain(|item| item.path != "spec" && !item.path.starts_with("spec/"));
-        self
+    /// The same, without the folder `spec` if `exclude_spec` is set: then nothing in it is checked.
+    ///
+    /// # Errors
+    /// As [`Tree::new`].
+    pub fn read(mut given: Vec<Item>, exclude_spec: bool) -> Result<Self, String> {
+        given.retain(|item| !exclude_spec || item.path != "spec" && !item.path.starts_with("spec/"));
+        Self::new(given)
     }
 
     /// Its files, folders and links.
@@ -115,6 +117,15 @@ impl Tree {
     }
 }
 
+/// What to do about a module that a node would refuse because of `why`.
+#[must_use]
+pub fn cure(why: &str) -> &'static str {
+    match why.contains("`spec/") {
+        true => "`exclude_spec: true` in its line of the Puppetfile leaves out `spec/`",
+        false => "use another release of it, or your own copy without this file",
+    }
+}
+
 /// A path, escaped for a message.
 #[must_use]
 pub fn quoted(path: &str) -> String {
@@ -164,9 +175,14 @@ mod tests {
 
     #[test]
     fn spec_can_be_left_out() {
-        let tree =
-            Tree::new(vec![file("spec/a_spec.rb", ""), file("spec.md", ""), file("lib/spec/x", "")]).unwrap();
-        let left: Vec<_> = tree.without_spec().into_items().into_iter().map(|item| item.path).collect();
+        let given = || {
+            let fixture = link("spec/fixtures/modules/a", "/home/a");
+            vec![file("spec/a_spec.rb", ""), file("spec.md", ""), file("lib/spec/x", ""), fixture]
+        };
+        let why = Tree::read(given(), false).unwrap_err();
+        assert!(cure(&why).contains("`exclude_spec: true`"), "{why}");
+        let left: Vec<_> =
+            Tree::read(given(), true).unwrap().into_items().into_iter().map(|item| item.path).collect();
         assert_eq!(left, ["lib", "lib/spec", "lib/spec/x", "spec.md"]);
     }
 

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
-use super::fetch::Fetcher;
+use super::fetch::{Fetcher, release};
 use super::lockfile::{LockedModule, Lockfile};
-use super::metadata::Metadata;
 use super::registry::{ForgeRegistry, prefetch};
 use super::{AT_ONCE, Assemble, place, sources};
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::puppetfile::model::{Declared, Origin};
-use crate::puppetfile::name::{short, slug};
+use crate::puppetfile::name::{same, short, slug};
 use crate::puppetfile::requirement::{Pin, Requirement};
 use crate::puppetfile::resolve::{Problem, Resolution, Unresolved, resolve};
 
@@ -75,13 +74,14 @@ pub fn update(update: &Update<'_>, old: Lockfile) -> Result<Updated> {
         locked.needs = answer.needs.get(&asked).cloned().unwrap_or_default();
         place_in(&mut new, &path, locked)?;
     }
-    Ok(Updated { old, new, notes: answer.notes.into_iter().collect() })
+    let notes = answer.notes.into_iter().chain(sources.notes.take()).collect();
+    Ok(Updated { old, new, notes })
 }
 
 /// Whether `name` is the module `title`, with its author or without.
 #[must_use]
 pub fn is_called(title: &str, name: &str) -> bool {
-    slug(title) == slug(name) || short(title) == name
+    same(title, name) || short(title).eq_ignore_ascii_case(name)
 }
 
 impl Update<'_> {
@@ -95,7 +95,7 @@ impl Update<'_> {
     }
 
     fn declared(&self, name: &str) -> Option<&Declared> {
-        self.request.puppetfile.modules.iter().find(|declared| slug(&declared.title) == slug(name))
+        self.request.puppetfile.modules.iter().find(|declared| same(&declared.title, name))
     }
 }
 
@@ -124,15 +124,10 @@ fn contents(
     let mut contents: Vec<(String, LockedModule)> = taken.into_iter().flatten().collect();
     for (_, locked) in &mut contents {
         // A release that stays is already described in the old lock file, and may not be in the cache.
-        if let Some(tree) = sources.cache.tree(&locked.tree)? {
-            let metadata = Metadata::of(&tree)
-                .map_err(|why| Error::refused(format!("module `{}`: {why}", locked.name)).hint(MEND))?;
-            locked.version = metadata.version.clone();
-            locked.needs = metadata
-                .dependencies
-                .into_iter()
-                .map(|d| (d.name, d.version_requirement.unwrap_or_default()))
-                .collect();
+        let note = sources.cache.noted(&release(locked))?.filter(|note| note.tree == locked.tree);
+        if let Some(note) = note {
+            locked.version = note.metadata.version;
+            locked.needs = note.metadata.needs;
         }
     }
     Ok(contents)
@@ -151,14 +146,14 @@ fn answer(
         let (name, pin) = match &declared.origin {
             Origin::Forge { version: None } => (declared.title.replacen('-', "/", 1), Pin::Any),
             Origin::Forge { version: Some(version) } => {
-                let release = Version::parse(version).map_err(|e| {
+                let version = Version::parse(version).map_err(|e| {
                     Error::configuration(format!(
                         "{}: version `{version}`: {e}",
                         place(request.origin, &declared.title, Some(declared))
                     ))
                     .hint("a version has three numbers, as in `1.20.3`")
                 })?;
-                (declared.title.replacen('-', "/", 1), Pin::Release(release))
+                (declared.title.replacen('-', "/", 1), Pin::Release(version))
             }
             Origin::Local => (declared.title.clone(), Pin::Content(None, Vec::new())),
             Origin::Git { .. } | Origin::Tarball { .. } => {
@@ -181,7 +176,7 @@ fn answer(
         return declared_only(sources, &roots, &kept);
     }
     let registry = ForgeRegistry { sources, old };
-    prefetch(&registry, &roots, &kept)?;
+    prefetch(&registry, request.origin, &roots, &kept)?;
     let problem = Problem { roots: &roots, kept: &kept, overrides: &overrides, registry: &registry };
     resolve(&problem).map_err(|unresolved| match unresolved {
         Unresolved::NoSolution(fault) => fault.into(),
@@ -222,14 +217,12 @@ fn lock_release(
     let (title, exclude_spec) = declared.map_or((name, false), |d| (&*d.title, d.exclude_spec));
     let path = match declared {
         Some(declared) => declared.path(),
-        None => {
-            let parent = update.request.puppetfile.moduledir.as_deref().unwrap_or("modules");
-            if parent.is_empty() { short(name).to_owned() } else { format!("{parent}/{}", short(name)) }
-        }
+        None => update.request.puppetfile.path_of(name),
     };
+    let forge = update.request.locked_forge();
     let before = old.modules.get(&path).filter(|locked| {
-        locked.forge.is_some()
-            && slug(&locked.name) == slug(name)
+        locked.forge.as_ref() == Some(&forge)
+            && same(&locked.name, name)
             && locked.exclude_spec == exclude_spec
             && locked.version.as_deref() == Some(&*version.to_string())
     });
@@ -242,15 +235,14 @@ fn lock_release(
 }
 
 fn place_in(lock: &mut Lockfile, path: &str, locked: LockedModule) -> Result<()> {
-    let name = locked.name.clone();
-    match lock.modules.insert(path.to_owned(), locked) {
-        None => Ok(()),
-        Some(other) => Err(Error::configuration(format!(
-            "resolving the modules: `{}` and `{name}` are both needed, and both belong in `{path}`",
-            other.name
+    let there = lock.modules.iter().find(|(other, _)| other.eq_ignore_ascii_case(path));
+    if let Some((_, other)) = there {
+        return Err(Error::configuration(format!(
+            "resolving the modules: `{}` and `{}` are both needed, and both belong in `{path}`",
+            other.name, locked.name
         ))
-        .hint("declare one of them in the Puppetfile: it replaces the other")),
+        .hint("declare one of them in the Puppetfile: it replaces the other"));
     }
+    lock.modules.insert(path.to_owned(), locked);
+    Ok(())
 }
-
-const MEND: &str = "use another release of it, or your own copy without this file";

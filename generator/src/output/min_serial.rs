@@ -3,7 +3,7 @@
 use stringless_core::name::Name;
 
 use super::print;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::site::stores::open_store;
@@ -21,6 +21,10 @@ pub fn published_serial(site: &SiteDir, environment: &Name, chain: &[TrustFile])
         }
         error.hint("`--min-serial N` renders without a query to the store")
     })?;
+    if published.as_ref().is_some_and(|published| published.manifest.retired) {
+        return Err(Error::refused(format!("rendering for `{environment}`: the environment was retired"))
+            .hint(format!("name another one, or publish it again: `stringless publish -e {environment}`")));
+    }
     if published.is_none() {
         print::note(&format!(
             "warning: nothing is published for `{environment}` yet; nodes will wait for the first release"

@@ -2,6 +2,7 @@
 
 pub mod checks;
 pub mod escape;
+pub mod failures;
 pub mod format;
 pub mod json;
 pub mod min_serial;

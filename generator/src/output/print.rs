@@ -1,4 +1,4 @@
-//! Prints to standard output, where a closed pipe is not an error, and notes to standard error.
+//! Prints to standard output, where a closed pipe is not an error; notes and errors to standard error.
 
 use std::env;
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
@@ -37,4 +37,15 @@ pub fn coloured() -> bool {
 /// Prints a note to standard error.
 pub fn note(text: &str) {
     stderr().lock().write_all(format!("{text}\n").as_bytes()).ok();
+}
+
+/// Prints an error and its hint to standard error.
+pub fn error(error: &Error) {
+    let colour = stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let (red, cyan, end) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
+    let mut text = format!("{red}error:{end} {error}\n");
+    if let Some(hint) = error.hint_text() {
+        text.push_str(&format!("\n{cyan}hint:{end} {hint}\n"));
+    }
+    stderr().write_all(text.as_bytes()).ok();
 }

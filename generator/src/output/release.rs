@@ -22,6 +22,9 @@ pub struct Report {
     reasons: Vec<&'static str>,
     expires: Option<String>,
     packs: usize,
+    /// Whether it retires the environment.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retired: bool,
     moved: Moved,
     /// The earlier release with the same content, after `rollback` and `promote`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +90,7 @@ impl ReleaseReport {
             reasons: self.reasons,
             expires: self.manifest.expires.map(|time| time.to_string()),
             packs: self.manifest.packs.len(),
+            retired: self.manifest.retired,
             moved: self.moved.unwrap_or_default(),
             release: self.manifest.source.release,
             waiting: self.waiting,
@@ -101,6 +105,13 @@ impl ReleaseReport {
         let expires = manifest.expires.map_or_else(|| "never".to_owned(), |time| time.to_string());
         if let Some(waiting) = &self.waiting {
             return waiting.text();
+        }
+        if manifest.retired {
+            return match (self.reasons.is_empty(), self.moved.is_some()) {
+                (true, _) => format!("nothing to do: {title} retired it\n"),
+                (false, true) => format!("retired {title}: {NODES}\n"),
+                (false, false) => format!("would retire {title}: {NODES}\n"),
+            };
         }
         if self.reasons.is_empty() {
             return format!("nothing to do: {title} is published, and expires {expires}\n");
@@ -159,3 +170,6 @@ impl ReleaseReport {
         self.waiting.as_ref()
     }
 }
+
+/// What a retirement means for nodes.
+const NODES: &str = "nodes that follow it keep what they run, get no more changes, and report an error";

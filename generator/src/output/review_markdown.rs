@@ -8,6 +8,7 @@ use super::review_text::{Shown, lines, versions, way, word};
 use crate::output::escape::printable;
 use crate::release::diff::Change;
 use crate::release::review::Review;
+use crate::release::settings::SettingChange;
 
 /// The review as Markdown for GitHub and GitLab, at most `most` bytes long except for its last line, which counts the
 /// parts that did not fit.
@@ -33,10 +34,8 @@ pub fn markdown(review: &Review, shown: Shown, most: usize) -> String {
         }
     }
     if !review.settings.is_empty() {
-        page.text.push('\n');
-    }
-    for line in &review.settings {
-        page.add(&format!("- {}\n", code(line)), "");
+        let text: String = review.settings.iter().map(SettingChange::text).collect();
+        page.add(&format!("\nSettings:\n\n{}", fenced(&text)), "");
     }
     let own: Vec<&Change> = review.own().collect();
     if !own.is_empty() {
@@ -75,6 +74,9 @@ impl Page {
         let title = format!("{title}: {}, +{added} −{removed}", count(files.len(), "file"));
         if !whole {
             self.add(&format!("\n{title}\n"), "");
+            for file in files.iter().filter(|file| !file.remark().is_empty()) {
+                self.add(&format!("- {}: {}\n", code(&file.path), file.remark()), "");
+            }
             return;
         }
         let end = "\n</details>\n";
@@ -82,13 +84,18 @@ impl Page {
             return;
         }
         for file in files {
-            let text = printable(&file.text);
-            let fence = "`".repeat((longest_run(&text) + 1).max(3));
-            let end_of_text = if text.ends_with('\n') { "" } else { "\n" };
-            self.add(&format!("{fence}diff\n{text}{end_of_text}{fence}\n"), end);
+            self.add(&fenced(&file.text), end);
         }
         self.text.push_str(end);
     }
+}
+
+/// A block of changed lines that nothing in it can end.
+fn fenced(text: &str) -> String {
+    let text = printable(text);
+    let fence = "`".repeat((longest_run(&text) + 1).max(3));
+    let end_of_text = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{fence}diff\n{text}{end_of_text}{fence}\n")
 }
 
 /// `text` as HTML code: it works in a heading, a list, a table and a `<summary>`, and nothing in it becomes a link or a

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::output::format;
 use crate::release::diff::{Change, ChangeKind};
 use crate::release::review::{ModuleChange, Point, Review};
+use crate::release::settings::SettingChange;
 
 /// Which changed lines are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,8 @@ pub fn text(review: &Review, shown: Shown) -> String {
         return text + &format!("{}: no change {}\n", review.environment, way(review));
     }
     if !review.settings.is_empty() {
-        text.push_str(&format!("settings:\n{}\n", indented(&review.settings.join("\n"))));
+        text.push_str("settings:\n");
+        text.extend(review.settings.iter().map(SettingChange::text));
     }
     let third_party = review.third_party();
     if !third_party.is_empty() && review.own().next().is_some() {
@@ -43,10 +45,16 @@ pub fn text(review: &Review, shown: Shown) -> String {
                 .iter()
                 .map(|(module, files)| {
                     let (added, removed) = lines(files.iter().copied());
+                    let other = files.iter().filter(|file| !file.remark().is_empty()).count();
+                    let other = match other {
+                        0 => String::new(),
+                        _ => format!("{} with another mode or without text", format::count(other, "file")),
+                    };
                     vec![
                         (*module).to_owned(),
                         format::count(files.len(), "file"),
                         format!("+{added} -{removed}"),
+                        other,
                     ]
                 })
                 .collect();
@@ -62,7 +70,8 @@ fn files<'a>(files: impl Iterator<Item = &'a Change>, whole: bool) -> String {
         return files.map(|file| file.text.as_str()).collect();
     }
     let row = |file: &Change| {
-        vec![word(file.kind).to_owned(), file.path.clone(), format!("+{} -{}", file.added, file.removed)]
+        let lines = format!("+{} -{}", file.added, file.removed);
+        vec![word(file.kind).to_owned(), file.path.clone(), lines, file.remark()]
     };
     format::table(&files.map(row).collect::<Vec<_>>())
 }

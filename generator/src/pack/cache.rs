@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stringless_core::pack::Pack;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fs::write_atomic;
 use crate::remote::verified::VerifiedPack;
 
@@ -20,6 +20,22 @@ pub fn pack_file(folder: &Path, pack: &Pack) -> PathBuf {
 #[must_use]
 pub fn find<'p>(folder: &Path, pack: &'p Pack) -> Option<VerifiedPack<'p>> {
     VerifiedPack::new(pack, fs::read(pack_file(folder, pack)).ok()?).ok()
+}
+
+/// The pack from the cache, checked; a damaged one is removed.
+///
+/// # Errors
+/// When the cache lacks it, or it is damaged.
+pub fn open<'p>(folder: &Path, pack: &'p Pack) -> Result<VerifiedPack<'p>> {
+    let path = pack_file(folder, pack);
+    let bytes = fs::read(&path).map_err(|e| {
+        Error::io("reading", &path, e).hint("the store lacks this pack; `stringless publish` builds it again")
+    })?;
+    VerifiedPack::new(pack, bytes).map_err(|_| {
+        fs::remove_file(&path).ok();
+        Error::temporary(format!("reading `{}`: the cached pack is damaged", path.display()))
+            .hint("it was removed; run it again")
+    })
 }
 
 /// Writes a pack into the cache.

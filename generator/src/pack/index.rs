@@ -12,6 +12,8 @@ use stringless_core::hash::{Hasher, Sha256};
 use stringless_core::pack::Pack;
 
 use super::cache::pack_file;
+use crate::cache;
+use crate::error::Result;
 use crate::fs::write_atomic;
 use crate::source::content::FileContent;
 use crate::source::{Entry, EntryKind};
@@ -37,14 +39,16 @@ struct Packed {
 
 impl Index {
     /// Reads the index in `file` of the packs in `folder`. An index that cannot be parsed counts as empty.
-    #[must_use]
-    pub fn open(file: PathBuf, folder: &Path) -> Self {
-        let known = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Self { file, folder: folder.to_owned(), known: known.unwrap_or_default(), new: Mutex::default() }
+    ///
+    /// # Errors
+    /// Refused when another user can write to it.
+    pub fn open(file: PathBuf, folder: &Path) -> Result<Self> {
+        let known = cache::read(&file)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(Self { file, folder: folder.to_owned(), known: known.unwrap_or_default(), new: Mutex::default() })
     }
 
-    /// The pack with this key, for `path` in the release, if it is in the cache with the right size. Its content is
-    /// checked when it is used.
+    /// The pack with this key, for `path` in the release, if it is in the cache with the right size. Nothing shows that
+    /// it was made from what the key stands for: `super::proof` checks it before it is signed.
     #[must_use]
     pub fn find(&self, key: &Sha256, path: &str) -> Option<Pack> {
         let Packed { sha256, size, unpacked, files } = self.known.get(&key.to_string())?.clone();
@@ -139,7 +143,7 @@ mod tests {
     }
 
     fn opened(folder: &Path) -> Index {
-        Index::open(folder.join("index.json"), folder)
+        Index::open(folder.join("index.json"), folder).unwrap()
     }
 
     fn found(path: &str, executable: bool, text: &str) -> Entry {

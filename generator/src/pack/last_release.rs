@@ -41,16 +41,17 @@ impl<'a> LastRelease<'a> {
 }
 
 impl Fallback for LastRelease<'_> {
-    fn tree(&self, name: &str, release: &str) -> Result<Option<Tree>> {
-        let Some((from, found)) = self.found() else { return Ok(None) };
+    fn tree(&self, name: &str, release: &str, from: &str) -> Result<Option<Tree>> {
+        let Some((remote, found)) = self.found() else { return Ok(None) };
         let modules = &found.manifest.source.modules;
-        let same =
-            modules.iter().find(|module| slug(&module.name) == slug(name) && module.version == release);
+        let same = modules.iter().find(|module| {
+            slug(&module.name) == slug(name) && module.version == release && module.from == from
+        });
         let pack = same.and_then(|module| found.manifest.packs.iter().find(|pack| pack.path == module.path));
         let Some(pack) = pack else { return Ok(None) };
         let mut items: Vec<Item> = Vec::new();
         // A pack that is not as it was published does not match the lock file either.
-        let read = VerifiedPack::fetch(&from.store, pack)?.each(|item| items.push(item));
+        let read = VerifiedPack::fetch(&remote.store, pack)?.each(|item| items.push(item));
         if read.is_err() {
             return Ok(None);
         }

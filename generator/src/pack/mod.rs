@@ -4,12 +4,14 @@ pub mod cache;
 mod index;
 pub mod last_release;
 mod modules;
+mod proof;
 mod write;
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use stringless_core::hash::Sha256;
 use stringless_core::manifest::{Engine, Source};
 use stringless_core::name::Name;
 use stringless_core::pack::{Pack, check_index, relative_path};
@@ -35,6 +37,10 @@ pub struct Build {
     pub folder: PathBuf,
     /// The environment's own files, without the modules of its `Puppetfile`.
     pub tree: Tree,
+    /// The packs that were not made now, each with the hash of its module's content; `None` for own files.
+    recalled: Vec<(Pack, Option<Sha256>)>,
+    /// The file of the index that named them.
+    index: PathBuf,
 }
 
 /// The content of a pack.
@@ -45,13 +51,22 @@ enum Part<'a> {
     Module(&'a Fetched),
 }
 
+/// A pack of a build.
+enum Packed {
+    /// It was made now.
+    Made(Pack),
+    /// The index of the cache names it, with the hash of its module's content.
+    Recalled(Pack, Option<Sha256>),
+}
+
 /// Builds an environment into the site's cache.
 ///
 /// # Errors
 /// When the environment contains something that a release may not contain, with its path and the reason.
 pub fn build(site: &SiteDir, environment: &Name, progress: &Progress) -> Result<Build> {
     let folder = site.cache("packs")?;
-    let index = Index::open(site.cache("index")?.join(INDEX), &folder);
+    let index_file = site.cache("index")?.join(INDEX);
+    let index = Index::open(index_file.clone(), &folder)?;
     let input = environment::read(site, environment)?;
     let engine = site.site.apply(environment)?.engine;
     check_engine(&engine, &input.tree, environment)?;
@@ -60,7 +75,7 @@ pub fn build(site: &SiteDir, environment: &Name, progress: &Progress) -> Result<
     let parts: Vec<Part<'_>> = own.chain(fetched.iter().map(Part::Module)).collect();
     let bar = progress.bar("building", parts.len() as u64);
     let cpus = thread::available_parallelism().map_or(1, NonZero::get);
-    let mut packs = parallel::map(&parts, cpus, |part| {
+    let packed = parallel::map(&parts, cpus, |part| {
         let pack = match part {
             Part::Own(path, found) => build_pack(path, found, &folder, &index),
             Part::Module(module) => modules::build(module, &folder, &index),
@@ -68,6 +83,14 @@ pub fn build(site: &SiteDir, environment: &Name, progress: &Progress) -> Result<
         bar.inc(1);
         pack
     })?;
+    let (mut packs, mut recalled) = (Vec::new(), Vec::new());
+    for one in packed {
+        let (Packed::Made(pack) | Packed::Recalled(pack, _)) = &one;
+        packs.push(pack.clone());
+        if let Packed::Recalled(pack, module) = one {
+            recalled.push((pack, module));
+        }
+    }
     packs.sort_by(|a, b| a.path.cmp(&b.path));
     bar.finish_and_clear();
     index.save();
@@ -78,7 +101,7 @@ pub fn build(site: &SiteDir, environment: &Name, progress: &Progress) -> Result<
     check_index(&packs).map_err(|why| Error::refused(format!("building `{environment}`: {why}")))?;
     let modules = fetched.iter().map(Fetched::module).collect();
     let source = Source { modules, ..input.source };
-    Ok(Build { packs, source, folder, tree: input.tree })
+    Ok(Build { packs, source, folder, tree: input.tree, recalled, index: index_file })
 }
 
 impl Build {
@@ -102,16 +125,16 @@ impl Build {
     }
 }
 
-fn build_pack(path: &str, found: &[Entry], folder: &Path, index: &Index) -> Result<Pack> {
+fn build_pack(path: &str, found: &[Entry], folder: &Path, index: &Index) -> Result<Packed> {
     let key = index::key(path, found);
     if let Some(known) = key.and_then(|key| index.find(&key, path)) {
-        return Ok(known);
+        return Ok(Packed::Recalled(known, None));
     }
     let pack = write::write(path, write::read(path, found)?, None, folder)?;
     if let Some(key) = key {
         index.add(&key, &pack);
     }
-    Ok(pack)
+    Ok(Packed::Made(pack))
 }
 
 /// Checks that the script of a `script` engine exists and is executable.

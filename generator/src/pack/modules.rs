@@ -3,19 +3,18 @@
 use std::path::Path;
 
 use stringless_core::name::Name;
-use stringless_core::pack::Pack;
 use stringless_render::site::LockNeed;
 
 use super::index::{Index, module_key};
-use super::write;
+use super::{Packed, write};
 use crate::error::{Error, Result};
 use crate::modules::lockfile::LOCK_FILE;
 use crate::modules::{Assemble, Fetched, PUPPETFILE, assemble};
 use crate::pack::last_release::LastRelease;
 use crate::progress::Progress;
 use crate::puppetfile::Puppetfile;
+use crate::site::SiteDir;
 use crate::site::stores::ca_pem;
-use crate::site::{CACHE, SiteDir};
 use crate::source::environment::EnvironmentSource;
 use crate::source::{EntryKind, Tree};
 
@@ -32,17 +31,17 @@ pub fn fetch(
     progress: &Progress,
 ) -> Result<Vec<Fetched>> {
     let settings = &site.site.modules;
-    let Some(text) = input.tree.text(PUPPETFILE)?.filter(|_| settings.puppetfile) else {
+    let Some(bytes) = input.tree.bytes(PUPPETFILE)?.filter(|_| settings.puppetfile) else {
         return Ok(Vec::new());
     };
     let origin = format!("{}{PUPPETFILE}", input.origin);
-    let puppetfile = Puppetfile::parse(&text, &origin)?;
+    let puppetfile = Puppetfile::parse_bytes(&bytes, &origin)?;
     if puppetfile.modules.is_empty() {
         return Ok(Vec::new());
     }
     let (lock, ca) = (input.tree.text(LOCK_FILE)?, ca_pem(site)?);
     let fetched = assemble(&Assemble {
-        cache: &site.root.join(CACHE),
+        cache: &site.cache_root,
         puppetfile: &puppetfile,
         origin: &origin,
         lock: lock.as_deref(),
@@ -62,20 +61,20 @@ pub fn fetch(
     Ok(fetched)
 }
 
-/// Makes the pack of a module.
+/// The pack of a module.
 ///
 /// # Errors
 /// Refused when a node would refuse it, or a file may not be published.
-pub fn build(module: &Fetched, folder: &Path, index: &Index) -> Result<Pack> {
+pub fn build(module: &Fetched, folder: &Path, index: &Index) -> Result<Packed> {
     let key = module_key(&module.tree);
     if let Some(known) = index.find(&key, &module.path) {
-        return Ok(known);
+        return Ok(Packed::Recalled(known, Some(module.tree)));
     }
     let subject = format!("module `{}`", module.declared_as);
     let (items, archive) = module.packed()?;
     let pack = write::write(&module.path, items, archive, folder).map_err(|e| e.of(&subject))?;
     index.add(&key, &pack);
-    Ok(pack)
+    Ok(Packed::Made(pack))
 }
 
 /// Refuses a module where the environment itself has a file, link or folder: a node can have only one of them.

@@ -7,6 +7,7 @@ use stringless_archive::reader;
 use stringless_archive::writer::{self, Item, ItemKind};
 use stringless_core::hash::Sha256;
 use stringless_core::pack::{MAX_FILES, MAX_UNPACKED_BYTES, Pack, join_path, title};
+use stringless_core::refusal::Refusal;
 use stringless_render::rerender::Rendering;
 
 use super::cache::pack_file;
@@ -50,13 +51,7 @@ pub fn read(path: &str, found: &[Entry]) -> Result<Vec<Item>> {
 /// # Errors
 /// Refused when an item may not be published, or a node would refuse it.
 pub fn write(path: &str, items: Vec<Item>, archive: Option<Vec<u8>>, folder: &Path) -> Result<Pack> {
-    for item in &items {
-        if let ItemKind::File { content, .. } = &item.kind
-            && let Some(why) = why_not_allowed(content)
-        {
-            return Err(not_allowed(path, &item.path, why));
-        }
-    }
+    check(path, &items)?;
     let (pack, bytes) = match archive.and_then(|bytes| as_pack(path, &items, bytes)) {
         Some(known) => known,
         None => packed(path, items)?,
@@ -69,14 +64,38 @@ pub fn write(path: &str, items: Vec<Item>, archive: Option<Vec<u8>>, folder: &Pa
     Ok(pack)
 }
 
+/// Refuses files that may not be published.
+///
+/// # Errors
+/// With the first such file.
+pub fn check(path: &str, items: &[Item]) -> Result<()> {
+    for item in items {
+        if let ItemKind::File { content, .. } = &item.kind
+            && let Some(why) = why_not_allowed(content)
+        {
+            return Err(not_allowed(path, &item.path, why));
+        }
+    }
+    Ok(())
+}
+
 fn packed(path: &str, items: Vec<Item>) -> Result<(Pack, Vec<u8>)> {
     let (pack, bytes) = writer::bundle(path, items);
     // Refuse here what a node would refuse: here it can be fixed.
-    reader::each(&pack, &bytes, drop).map_err(|refusal| {
-        Error::refusal("building", "the release", &refusal)
-            .hint(format!("remove it, or add it to `{IGNORE_FILE}`"))
-    })?;
+    reader::each(&pack, &bytes, drop)
+        .map_err(|refusal| Error::refusal("building", "the release", &refusal).hint(cure(&refusal)))?;
     Ok((pack, bytes))
+}
+
+/// What to do about content that a node would refuse.
+fn cure(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Archive { path, entry } if entry.why.starts_with("is a link") => format!(
+            "make it a relative link to something in the same pack, or leave it out: add `/{}` to `{IGNORE_FILE}`",
+            join_path(path, &entry.path)
+        ),
+        _ => format!("remove it, or add it to `{IGNORE_FILE}`"),
+    }
 }
 
 /// `archive` as a pack, if a node would unpack exactly `items` from it.

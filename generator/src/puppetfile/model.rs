@@ -1,9 +1,11 @@
 //! What a `Puppetfile` declares.
 
+use super::name::short;
+
 /// The content of a `Puppetfile`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Puppetfile {
-    /// The URL of the forge, with `http://` or `https://`, as written in the file.
+    /// The URL of the forge, as written in the file; `https://` is added if it has neither that nor `http://`.
     pub forge: Option<String>,
     /// The folder for modules without an `install_path`, relative to the environment. `None`: `modules`.
     /// If the file has several, the last one: each applies to the modules after it.
@@ -73,6 +75,17 @@ pub enum Want {
     ControlBranch,
     /// The default branch of the repository.
     Head,
+}
+
+impl Puppetfile {
+    /// The folder in the release of a module that no line declares.
+    #[must_use]
+    pub fn path_of(&self, name: &str) -> String {
+        match self.moduledir.as_deref().unwrap_or("modules") {
+            "" => short(name).to_owned(),
+            parent => format!("{parent}/{}", short(name)),
+        }
+    }
 }
 
 impl Declared {

@@ -5,14 +5,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pubgrub::{
-    DefaultStringReporter, Dependencies, DependencyProvider, PackageResolutionStatistics, PubGrubError,
-    Reporter,
+    DefaultStringReporter, Dependencies, DependencyProvider, DerivationTree, External,
+    PackageResolutionStatistics, PubGrubError, Reporter,
 };
 use semver::Version;
 use stringless_core::fault::Fault;
 
 use super::explain::Sentences;
-use super::name::{short, slug};
+use super::name::{same, same_folder, slug};
 use super::range::{self, Range};
 use crate::puppetfile::requirement::{Package, Pin, Requirement};
 
@@ -26,6 +26,14 @@ pub trait Registry {
     /// # Errors
     /// When the query fails.
     fn versions(&self, name: &str) -> Result<Vec<Version>, Self::Error>;
+
+    /// Whether there is no module with this name.
+    ///
+    /// # Errors
+    /// When the query fails.
+    fn is_absent(&self, name: &str) -> Result<bool, Self::Error> {
+        self.versions(name).map(|versions| versions.is_empty())
+    }
 
     /// The dependencies of a release: names and ranges.
     ///
@@ -71,10 +79,13 @@ pub enum Unresolved<E> {
 /// # Errors
 /// When no releases fit together, with the reason; when a query of the registry fails.
 pub fn resolve<R: Registry>(question: &Problem<'_, R>) -> Result<Resolution, Unresolved<R::Error>> {
-    let solver = Solver { question, answer: RefCell::default() };
+    let solver = Solver { question, answer: RefCell::default(), spelled: RefCell::default() };
     let solution = match pubgrub::resolve(&solver, Package::Puppetfile, Version::new(0, 0, 0)) {
         Ok(solution) => solution,
         Err(PubGrubError::NoSolution(mut tree)) => {
+            if let Some(fault) = absent(question, &tree).map_err(Unresolved::Registry)? {
+                return Err(Unresolved::NoSolution(fault));
+            }
             tree.collapse_no_versions();
             let why =
                 DefaultStringReporter::report_with_formatter(&tree, &Sentences { roots: question.roots });
@@ -103,9 +114,50 @@ pub fn resolve<R: Registry>(question: &Problem<'_, R>) -> Result<Resolution, Unr
     Ok(answer)
 }
 
+/// The fault of a needed module that does not exist, if that is why nothing fits.
+fn absent<R: Registry>(
+    question: &Problem<'_, R>,
+    tree: &DerivationTree<Package, Range, String>,
+) -> Result<Option<Fault>, R::Error> {
+    let (mut facts, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut open = vec![tree];
+    while let Some(tree) = open.pop() {
+        match tree {
+            DerivationTree::External(fact) => facts.push(fact),
+            DerivationTree::Derived(step) if step.shared_id.is_some_and(|id| !seen.insert(id)) => {}
+            DerivationTree::Derived(step) => open.extend([&*step.cause1, &*step.cause2]),
+        }
+    }
+    for fact in &facts {
+        let External::NoVersions(Package::Module(name), _) = fact else { continue };
+        let root = question.roots.iter().find(|root| root.name == *name);
+        if root.is_some_and(|root| !matches!(root.pin, Pin::Any)) || !question.registry.is_absent(name)? {
+            continue;
+        }
+        let needed = facts.iter().find_map(|fact| match fact {
+            External::FromDependencyOf(Package::Module(by), _, Package::Module(what), _) if what == name => {
+                Some(format!(", which `{by}` needs"))
+            }
+            _ => None,
+        });
+        let why = match root {
+            Some(root) => format!(", which line {} of the Puppetfile declares", root.line),
+            None => needed.unwrap_or_default(),
+        };
+        return Ok(Some(
+            Fault::new(format!("resolving the modules: the forge has no module `{name}`{why}")).hint(
+                "is the name spelled as on the forge, `author/name`? A module that was withdrawn or renamed can be declared from git: `mod 'name', git: 'https://…'`",
+            ),
+        ));
+    }
+    Ok(None)
+}
+
 struct Solver<'a, R> {
     question: &'a Problem<'a, R>,
     answer: RefCell<Resolution>,
+    /// The name of each module that no line declares, by its name in lower case.
+    spelled: RefCell<BTreeMap<String, String>>,
 }
 
 impl<R> Solver<'_, R> {
@@ -124,8 +176,10 @@ impl<R> Solver<'_, R> {
         });
         let name = slug(need).replacen('-', "/", 1);
         // A folder can hold only one module, so a declared module replaces all others with its name.
-        let Some(root) = self.question.roots.iter().find(|root| short(&root.name) == short(&name)) else {
-            return (name, range);
+        let Some(root) = self.question.roots.iter().find(|root| same_folder(&root.name, &name)) else {
+            // The first spelling stands for all: a forge does not distinguish case.
+            let mut spelled = self.spelled.borrow_mut();
+            return (spelled.entry(name.to_lowercase()).or_insert(name).clone(), range);
         };
         let version = match &root.pin {
             Pin::Content(version, _) => version.clone(),
@@ -133,7 +187,7 @@ impl<R> Solver<'_, R> {
             Pin::Any => None,
         };
         let unfit = version.as_ref().is_some_and(|version| !range.contains(version));
-        let other = root.name.contains(['/', '-']) && slug(&root.name) != slug(&name);
+        let other = root.name.contains(['/', '-']) && !same(&root.name, &name);
         let unknown = matches!(root.pin, Pin::Content(None, _));
         let free = other || unknown || self.question.overrides.contains(&slug(&root.name));
         if free && (other || unfit) {

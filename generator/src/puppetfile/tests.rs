@@ -54,6 +54,26 @@ fn a_whole_file() {
 }
 
 #[test]
+fn a_forge_may_be_a_host_alone() {
+    for (text, url) in [
+        ("forge.puppetlabs.com", "https://forge.puppetlabs.com"),
+        ("forge.test:8080/api", "https://forge.test:8080/api"),
+        ("http://forge.test", "http://forge.test"),
+    ] {
+        assert_eq!(parse(&format!("forge '{text}'")).forge.as_deref(), Some(url));
+    }
+}
+
+#[test]
+fn a_comment_may_have_any_encoding() {
+    let read = |bytes: &[u8]| Puppetfile::parse_bytes(bytes, "Puppetfile");
+    let file = read(b"# caf\xe9\nmod 'a/b' # \xfc\n=begin\n\xff\n=end\n").unwrap();
+    assert_eq!(file.modules.len(), 1);
+    let fault = read(b"# caf\xe9\nmod 'a/b', install_path: 'caf\xe9'").unwrap_err();
+    assert!(fault.message.starts_with("reading Puppetfile:2:30: a byte that is not UTF-8"), "{fault}");
+}
+
+#[test]
 fn forge_modules_in_all_their_forms() {
     for text in [
         "mod 'a/b', '1.2.3'",

@@ -14,6 +14,7 @@ use stringless_core::time::Timestamp;
 use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::random::random_token;
+use crate::signals::{self, Deferred};
 use crate::store::Store;
 
 /// A claim that this publisher holds. Dropping it releases it.
@@ -21,6 +22,8 @@ use crate::store::Store;
 pub struct Claim<'a> {
     store: &'a Store,
     key: String,
+    /// The first signal stops the publication; the claim is released before the program ends.
+    _deferred: Deferred,
 }
 
 impl<'a> Claim<'a> {
@@ -36,10 +39,11 @@ impl<'a> Claim<'a> {
             return Err(busy(store, &key));
         }
         let mine = format!("{} {}\n", now(), random_token());
+        let deferred = signals::defer();
         store.replace(&key, mine.as_bytes())?;
         thread::sleep(WAIT);
         match store.get(&key, MAX_BYTES)? {
-            Some(there) if there.bytes == mine.as_bytes() => Ok(Self { store, key }),
+            Some(there) if there.bytes == mine.as_bytes() => Ok(Self { store, key, _deferred: deferred }),
             _ => Err(busy(store, &key)),
         }
     }

@@ -19,13 +19,29 @@ pub struct Change {
     pub module: Option<String>,
     /// How it changes.
     pub kind: ChangeKind,
-    /// Added lines; 0 if it is not text.
+    /// What it was; null if it is added.
+    pub old: Option<Form>,
+    /// What it becomes; null if it is removed.
+    pub new: Option<Form>,
+    /// Whether the content changes, and is not text on both sides, or too long to be compared line by line.
+    pub binary: bool,
+    /// Added lines; 0 if it is binary.
     pub added: usize,
-    /// Removed lines; 0 if it is not text.
+    /// Removed lines; 0 if it is binary.
     pub removed: usize,
     /// The change as text, in the format of `diff -u`.
     #[serde(skip)]
     pub text: String,
+}
+
+/// What there is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Form {
+    /// `file, mode 0644` or another kind.
+    #[serde(rename = "kind")]
+    pub words: &'static str,
+    /// The size of a file, or of the target of a link, in bytes.
+    pub size: usize,
 }
 
 /// How a file, link or folder changes.
@@ -79,7 +95,7 @@ fn change(path: &str, before: Option<&ItemKind>, after: Option<&ItemKind>) -> Ch
         (Some(old), None) => text.push_str(&format!("removed {old}\n")),
         _ => {}
     }
-    let (mut added, mut removed) = (0, 0);
+    let (mut added, mut removed, mut binary) = (0, 0, false);
     let (old_bytes, new_bytes) = (bytes(before), bytes(after));
     if old_bytes != new_bytes {
         match (plain(old_bytes), plain(new_bytes)) {
@@ -98,10 +114,36 @@ fn change(path: &str, before: Option<&ItemKind>, after: Option<&ItemKind>) -> Ch
                     &diff.unified_diff().context_radius(3).header(&header.0, &header.1).to_string(),
                 );
             }
-            _ => text.push_str(&format!("not text: {} to {} bytes\n", old_bytes.len(), new_bytes.len())),
+            _ => {
+                binary = true;
+                text.push_str(&format!("not text: {} to {} bytes\n", old_bytes.len(), new_bytes.len()));
+            }
         }
     }
-    Change { path: path.to_owned(), module: None, kind, added, removed, text }
+    let (old, new) = (before.map(form), after.map(form));
+    Change { path: path.to_owned(), module: None, kind, old, new, binary, added, removed, text }
+}
+
+impl Change {
+    /// What changes besides lines: kind, mode, and the size of what is not text. Empty if nothing does.
+    #[must_use]
+    pub fn remark(&self) -> String {
+        let mut words = Vec::new();
+        if let (Some(old), Some(new)) = (self.old, self.new)
+            && old.words != new.words
+        {
+            words.push(format!("{} to {}", old.words, new.words));
+        }
+        if self.binary {
+            let size = |form: Option<Form>| form.map_or(0, |form| form.size);
+            words.push(format!("not text, {} to {} bytes", size(self.old), size(self.new)));
+        }
+        words.join("; ")
+    }
+}
+
+fn form(kind: &ItemKind) -> Form {
+    Form { words: mode(kind), size: bytes(Some(kind)).len() }
 }
 
 fn mode(kind: &ItemKind) -> &'static str {
@@ -178,6 +220,9 @@ mod tests {
             ]
         );
         assert_eq!((changes[0].added, changes[0].removed), (1, 1));
+        let remarks: Vec<String> = changes.iter().map(Change::remark).collect();
+        let expected = ["", "not text, 1 to 2 bytes", "", "", "", "", "file, mode 0644 to file, mode 0755"];
+        assert_eq!(remarks, expected);
     }
 
     #[test]

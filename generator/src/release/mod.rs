@@ -8,5 +8,7 @@ pub mod mirror;
 pub mod plan;
 pub mod publish;
 pub mod republish;
+pub mod retire;
 pub mod review;
+pub mod settings;
 pub mod upload;

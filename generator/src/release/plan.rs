@@ -27,6 +27,8 @@ pub struct Wanted {
     pub lifetime: Option<u64>,
     /// What it was built from.
     pub source: Source,
+    /// Whether it retires the environment. Then it has no packs and does not expire.
+    pub retired: bool,
 }
 
 /// What is known about earlier releases of the environment.
@@ -63,6 +65,13 @@ pub enum Step {
 }
 
 impl Wanted {
+    /// The release that retires the environment of `manifest`.
+    #[must_use]
+    pub fn retired(manifest: &Manifest) -> Self {
+        let source = Source { tool: manifest.source.tool.clone(), ..Source::default() };
+        Self { packs: Vec::new(), retired: true, source, ..Self::republished(manifest, None) }
+    }
+
     /// The content of `manifest`, to be published again.
     #[must_use]
     pub fn republished(manifest: &Manifest, lifetime: Option<u64>) -> Self {
@@ -72,8 +81,9 @@ impl Wanted {
             packs: manifest.packs.clone(),
             apply: manifest.apply.clone(),
             agent: manifest.agent.clone(),
-            lifetime,
+            lifetime: lifetime.filter(|_| !manifest.retired),
             source: manifest.source.clone(),
+            retired: manifest.retired,
         }
     }
 }
@@ -113,6 +123,7 @@ pub fn decide(
         trust_version: trust.version,
         created: now,
         expires: wanted.lifetime.map(|seconds| now.plus(seconds)),
+        retired: wanted.retired,
         agent: wanted.agent,
         apply: wanted.apply,
         packs: wanted.packs,
@@ -141,6 +152,8 @@ fn reasons(
 ) -> Vec<&'static str> {
     let near = release_is_due(published.expires, wanted.lifetime, now);
     let all = [
+        (wanted.retired && !published.retired, "retired"),
+        (published.retired && !wanted.retired, "it was retired"),
         (published.packs != wanted.packs, "content changed"),
         (published.apply != wanted.apply, "apply settings changed"),
         (published.agent != wanted.agent, "agent changed"),
@@ -231,6 +244,7 @@ pub(crate) mod tests {
             agent: AgentPin { minimum: version, version, targets: BTreeMap::new() },
             lifetime: Some(3000),
             source: Source::default(),
+            retired: false,
         }
     }
 
@@ -274,6 +288,26 @@ pub(crate) mod tests {
         assert_eq!(sign(next(wanted("a"), NOW.plus(2000), false)).0.expires, Some(NOW.plus(5000)));
         let never = Wanted { lifetime: None, ..wanted("a") };
         assert_eq!(sign(next(never, NOW, false)).0.expires, None);
+    }
+
+    #[test]
+    fn an_environment_is_retired_once_and_can_be_published_again() {
+        let (trust, newer) = (trust(1, None), trust(2, None));
+        let (first, _) = sign(decide(wanted("a"), Before::default(), &trust, NOW, false).unwrap());
+        let next =
+            |wanted, old: &Manifest, trust: &Trust| decide(wanted, after(old, 1), trust, NOW, false).unwrap();
+        let (end, why) = sign(next(Wanted::retired(&first), &first, &trust));
+        assert_eq!((end.serial, end.retired, end.expires, end.packs.len()), (2, true, None, 0));
+        assert!(why.contains(&"retired"), "{why:?}");
+        assert_eq!(end.check(), Ok(()));
+        assert!(Manifest { packs: first.packs.clone(), ..end.clone() }.check().is_err());
+        assert!(matches!(next(Wanted::retired(&end), &end, &trust), Decision::Nothing));
+        // `refresh` asks for the same with a lifetime: a retirement does not expire.
+        assert!(matches!(next(Wanted::republished(&end, Some(60)), &end, &trust), Decision::Nothing));
+        assert_eq!(sign(next(Wanted::retired(&end), &end, &newer)).1, ["trust changed"]);
+        let (again, why) = sign(next(wanted("a"), &end, &trust));
+        assert_eq!((again.serial, again.retired), (3, false));
+        assert!(why.contains(&"it was retired"), "{why:?}");
     }
 
     #[test]

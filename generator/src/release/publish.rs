@@ -103,6 +103,7 @@ impl Publisher<'_> {
     pub fn release(&self, mut manifest: Manifest, keys: Keys<'_>, progress: &Progress) -> Result<Outcome> {
         let trust = self.remote.trust_in_force()?;
         manifest.serial = self.free_serial(&manifest)?;
+        check(&manifest)?;
         let old = self.still_of_use(pending::release(self.remote.site, &manifest.environment)?)?;
         let content = PendingDocument::Manifest(Box::new(manifest.clone()));
         match signer::sign(self.remote.site, content, old, &Quorum::new(trust), keys)? {
@@ -234,6 +235,25 @@ impl Publisher<'_> {
     }
 }
 
+/// Refuses a manifest that nodes would refuse, before anybody signs it.
+fn check(manifest: &Manifest) -> Result<()> {
+    let refused = |why: String| {
+        Error::configuration(format!(
+            "making release {} of `{}`: {why}",
+            manifest.serial, manifest.environment
+        ))
+        .hint("nodes would refuse it: nothing was signed")
+    };
+    manifest.check().map_err(refused)?;
+    let size = stringless_core::json::write(manifest).len();
+    if size > MAX_PAYLOAD {
+        return Err(refused(format!(
+            "its manifest has {size} bytes, and {MAX_PAYLOAD} are allowed: it has too many modules and top-level folders"
+        )));
+    }
+    Ok(())
+}
+
 /// Whether a signed document has exactly this payload.
 fn has_payload(document: &[u8], payload: &[u8]) -> bool {
     Document::parse(document).is_ok_and(|document| document.payload == payload)
@@ -241,3 +261,5 @@ fn has_payload(document: &[u8], payload: &[u8]) -> bool {
 
 /// How many serials are tried; the last one is about a million above the first.
 const MAX_TRIED: u32 = 21;
+/// The largest payload: a signed document has at most 1 MiB, signatures included.
+const MAX_PAYLOAD: usize = stringless_core::json::MAX_BYTES - (16 << 10);

@@ -189,7 +189,7 @@ mod tests {
         let wanted = promote(slower).unwrap();
         assert_eq!((wanted.environment.as_str(), wanted.apply.timeout), ("production", 99));
         assert_eq!(wanted.packs, release.packs);
-        let script = Engine::Script(ScriptEngine { run: "apply".into(), noop: false });
+        let script = Engine::Script(ScriptEngine { run: "apply".into(), noop: false, root: false });
         let error = promote(Apply { engine: script, ..release.apply.clone() }).unwrap_err();
         assert!(error.exit_code() == 3 && error.hint_text().is_some(), "{error}");
         assert!(NOW.seconds() > 0);

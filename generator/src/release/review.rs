@@ -11,6 +11,7 @@ use stringless_core::name::Name;
 use stringless_core::pack::Pack;
 
 use crate::release::diff::{self, Change, ChangeKind, Items};
+use crate::release::settings::{SettingChange, settings};
 
 /// A release, published or only built.
 #[derive(Clone, Debug)]
@@ -44,8 +45,8 @@ pub struct Review {
     pub changed: bool,
     /// Changed modules of the `Puppetfile`, by path.
     pub modules: Vec<ModuleChange>,
-    /// Changes outside the content, one sentence each.
-    pub settings: Vec<String>,
+    /// Changes outside the content, by key.
+    pub settings: Vec<SettingChange>,
     /// Changed packs, by path.
     pub packs: Vec<PackChange>,
     /// Changed files, by path.
@@ -238,23 +239,4 @@ fn third_party(old: Option<&Side>, new: &Side, path: &str) -> Option<String> {
             || new.pack(parent).is_none() && old.is_some_and(|old| old.module(parent).is_some())
     };
     parents.rfind(is_module).map(str::to_owned)
-}
-
-/// The changes outside the content, one sentence each.
-fn settings(old: &Side, new: &Side) -> Vec<String> {
-    let mut lines = Vec::new();
-    if new.apply != old.apply {
-        lines.push(format!("apply: {} to {}", json(&old.apply), json(&new.apply)));
-    }
-    if new.agent != old.agent {
-        lines.push(format!("agent: {} to {}", json(&old.agent), json(&new.agent)));
-    }
-    if new.trust_version != old.trust_version {
-        lines.push(format!("trust: version {} to {}", old.trust_version, new.trust_version));
-    }
-    lines
-}
-
-fn json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }

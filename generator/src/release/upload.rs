@@ -1,6 +1,5 @@
 //! Carries out the steps of a publication.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -10,13 +9,14 @@ use stringless_core::manifest::Manifest;
 use stringless_core::pack::Pack;
 
 use crate::error::{Error, Result};
-use crate::pack::cache::pack_file;
+use crate::pack::cache;
 use crate::parallel;
 use crate::progress::Progress;
 use crate::release::claim::Claim;
 use crate::release::gc::mark;
 use crate::release::plan::Step;
 use crate::remote::verified::VerifiedPack;
+use crate::signals;
 use crate::site::trust_chain::TrustFile;
 use crate::store::{Condition, Put, Store, different_object, put_immutable};
 use crate::trust::sync;
@@ -80,6 +80,7 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
     let environment = &upload.manifest.environment;
     let mut claim = None;
     for step in steps {
+        signals::check("publishing")?;
         match step {
             Step::Trust(version) => {
                 if let Some(file) = upload.trust.iter().find(|file| file.trust.version == *version) {
@@ -118,6 +119,7 @@ pub fn run(upload: &Upload<'_>, steps: &[Step], progress: &Progress) -> Result<U
 
 /// Writes a pack unless the store has it; returns its size if it was written.
 fn put_pack(upload: &Upload<'_>, pack: &Pack) -> Result<Option<u64>> {
+    signals::check("publishing")?;
     let key = layout::pack(&pack.sha256);
     if upload.store.holds(&key, pack.size)? {
         return Ok(None);
@@ -138,16 +140,7 @@ impl Packs<'_> {
             Self::Folder(folder) => folder,
             Self::Store(store) => return VerifiedPack::fetch(store, pack),
         };
-        let path = pack_file(folder, pack);
-        let bytes = fs::read(&path).map_err(|e| {
-            Error::io("reading", &path, e)
-                .hint("the store lacks this pack; `stringless publish` builds it again")
-        })?;
-        VerifiedPack::new(pack, bytes).map_err(|_| {
-            fs::remove_file(&path).ok();
-            Error::temporary(format!("reading `{}`: the cached pack is damaged", path.display()))
-                .hint("it was removed; run it again")
-        })
+        cache::open(folder, pack)
     }
 }
 

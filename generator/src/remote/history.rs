@@ -35,7 +35,8 @@ pub struct Release {
     pub trust_version: u64,
 }
 
-/// Reads the history backwards. Each item is a serial, and the release under it.
+/// Reads the history backwards. Each item is a serial, and the release under it. An error does not end it: the caller
+/// decides whether the next release is read.
 #[derive(Debug)]
 pub struct Walk<'a> {
     history: History<'a>,
@@ -116,9 +117,7 @@ impl Iterator for Walk<'_> {
         }
         let found = self.history.release(serial);
         let follows = found.as_ref().ok().and_then(Option::as_ref).and_then(|r| r.manifest.source.follows);
-        // A store that does not answer ends the walk; the caller gets the error.
-        let unreachable = found.as_ref().is_err_and(|error| !error.is_refusal());
-        self.next = if unreachable { None } else { follows.or_else(|| self.listed_before(serial)) };
+        self.next = follows.or_else(|| self.listed_before(serial));
         Some((serial, found))
     }
 }

@@ -1,5 +1,6 @@
 //! Reads a store as a node would: follows the trust, and checks signatures and packs.
 
+pub mod environments;
 pub mod history;
 pub mod last_seen;
 pub mod site_store;
@@ -165,7 +166,7 @@ fn foreign(url: &str, site: &Name, bytes: &[u8], refusal: &Refusal) -> Error {
         (_, Refusal::Signatures { .. }) => {
             error.hint("get the newest `trust/` from version control; if nobody of this site signed the document, the store was tampered with")
         }
-        _ => error,
+        _ => error.hint("it is damaged, or Stringless did not write it: find out how it came there, then remove it from the store. If it was the published release, `stringless publish` makes a new one"),
     }
 }
 

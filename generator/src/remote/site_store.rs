@@ -7,6 +7,7 @@ use stringless_core::store::StoreSettings;
 use stringless_core::trust::{Trust, TrustedKeys};
 use stringless_core::verify::Verified;
 
+use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::remote::history::{History, Release};
 use crate::remote::last_seen::{self, LastSeen};
@@ -136,6 +137,23 @@ impl<'a> SiteStore<'a> {
     #[must_use]
     pub fn history<'b>(&'b self, environment: &'b Name) -> History<'b> {
         History { from: self, environment }
+    }
+
+    /// Why a node that has the newest trust refuses `release` as the published one; `None` if it accepts it.
+    ///
+    /// # Errors
+    /// When there is no trust document, or the store does not answer.
+    pub fn refusal(&self, environment: &Name, release: &Release) -> Result<Option<Error>> {
+        let trust = self.newest_trust()?;
+        if release.trust_version < trust.version {
+            match self.published_under(environment, trust) {
+                Err(error) if error.is_refusal() => return Ok(Some(error)),
+                other => drop(other?),
+            }
+        }
+        let url = self.store.url(&layout::manifest(environment));
+        let refusal = remote::admit_new(&release.manifest, trust, now()).err();
+        Ok(refusal.map(|refusal| Error::refusal("verifying", url, &refusal)))
     }
 
     /// The release of `environment` that this copy of the site last saw published.

@@ -41,7 +41,7 @@ impl<'p> VerifiedPack<'p> {
                 "reading {}: the manifest names it, and it is not there",
                 store.url(&key)
             ))
-            .hint("`stringless publish --force` brings back what is missing")),
+            .hint(MISSING)),
         }
     }
 
@@ -66,9 +66,10 @@ impl<'p> VerifiedPack<'p> {
     }
 }
 
-/// A pack in a store is never replaced: `publish` overwrites none.
-pub(super) const REPLACE: &str =
-    "remove this object, then `stringless publish --force` brings back the right one";
+/// A pack in a store is never replaced: `publish` overwrites none. A new release holds the packs of the present build, so
+/// it repairs the published release alone.
+pub(super) const REPLACE: &str = "remove this object; then `stringless publish --force` makes a new release with all its packs. Only a store that has the right object brings back this one: `stringless mirror URL --from STORE`";
+const MISSING: &str = "if the published release needs it, `stringless publish --force` makes a new one with all its packs. Only a store that has this object brings it back: `stringless mirror URL --from STORE`";
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,18 @@
-//! `stringless.lock.json`: the agent binaries that were pushed. `agent push` writes it, and it belongs into version
-//! control. `render` and every manifest take the agent's hashes from it.
+//! `stringless.lock.json`: the agent binaries that were pushed, and the packages of Puppet that were pinned. `agent push`
+//! and `pin` write it, and it belongs into version control. `render` takes the hashes from it, and every manifest those of
+//! the agent.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use stringless_core::hash::Sha256;
 use stringless_core::json;
 use stringless_core::manifest::AgentPin;
 use stringless_core::version::Version;
+use stringless_render::platform::Platforms;
+use stringless_render::site::PuppetSettings;
 
 use crate::error::{Error, Result};
 
@@ -20,6 +24,29 @@ pub struct AgentLock {
     pub format: u32,
     /// The agents that were pushed, each version once, in ascending order.
     pub agents: Vec<AgentPin>,
+    /// The packages of Puppet that `stringless pin` recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub puppet: Option<PuppetPins>,
+}
+
+/// Pinned packages of OpenVox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PuppetPins {
+    /// The version of openvox-agent.
+    pub version: String,
+    /// For each distro, the package that adds OpenVox's repository and its signing key.
+    pub releases: BTreeMap<String, ReleasePin>,
+}
+
+/// A pinned package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleasePin {
+    /// Its URL when it was pinned.
+    pub url: String,
+    /// Its SHA-256.
+    pub sha256: Sha256,
 }
 
 /// The name of the lock file, beside the site file.
@@ -38,8 +65,9 @@ impl AgentLock {
             Err(e) => return Err(Error::io("reading", &path, e)),
         };
         let fault = |why: String| {
-            Error::configuration(format!("reading `{}`: {why}", path.display()))
-                .hint("`stringless agent push` writes it; restore it from version control")
+            Error::configuration(format!("reading `{}`: {why}", path.display())).hint(
+                "`stringless agent push` and `stringless pin` write it; restore it from version control",
+            )
         };
         let lock: Self = json::parse(&bytes).map_err(|e| fault(e.to_string()))?;
         if lock.format != 1 {
@@ -63,6 +91,18 @@ impl AgentLock {
         pushed.unwrap_or(AgentPin { minimum: minimum(), version, targets: BTreeMap::new() })
     }
 
+    /// Adds to `settings` the pins of Puppet's packages that they lack. A pin counts only for the URL that it was made for.
+    pub fn add_puppet(&self, settings: &mut PuppetSettings, platforms: &Platforms) {
+        let Some(pins) = &self.puppet else { return };
+        for (id, pin) in &pins.releases {
+            let url = platforms.distro(id).ok().and_then(|distro| distro.puppet.openvox.clone());
+            if url.as_ref() == Some(&pin.url) {
+                settings.release_sha256.entry(id.clone()).or_insert(pin.sha256);
+            }
+        }
+        settings.pinned_version = Some(pins.version.clone());
+    }
+
     /// Adds `pin`, and replaces an earlier pin of the same version.
     pub fn add(&mut self, pin: AgentPin) {
         self.agents.retain(|old| old.version != pin.version);
@@ -73,7 +113,7 @@ impl AgentLock {
 
 impl Default for AgentLock {
     fn default() -> Self {
-        Self { format: 1, agents: Vec::new() }
+        Self { format: 1, agents: Vec::new(), puppet: None }
     }
 }
 

@@ -9,15 +9,22 @@ pub mod trust_chain;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{env, fs};
 
 use stringless_core::fault::Fault;
 use stringless_core::name::Name;
 use stringless_core::verify;
 use stringless_core::version::Version;
+use stringless_render::platform::Platforms;
 use stringless_render::site::Site;
+use tempfile::TempDir;
 
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::site::agent_lock::AgentLock;
 use crate::site::trust_chain::TrustFile;
@@ -33,6 +40,10 @@ pub struct SiteDir {
     pub site: Site,
     /// Whether builds use only what was fetched before, without network access.
     pub offline: bool,
+    /// The folder of the cache.
+    pub cache_root: PathBuf,
+    /// Keeps a temporary cache until the last copy of this value is dropped.
+    scratch: Option<Arc<TempDir>>,
     /// The environments that are branches.
     followed: BTreeSet<Name>,
     /// Names that two or more branches or environments would have.
@@ -54,15 +65,29 @@ impl SiteDir {
             Some(file) => file.to_path_buf(),
             None => find_upwards()?,
         };
-        let text = fs::read_to_string(&file).map_err(|e| {
-            Error::configuration(format!("reading `{}`: {e}", file.display()))
+        let failed = |why: &dyn Display| {
+            Error::configuration(format!("reading `{}`: {why}", file.display()))
                 .hint("`--site-file FILE` names it; `stringless init` makes one")
-        })?;
+        };
+        let mut text = String::new();
+        let opened = File::open(&file).map_err(|e| failed(&e))?;
+        opened.take(MAX_SITE_FILE + 1).read_to_string(&mut text).map_err(|e| failed(&e))?;
+        if text.len() as u64 > MAX_SITE_FILE {
+            return Err(failed(&format!("larger than {MAX_SITE_FILE} bytes")));
+        }
         let site = Site::parse(&text, &file.display().to_string())?;
         // Empty for the current directory, so that messages show paths as the user typed them.
         let root = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        let mut site_dir =
-            Self { root, file, site, offline: false, followed: BTreeSet::new(), conflicts: BTreeMap::new() };
+        let mut site_dir = Self {
+            cache_root: root.join(CACHE),
+            root,
+            file,
+            site,
+            offline: false,
+            scratch: None,
+            followed: BTreeSet::new(),
+            conflicts: BTreeMap::new(),
+        };
         site_dir.load_cached_branches()?;
         Ok(site_dir)
     }
@@ -74,15 +99,16 @@ impl SiteDir {
         self.site.agent.version.unwrap_or_else(own)
     }
 
-    /// The names of all environments, sorted.
-    ///
-    /// # Errors
-    /// When two or more branches have the same environment name.
-    pub fn environments(&self) -> Result<Vec<Name>> {
-        match self.conflicts.values().next() {
-            Some(fault) => Err(fault.clone().into()),
-            None => Ok(self.site.environments.keys().cloned().collect()),
-        }
+    /// The names of all environments, sorted, without those of [`SiteDir::conflicts`].
+    #[must_use]
+    pub fn environments(&self) -> Vec<Name> {
+        self.site.environments.keys().cloned().collect()
+    }
+
+    /// The names that two or more branches or environments would have, each with its error.
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<(Name, Error)> {
+        self.conflicts.iter().map(|(name, fault)| (name.clone(), fault.clone().into())).collect()
     }
 
     /// The environment to work on: `asked`, or the only one, or `production`.
@@ -122,12 +148,12 @@ impl SiteDir {
             return Err(fault.clone().into());
         }
         let Err(fault) = self.site.environment(name) else { return Ok(()) };
-        if self.site.sources.is_empty() {
-            return Err(fault.into());
-        }
-        let known = if self.site.environments.is_empty() { None } else { fault.hint.clone() };
-        let fetch = "`stringless build` fetches new branches".to_owned();
-        Err(fault.hint(known.map_or(fetch.clone(), |known| format!("{known}; {fetch}"))).into())
+        let known = fault.hint.filter(|_| !self.site.environments.is_empty());
+        let fetch =
+            (!self.site.sources.is_empty()).then(|| "`stringless build` fetches new branches".to_owned());
+        let hint: Vec<String> = known.into_iter().chain(fetch).collect();
+        // The command line names it.
+        Err(Error::usage(fault.message).hint(hint.join("; ")))
     }
 
     /// The trust documents of `trust/`, from the first to the newest, each verified.
@@ -175,14 +201,46 @@ impl SiteDir {
         AgentLock::read(&self.root)
     }
 
+    /// Adds the packages of Puppet that `stringless pin` recorded to the settings of the site file.
+    ///
+    /// # Errors
+    /// When the lock file cannot be read, or `puppet.package` names neither a distro nor a family.
+    pub fn add_puppet_pins(&mut self, platforms: &Platforms) -> Result<()> {
+        let is_known = |name: &str| {
+            platforms.distros.iter().any(|distro| distro.id == name || distro.family.as_str() == name)
+        };
+        if let Some(name) = self.site.puppet.package.names().find(|name| !is_known(name)) {
+            return Err(Error::configuration(format!(
+                "reading `{}`: puppet.package: there is no distro or family `{name}`",
+                self.file.display()
+            ))
+            .hint("`stringless list distros` names the distros; `default` is for all others"));
+        }
+        self.lock()?.add_puppet(&mut self.site.puppet, platforms);
+        Ok(())
+    }
+
     /// The folder `part` of the cache; it is made if it is missing.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made; as [`cache::make`].
     pub fn cache(&self, part: &str) -> Result<PathBuf> {
-        let path = self.root.join(CACHE).join(part);
-        fs::create_dir_all(&path).map_err(|e| Error::io("making", &path, e))?;
-        Ok(path)
+        cache::make(&self.cache_root, part)
+    }
+
+    /// Takes a temporary folder for the cache if the site's own cannot be written. Returns why it cannot.
+    ///
+    /// # Errors
+    /// When no temporary folder can be made.
+    pub(super) fn cache_somewhere(&mut self) -> Result<Option<Error>> {
+        let own = self.cache(CHECKED).and_then(|folder| {
+            tempfile::tempfile_in(&folder).map(drop).map_err(|e| Error::io("writing", &folder, e))
+        });
+        let Err(why) = own else { return Ok(None) };
+        let scratch = tempfile::tempdir().map_err(|e| Error::io("making", &env::temp_dir(), e))?;
+        self.cache_root = scratch.path().to_owned();
+        self.scratch = Some(Arc::new(scratch));
+        Ok(Some(why))
     }
 
     /// The files and folders of the site itself, which never become part of a release.
@@ -231,6 +289,10 @@ fn find_upwards() -> Result<PathBuf> {
 
 /// The environment that commands use if there are several and none is named.
 const DEFAULT: &str = "production";
+/// The part of the cache that holds results of checks.
+const CHECKED: &str = "checks";
+/// The largest site file.
+const MAX_SITE_FILE: u64 = 1 << 20;
 /// The folder of secret keys.
 pub const KEYS: &str = "keys";
 /// The cache folder. Everything in it can be made again, except `pending`.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use stringless_core::name::Name;
 
-use super::{CACHE, SiteDir};
-use crate::error::Result;
+use super::SiteDir;
+use crate::error::{Error, Result};
 use crate::git::Repository;
 use crate::parallel;
 use crate::progress::Progress;
@@ -24,7 +24,27 @@ impl SiteDir {
         asked: Option<&Name>,
         offline: bool,
     ) -> Result<(Self, Vec<String>)> {
+        Self::open(file)?.fetched(asked, offline)
+    }
+
+    /// As [`SiteDir::open_to_build`], for a command that needs no cache: if the site's cannot be written, a temporary one
+    /// takes its place, and the last value says why.
+    ///
+    /// # Errors
+    /// As [`SiteDir::open_to_build`].
+    pub fn open_to_check(
+        file: Option<&Path>,
+        asked: Option<&Name>,
+        offline: bool,
+    ) -> Result<(Self, Vec<String>, Option<Error>)> {
         let mut site = Self::open(file)?;
+        let why = site.cache_somewhere()?;
+        let (site, notes) = site.fetched(asked, offline)?;
+        Ok((site, notes, why))
+    }
+
+    fn fetched(self, asked: Option<&Name>, offline: bool) -> Result<(Self, Vec<String>)> {
+        let mut site = self;
         site.offline = offline;
         if site.site.sources.is_empty() || asked.is_some_and(|name| site.is_static(name)) {
             return Ok((site, Vec::new()));
@@ -53,13 +73,13 @@ impl SiteDir {
     pub fn repository(&self, url: &str) -> Result<Repository> {
         let before_slash = url.split('/').next().unwrap_or_default();
         let local = !before_slash.contains(':') && !url.starts_with('-') && Path::new(url).is_relative();
-        let cache = self.root.join(CACHE);
+        let cache = &self.cache_root;
         if !local {
-            return Repository::open(&cache, url);
+            return Repository::open(cache, url);
         }
         let path: PathBuf = self.root.join(url);
         let path = fs::canonicalize(&path).or_else(|_| std::path::absolute(&path)).unwrap_or(path);
-        Repository::open(&cache, &path.to_string_lossy())
+        Repository::open(cache, &path.to_string_lossy())
     }
 
     /// Adds the environments of the branches that were fetched last. Fetches nothing.

@@ -33,12 +33,13 @@ pub fn commit(repository: &Arc<Repository>, commit: &Commit, below: &str, own: &
     }
     let conf = read.get(CONF).map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
     let mut cut = Partition::new(parse_modulepath(&conf));
+    let mut conversions = repository.conversions(commit, below, &entries)?;
     let mut ignored = Ignored::of(&entries, &read)?;
     for entry in &entries {
         let name = entry.path.rsplit('/').next().unwrap_or_default();
         let never = [".git", CACHE, IGNORE_FILE].contains(&name) || own.contains(&entry.path);
         if !ignored.leaves_out(&entry.path, entry.kind == git::EntryKind::Folder, never)? {
-            cut.add(&entry.path, kind(repository, entry)?)?;
+            cut.add(&entry.path, kind(repository, entry, conversions.remove(&entry.path))?)?;
         }
     }
     let mut tree = cut.done();
@@ -59,8 +60,16 @@ fn read(repository: &Repository, entries: &[git::Entry]) -> Result<BTreeMap<Stri
     Ok(wanted.iter().map(|entry| entry.path.clone()).zip(repository.blobs(&ids)?).collect())
 }
 
-fn kind(repository: &Arc<Repository>, entry: &git::Entry) -> Result<EntryKind> {
-    let content = || FileContent::Blob { repository: Arc::clone(repository), id: entry.id.clone() };
+fn kind(
+    repository: &Arc<Repository>,
+    entry: &git::Entry,
+    conversion: Option<git::Conversion>,
+) -> Result<EntryKind> {
+    let content = || FileContent::Blob {
+        repository: Arc::clone(repository),
+        id: entry.id.clone(),
+        conversion: conversion.map(Arc::new),
+    };
     match entry.kind {
         git::EntryKind::Folder => Ok(EntryKind::Folder),
         git::EntryKind::File { executable } => Ok(EntryKind::File { executable, content: content() }),

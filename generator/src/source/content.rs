@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use stringless_core::hash::{Hasher, Sha256};
 
 use crate::error::{Error, Result};
-use crate::git::Repository;
+use crate::git::{Conversion, Repository};
 
 /// The bytes of a file, or the target of a link.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub enum FileContent {
         repository: Arc<Repository>,
         /// The id of its blob.
         id: String,
+        /// What a checkout changes in it.
+        conversion: Option<Arc<Conversion>>,
     },
     /// The bytes themselves.
     Bytes(Arc<[u8]>),
@@ -69,12 +71,20 @@ impl FileContent {
         while let Some(first) = read.iter().position(Option::is_none) {
             let Self::Blob { repository: mirror, .. } = all[first] else { break };
             let of_mirror = all.iter().enumerate().filter_map(|(n, one)| match one {
-                Self::Blob { repository, id } if Arc::ptr_eq(repository, mirror) => Some((n, id.clone())),
+                Self::Blob { repository, id, .. } if Arc::ptr_eq(repository, mirror) => Some((n, id.clone())),
                 _ => None,
             });
             let (places, ids): (Vec<usize>, Vec<String>) = of_mirror.unzip();
             for (n, bytes) in places.into_iter().zip(mirror.blobs(&ids)?) {
-                read[n] = Some(bytes);
+                read[n] = Some(match all[n] {
+                    Self::Blob { conversion: Some(conversion), id, .. } => {
+                        conversion.apply(bytes, id).map_err(|why| {
+                            Error::refused(format!("reading `{}`: the blob {id} {why}", mirror.url()))
+                                .hint("build from a checkout instead: `source: {path: …}`")
+                        })?
+                    }
+                    _ => bytes,
+                });
             }
         }
         Ok(read.into_iter().flatten().collect())
@@ -98,8 +108,11 @@ impl FileContent {
                 hash.update(format!("disk {stamp:?}\n").as_bytes());
                 stamp.is_settled()
             }
-            Self::Blob { id, .. } => {
+            Self::Blob { id, conversion, .. } => {
                 hash.update(format!("blob {id}\n").as_bytes());
+                if let Some(conversion) = conversion {
+                    hash.update(format!("checkout {conversion:?}\n").as_bytes());
+                }
                 true
             }
             Self::Bytes(bytes) => {
@@ -156,7 +169,7 @@ mod tests {
             let mirror = Repository::open(cache.path(), &remote.url()).unwrap();
             mirror.fetch().unwrap();
             let id = remote.git(&["rev-parse", &format!("HEAD:{path}")]);
-            FileContent::Blob { repository: Arc::new(mirror), id }
+            FileContent::Blob { repository: Arc::new(mirror), id, conversion: None }
         };
         let (a, b, c) = (blob(&one, "a"), blob(&one, "b"), blob(&two, "c"));
         let disk = FileContent::Disk { stamp: FileStamp::of(&fs::metadata(&file).unwrap()), path: file };

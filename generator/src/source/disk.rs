@@ -9,7 +9,10 @@ use std::sync::{Arc, OnceLock};
 
 use ignore::WalkBuilder;
 
-use super::{CONF, EntryKind, IGNORE_FILE, Partition, Tree, parse_modulepath, refused, unclear};
+use super::{
+    CONF, EntryKind, IGNORE_FILE, MAX_RULES, Partition, TOO_MANY_RULES, Tree, parse_modulepath, refused,
+    unclear,
+};
 use crate::error::{Error, Result};
 use crate::source::content::{FileContent, FileStamp};
 
@@ -79,6 +82,7 @@ fn check_ignore_file(folder: &Path) -> std::result::Result<(), String> {
         Ok(_) => {}
     }
     match fs::read(&path).map(String::from_utf8) {
+        Ok(Ok(text)) if text.lines().count() > MAX_RULES => fault(&TOO_MANY_RULES),
         Ok(Ok(_)) => Ok(()),
         Ok(Err(_)) => fault(&"not UTF-8"),
         Err(e) => fault(&e),
@@ -110,11 +114,12 @@ fn modulepath(root: &Path) -> Result<BTreeSet<String>> {
     // Reading a pipe could wait for ever.
     let text = match fs::metadata(&path) {
         Ok(there) if !there.is_file() => return Err(refused(CONF, "it is not a regular file")),
-        Ok(_) => fs::read_to_string(&path).map_err(|e| Error::io("reading", &path, e))?,
-        Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
+        Ok(_) => fs::read(&path).map_err(|e| Error::io("reading", &path, e))?,
+        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(Error::io("reading", &path, e)),
     };
-    Ok(parse_modulepath(&text))
+    // Comments may have any encoding.
+    Ok(parse_modulepath(&String::from_utf8_lossy(&text)))
 }
 
 fn source_error(root: &Path, why: impl std::fmt::Display) -> Error {

@@ -9,7 +9,7 @@ use stringless_core::name::Name;
 use stringless_render::site::Source;
 
 use crate::error::{Error, Result};
-use crate::git::{self, Commit, Repository};
+use crate::git::{Commit, Repository, WorkTree};
 use crate::site::SiteDir;
 use crate::source::{EntryKind, Tree, commit, disk};
 
@@ -39,8 +39,14 @@ pub fn read(site: &SiteDir, environment: &Name) -> Result<EnvironmentSource> {
 fn of_folder(site: &SiteDir, source: &Source) -> Result<EnvironmentSource> {
     let root = site.root.join(&source.path);
     let tree = disk::scan(&root, &site.own_files())?;
-    refuse_submodules(&root, &tree)?;
-    let output = git(&root, &["status", "--porcelain=v2", "--branch", "-z", "--", "."]).unwrap_or_default();
+    let work_tree = WorkTree::open(&root)?;
+    let output = match &work_tree {
+        Some(work_tree) => {
+            refuse_submodules(work_tree, &tree)?;
+            work_tree.read(&["status", "--porcelain=v2", "--branch", "-z", "--", "."])?.unwrap_or_default()
+        }
+        None => Vec::new(),
+    };
     let output = String::from_utf8_lossy(&output).into_owned();
     let mut lines = output.split('\0').filter(|line| !line.is_empty()).peekable();
     let mut headers = BTreeMap::new();
@@ -54,6 +60,19 @@ fn of_folder(site: &SiteDir, source: &Source) -> Result<EnvironmentSource> {
     let origin = root.join("").display().to_string();
     let origin = origin.strip_prefix("./").unwrap_or(&origin).to_owned();
     Ok(EnvironmentSource { tree, source: manifest_source(commit, dirty, header("branch.head")), origin })
+}
+
+/// The files of an earlier commit of the same source, from the cache; `None` if the source is a folder, or the cache
+/// lacks the commit.
+///
+/// # Errors
+/// When the cache cannot be read.
+pub fn of_commit(site: &SiteDir, environment: &Name, id: &str) -> Result<Option<Tree>> {
+    let source = &site.site.environment(environment)?.source;
+    let Some(url) = &source.git else { return Ok(None) };
+    let mirror = Arc::new(site.repository(url)?);
+    let commit = if mirror.is_cached() { mirror.resolve(id)? } else { None };
+    commit.map(|commit| commit::commit(&mirror, &commit, source.folder(), &site.own_names())).transpose()
 }
 
 fn of_repository(
@@ -110,7 +129,7 @@ fn resolve(site: &SiteDir, mirror: &Repository, revision: &str, pinned: bool) ->
 }
 
 /// Refuses a submodule that is not checked out: its folder is empty, and only git knows that it should not be.
-fn refuse_submodules(root: &Path, tree: &Tree) -> Result<()> {
+fn refuse_submodules(work_tree: &WorkTree, tree: &Tree) -> Result<()> {
     let full = |pack: &str, path: &str| PathBuf::from(pack).join(path);
     let empty = tree.packs.iter().flat_map(|(pack, found)| {
         let itself = found.is_empty().then(|| PathBuf::from(pack));
@@ -125,7 +144,7 @@ fn refuse_submodules(root: &Path, tree: &Tree) -> Result<()> {
     if empty.is_empty() {
         return Ok(());
     }
-    let Some(output) = git(root, &["ls-files", "--stage", "-z"]) else { return Ok(()) };
+    let Some(output) = work_tree.read(&["ls-files", "--stage", "-z"])? else { return Ok(()) };
     let output = String::from_utf8_lossy(&output).into_owned();
     let mut submodules = output
         .split('\0')
@@ -134,13 +153,6 @@ fn refuse_submodules(root: &Path, tree: &Tree) -> Result<()> {
         Some((_, path)) => Err(commit::submodule(path)),
         None => Ok(()),
     }
-}
-
-/// The output of git in a work tree; `None` without git or outside a work tree.
-fn git(root: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
-    let mut git = git::command();
-    let output = git.arg("-C").arg(root).args(arguments).stdin(std::process::Stdio::null()).output().ok()?;
-    output.status.success().then_some(output.stdout)
 }
 
 fn branches(mirror: &Repository) -> Option<String> {

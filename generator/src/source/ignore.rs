@@ -6,7 +6,7 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use stringless_core::pack::relative_path;
 
-use super::{IGNORE_FILE, unclear};
+use super::{IGNORE_FILE, MAX_RULES, TOO_MANY_RULES, unclear};
 use crate::error::Result;
 use crate::git::{Entry, EntryKind};
 
@@ -74,6 +74,9 @@ impl<'a> Ignored<'a> {
         };
         let bytes = file.ok_or_else(|| fault(&"not a regular file"))?;
         let text = str::from_utf8(bytes).map_err(|_| fault(&"not UTF-8"))?;
+        if text.lines().count() > MAX_RULES {
+            return Err(fault(&TOO_MANY_RULES));
+        }
         let mut rules = GitignoreBuilder::new("");
         for line in text.trim_start_matches('\u{feff}').lines() {
             rules.add_line(None, line).map_err(|e| fault(&e))?;

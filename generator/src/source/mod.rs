@@ -58,6 +58,9 @@ pub enum EntryKind {
 
 /// The file with patterns of ignored files, in the syntax of `.gitignore`.
 pub const IGNORE_FILE: &str = ".stringlessignore";
+/// The most lines of an ignore file. Each path is held against each of them.
+const MAX_RULES: usize = 10_000;
+const TOO_MANY_RULES: &str = "more than 10000 lines";
 /// The file that sets the `modulepath`.
 pub const CONF: &str = "environment.conf";
 
@@ -79,16 +82,24 @@ impl Tree {
         }
     }
 
+    /// The bytes of the file at `path`; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn bytes(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        match (self.read.get(path), self.find(path)) {
+            (Some(bytes), _) => Ok(Some(bytes.clone())),
+            (None, Some(EntryKind::File { content, .. })) => content.read().map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// The text of the file at `path`; `None` if there is no such file.
     ///
     /// # Errors
     /// When it cannot be read, or is not UTF-8.
     pub fn text(&self, path: &str) -> Result<Option<String>> {
-        let bytes = match (self.read.get(path), self.find(path)) {
-            (Some(bytes), _) => bytes.clone(),
-            (None, Some(EntryKind::File { content, .. })) => content.read()?,
-            _ => return Ok(None),
-        };
+        let Some(bytes) = self.bytes(path)? else { return Ok(None) };
         String::from_utf8(bytes).map(Some).map_err(|_| {
             Error::configuration(format!("reading `{path}`: not UTF-8")).hint("save it as UTF-8")
         })

@@ -1,6 +1,7 @@
 //! S3 keys, from the usual environment variables or from a profile in the AWS files.
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 use std::path::PathBuf;
 use std::{env, fs};
 
@@ -18,10 +19,11 @@ use crate::error::{Error, Result};
 /// When there are no keys, or one of the pair is missing.
 pub fn find() -> Result<Credentials> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+    match (key_variable("AWS_ACCESS_KEY_ID")?, key_variable("AWS_SECRET_ACCESS_KEY")?) {
         (Some(access_key_id), Some(secret_access_key)) => {
-            let session_token = variable("AWS_SESSION_TOKEN");
-            return Ok(Credentials { access_key_id, secret_access_key, session_token });
+            let session_token = key_variable("AWS_SESSION_TOKEN")?;
+            let keys = Credentials { access_key_id, secret_access_key, session_token };
+            return checked(keys, "the environment");
         }
         (None, None) => {}
         (Some(_), None) => return Err(not_set("AWS_SECRET_ACCESS_KEY")),
@@ -36,13 +38,12 @@ pub fn find() -> Result<Credentials> {
     for (path, section) in [(&shared, name.to_owned()), (&config, config_section(name))] {
         let Ok(text) = fs::read_to_string(path) else { continue };
         if let Some(found) = keys_in(&parse(&text), &section) {
-            return found.map_err(|missing| {
-                Error::configuration(format!(
-                    "reading profile `{name}` of `{}`: no `{missing}`",
-                    path.display()
-                ))
-                .hint("a profile needs both `aws_access_key_id` and `aws_secret_access_key`")
-            });
+            let place = format!("profile `{name}` of `{}`", path.display());
+            let found = found.map_err(|missing| {
+                Error::configuration(format!("reading {place}: no `{missing}`"))
+                    .hint("a profile needs both `aws_access_key_id` and `aws_secret_access_key`")
+            })?;
+            return checked(found, &place);
         }
     }
     let signed_in = fs::read_to_string(&config)
@@ -60,6 +61,26 @@ pub fn find() -> Result<Credentials> {
         shared.display()
     ))
     .hint(hint))
+}
+
+/// A variable that is set and not empty.
+fn key_variable(name: &str) -> Result<Option<String>> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Error::configuration(format!("looking for S3 keys: `{name}` is not UTF-8")))
+        }
+    }
+}
+
+/// Refuses keys that no service can have given, such as one with a newline at its end.
+fn checked(keys: Credentials, place: &str) -> Result<Credentials> {
+    match keys.check() {
+        Ok(()) => Ok(keys),
+        Err(why) => Err(Error::configuration(format!("looking for S3 keys in {place}: {why}"))
+            .hint("copy the keys again, without blanks and newlines")),
+    }
 }
 
 type Sections = BTreeMap<String, BTreeMap<String, String>>;

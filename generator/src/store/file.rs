@@ -29,19 +29,22 @@ impl FileStore {
     }
 
     pub(super) fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
+        self.check_case(key)?;
         let path = self.path(key);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(e) if missing(&e) => return Ok(None),
             Err(e) => return Err(Error::io("reading", &path, e)),
         };
+        let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
         let mut bytes = Vec::new();
         file.take(cap + 1).read_to_end(&mut bytes).map_err(|e| Error::io("reading", &path, e))?;
         if bytes.len() as u64 > cap {
             return Err(Error::refused(format!("reading `{}`: larger than {cap} bytes", path.display())));
         }
         let etag = Some(etag(&bytes));
-        Ok(Some(Object { bytes, etag }))
+        let age = modified.and_then(|time| time.elapsed().ok()).map(|age| age.as_secs());
+        Ok(Some(Object { bytes, etag, age }))
     }
 
     pub(super) fn holds(&self, key: &str, size: u64) -> Result<bool> {
@@ -54,6 +57,7 @@ impl FileStore {
     }
 
     pub(super) fn put(&self, key: &str, bytes: &[u8], condition: Condition<'_>) -> Result<Put> {
+        self.check_case(key)?;
         let path = self.path(key);
         let folder = path.parent().unwrap_or(&self.root).to_path_buf();
         make_folders(&folder)?;
@@ -83,7 +87,7 @@ impl FileStore {
             file.persist(&path)?;
             File::open(&folder)?.sync_all()
         };
-        write().map_err(|e| Error::io("writing", &path, e))?;
+        write().map_err(|e| no_room(Error::io("writing", &path, &e), &e))?;
         Ok(Put::Written)
     }
 
@@ -126,9 +130,54 @@ impl FileStore {
         Ok(())
     }
 
-    pub(super) fn delete(&self, key: &str) -> Result<()> {
-        let path = self.path(key);
-        let _lock = self.lock()?;
+    /// Refuses a key of an environment whose name another environment has, but for case, if the file system ignores case:
+    /// they would share their objects.
+    fn check_case(&self, key: &str) -> Result<()> {
+        let Some(name) = key.strip_prefix(ENVIRONMENTS).and_then(|rest| rest.split('/').next()) else {
+            return Ok(());
+        };
+        let folder = self.path(ENVIRONMENTS);
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let Some(other) = other_case(&names, name).filter(|_| folder.join(name).exists()) else {
+            return Ok(());
+        };
+        Err(Error::configuration(format!(
+            "opening `{}`: the file system ignores case, and the environment `{other}` is there already",
+            folder.join(name).display()
+        ))
+        .hint(
+            "rename one of the two environments, or move the store to a file system that distinguishes case",
+        ))
+    }
+
+    /// Locks the store until the returned value is dropped; other writers wait.
+    pub(super) fn lock(&self) -> Result<Locked<'_>> {
+        let path = self.root.join(LOCK);
+        let lock = || {
+            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            file.lock()?;
+            Ok::<_, std::io::Error>(file)
+        };
+        let file = lock().map_err(|e| no_room(Error::io("locking", &path, &e), &e))?;
+        Ok(Locked { store: self, _file: file })
+    }
+}
+
+/// A folder that nobody else writes to. The lock ends with this value, and with the process.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    store: &'a FileStore,
+    _file: File,
+}
+
+impl Locked<'_> {
+    /// Deletes the object at `key`, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn delete(&self, key: &str) -> Result<()> {
+        let path = self.store.path(key);
         match fs::remove_file(&path) {
             Ok(()) => Ok(()),
             Err(e) if missing(&e) => Ok(()),
@@ -136,23 +185,38 @@ impl FileStore {
         }
     }
 
-    /// Locks the store until the returned file is dropped; other writers wait.
-    fn lock(&self) -> Result<File> {
-        let path = self.root.join(LOCK);
-        let lock = || {
-            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-            file.lock()?;
-            Ok::<_, std::io::Error>(file)
-        };
-        lock().map_err(|e| Error::io("locking", &path, e))
+    /// The time by the clock of the file system, which differs from that of this machine on a network drive; `None` if
+    /// no file can be made.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        let file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.store.root).ok()?;
+        let modified = file.as_file().metadata().and_then(|metadata| metadata.modified()).ok()?;
+        Some(Timestamp::from_seconds(modified.duration_since(UNIX_EPOCH).ok()?.as_secs()))
     }
 }
 
 fn make_folders(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|e| {
-        Error::io("making", folder, e)
-            .hint("`stores: [{url: file:///FOLDER}]` names a folder that can be written")
+        let error = Error::io("making", folder, &e)
+            .hint("`stores: [{url: file:///FOLDER}]` names a folder that can be written");
+        no_room(error, &e)
     })
+}
+
+/// Adds the hint for a full disk.
+fn no_room(error: Error, cause: &std::io::Error) -> Error {
+    match cause.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            error.hint("free some room: `stringless gc --delete` removes packs that no release needs")
+        }
+        _ => error,
+    }
+}
+
+/// The name that is `name` but for case, unless `name` itself is there.
+fn other_case<'a>(names: &'a [String], name: &str) -> Option<&'a String> {
+    let other = names.iter().find(|other| other.eq_ignore_ascii_case(name))?;
+    if names.iter().any(|known| known == name) { None } else { Some(other) }
 }
 
 fn missing(error: &std::io::Error) -> bool {
@@ -164,6 +228,7 @@ fn etag(bytes: &[u8]) -> String {
 }
 
 const LOCK: &str = ".lock";
+const ENVIRONMENTS: &str = "env/";
 
 #[cfg(test)]
 mod tests {
@@ -212,8 +277,9 @@ mod tests {
         let one = store.list("packs/a").unwrap().remove(0);
         assert_eq!(one.size, 7);
         assert!(one.modified.is_some_and(|time| time <= crate::clock::now().plus(5)));
-        store.delete("packs/a").unwrap();
-        store.delete("packs/a").unwrap();
+        for _ in 0..2 {
+            store.lock().unwrap().delete("packs/a").unwrap();
+        }
         assert_eq!(keys("packs/"), ["packs/b"]);
         // A symbolic link is no object: its target is neither listed nor deleted.
         std::os::unix::fs::symlink(folder.path(), folder.path().join("bucket/packs/link")).unwrap();
@@ -252,5 +318,19 @@ mod tests {
         let names: Vec<_> =
             fs::read_dir(folder.path().join("bucket/a")).unwrap().flatten().map(|e| e.file_name()).collect();
         assert_eq!(names, ["b"]);
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_are_found() {
+        let names = ["production".to_owned(), "Web".to_owned()];
+        assert_eq!(other_case(&names, "Production"), Some(&names[0]));
+        assert_eq!(other_case(&names, "production"), None);
+        assert_eq!(other_case(&names, "staging"), None);
+        // Where case counts, both are possible.
+        let (_folder, store) = store();
+        for name in ["env/web/manifest", "env/Web/manifest"] {
+            assert_eq!(store.put(name, name.as_bytes(), Condition::Absent).unwrap(), Put::Written);
+        }
+        assert_eq!(store.get("env/Web/manifest", 99).unwrap().unwrap().bytes, b"env/Web/manifest");
     }
 }

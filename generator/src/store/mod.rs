@@ -6,13 +6,15 @@ mod listing;
 mod s3;
 mod web;
 
+use stringless_core::answer;
 use stringless_core::json::MAX_BYTES;
 use stringless_core::store::{Store as Address, StoreSettings};
 use stringless_core::time::Timestamp;
 
+pub use self::file::Locked;
 pub use self::s3::S3Store;
 use crate::error::{Error, Result};
-use crate::http::Http;
+use crate::http::{Answer, Http, Limits};
 
 /// An opened store.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct Object {
     pub bytes: Vec<u8>,
     /// The ETag that the store gives it.
     pub etag: Option<String>,
+    /// How many seconds ago it was written, by the clock of the store; `None` if the store does not say.
+    pub age: Option<u64>,
 }
 
 /// An object in a listing.
@@ -187,10 +191,30 @@ impl Store {
     /// # Errors
     /// When the store fails, or cannot be written.
     pub fn delete(&self, key: &str) -> Result<()> {
+        self.delete_within(key, Limits { attempt: None, may_try: &|| true })
+    }
+
+    /// As [`Store::delete`], within `limits`.
+    ///
+    /// # Errors
+    /// As [`Store::delete`], and when no attempt may begin.
+    pub fn delete_within(&self, key: &str, limits: Limits<'_>) -> Result<()> {
         match self {
-            Self::File(store) => store.delete(key),
+            Self::File(store) => store.lock()?.delete(key),
             Self::Web(_) => self.check_writable(),
-            Self::S3(store) => store.delete(key),
+            Self::S3(store) => store.delete(key, limits),
+        }
+    }
+
+    /// Keeps all other writers out of a folder until the returned value is dropped; `None` for a store that has no
+    /// such lock.
+    ///
+    /// # Errors
+    /// When the folder cannot be locked.
+    pub fn lock(&self) -> Result<Option<Locked<'_>>> {
+        match self {
+            Self::File(store) => store.lock().map(Some),
+            Self::Web(_) | Self::S3(_) => Ok(None),
         }
     }
 
@@ -202,6 +226,27 @@ impl Store {
             Self::Web(store) => store.url(key),
             Self::S3(store) => store.url(key),
         }
+    }
+}
+
+/// Refuses an answer with the status 200 that is not the object: a web page, or bytes that were compressed on
+/// the way.
+fn check_content(url: &str, answer: &Answer) -> Result<()> {
+    let encoded = answer.header("content-encoding");
+    let foreign = if answer::is_web_page(&answer.body) {
+        Some(answer::WEB_PAGE)
+    } else if url.ends_with(".tar.gz") || url.ends_with("/stringless-agent") {
+        // Packs are compressed themselves; every reader compares the hash.
+        None
+    } else {
+        answer::in_place_of_a_document(&answer.body, encoded)
+    };
+    match foreign {
+        Some(foreign) => {
+            Err(Error::temporary(format!("reading {url}: the answer is wrong: {}", foreign.what))
+                .hint(foreign.hint))
+        }
+        None => Ok(()),
     }
 }
 

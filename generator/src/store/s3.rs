@@ -11,12 +11,13 @@ use aws_sigv4::sign::v4;
 use stringless_core::hash::Sha256;
 use stringless_core::sigv4::Credentials;
 use stringless_core::store::{Bucket, StoreSettings};
+use stringless_core::time::Timestamp;
 use ureq::http::Method;
 
 use super::listing::{self, Page};
 use super::{Condition, Listed, Object, Put};
 use crate::error::{Error, Result};
-use crate::http::{Answer, Call, Http};
+use crate::http::{Answer, Call, Http, Limits};
 
 /// A bucket, with the keys to access it.
 #[derive(Debug)]
@@ -45,8 +46,10 @@ impl S3Store {
                 Err(Error::refused(format!("reading {url}: larger than {cap} bytes")))
             }
             200 => {
+                super::check_content(&url, &answer)?;
                 let etag = answer.header("etag").map(ToOwned::to_owned);
-                Ok(Some(Object { bytes: answer.body, etag }))
+                let age = age(&answer);
+                Ok(Some(Object { bytes: answer.body, etag, age }))
             }
             404 if code(&answer) != "NoSuchBucket" => Ok(None),
             _ => Err(self.explain("reading", &url, &answer)),
@@ -121,9 +124,9 @@ impl S3Store {
         format!("{bucket}?{}list-type=2&prefix={}", token.unwrap_or_default(), listing::query(prefix))
     }
 
-    pub(super) fn delete(&self, key: &str) -> Result<()> {
+    pub(super) fn delete(&self, key: &str, limits: Limits<'_>) -> Result<()> {
         let url = self.url(key);
-        let answer = self.request(&Method::DELETE, &url, &[], None, ERROR_CAP)?;
+        let answer = self.request_within(&Method::DELETE, &url, &[], None, ERROR_CAP, limits)?;
         match answer.status {
             200 | 204 => Ok(()),
             404 if code(&answer) != "NoSuchBucket" => Ok(()),
@@ -160,8 +163,21 @@ impl S3Store {
         condition: Option<(&str, &str)>,
         cap: u64,
     ) -> Result<Answer> {
+        let limits = Limits { attempt: None, may_try: &|| true };
+        self.request_within(method, url, body, condition, cap, limits)
+    }
+
+    fn request_within(
+        &self,
+        method: &Method,
+        url: &str,
+        body: &[u8],
+        condition: Option<(&str, &str)>,
+        cap: u64,
+        limits: Limits<'_>,
+    ) -> Result<Answer> {
         let hash = Sha256::of(body).to_string();
-        self.http.send(url, cap, || {
+        self.http.send_within(url, cap, limits, || {
             let extra = condition.into_iter();
             let body_of = SignableBody::Precomputed(hash.clone());
             let request = SignableRequest::new(method.as_str(), url, extra.clone(), body_of);
@@ -217,7 +233,7 @@ impl S3Store {
         match (answer.status, code.as_str()) {
             (404, _) => Error::configuration(error(": there is no such bucket"))
                 .hint("check the bucket's name, `endpoint` and `style` in the site file"),
-            (301 | 307 | 308, _) => Error::configuration(error(": the bucket is at another address"))
+            (301 | 302 | 303 | 307 | 308, _) => Error::configuration(error(": the bucket is at another address"))
                 .hint(format!("check `region` (`{region}` now), `endpoint` and `style` in the site file")),
             (_, "InvalidAccessKeyId") => Error::configuration(error(&format!(": the key `{id}` is unknown")))
                 .hint("`AWS_ACCESS_KEY_ID`, or the profile of `AWS_PROFILE`, holds a key of another service, or a deleted key"),
@@ -251,6 +267,12 @@ fn settings() -> SigningSettings {
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     settings
+}
+
+/// How many seconds ago the object was written: both times are by the clock of the store.
+fn age(answer: &Answer) -> Option<u64> {
+    let time = |name| Timestamp::parse_http(answer.header(name)?).ok();
+    Some(time("date")?.seconds().saturating_sub(time("last-modified")?.seconds()))
 }
 
 /// The `<Code>` of an error body.

@@ -28,8 +28,9 @@ impl WebStore {
         match answer.status {
             200 if answer.cut => Err(Error::refused(format!("reading {url}: larger than {cap} bytes"))),
             200 => {
+                super::check_content(&url, &answer)?;
                 let etag = answer.header("etag").map(ToOwned::to_owned);
-                Ok(Some(Object { bytes: answer.body, etag }))
+                Ok(Some(Object { bytes: answer.body, etag, age: None }))
             }
             404 | 410 => Ok(None),
             status => Err(unexpected("reading", &url, status, &answer)),

@@ -20,7 +20,7 @@ pub fn next(remote: &SiteStore<'_>, asked: &BTreeMap<Name, u64>) -> Result<BTree
     let site = &remote.site.site;
     let mut serials = remote.newest_trust()?.min_serial.clone();
     for (environment, serial) in asked {
-        site.environment(environment)?;
+        site.environment(environment).map_err(Error::usage_fault)?;
         if !(1..Manifest::LAST_SERIAL).contains(serial) {
             return Err(Error::usage(format!(
                 "setting the serial of `{environment}`: {serial} is out of range"

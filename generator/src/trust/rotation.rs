@@ -112,7 +112,8 @@ fn check(next: &Trust) -> Result<()> {
 fn position(trust: &Trust, name: &Name) -> Result<usize> {
     let all: Vec<&str> = trust.keys.iter().map(|key| key.name.as_str()).collect();
     trust.keys.iter().position(|key| key.name == *name).ok_or_else(|| {
-        refused(format!("there is no key `{name}`")).hint(format!("the keys of the site: {}", all.join(", ")))
+        Error::usage(format!("changing the trust: there is no key `{name}`"))
+            .hint(format!("the keys of the site: {}", all.join(", ")))
     })
 }
 
@@ -187,7 +188,8 @@ pub(crate) mod tests {
         ] {
             let error = next(trust, &change).unwrap_err();
             assert!(error.to_string().contains(why) && error.hint_text().is_some(), "{change:?}: {error}");
-            assert_eq!(error.exit_code(), 3);
+            let code = if why.starts_with("no key") { 64 } else { 3 };
+            assert_eq!(error.exit_code(), code, "{error}");
         }
         let many: Vec<TrustKey> = (0..MAX_KEYS).map(|n| key(&format!("k{n}"))).collect();
         let full = trust(1, 1, &many.iter().collect::<Vec<_>>());

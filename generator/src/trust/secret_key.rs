@@ -79,13 +79,15 @@ impl SecretKey {
             ))
             .hint(format!("chmod 600 {}", path.display())));
         }
-        if metadata.len() > MAX_KEY_FILE {
-            return Err(Error::configuration(format!(
-                "reading key `{}`: not a minisign key",
-                path.display()
-            )));
+        let bytes = if metadata.len() > MAX_KEY_FILE {
+            Vec::new()
+        } else {
+            fs::read(path).map_err(|e| Error::io("reading key", path, e))?
+        };
+        if let Some((why, hint)) = why_no_key(metadata.len(), &bytes) {
+            return Err(Error::configuration(format!("reading key `{}`: {why}", path.display())).hint(hint));
         }
-        let text = fs::read_to_string(path).map_err(|e| Error::io("reading key", path, e))?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let password = if encrypted(&text) { Some(password(path)?) } else { None };
         Self::unlock(path, &text, password)
     }
@@ -114,7 +116,14 @@ impl SecretKey {
         };
         let secret = opened.map_err(|e| {
             let error = failed("reading", path, &e);
-            if encrypted(text) { error.hint(format!("check `{PASSWORD}`")) } else { error }
+            let ends = given_password().is_some_and(|password| password.ends_with(['\n', '\r']));
+            match (encrypted(text), ends) {
+                (true, true) => {
+                    error.hint(format!("`{PASSWORD}` ends with a line break, which counts as part of it"))
+                }
+                (true, false) => error.hint(format!("check `{PASSWORD}`")),
+                (false, _) => error.hint("the file is damaged: restore it from a copy"),
+            }
         })?;
         let pair = minisign::PublicKey::from_secret_key(&secret).map_err(|e| failed("reading", path, &e))?;
         // If the secret and the public key do not belong together, nobody could verify the signatures.
@@ -170,6 +179,32 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = open.map_err(|e| Error::io("writing", path, e))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| Error::io("writing", path, e))
+}
+
+/// Why the bytes of a file of this size are no secret key, and what to do; `None` if they are one.
+fn why_no_key(size: u64, bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    let text = String::from_utf8_lossy(bytes);
+    let line = text.lines().nth(1).unwrap_or_default().as_bytes();
+    if SECRET_STARTS.iter().any(|start| line.starts_with(start)) {
+        return None;
+    }
+    let holds = |part: &str| text.contains(part);
+    Some(if size == 0 && bytes.is_empty() {
+        ("it is empty", "restore it from a copy; `stringless keygen FILE` makes a new key")
+    } else if text.lines().any(|line| PublicKey::parse(line.trim()).is_ok()) {
+        (
+            "it is a public key, and a secret key signs",
+            "the secret key is in the file beside it that does not end in .pub",
+        )
+    } else if holds("OPENSSH PRIVATE KEY") || holds("ssh-ed25519 ") || holds("ssh-rsa ") {
+        ("it is a key of OpenSSH, not of minisign", MAKE)
+    } else if holds("PGP ") {
+        ("it is a key of OpenPGP, not of minisign", MAKE)
+    } else if holds("BEGIN ") && holds("PRIVATE KEY") {
+        ("it is a key in PEM form, not of minisign", MAKE)
+    } else {
+        ("it is not a minisign secret key", MAKE)
+    })
 }
 
 /// Whether the key needs a password. A key without one begins, in its second line, with the algorithm `Ed` and two
@@ -235,6 +270,8 @@ const SECRET_BYTES: usize = 158;
 /// The length of a secret key in base64, without the last characters, which depend on the padding.
 const SECRET_LENGTH: usize = 208;
 const MAX_KEY_FILE: u64 = 4096;
+const MAKE: &str =
+    "`stringless keygen FILE`, or `minisign -G`, makes a key; `stringless keys add` adds it to the site";
 
 #[cfg(test)]
 mod tests {
@@ -285,12 +322,33 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_key_is_refused() {
+    fn a_file_that_is_no_key_asks_for_no_password() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, text) in [("empty", ""), ("one", "untrusted comment: x\n"), ("bad", "x\nRWQAAEIyAAAA\n")] {
+        let pair = folder.path().join("pair.key");
+        let key = SecretKey::create(&pair, Protection::None).unwrap();
+        let public = format!("untrusted comment: x\n{}\n", key.public().as_str());
+        let large = "x".repeat(5000);
+        let cases: [(&str, &[u8], &str); 9] = [
+            ("empty", b"", "it is empty"),
+            ("comment", b"untrusted comment: x\n", "not a minisign secret key"),
+            ("cut", b"x\nRWQAAEIyAAAA\n", "reading key"),
+            ("public", public.as_bytes(), "it is a public key"),
+            ("ssh", b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n", "OpenSSH"),
+            ("pem", b"-----BEGIN EC PRIVATE KEY-----\nb3Bl\n", "PEM"),
+            ("pgp", b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n", "OpenPGP"),
+            ("latin", b"caf\xe9\n\xe9\n", "not a minisign secret key"),
+            ("large", large.as_bytes(), "not a minisign secret key"),
+        ];
+        for (name, bytes, why) in cases {
             let path = folder.path().join(name);
-            write_private(&path, text.as_bytes()).unwrap();
-            assert_eq!(SecretKey::open(&path).unwrap_err().exit_code(), 78, "{name}");
+            write_private(&path, bytes).unwrap();
+            let error = SecretKey::open(&path).unwrap_err();
+            assert_eq!(error.exit_code(), 78, "{name}: {error}");
+            assert!(
+                error.to_string().contains(why) && !error.to_string().contains("password"),
+                "{name}: {error}"
+            );
+            assert!(error.hint_text().is_some(), "{name}: {error}");
         }
     }
 }

@@ -143,31 +143,53 @@ fn available_keys(
     if !keys.given.is_empty() {
         return Ok(opened);
     }
-    for (path, public) in keys_that_count(site, quorum) {
+    let (found, unknown) = keys_that_count(site, quorum);
+    for (path, public) in found {
         if quorum.helps(&signed, &public) {
             let key = SecretKey::open(&path)?;
             signed.push(key.public().clone());
             opened.push(key);
         }
     }
-    Ok(opened)
+    match unknown {
+        // The key beside it may be the one that is missing: do not ask for signatures from elsewhere.
+        Some(error) if !quorum.reached(&signed) => Err(error),
+        _ => Ok(opened),
+    }
 }
 
 /// The secret keys in `keys/` that count, according to the public keys beside them. A key that counts in both trusts
-/// comes first.
-fn keys_that_count(site: &SiteDir, quorum: &Quorum<'_>) -> Vec<(PathBuf, PublicKey)> {
-    let paths = site.secret_keys().into_iter();
-    let mut found: Vec<_> = paths.filter_map(|path| Some((public_key(&path)?, path))).collect();
-    found.retain(|(public, _)| quorum.counts(public));
-    found.sort_by_key(|(public, _)| std::cmp::Reverse(quorum.weight(public)));
-    found.into_iter().map(|(public, path)| (path, public)).collect()
+/// comes first. The second part: the error of the first key whose public key cannot be read.
+fn keys_that_count(site: &SiteDir, quorum: &Quorum<'_>) -> (Vec<(PathBuf, PublicKey)>, Option<Error>) {
+    let (mut found, mut unknown) = (Vec::new(), None);
+    for path in site.secret_keys() {
+        match public_key(&path) {
+            Ok(public) if quorum.counts(&public) => found.push((path, public)),
+            Ok(_) => {}
+            Err(error) => unknown = unknown.or(Some(error)),
+        }
+    }
+    found.sort_by_key(|(_, public)| std::cmp::Reverse(quorum.weight(public)));
+    (found, unknown)
 }
 
 /// The public key in the file beside a secret key.
-#[must_use]
-pub fn public_key(secret: &Path) -> Option<PublicKey> {
-    let text = fs::read_to_string(public_path(secret)).ok()?;
-    text.lines().find_map(|line| PublicKey::parse(line).ok())
+///
+/// # Errors
+/// When that file is missing, or holds no public key.
+pub fn public_key(secret: &Path) -> Result<PublicKey> {
+    let path = public_path(secret);
+    let failed = |why: &str| {
+        Error::configuration(format!("reading public key `{}`: {why}", path.display())).hint(format!(
+            "it says whose key `{0}` is; `minisign -R -s {0} -p {1}` makes it again",
+            secret.display(),
+            path.display()
+        ))
+    };
+    let bytes = fs::read(&path).map_err(|e| failed(&e.to_string()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let key = text.lines().find_map(|line| PublicKey::parse(line.trim()).ok());
+    key.ok_or_else(|| failed("it is not a minisign public key"))
 }
 
 fn signed_by(signatures: &[Signature]) -> Vec<PublicKey> {

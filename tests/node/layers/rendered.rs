@@ -29,6 +29,9 @@ fn a_provider_and_a_client_render_one_node_from_two_sites() {
         let store = format!("file://{}", at(&format!("{site}.bucket")));
         fs::create_dir(at(&format!("{site}.bucket"))).unwrap();
         stringless(&["init", site, "--site", site, "--store", &store, "--no-password"]);
+        let file = folder.path().join(site).join("stringless.yaml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(file, text.replace("{run: apply}", "{run: apply, root: true}")).unwrap();
         publish(site, 1);
     }
     let agents = agent.parent().unwrap().parent().unwrap().display().to_string();

@@ -148,3 +148,23 @@ fn refuses_a_proxy_of_a_kind_that_it_does_not_know() {
     let run = Run::of(node.command(&["--once"]).env("ALL_PROXY", "socks5://127.0.0.1:1")).expect(78);
     assert!(run.err.contains("proxy"), "{}", run.err);
 }
+
+#[test]
+fn a_wrong_certificate_is_told_in_words() {
+    let forge = Forge::new();
+    forge.publish(&forge.manifest(1, vec![forge.script("true")]));
+    let stranger = e2e::tls::Authority::new();
+    let names = ["127.0.0.1"];
+    for (certificate, said) in [
+        (authority().issue_as_authority(&names), "is one of an authority (CA:TRUE), not one of a server"),
+        (stranger.issue(&names), "a signature in the server's certificates is wrong (BadSignature)"),
+        (authority().issue_for_clients(&names), "extended key usage"),
+        (authority().issue_valid(&names, -9..-1), "certificate expired"),
+    ] {
+        let server = Server::start(&Net::host(), forge.bucket(), Some(&certificate));
+        let Some(node) = web_node(&forge, &server) else { return };
+        let run = node.once().expect(1);
+        assert!(run.err.contains(said), "{said}: {}", run.err);
+        assert!(!run.err.contains("OtherError"), "{}", run.err);
+    }
+}

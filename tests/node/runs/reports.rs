@@ -125,3 +125,136 @@ fn reports_have_their_one_format() {
     let report: stringless_core::report::Report = core_json::parse(&bytes).unwrap();
     assert_eq!(report.layers[0].fetched, 1);
 }
+
+#[test]
+fn an_output_that_cannot_be_written_is_an_error() {
+    let Some(pair) = Pair::converged() else { return };
+    let manifest = pair.forge.bucket().join("env/production/manifest");
+    for args in [&["status"][..], &["status", "--json"], &["--help"], &["verify", manifest.to_str().unwrap()]]
+    {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = pair.node.command(args).stdout(full).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {err}");
+        assert!(err.contains("printing to standard output: No space left on device"), "{args:?}: {err}");
+    }
+    // A run ends as it ended; the loss of its report is an error message.
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = pair.node.command(&["--once", "--json"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("warning: printing to standard output"));
+    // A reader that has read enough is no error.
+    let agent = pair.node.command(&["status"]);
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", "set -o pipefail; \"$@\" | :", "bash"]).arg(agent.get_program());
+    Run::of(shell.args(agent.get_args())).expect(0);
+}
+
+#[test]
+fn a_newer_format_is_told_before_its_new_fields() {
+    let Some(pair) = Pair::converged() else { return };
+    for (path, code) in [
+        (pair.state("layers/example/state.json"), 78),
+        (pair.node.root().join("etc/stringless/agent.json"), 78),
+    ] {
+        let before = fs::read_to_string(&path).unwrap();
+        let format = if before.contains("\"format\": 1") { "\"format\": 1" } else { "\"format\":1" };
+        fs::write(&path, before.replace(format, "\"added\": {}, \"format\": 2")).unwrap();
+        let run = pair.run(&["--once"]).expect(code);
+        assert!(
+            run.err.contains("format 2 is not supported, only 1: a newer version wrote it"),
+            "{}",
+            run.err
+        );
+        assert!(run.err.contains("hint: ") && !run.err.contains("unknown field"), "{}", run.err);
+        fs::write(&path, before).unwrap();
+    }
+    let mut newer = serde_json::to_value(pair.forge.manifest(8, vec![pair.forge.script("true")])).unwrap();
+    newer["format"] = json!(2);
+    newer["added"] = json!({});
+    let comment = "manifest example production 8";
+    let document = sign(&[&pair.forge.key], newer.to_string().as_bytes(), comment);
+    pair.forge.put("env/production/manifest", &document);
+    let run = pair.run(&["--once"]).expect(3);
+    assert!(run.err.contains("format 2 is not supported, only 1: a newer version wrote it"), "{}", run.err);
+}
+
+#[test]
+fn a_configuration_that_was_cut_off_has_a_hint() {
+    let Some(pair) = Pair::new() else { return };
+    let path = pair.node.root().join("etc/stringless/agent.json");
+    let whole = fs::read(&path).unwrap();
+    for length in [0, 1, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let run = pair.run(&["--once"]).expect(78);
+        assert!(run.err.contains("hint: the file is not complete"), "{length}: {}", run.err);
+    }
+}
+
+#[test]
+fn another_user_is_told_who_may_run_the_agent() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(pair) = Pair::converged() else { return };
+    let mode = |path: &str, mode| {
+        fs::set_permissions(pair.node.root().join(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let as_nobody = |args: &[&str]| {
+        let agent = pair.node.command(args);
+        let mut other = std::process::Command::new("setpriv");
+        other.args(["--reuid", "61235", "--regid", "61235", "--clear-groups"]);
+        let run = Run::of(other.arg(agent.get_program()).args(agent.get_args()));
+        assert!(run.err.contains("hint: the agent's files belong to root: run it as root"), "{}", run.err);
+        run
+    };
+    mode("", 0o755);
+    for args in [&["--once"][..], &["status"], &["--daemon"]] {
+        assert!(as_nobody(args).expect(78).err.contains("agent.json`: Permission denied"));
+    }
+    // A configuration that everybody may read does not help: the state belongs to root, too.
+    mode("etc/stringless/agent.json", 0o644);
+    as_nobody(&["status"]).expect(1);
+    as_nobody(&["--once"]).expect(1);
+}
+
+#[test]
+fn keys_that_cannot_be_sent_are_refused_and_not_shown() {
+    let Some(pair) = Pair::new() else { return };
+    let store = |credentials: Value| {
+        json!({"url": "s3://bucket/x", "region": "x", "endpoint": "http://127.0.0.1:1", "style": "path",
+               "credentials": credentials})
+    };
+    let follow = |credentials: Value| {
+        let mut config = pair.forge.config("");
+        config["layers"][0]["stores"] = json!([store(credentials)]);
+        pair.node.configure(&config);
+    };
+    let keys =
+        |id: &str, secret: &str| json!([{"static": {"access_key_id": id, "secret_access_key": secret}}]);
+    for (id, secret, said) in [
+        ("AKID", "hidden-value\n", "`secret_access_key` ends with a newline: remove it"),
+        ("AKID\n", "hidden-value", "`access_key_id` ends with a newline: remove it"),
+        ("\u{e9}", "hidden-value", "`access_key_id` contains a character that is not printable ASCII"),
+    ] {
+        follow(keys(id, secret));
+        let run = pair.run(&["--once"]).expect(78);
+        assert!(run.err.contains(said) && !run.err.contains("hidden-value"), "{}", run.err);
+    }
+    // The same from the environment; and a key id in Latin-1, which is no text.
+    follow(json!(["environment"]));
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    for (id, secret, said) in [
+        (&b"AKID"[..], &b"hidden-value\n"[..], "environment: `AWS_SECRET_ACCESS_KEY` ends with a newline"),
+        (b"AKID ", b"hidden-value", "environment: `AWS_ACCESS_KEY_ID` begins or ends with a space"),
+        (b"\xe9", b"hidden-value", "environment: `AWS_ACCESS_KEY_ID` is not UTF-8"),
+    ] {
+        let mut command = pair.node.command(&["--once"]);
+        command.env("AWS_ACCESS_KEY_ID", OsStr::from_bytes(id));
+        let run = Run::of(command.env("AWS_SECRET_ACCESS_KEY", OsStr::from_bytes(secret))).expect(78);
+        assert!(run.err.contains(said) && !run.err.contains("hidden-value"), "{}", run.err);
+    }
+    // None at all is no fault of the configuration.
+    let mut command = pair.node.command(&["--once"]);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    assert!(Run::of(&mut command).expect(1).err.contains("AWS_ACCESS_KEY_ID is not set"));
+}

@@ -118,8 +118,11 @@ fn packer_takes_the_build_and_runs_what_was_rendered() {
             fs::read_dir(to.path()).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
         let ours = |script: &Vec<u8>| String::from_utf8_lossy(script).contains("machine-id");
         let clean = scripts.remove(scripts.iter().position(ours).unwrap());
+        let waits = |script: &Vec<u8>| String::from_utf8_lossy(script).contains("cloud-init status --wait");
+        let wait = scripts.remove(scripts.iter().position(waits).unwrap());
         if text == data.text {
             check_script(&clean, folder.path());
+            check_script(&wait, folder.path());
         }
         let [script] = &scripts[..] else { panic!("{} scripts", scripts.len()) };
         let script = String::from_utf8(script.clone()).unwrap();

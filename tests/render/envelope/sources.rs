@@ -82,6 +82,28 @@ fn cloudformation_decodes_to_what_was_rendered_and_passes_its_linter() {
     assert!(!run(Command::new(&lint).arg(&files[0]), LIMIT).status.success(), "it takes anything");
 }
 
+/// A new rendering is another user-data. A provider that cannot change that in place would destroy the machine.
+#[test]
+fn terraform_keeps_the_machine_whose_user_data_changes() {
+    let case = case();
+    let mut kept = Vec::new();
+    for cloud in &case.platforms.clouds {
+        let Ok(request) = request(&case, &cloud.id, None, Some(Tool::Terraform), None) else { continue };
+        let text = source(&request, &render(&request).unwrap(), Tool::Terraform, None).unwrap();
+        let replaces = &cloud.terraform.as_ref().unwrap().replaces;
+        assert_eq!(text.contains("lifecycle {"), !replaces.is_empty(), "{}: {text}", cloud.id);
+        if let Some(argument) = replaces.first() {
+            assert!(text.contains(&format!("ignore_changes = [{argument}]")), "{}: {text}", cloud.id);
+            assert!(text.contains("would replace this machine"), "{}: without a reason", cloud.id);
+            kept.push(cloud.id.as_str());
+        }
+        if cloud.id == "aws" {
+            assert!(text.contains("http_tokens = \"required\""), "{text}");
+        }
+    }
+    assert!(kept.contains(&"digitalocean") && kept.contains(&"hetzner"), "{kept:?}");
+}
+
 #[test]
 fn a_tool_that_does_not_fit_is_refused() {
     let case = case();

@@ -14,7 +14,7 @@ fn a_publisher_publishes_and_can_do_nothing_else() {
     let Some((iam, mut site)) = published(without_each) else { return };
     site.run(&["verify"]).expect(0);
     site.write("text", "second\n", 0o644);
-    site.run(&["diff", "--environment", "production"]).expect(2);
+    site.run(&["diff", "--environment", "production", "--exit-code"]).expect(2);
     let second = site.run(&["publish", "--environment", "production", "--json"]).expect(0);
     assert_eq!(serde_json::from_str::<Value>(&second.out).unwrap()["serial"], 2, "{}", second.out);
     rotate(&site, "second");

@@ -3,6 +3,7 @@
 use std::fs;
 
 use e2e::garage::{BUCKET, REGION};
+use e2e::http::Reply;
 use e2e::netns::Net;
 use e2e::proxy::Proxy;
 use e2e::rendering::{Case, SCRIPT, site};
@@ -48,13 +49,14 @@ fn each_downloader_will_do_and_none_is_refused() {
     assert!(succeeds("curl")[0].request.header("user-agent").unwrap().starts_with("curl/"));
     root.without(&["curl", "wget"]);
     assert!(succeeds("python3")[0].request.header("user-agent").unwrap().starts_with("Python-urllib/"));
-    std::os::unix::fs::symlink("busybox", root.path("usr/bin/wget")).unwrap();
-    succeeds("busybox wget");
-    root.without(&["wget"]);
     if let Some(wget) = tools::find("wget") {
         root.write("usr/bin/wget", fs::read(wget).unwrap(), 0o755);
         if root.run(SH, "wget --version >/dev/null 2>&1").code == 0 {
+            root.watch(&["wget"]);
             assert!(succeeds("wget")[0].request.header("user-agent").unwrap().starts_with("Wget/"));
+            // Who lists the processes does not see the URL.
+            let arguments = root.read("arguments");
+            assert!(arguments.contains("wget -S") && !arguments.contains("http"), "{arguments}");
         } else {
             println!("SKIP: the root lacks a library of GNU wget");
         }
@@ -99,6 +101,23 @@ fn a_store_that_recovers_is_enough() {
     server.fault_times(&path, Fault::short(20), 1);
     let ended = root.run(SH, &script(&case));
     assert_eq!(ended.code, 0, "{}", ended.printed);
+    assert_eq!(installed(&root), INSTALLED);
+}
+
+/// The page of a portal, with the status of success, for the agent.
+#[test]
+fn a_captive_portal_is_no_answer() {
+    let case = public(1, "");
+    let folder = bucket(&case, &format!("{BUCKET}/a"));
+    let server = Server::start(&Net::host(), folder.path(), None);
+    let case = public(server.port(), "");
+    let Some(root) = Root::new(distro(&case), &Net::host()) else { return };
+    let path = format!("{BUCKET}/a/{}", object(&case));
+    let portal = Fault::Answer(Reply::new(200, "<html>Please log in</html>"));
+    server.fault_times(&path, portal, 3);
+    let ended = root.run(SH, &script(&case));
+    assert_eq!((ended.code, root.read("slept").as_str()), (0, "1\n2\n4\n"), "{}", ended.printed);
+    assert_eq!(ended.printed.matches("its SHA-256 is not the pinned").count(), 3, "{}", ended.printed);
     assert_eq!(installed(&root), INSTALLED);
 }
 

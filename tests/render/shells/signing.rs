@@ -3,6 +3,7 @@
 use std::fs;
 
 use e2e::garage::{BUCKET, Garage, Key, REGION};
+use e2e::http::{Reply, Service};
 use e2e::imds::{Facts, Imds, RoleKeys};
 use e2e::netns::{Lab, Net};
 use e2e::random::hex;
@@ -14,7 +15,9 @@ use stringless_render::site::CredentialKind;
 
 use crate::shells::root::{Root, SH, SHELLS};
 use crate::shells::strict::seconds;
-use crate::shells::{AGENT, INSTALLED, assert_untouched, case, distro, installed, object, script};
+use crate::shells::{
+    AGENT, INSTALLED, assert_refused, assert_untouched, case, distro, installed, object, script,
+};
 
 /// `printf` is not watched: it is part of every shell that is anybody's `/bin/sh`. posh alone has none of
 /// its own.
@@ -147,7 +150,48 @@ fn an_instance_without_a_role_is_told_so() {
     root.without(&["curl"]);
     let before = root.changes();
     let ended = root.run(SH, &script);
-    assert_untouched(&root, &before, &ended, "no curl to ask for the role of the instance with");
+    assert_refused(&root, &before, &ended, "no curl to ask for the role of the instance with");
+}
+
+/// A role that cannot be assumed is a document with status 200.
+#[test]
+fn the_reason_of_the_cloud_is_told() {
+    let case = at_garage(
+        "http://s3.test:1",
+        "path",
+        &Key { id: "x".into(), secret: "y".into() },
+        &["instance_role"],
+    );
+    let script = case.render(&distro(&case).id, "aws", Form::Script).unwrap().body;
+    for (answer, said) in [
+        (
+            "{\n  \"Code\" : \"AssumeRoleUnauthorizedAccess\",\n  \"Message\" : \"EC2 cannot assume it.\"\n}"
+                .into(),
+            "stringless: the role 'web' has no keys: AssumeRoleUnauthorizedAccess: EC2 cannot assume it.\n"
+                .into(),
+        ),
+        ("x".repeat(999), format!("stringless: the role 'web' has no keys: {}\n", "x".repeat(200))),
+    ] {
+        let Some(lab) = Lab::new() else { return };
+        let Some(root) = Root::in_lab(distro(&case), &lab) else { return };
+        let answer: String = answer;
+        let listener = lab.cloud.listen_at("169.254.169.254:80");
+        let _service = Service::start(listener, None, move |request| {
+            Reply::new(
+                200,
+                match request.path().rsplit('/').next() {
+                    Some("token") => "token".to_owned(),
+                    Some("web") => answer.clone(),
+                    _ => "web".to_owned(),
+                },
+            )
+        });
+        for shell in SHELLS {
+            let ended = root.run(shell, &script);
+            let said: &str = &said;
+            assert!(ended.code == 1 && ended.printed.contains(said), "{shell:?} {}", ended.printed);
+        }
+    }
 }
 
 /// On the credentials of the cloud, against a real store.

@@ -16,7 +16,12 @@ impl Machine {
         }
     }
 
-    /// The same where the first process is not systemd, and does not know how nspawn asks.
+    /// Pulls the plug: nothing on it ends in order.
+    pub fn pull_the_plug(&mut self) {
+        self.switch_off();
+    }
+
+    /// The same as [`Self::shut_down`] where the first process is not systemd, and does not know how nspawn asks.
     ///
     /// # Panics
     /// When it is not off within two minutes.

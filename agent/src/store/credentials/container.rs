@@ -1,7 +1,9 @@
 //! The keys of a container's role on AWS (ECS and EKS), from an address in the environment.
 
+use std::path::Path;
 use std::time::Duration;
 
+use crate::disk::read_capped;
 use crate::http::{Http, Request};
 
 /// The role's keys, as JSON.
@@ -46,7 +48,9 @@ const NEAR: [&str; 6] =
 
 fn token() -> Result<Option<String>, String> {
     if let Ok(file) = std::env::var("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-        let text = std::fs::read_to_string(&file).map_err(|error| format!("reading `{file}`: {error}"))?;
+        let bytes = read_capped(Path::new(&file)).map_err(|error| error.to_string())?;
+        let bytes = bytes.ok_or_else(|| format!("reading `{file}`: there is no such file"))?;
+        let text = String::from_utf8(bytes).map_err(|_| format!("reading `{file}`: it is not UTF-8"))?;
         return Ok(Some(text.trim().to_owned()));
     }
     Ok(std::env::var("AWS_CONTAINER_AUTHORIZATION_TOKEN").ok())

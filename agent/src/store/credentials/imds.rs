@@ -21,23 +21,27 @@ pub fn role(http: &Http) -> Result<String, String> {
 }
 
 fn query(http: &Http, method: &str, path: &str, header: (&'static str, String)) -> Result<String, String> {
-    let url = format!("http://169.254.169.254/latest/{path}");
-    let request = Request { method, url: &url, headers: &[header], limit: LIMIT };
-    let mut failure = String::new();
-    for _ in 0..TRIES {
-        match http.send_local(&request) {
+    let headers = [header];
+    let mut answered = None;
+    let mut silent = None;
+    for address in (0..TRIES).flat_map(|_| ADDRESSES) {
+        let url = format!("http://{address}/latest/{path}");
+        match http.send_local(&Request { method, url: &url, headers: &headers, limit: LIMIT }) {
             Ok(reply) if reply.status == 200 => return Ok(reply.text(64 * 1024)),
             Ok(reply) if reply.status == 404 && path == ROLES => {
                 return Err("the instance has no role".into());
             }
             Ok(reply) => {
-                failure = format!("the metadata service answered {} to {method} {path}", reply.status);
+                answered = Some(format!("the metadata service answered {} to {method} {path}", reply.status));
             }
-            Err(error) => failure = format!("the metadata service did not answer: {error}"),
+            Err(error) => _ = silent.get_or_insert(format!("the metadata service did not answer: {error}")),
         }
     }
-    Err(failure)
+    Err(answered.or(silent).unwrap_or_default())
 }
+
+/// Where the service is; an instance without IPv4 reaches only the second one.
+const ADDRESSES: [&str; 2] = ["169.254.169.254", "[fd00:ec2::254]"];
 
 const ROLES: &str = "meta-data/iam/security-credentials/";
 /// The service is on the same host. If it takes longer, it does not exist.

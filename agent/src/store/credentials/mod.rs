@@ -4,6 +4,7 @@ mod imds;
 
 mod container;
 
+use std::env::VarError;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -85,14 +86,40 @@ fn obtain(source: &CredentialSource, http: &Http) -> Result<Cached, String> {
 }
 
 fn environment() -> Result<Credentials, String> {
-    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let needed = |name: &str| var(name).ok_or_else(|| format!("environment: {name} is not set"));
-    Ok(Credentials {
-        access_key_id: needed("AWS_ACCESS_KEY_ID")?,
-        secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
-        session_token: var("AWS_SESSION_TOKEN"),
-    })
+    let needed = |name| variable(name)?.ok_or_else(|| format!("environment: {name} is not set"));
+    let keys = Credentials {
+        access_key_id: needed(ID)?,
+        secret_access_key: needed(SECRET)?,
+        session_token: variable(TOKEN)?,
+    };
+    keys.check().map_err(|why| {
+        let named = why.replace("secret_access_key", SECRET).replace("access_key_id", ID);
+        format!("environment: {}", named.replace("session_token", TOKEN))
+    })?;
+    Ok(keys)
 }
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("environment: `{name}` is not UTF-8")),
+    }
+}
+
+/// Checks the variables that hold keys, if both are set.
+///
+/// # Errors
+/// A sentence that names the variable.
+pub fn check_environment() -> Result<(), String> {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if set(ID) && set(SECRET) { environment().map(drop) } else { Ok(()) }
+}
+
+const ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+const TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// The JSON document with a role's keys. Amazon adds fields to it, so unknown ones are ignored.
 #[derive(Deserialize)]
@@ -105,9 +132,7 @@ struct RoleDocument {
 }
 
 fn role_document(text: &str) -> Result<Cached, String> {
-    // Do not use the parser's message: it could quote a secret.
-    let document: RoleDocument =
-        json::parse(text.as_bytes()).map_err(|_| "the role's keys have an unknown form".to_owned())?;
+    let document: RoleDocument = json::parse(text.as_bytes()).map_err(|_| reason(text))?;
     Ok(Cached {
         expires: Some(document.expiration),
         credentials: Some(Credentials {
@@ -118,6 +143,32 @@ fn role_document(text: &str) -> Result<Cached, String> {
     })
 }
 
+/// A document that says why there are no keys. Its status is 200, too.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Refusal {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// What the service says in place of keys: its code and message, or the beginning of a text that is not JSON.
+/// Nothing else is quoted, because it could hold a secret.
+fn reason(text: &str) -> String {
+    match json::parse::<Refusal>(text.as_bytes()) {
+        Ok(refusal) if refusal.code != "Success" => {
+            format!("there are no keys: {}: {}", refusal.code, refusal.message).escape_debug().to_string()
+        }
+        Err(_) if !text.trim_start().starts_with(['{', '[']) => {
+            let start: String = text.chars().take(QUOTED).collect();
+            format!("the answer holds no keys: {}", start.escape_debug())
+        }
+        _ => "the role's keys have an unknown form".to_owned(),
+    }
+}
+
+/// The most characters of an unknown answer that a message quotes.
+const QUOTED: usize = 200;
 /// How long before their expiry temporary keys are renewed, in seconds.
 const EARLY: u64 = 300;
 
@@ -137,5 +188,22 @@ mod tests {
     fn an_error_does_not_quote_a_secret() {
         let error = role_document(r#"{"AccessKeyId": 1, "SecretAccessKey": "hidden"}"#).err().unwrap();
         assert!(!error.contains("hidden"));
+    }
+
+    #[test]
+    fn the_reason_of_the_cloud_is_quoted_and_nothing_else() {
+        let refused = r#"{"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role.",
+                          "LastUpdated": "2026-11-20T18:00:00Z"}"#;
+        let long = "x".repeat(900);
+        for (answer, expected) in [
+            (refused, "there are no keys: AssumeRoleUnauthorizedAccess: EC2 cannot assume the role."),
+            (r#"{"Code": "Failed"}"#, "there are no keys: Failed: "),
+            ("<html>\u{1b}[1mLog in", "the answer holds no keys: <html>\\u{1b}[1mLog in"),
+            (&long, &format!("the answer holds no keys: {}", "x".repeat(200))),
+            (r#"{"Code": "Success", "SecretAccessKey": "hidden"}"#, "the role's keys have an unknown form"),
+            (r#"{"SecretAccessKey": "hidden", "#, "the role's keys have an unknown form"),
+        ] {
+            assert_eq!(role_document(answer).err().as_deref(), Some(expected), "{answer}");
+        }
     }
 }

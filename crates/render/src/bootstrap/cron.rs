@@ -1,13 +1,13 @@
 //! Intervals in cron's notation, which has only minutes of the hour and hours of the day. No IO.
 
-/// The fields of cron for the nearest interval that cron supports. `$m` is the node's own minute.
+/// The fields of cron for the nearest interval that cron supports. `$minute` is a random number, which differs from node to node.
 pub(crate) fn fields(seconds: u64) -> String {
     let minutes = minutes(seconds);
     match minutes {
         1 => "* * * * *".into(),
-        2..60 => format!("$((m % {minutes}))-59/{minutes} * * * *"),
-        60..1440 => format!("$((m % 60)) */{} * * *", minutes / 60),
-        _ => "$((m % 60)) $((m % 24)) * * *".into(),
+        2..60 => format!("$((minute % {minutes}))-59/{minutes} * * * *"),
+        60..1440 => format!("$((minute % 60)) */{} * * *", minutes / 60),
+        _ => "$((minute % 60)) $((minute % 24)) * * *".into(),
     }
 }
 
@@ -44,7 +44,7 @@ mod tests {
     /// The minutes of three days at which cron would run with these fields, on a node with the minute `m`.
     fn runs(fields: &str, m: u64) -> Vec<u64> {
         let mut fields = fields.to_owned();
-        while let Some((head, rest)) = fields.split_once("$((m % ") {
+        while let Some((head, rest)) = fields.split_once("$((minute % ") {
             let (by, tail) = rest.split_once("))").unwrap();
             fields = format!("{head}{}{tail}", m % by.parse::<u64>().unwrap());
         }

@@ -3,6 +3,7 @@
 use stringless_core::fault::Fault;
 use stringless_core::layout;
 use stringless_core::name::Name;
+use stringless_core::proxy::Proxy;
 use stringless_core::store::Store;
 
 use super::pin::Pin;
@@ -67,14 +68,21 @@ fn address(request: &Request<'_>, pin: &Pin, fetch: &super::fetch::Fetch) -> Res
     let role = node_config::kinds(request)?.contains(&CredentialKind::InstanceRole);
     // Ignition signs requests to the cloud's own store only.
     match store {
-        Store::S3(_)
-            if role && request.form == Form::Ignition && request.site.stores[0].endpoint.is_none() =>
-        {
+        Store::S3(_) if role && request.form == Form::Ignition && is_own_store(request) => {
             let key = layout::agent(&request.agent.version, &name(&pin.target)?);
             Ok(Some(format!("{}/{key}", request.site.stores[0].url.trim_end_matches('/'))))
         }
         _ => Ok(None),
     }
+}
+
+/// Whether the site's first store is the object store of the cloud itself.
+fn is_own_store(request: &Request<'_>) -> bool {
+    let store = &request.site.stores[0];
+    let Some(endpoint) = &store.endpoint else { return true };
+    let own = request.cloud.object_store.as_ref().and_then(|own| own.endpoint.as_ref());
+    let region = store.region.as_deref().unwrap_or_default();
+    own.is_some_and(|own| own.replace("{region}", region) == *endpoint)
 }
 
 /// Refuses secrets in the form `nix`: every process can read the system's Nix store.
@@ -88,9 +96,8 @@ fn check_secrets(request: &Request<'_>) -> Result<(), Fault> {
             request.distro.name
         ))
     };
-    let proxy = request.site.node.proxy.as_deref().unwrap_or_default();
-    // In a URL of a proxy, `@` always follows a user.
-    if proxy.contains('@') {
+    let proxy = request.site.node.proxy.as_deref().map(Proxy::parse);
+    if proxy.is_some_and(|proxy| proxy.is_ok_and(|proxy| proxy.has_login())) {
         return Err(fault("the password of `node.proxy`")
             .hint("use a proxy without a password, for example one that admits the machine by its address"));
     }

@@ -33,7 +33,9 @@ pub(crate) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fa
         return Ok(None);
     }
     let (settings, distro) = (&request.site.puppet, request.distro);
-    let version = settings.version.clone().unwrap_or_default();
+    let own = distro.puppet.distro.is_some();
+    let chosen = settings.package_for(&distro.id, distro.family.as_str(), own);
+    let version = settings.version_of(chosen).unwrap_or_default().to_owned();
     if !version.bytes().all(|b| b.is_ascii_alphanumeric() || b".+~:-".contains(&b)) {
         return Err(Fault::new(format!("reading puppet.version: `{version}` is not a version of a package")));
     }
@@ -45,26 +47,27 @@ pub(crate) fn package(request: &Request<'_>) -> Result<Option<EnginePackage>, Fa
         Fault::new(format!("rendering the Puppet engine for {}: there is no {whose} package", distro.name))
             .hint("set `puppet.package` to the other one of `openvox` and `distro`")
     };
-    match settings.package {
+    let unpinned = |what: &str| {
+        Fault::new(format!("rendering the Puppet engine for {}: {what} is not pinned", distro.name)).hint(
+            format!(
+                "`stringless pin {}` fetches OpenVox's release package and pins it{}",
+                distro.id,
+                if own { "; or set `puppet.package: distro`" } else { "" }
+            ),
+        )
+    };
+    match chosen {
         PuppetPackage::Distro => {
             let name = distro.puppet.distro.clone().ok_or_else(|| missing("distribution's"))?;
             Ok(Some(EnginePackage { name, version, release: String::new(), release_sha256: String::new() }))
         }
-        PuppetPackage::Openvox => {
+        PuppetPackage::Openvox | PuppetPackage::Auto => {
             let release = distro.puppet.openvox.clone().ok_or_else(|| missing("OpenVox"))?;
+            let pin = settings.release_sha256.get(&distro.id);
+            let pin = pin.ok_or_else(|| unpinned(&format!("`{release}`")))?;
             if version.is_empty() {
-                return Err(Fault::new(
-                    "rendering the Puppet engine: the version of openvox-agent is not pinned",
-                )
-                .hint("set `puppet.version`, as in `8.28.1`"));
+                return Err(unpinned("the version of openvox-agent"));
             }
-            let pin = settings.release_sha256.get(&distro.id).ok_or_else(|| {
-                Fault::new(format!("rendering the Puppet engine: `{release}` is not pinned")).hint(format!(
-                    "download it, check who signed it, and set `puppet.release_sha256` to `{{{}: <its sha256sum>}}`; \
-                     or set `puppet.package: distro`",
-                    distro.id
-                ))
-            })?;
             Ok(Some(EnginePackage {
                 name: "openvox-agent".into(),
                 version,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use stringless_core::fault::Fault;
 use stringless_core::layout;
+use stringless_core::metadata::EACH_INTERFACE;
 use stringless_core::name::Name;
 use stringless_core::store::Store;
 
@@ -38,6 +39,15 @@ pub(crate) struct Fetch {
     sign: Sign,
 }
 
+/// An address of the metadata service.
+#[derive(Clone, Debug, Serialize)]
+struct Service {
+    /// As programs take it that connect by themselves.
+    plain: String,
+    /// As it stands in a URL: an address of IPv6 has brackets there.
+    in_url: String,
+}
+
 /// The values with which the script signs.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Sign {
@@ -47,6 +57,8 @@ struct Sign {
     region: String,
     /// Whether the script uses the instance's role, through IMDSv2; otherwise it uses the keys below.
     role: bool,
+    /// With `role`: the addresses of the metadata service, tried in order.
+    services: Vec<Service>,
     /// Static keys: id.
     access_key_id: String,
     /// Static keys: secret.
@@ -138,7 +150,7 @@ fn links(request: &Request<'_>) -> Result<(String, BTreeMap<Name, String>), Faul
 fn sign(request: &Request<'_>) -> Result<Sign, Fault> {
     let used = kinds(request)?;
     if used.contains(&CredentialKind::InstanceRole) {
-        return Ok(Sign { role: true, ..Sign::default() });
+        return Ok(Sign { role: true, services: services(request), ..Sign::default() });
     }
     if !used.contains(&CredentialKind::Static) {
         return Err(Fault::new("rendering the first fetch: the script has no role and no keys to sign with")
@@ -153,6 +165,17 @@ fn sign(request: &Request<'_>) -> Result<Sign, Fault> {
         session_token: quote::uri(keys.session_token.as_deref().unwrap_or_default()),
         ..Sign::default()
     })
+}
+
+/// The addresses of the cloud's metadata service, without those that need the name of an interface.
+fn services(request: &Request<'_>) -> Vec<Service> {
+    let all = request.cloud.metadata.iter().flat_map(|metadata| &metadata.address);
+    let hosts = all.filter(|address| !address.contains(EACH_INTERFACE));
+    let service = |address: &String| {
+        let in_url = address.trim_start_matches("http://").to_owned();
+        Service { plain: in_url.trim_matches(['[', ']']).to_owned(), in_url }
+    };
+    hosts.map(service).collect()
 }
 
 /// The characters that RFC 3986 allows in a URL. None has a meaning in curl's configuration or in a header.

@@ -1,14 +1,18 @@
 //! Request → the values for the templates. Every value is set, because templates use `if` with booleans only.
 
 use serde::Serialize;
+use stringless_core::config::Config;
 use stringless_core::fault::Fault;
+use stringless_core::hash::Sha256;
 use stringless_core::name::Name;
+use stringless_core::time::Timestamp;
 
 use super::engine::{self, EnginePackage};
 use super::fetch::Fetch;
 use super::pin::Pin;
 use super::{cron, metadata_lock};
-use crate::platform::Paths;
+use crate::envelope::bootcmd;
+use crate::platform::{Form, Paths};
 use crate::request::{MetadataLock, Request};
 use crate::site::Schedule;
 use crate::{node_config, quote};
@@ -21,16 +25,23 @@ pub(crate) struct Page {
     environment: String,
     min_serial: u64,
     rendered: String,
+    /// Names this rendering: the same for the same site and settings, whenever it is rendered.
+    mark: String,
     distro_name: String,
     cloud_name: String,
     log: String,
-    /// `ID VERSION_ID`, `ID VARIANT_ID`, or `ID ` if any version fits.
+    /// `ID` and the value of `os_key`; only `ID ` if any version fits.
     os: String,
     os_version: bool,
     os_variant: bool,
+    /// The shell's expression for what distinguishes systems with the same `ID`.
+    os_key: &'static str,
     paths: Paths,
     /// Whether a boot agent runs the script at every boot.
     every_boot: bool,
+    /// Whether the script leaves a copy behind that runs until it has succeeded once. In a document, a unit of
+    /// the document does that.
+    pub repeats: bool,
     proxy: String,
     pub no_proxy: String,
     pins: Vec<Pin>,
@@ -48,7 +59,7 @@ pub(crate) struct Page {
     /// Whether the layers' intervals differ, so that the agent itself keeps each of them.
     due: bool,
     splay: u64,
-    /// The five fields of a crontab line; `$m` is a random number.
+    /// The five fields of a crontab line; `$minute` is a random number.
     cron: String,
     /// Whether the site chose cron; otherwise cron is the fallback.
     cron_chosen: bool,
@@ -73,26 +84,30 @@ impl Page {
         let config = node_config::config(request)?;
         let interval = config.shortest_interval();
         let agent_json = quote::json(&config).map_err(|error| Fault::new(error.to_string()))?;
-        let release = &distro.os_release;
-        // If a system has both, the variant identifies it.
-        let version = release.variant.as_ref().or(release.version.as_ref()).map_or("", Name::as_str);
+        let (os_key, version) = distro.os_release.distinction();
         let (lock6, lock4) =
             metadata_lock::addresses(request)?.into_iter().partition(|address| address.contains(':'));
         let repository = package.as_ref().is_some_and(EnginePackage::is_foreign);
-        Ok(Self {
+        let page = Self {
             version: request.tool_version.to_owned(),
             site: site.site.to_string(),
             environment: request.environment.to_string(),
             min_serial: request.min_serial,
             rendered: request.now.to_string(),
+            mark: String::new(),
             distro_name: distro.name.clone(),
             cloud_name: request.cloud.name.clone(),
-            log: request.boot_agents().map(|agent| &*agent.log).collect::<Vec<_>>().join(" or "),
+            log: match request.form {
+                Form::Bootcmd => bootcmd::LOG.to_owned(),
+                _ => request.boot_agents().map(|agent| &*agent.log).collect::<Vec<_>>().join(" or "),
+            },
             os: format!("{} {}", distro.os_release.id, version),
             os_version: !version.is_empty(),
             os_variant: distro.os_release.variant.is_some(),
+            os_key,
             paths: distro.paths.clone(),
             every_boot: request.boot_agents().any(|agent| agent.every_boot),
+            repeats: !matches!(request.form, Form::Ignition | Form::Nix),
             proxy: node.proxy.clone().unwrap_or_default(),
             no_proxy: node.no_proxy.clone().unwrap_or_default(),
             pins: pins(request, &fetch)?,
@@ -120,7 +135,19 @@ impl Page {
             lock_failed: request.lock.map_or("", MetadataLock::without_firewall),
             lock4,
             lock6,
-        })
+        };
+        let mark = page.mark(config)?;
+        Ok(Self { mark, ..page })
+    }
+
+    /// A short hash of everything in the page, except the time.
+    fn mark(&self, config: Config) -> Result<String, Fault> {
+        let text = |error: serde_json::Error| Fault::new(error.to_string());
+        let timeless = Config { rendered: Timestamp::from_seconds(0), ..config };
+        let agent_json = quote::json(&timeless).map_err(text)?;
+        let page = Self { rendered: String::new(), agent_json, ..self.clone() };
+        let values = serde_json::to_vec(&page).map_err(text)?;
+        Ok(Sha256::of(&values).to_string()[..16].to_owned())
     }
 
     /// The agent for the single CPU of a document: the requested one, or the distro's usual one.
@@ -134,16 +161,6 @@ impl Page {
             ))
             .hint(format!("`--cpu` takes {}", known.join(" or ")))
         })
-    }
-
-    /// The template that schedules the agent; `None` if nothing runs it after the first boot.
-    pub(crate) fn schedule_template(&self, request: &Request<'_>) -> Option<String> {
-        let init = &request.distro.init;
-        match request.site.node.schedule {
-            Schedule::Timer | Schedule::Daemon => Some(format!("init/{init}/on.tera")),
-            Schedule::Cron => Some(format!("init/{init}/cron.tera")),
-            Schedule::Boot => None,
-        }
     }
 }
 

@@ -15,18 +15,21 @@ pub(crate) fn script(request: &Request<'_>) -> Result<Explained, Fault> {
     let (page, context) = context(request)?;
     let mut context = context;
     let init = &request.distro.init;
-    let schedule = match page.schedule_template(request) {
-        Some(name) => fill(&name, &context)?,
-        None => String::new(),
-    };
-    context.insert("schedule_functions", schedule.trim_end());
-    let off = fill(&format!("init/{init}/off.tera"), &context)?;
-    context.insert("unschedule", off.trim_end());
-    let lock = match request.lock {
-        Some(_) => fill(&metadata_lock::template(request), &context)?,
-        None => String::new(),
-    };
-    context.insert("lock_boot", lock.trim_end());
+    let part = |name: &str| Some(format!("init/{init}/{name}.tera"));
+    let repeat = |name: &str| part(name).filter(|_| page.repeats);
+    for (name, template) in [
+        ("init_helpers", part("helpers")),
+        ("schedule_check", part("check")),
+        ("schedule", part("schedule")),
+        ("repeat", repeat("repeat")),
+        ("repeat_now", repeat("repeat-now")),
+        ("repeat_end", repeat("repeat-end")),
+        ("lock_boot", request.lock.map(|_| metadata_lock::template(request))),
+    ] {
+        let text = template.map(|template| fill(&template, &context)).transpose()?.unwrap_or_default();
+        context.insert(format!("has_{name}"), &!text.trim().is_empty());
+        context.insert(name, text.trim_end());
+    }
     let text = fill(&format!("families/{}.tera", request.distro.family), &context)?;
     let script = explained(&with_preamble(&text, &request.boot.preamble));
     check_text(&script.text)?;

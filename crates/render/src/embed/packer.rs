@@ -24,6 +24,7 @@ pub(crate) fn packer(request: &Request<'_>, data: &UserData) -> Result<String, F
     // Packer reads each string as a Go template, more than once.
     let script = if data.text.contains("{{") { curl(request, data, None)? } else { data.text.clone() };
     context.insert("bootstrap", &quote::hcl_text(&script));
+    context.insert("wait", &quote::hcl_text(&fill("as/packer-wait.tera", &context)?));
     context.insert("clean", &quote::hcl_text(&clean));
     fill("as/packer.tera", &context)
 }

@@ -22,7 +22,13 @@ pub(crate) fn terraform(request: &Request<'_>, data: &UserData) -> Result<String
     let comment =
         terraform.comment.as_deref().unwrap_or("What else the machine needs: image, size, network.");
     let comment = comment.lines().map(|line| format!("# {line}"));
-    let argument = argument.ok_or_else(missing)?.lines().map(str::to_owned);
+    let argument = argument.ok_or_else(missing)?;
+    let set = |name: &&String| {
+        argument.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name.as_str())
+    };
+    let replaces: Vec<&str> = terraform.replaces.iter().filter(set).map(String::as_str).collect();
+    context.insert("replaces", &replaces.join(", "));
+    let argument = argument.lines().map(str::to_owned);
     context.insert("lines", &comment.chain(argument).collect::<Vec<_>>());
     context.insert(
         "user_data",

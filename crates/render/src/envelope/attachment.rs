@@ -1,6 +1,8 @@
 //! A file of the user that goes to the boot agent together with the script. No IO.
 
 use serde_yaml::{Mapping, Value};
+
+use crate::yaml::{TOO_DEEP, too_deep};
 use stringless_core::fault::Fault;
 
 /// A file that a MIME multipart holds besides the script.
@@ -12,6 +14,8 @@ pub struct Attachment {
     pub(crate) kind: &'static str,
     /// Its content.
     pub(crate) text: String,
+    /// The keys of a cloud-config.
+    pub(crate) keys: Vec<String>,
     /// Whether the file itself sets how cloud-init merges it with other files of its type.
     pub(crate) merges: bool,
 }
@@ -44,13 +48,14 @@ impl Attachment {
             fault(&format!("cloud-init does not know the first line `{line}`"))
                 .hint(format!("it must begin with one of {}", list()))
         })?;
-        let mut merges = false;
+        let (mut merges, mut keys) = (false, Vec::new());
         if kind == CLOUD_CONFIG {
             let settings = mapping(text).map_err(|why| fault(&why))?;
+            keys.extend(settings.keys().filter_map(Value::as_str).map(str::to_owned));
             merges = settings.contains_key("merge_how") || settings.contains_key("merge_type");
         }
         let short = name.rsplit('/').next().unwrap_or(name);
-        Ok(Self { name: safe(short), kind, text: text.to_owned(), merges })
+        Ok(Self { name: safe(short), kind, text: text.to_owned(), keys, merges })
     }
 }
 
@@ -73,6 +78,9 @@ fn kind(text: &str) -> Result<&'static str, String> {
 
 /// Parses a cloud-config, because cloud-init skips one that it cannot read, and continues.
 fn mapping(text: &str) -> Result<Mapping, String> {
+    if too_deep(text).is_some() {
+        return Err(TOO_DEEP.into());
+    }
     match serde_yaml::from_str(text) {
         Ok(Value::Mapping(settings)) => Ok(settings),
         Ok(Value::Null) => Err("it sets nothing".into()),

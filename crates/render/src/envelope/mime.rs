@@ -30,7 +30,7 @@ pub(crate) fn multipart(script: &str, attachments: &[Attachment]) -> String {
 pub(crate) fn content_type(form: Form) -> &'static str {
     match form {
         Form::Script => "text/x-shellscript",
-        Form::CloudConfig => CLOUD_CONFIG,
+        Form::CloudConfig | Form::Bootcmd => CLOUD_CONFIG,
         Form::Mime => "multipart/mixed",
         Form::Ignition => "application/vnd.coreos.ignition+json",
         Form::Nix => "text/plain",
@@ -63,9 +63,10 @@ fn base64(text: &str) -> String {
     lines
 }
 
-/// A boundary that occurs in no part; the same parts give the same boundary.
+/// A boundary that occurs in no part: the same one whatever the parts are, unless one of them holds it. So two
+/// renderings differ only in what differs in their parts.
 fn boundary(parts: &[String]) -> String {
-    let mut hash = Sha256::of(parts.concat().as_bytes()).to_string();
+    let mut hash = Sha256::of(b"boundary").to_string();
     loop {
         let boundary = format!("stringless-{}", &hash[..16]);
         if !parts.iter().any(|part| part.contains(&boundary)) {
@@ -90,13 +91,12 @@ mod tests {
 
     #[test]
     fn the_boundary_is_in_no_part_and_repeatable() {
-        let parts = vec!["a\n".to_owned()];
-        let first = boundary(&parts);
-        assert_eq!(first, boundary(&parts));
+        let first = boundary(&["a\n".to_owned()]);
+        assert_eq!(first, boundary(&["b\n".to_owned()]));
         // A part that holds the boundary that would be the first choice.
-        let hash = Sha256::of(b"x").to_string();
-        let knows = vec![format!("stringless-{}", &hash[..16])];
-        assert!(!knows[0].contains(&boundary(&knows)));
+        let knows = [format!("--{first}\n")];
+        let other = boundary(&knows);
+        assert!(!knows[0].contains(&other) && boundary(&knows) == other, "{other}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The requirements of the cloud: form, encoding and size. No IO.
 
 mod attachment;
+pub(crate) mod bootcmd;
 mod mime;
 mod size;
 pub mod summary;
@@ -56,22 +57,28 @@ pub(crate) fn wrap(request: &Request<'_>, body: &str) -> Result<String, Fault> {
     let text = match request.form {
         Form::Script | Form::Ignition | Form::Nix => body.to_owned(),
         Form::Mime => mime::multipart(body, request.with),
+        Form::Bootcmd => bootcmd::cloud_config(body, &request.distro.paths.state, &heading(body)),
         // `runcmd` runs last in its stage, so a failure of our script is the failure of the stage.
-        Form::CloudConfig => format!(
-            "#cloud-config\n{}write_files:\n- path: {PLACE}\n  permissions: '0700'\n  content: |\n{}runcmd:\n- [sh, {PLACE}]\n",
-            heading(body),
-            quote::yaml_block(body)
-        ),
+        Form::CloudConfig => {
+            let place = format!("{}/{COPY}", request.distro.paths.etc);
+            format!(
+                "#cloud-config\n{}write_files:\n- path: {place}\n  permissions: '0700'\n  content: |\n{}runcmd:\n- [sh, {place}]\n",
+                heading(body),
+                quote::yaml_block(body)
+            )
+        }
     };
     size::check(request, body, &text)?;
     Ok(text)
 }
 
-/// The first comment of the script, repeated for readers of the cloud-config.
+/// The first line of the script's heading, for readers of the cloud-config. Only that: clouds limit the size.
 fn heading(script: &str) -> String {
-    let comment = script.lines().skip(1).take_while(|line| line.starts_with("# "));
-    comment.flat_map(|line| [line, "\n"]).collect()
+    let comment = script.lines().skip(1).find(|line| line.starts_with("# "));
+    comment.map(|line| format!("{line}\n")).unwrap_or_default()
 }
 
-/// A reboot removes the file, and nothing needs it then. `sh` runs it, so `noexec` does not matter.
-const PLACE: &str = "/run/stringless-bootstrap.sh";
+/// The place of the script in the folder of the configuration. cloud-init writes it once and may run it after a
+/// reboot, so it must not be on a tmpfs. It is the place of the copy that the script itself would leave. `sh` runs
+/// it, so `noexec` does not matter.
+const COPY: &str = "bootstrap.sh";

@@ -13,6 +13,9 @@ pub struct BootAgent {
     pub name: String,
     /// The forms that it accepts; the first is the default.
     pub forms: Vec<Form>,
+    /// The keys of a cloud-config that it knows; empty: unknown.
+    #[serde(default)]
+    pub keys: Vec<String>,
     /// Whether it unpacks gzip.
     pub gzip: bool,
     /// Lines that it requires right after `#!`; a shell ignores them.
@@ -41,6 +44,8 @@ pub enum Form {
     Script,
     /// `#cloud-config` that writes the script and runs it.
     CloudConfig,
+    /// `#cloud-config` whose `bootcmd` starts the script: no file is executed, so it works where `/var` is `noexec`.
+    Bootcmd,
     /// MIME multipart: the script, and the user's other files for the same boot agent.
     Mime,
     /// Ignition's JSON.
@@ -68,7 +73,8 @@ pub enum Encoding {
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 5] = [Self::Script, Self::CloudConfig, Self::Mime, Self::Ignition, Self::Nix];
+    pub const ALL: [Self; 6] =
+        [Self::Script, Self::CloudConfig, Self::Bootcmd, Self::Mime, Self::Ignition, Self::Nix];
 
     /// The name in flags and in data files.
     #[must_use]
@@ -76,6 +82,7 @@ impl Form {
         match self {
             Self::Script => "script",
             Self::CloudConfig => "cloud-config",
+            Self::Bootcmd => "bootcmd",
             Self::Mime => "mime",
             Self::Ignition => "ignition",
             Self::Nix => "nix",

@@ -62,6 +62,9 @@ pub struct Cloud {
     /// The addresses of the metadata service that a firewall can restrict to root.
     #[serde(default)]
     pub lock: Vec<String>,
+    /// Whether it stands for machines of one's own, which may have folders that others share with them.
+    #[serde(default)]
+    pub own_machines: bool,
     /// Whether it reads user-data from a NoCloud volume, which `--as seed` makes.
     #[serde(default)]
     pub seed: bool,
@@ -124,6 +127,9 @@ pub struct Terraform {
     /// A comment on what the reader must add, if that is not just the rest of a machine.
     #[serde(default)]
     pub comment: Option<String>,
+    /// The arguments with user-data whose change makes the provider replace the machine.
+    #[serde(default)]
+    pub replaces: Vec<String>,
     /// By encoding, the lines of the resource that pass `local.user_data`, in HCL.
     pub arguments: BTreeMap<Encoding, String>,
     /// The same by boot agent, for boot agents that need other lines.

@@ -28,8 +28,11 @@ pub struct Distro {
     pub boot_agents: Vec<Name>,
     /// The boot agent and its version on the stock images.
     pub first_boot: String,
-    /// The last day of its support, `YYYY-MM-DD`; `None` for a rolling release.
+    /// The last day of its support, `YYYY-MM-DD`; `None` for a rolling release, and before a release.
     pub eol: Option<String>,
+    /// The URL of the page that names this day.
+    #[serde(default)]
+    pub eol_source: Option<String>,
     /// The distro to use after that day; `None` if there is none yet.
     pub successor: Option<String>,
     /// The folders of the agent.
@@ -50,6 +53,9 @@ pub struct OsRelease {
     /// `VARIANT_ID`, if systems differ in it.
     #[serde(default)]
     pub variant: Option<Name>,
+    /// `VERSION_CODENAME`, if there is no `VERSION_ID` yet.
+    #[serde(default)]
+    pub codename: Option<Name>,
 }
 
 /// Folders on the node, absolute.
@@ -71,12 +77,32 @@ pub struct PuppetPackages {
     /// The URL of the package that adds OpenVox's repository and its signing key.
     #[serde(default)]
     pub openvox: Option<String>,
+    /// The CPUs that OpenVox builds for; empty: all of the distro.
+    #[serde(default)]
+    pub openvox_cpus: Vec<Name>,
     /// The name of the distribution's own package.
     #[serde(default)]
     pub distro: Option<String>,
+    /// What the distribution's own package holds, if its developers no longer support that.
+    #[serde(default)]
+    pub distro_ended: Option<String>,
     /// Why there is neither package.
     #[serde(default)]
     pub none: Option<String>,
+}
+
+impl OsRelease {
+    /// What distinguishes this system from others with the same `ID`: the expression of a shell that reads it,
+    /// and its value, which is empty if any version fits. A variant identifies a system better than its version.
+    #[must_use]
+    pub fn distinction(&self) -> (&'static str, &str) {
+        let (key, value) = match (&self.variant, &self.version, &self.codename) {
+            (Some(variant), _, _) => ("${VARIANT_ID-}", Some(variant)),
+            (None, None, Some(codename)) => ("${VERSION_CODENAME-}", Some(codename)),
+            (None, version, _) => ("${VERSION_ID-}", version.as_ref()),
+        };
+        (key, value.map_or("", Name::as_str))
+    }
 }
 
 impl Distro {

@@ -8,15 +8,20 @@ use base64ct::{Base64, Encoding};
 use serde::Serialize;
 use tera::{Kwargs, State, Tera};
 
+use crate::encode::gzip;
+
 pub(crate) use self::hcl::{hcl, hcl_text};
 
-/// Adds the filters `hcl`, `sh`, `json`, `nix`, `nix_lines` and `base64`.
+/// Adds the filters `hcl`, `sh`, `json`, `nix`, `nix_lines`, `base64` and `gzip_base64`.
 pub(crate) fn register(tera: &mut Tera) {
     tera.register_filter("hcl", |text: &str, _: Kwargs, _: &State| hcl(text));
     tera.register_filter("sh", |text: &str, _: Kwargs, _: &State| sh(text));
     tera.register_filter("json", |text: &str, _: Kwargs, _: &State| json(&text).unwrap_or_default());
     tera.register_filter("nix", |text: &str, _: Kwargs, _: &State| nix(text));
     tera.register_filter("nix_lines", |text: &str, _: Kwargs, _: &State| nix_lines(text));
+    tera.register_filter("gzip_base64", |text: &str, _: Kwargs, _: &State| {
+        Base64::encode_string(&gzip(text.as_bytes()))
+    });
     tera.register_filter("base64", |text: &str, _: Kwargs, _: &State| Base64::encode_string(text.as_bytes()));
 }
 
@@ -55,12 +60,12 @@ fn yaml(text: &str) -> String {
     quoted
 }
 
-/// `text` as the body of a YAML literal block scalar, indented by four.
+/// `text` as the body of a YAML literal block scalar, indented by three: the least below a key of a list's entry.
 pub(crate) fn yaml_block(text: &str) -> String {
     let mut block = String::with_capacity(text.len() * 9 / 8);
     for line in text.lines() {
         if !line.is_empty() {
-            block.push_str("    ");
+            block.push_str("   ");
             block.push_str(line);
         }
         block.push('\n');
@@ -149,7 +154,7 @@ mod tests {
         #[test]
         fn a_yaml_block_reads_back(lines in prop::collection::vec("[ -~]{0,40}[!-~]", 1..9)) {
             let text = lines.join("\n") + "\n";
-            let yaml = format!("a: |4\n{}", yaml_block(&text));
+            let yaml = format!("a: |3\n{}", yaml_block(&text));
             let read: std::collections::BTreeMap<String, String> = serde_yaml::from_str(&yaml).unwrap();
             prop_assert_eq!(&read["a"], &text);
         }
@@ -163,6 +168,6 @@ mod tests {
         assert_eq!(nix("a\"$b\\\n''${c}"), r#""a\"\$b\\\n''\${c}""#);
         assert_eq!(uri("a+b/c=ü"), "a%2Bb%2Fc%3D%C3%BC");
         assert_eq!(json(&"é\"\u{1f980}\u{7f}\n").unwrap(), r#""\u00e9\"\ud83e\udd80\u007f\n""#);
-        assert_eq!(yaml_block("a\n\n b\n"), "    a\n\n     b\n");
+        assert_eq!(yaml_block("a\n\n b\n"), "   a\n\n    b\n");
     }
 }

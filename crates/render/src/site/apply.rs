@@ -3,7 +3,10 @@
 //! The manifest has types of its own for the same settings. A site file is strict: an unknown key is a
 //! mistake of its author. The manifest is a format between versions, and it may gain fields.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use stringless_core::manifest::{Engine, Failure, PuppetEngine, ScriptEngine};
 
 use super::{Limit, Span};
@@ -13,7 +16,7 @@ use super::{Limit, Span};
 #[serde(deny_unknown_fields)]
 pub struct ApplySettings {
     /// The program that applies a release.
-    #[serde(with = "serde_yaml::with::singleton_map")]
+    #[serde(serialize_with = "serde_yaml::with::singleton_map::serialize")]
     pub engine: EngineSettings,
     /// The node ends an engine that runs longer than this. Default: 30 minutes.
     #[serde(default = "timeout")]
@@ -27,9 +30,9 @@ pub struct ApplySettings {
     pub failure: FailureSettings,
 }
 
-/// An engine and its settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+/// An engine and its settings: `{puppet: {}}`, or `puppet` alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EngineSettings {
     /// Runs a file of the release.
     Script(ScriptSettings),
@@ -47,6 +50,10 @@ pub struct ScriptSettings {
     /// run the script. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noop: bool,
+    /// Whether the script changes only what is below the folder in `STRINGLESS_ROOT`. Without it, an agent
+    /// with `--root` does not run the script. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub root: bool,
 }
 
 /// Settings of the engine `puppet`: none. The release's `environment.conf` holds the rest.
@@ -71,7 +78,11 @@ pub struct FailureSettings {
 #[serde(deny_unknown_fields)]
 pub struct ApplyOverride {
     /// See [`ApplySettings::engine`].
-    #[serde(default, with = "serde_yaml::with::singleton_map", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        serialize_with = "serde_yaml::with::singleton_map::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub engine: Option<EngineSettings>,
     /// See [`ApplySettings::timeout`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,11 +95,54 @@ pub struct ApplyOverride {
     pub failure: Option<FailureSettings>,
 }
 
+impl<'de> Deserialize<'de> for EngineSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EngineVisitor)
+    }
+}
+
+struct EngineVisitor;
+
+impl<'de> Visitor<'de> for EngineVisitor {
+    type Value = EngineSettings;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`{script: {run: FILE}}` or `puppet`")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<EngineSettings, E> {
+        match name {
+            PUPPET => Ok(EngineSettings::Puppet(PuppetApplySettings {})),
+            SCRIPT => {
+                Err(E::custom("the engine `script` needs the name of its file: `{script: {run: FILE}}`"))
+            }
+            _ => Err(E::unknown_variant(name, &[SCRIPT, PUPPET])),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EngineSettings, A::Error> {
+        let Some(name) = map.next_key::<String>()? else {
+            return Err(A::Error::custom("no engine is named"));
+        };
+        let engine = match name.as_str() {
+            PUPPET => EngineSettings::Puppet(map.next_value::<Option<_>>()?.unwrap_or_default()),
+            SCRIPT => EngineSettings::Script(map.next_value()?),
+            _ => return Err(A::Error::unknown_variant(&name, &[SCRIPT, PUPPET])),
+        };
+        match map.next_key::<String>()? {
+            None => Ok(engine),
+            Some(other) => {
+                Err(A::Error::custom(format!("`{name}` and `{other}`: only one engine is possible")))
+            }
+        }
+    }
+}
+
 impl From<&EngineSettings> for Engine {
     fn from(settings: &EngineSettings) -> Self {
         match settings {
-            EngineSettings::Script(ScriptSettings { run, noop }) => {
-                Self::Script(ScriptEngine { run: run.clone(), noop: *noop })
+            EngineSettings::Script(ScriptSettings { run, noop, root }) => {
+                Self::Script(ScriptEngine { run: run.clone(), noop: *noop, root: *root })
             }
             EngineSettings::Puppet(PuppetApplySettings {}) => Self::Puppet(PuppetEngine {}),
         }
@@ -106,3 +160,6 @@ impl Default for FailureSettings {
 fn timeout() -> Span {
     Span::minutes(30)
 }
+
+const SCRIPT: &str = "script";
+const PUPPET: &str = "puppet";

@@ -1,10 +1,12 @@
 //! The rules of the site file that its types do not express.
 
 use stringless_core::fault::Fault;
+use stringless_core::limits;
 use stringless_core::manifest::Engine;
+use stringless_core::proxy::Proxy;
 use stringless_core::store::Store;
 
-use super::{FirstFetch, LayerFiles, NodeSettings, Schedule, Site, Span};
+use super::{ApplyOverride, FirstFetch, LayerFiles, NodeSettings, Schedule, Site, Span};
 
 impl Site {
     /// Checks all rules. `origin` is the file's name, for the message.
@@ -30,6 +32,22 @@ impl Site {
                 "`environments: {production: {source: {path: .}}}`, or `sources: {control: {git: URL}}`",
             ));
         }
+        let mut lists = vec![
+            ("stores".to_owned(), self.stores.len()),
+            ("checks.ignore".to_owned(), self.checks.ignore.len()),
+            ("modules.override".to_owned(), self.modules.overrides.len()),
+            ("node.credentials".to_owned(), self.node.credentials.len()),
+            ("node.layers".to_owned(), self.node.layers.all().count()),
+            ("environments".to_owned(), self.environments.len()),
+            ("sources".to_owned(), self.sources.len()),
+        ];
+        for (name, source) in &self.sources {
+            lists.push((format!("sources.{name}.branches"), source.branches.len()));
+            lists.push((format!("sources.{name}.ignore"), source.ignore.len()));
+        }
+        for (key, entries) in lists {
+            limits::ENTRIES.check(entries as u64).map_err(|why| fault(&key, &why))?;
+        }
         for (name, source) in &self.sources {
             source.check().map_err(|(key, why)| located(format!("sources.{name}.{key}"), why))?;
         }
@@ -45,16 +63,18 @@ impl Site {
                 ));
             }
         }
+        if let Some(lifetime) = self.expires.seconds() {
+            limits::LIFETIME.check(lifetime).map_err(|why| fault("expires", &why))?;
+        }
         let of_environments = self.environments.iter().map(|(name, e)| ("environments", name, &e.apply));
         let of_sources = self.sources.iter().map(|(name, source)| ("sources", name, &source.apply));
-        let policies = of_environments.chain(of_sources).filter_map(|(key, name, apply)| {
-            Some((format!("{key}.{name}.apply.failure.tries"), apply.as_ref()?.failure?))
-        });
-        let own = ("apply.failure.tries".to_owned(), self.apply.failure);
-        for (key, failure) in [own].into_iter().chain(policies) {
-            if !(1..=100).contains(&failure.tries) {
-                return Err(fault(&key, "1 to 100 are possible"));
-            }
+        let none = ApplyOverride::default();
+        let own = ("apply".to_owned(), &none);
+        let overrides = of_environments
+            .chain(of_sources)
+            .filter_map(|(key, name, apply)| Some((format!("{key}.{name}.apply"), apply.as_ref()?)));
+        for (place, apply) in [own].into_iter().chain(overrides) {
+            self.merged(apply).check().map_err(|(key, why)| fault(&format!("{place}.{key}"), &why))?;
         }
         self.modules.check().map_err(|(key, why)| {
             fault(&format!("modules.{key}"), &why).hint("`docs/reference/site.md` has the keys of `modules`")
@@ -84,15 +104,10 @@ impl Default for NodeSettings {
 impl NodeSettings {
     /// Checks the values. The error is the key at fault, and the reason.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
-        let bounds = 10..=7 * 86_400;
-        if !bounds.contains(&self.interval.seconds()) {
-            return Err(("interval", "10 seconds to 7 days are possible".into()));
-        }
-        if self.splay.seconds() > *bounds.end() {
-            return Err(("splay", "at most 7 days are possible".into()));
-        }
-        if self.disk_budget.is_some_and(|budget| budget.bytes() < MIN_BUDGET) {
-            return Err(("disk_budget", "at least 1MiB is needed".into()));
+        limits::INTERVAL.check(self.interval.seconds()).map_err(|why| ("interval", why))?;
+        limits::SPLAY.check(self.splay.seconds()).map_err(|why| ("splay", why))?;
+        if let Some(budget) = self.disk_budget {
+            limits::DISK_BUDGET.check(budget.bytes()).map_err(|why| ("disk_budget", why))?;
         }
         for (n, kind) in self.credentials.iter().enumerate() {
             if self.credentials[..n].contains(kind) {
@@ -100,10 +115,9 @@ impl NodeSettings {
             }
         }
         if let Some(proxy) = &self.proxy {
-            let rest = proxy.strip_prefix("http://").or_else(|| proxy.strip_prefix("https://"));
-            if !rest.is_some_and(|rest| plain(rest) && !rest.is_empty()) {
-                return Err(("proxy", "expected `http://host:port`, printable ASCII without spaces".into()));
-            }
+            Proxy::parse(proxy).map_err(|why| {
+                ("proxy", format!("expected `http://[user:password@]host:port`, but {why}"))
+            })?;
         }
         if !self.no_proxy.as_deref().is_none_or(plain) {
             return Err(("no_proxy", "expected hosts with commas between them, without spaces".into()));
@@ -111,8 +125,6 @@ impl NodeSettings {
         Ok(())
     }
 }
-
-const MIN_BUDGET: u64 = 1 << 20;
 
 fn plain(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_graphic())

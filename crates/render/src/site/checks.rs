@@ -18,6 +18,8 @@ pub struct CheckSettings {
     pub json: Want,
     /// `hiera.yaml`, and data files that no level of it reads.
     pub hiera: Want,
+    /// Code that reads what a checkout has and a release lacks.
+    pub checkout: Want,
     /// Files that are not checked, in the syntax of `.gitignore`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,

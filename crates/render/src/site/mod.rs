@@ -8,12 +8,14 @@ mod checks;
 pub mod git_url;
 mod layers;
 mod modules;
+mod puppet;
 
 #[cfg(feature = "patterns")]
 pub mod patterns;
 mod size;
 mod source;
 mod span;
+mod stores;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +30,7 @@ pub use self::apply::{PuppetApplySettings, ScriptSettings};
 pub use self::checks::{CheckSettings, Want};
 pub use self::layers::LayerFiles;
 pub use self::modules::{LockNeed, ModulesSettings};
+pub use self::puppet::{PackageChoice, PuppetPackage, PuppetSettings};
 pub use self::size::Size;
 pub use self::source::{Branches, Invalid, Prefix, Source};
 pub use self::span::{Limit, Span};
@@ -41,6 +44,7 @@ pub struct Site {
     /// The site's name: part of every signature.
     pub site: Name,
     /// The stores. Releases are published to the first one, and nodes fetch the agent from it first.
+    #[serde(deserialize_with = "stores::read")]
     pub stores: Vec<StoreSettings>,
     /// The environments that the site publishes.
     #[serde(default)]
@@ -162,31 +166,6 @@ pub enum CredentialKind {
     Static,
 }
 
-/// How nodes get the Puppet engine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PuppetSettings {
-    /// Which package. Default: `openvox`.
-    pub package: PuppetPackage,
-    /// The pinned version; required with `openvox`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// For each distro, the SHA-256 of the package that adds OpenVox's repository and its signing key.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub release_sha256: BTreeMap<String, stringless_core::hash::Sha256>,
-}
-
-/// A package of Puppet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PuppetPackage {
-    /// `openvox-agent` from the package repository of OpenVox.
-    #[default]
-    Openvox,
-    /// The distribution's own package, from its signed archive.
-    Distro,
-}
-
 /// The agent that nodes install.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -212,7 +191,12 @@ impl Site {
     /// # Errors
     /// When the site has no such environment.
     pub fn apply(&self, environment: &Name) -> Result<Apply, Fault> {
-        let own = self.environment(environment)?.apply.clone().unwrap_or_default();
+        let none = ApplyOverride::default();
+        Ok(self.merged(self.environment(environment)?.apply.as_ref().unwrap_or(&none)))
+    }
+
+    /// The site's settings, overridden by `own`.
+    fn merged(&self, own: &ApplyOverride) -> Apply {
         let engine = Engine::from(own.engine.as_ref().unwrap_or(&self.apply.engine));
         let reapply = own.reapply.or(self.apply.reapply).unwrap_or(match engine {
             Engine::Puppet(_) => Limit::After(Span::minutes(30)),
@@ -221,7 +205,7 @@ impl Site {
         let timeout = own.timeout.unwrap_or(self.apply.timeout).seconds();
         let FailureSettings { tries, quarantine, fall_back } = own.failure.unwrap_or(self.apply.failure);
         let failure = Failure { tries, quarantine: quarantine.seconds(), fall_back };
-        Ok(Apply { engine, timeout, reapply: reapply.seconds(), failure })
+        Apply { engine, timeout, reapply: reapply.seconds(), failure }
     }
 
     /// The environment with this name.

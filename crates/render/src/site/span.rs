@@ -31,6 +31,12 @@ impl Span {
         Self(minutes * 60)
     }
 
+    /// A span of this number of seconds.
+    #[must_use]
+    pub const fn of_seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
     /// In seconds; at most ten years.
     #[must_use]
     pub const fn seconds(self) -> u64 {

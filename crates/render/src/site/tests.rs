@@ -105,10 +105,16 @@ fn a_fault_names_file_line_key_and_remedy() {
         ),
         ("{puppet: {}}", "{pupet: {}}", "unknown variant `pupet`", "did you mean `puppet`?"),
         ("interval: 2m", "interval: 2", "stringless.yaml:19: node.interval: `2` is not a span of time", ""),
-        ("interval: 2m", "interval: 5s", "node.interval: 10 seconds to 7 days", ""),
+        ("interval: 2m", "interval: 5s", "node.interval: expected 10 seconds to 7 days", ""),
         ("s3://bucket/prefix", "s3://B", "stores[0]: store `s3://B`", ""),
         ("http://proxy:3128", "'http://pro xy'", "node.proxy: expected", ""),
-        ("http://proxy:3128", "proxy:3128", "node.proxy: expected", ""),
+        (
+            "http://proxy:3128",
+            "proxy:3128",
+            "node.proxy: expected `http://[user:password@]host:port`, but",
+            "",
+        ),
+        ("http://proxy:3128", "https://proxy:3128", "only proxies with `http://` are supported", ""),
         (".internal", "'.internal, .b'", "no_proxy", ""),
         ("  staging:", "  feature-x:", "environments.feature-x: Puppet allows", ""),
         ("  staging:", "  ../x:", "not allowed", ""),
@@ -135,13 +141,56 @@ fn the_engine_of_the_manifest_has_every_setting_of_the_site_file() {
         let site = parse(&SMALLEST.replace("{script: {run: apply}}", settings));
         site.and_then(|site| site.apply(&Name::new("production").unwrap())).map(|apply| apply.engine)
     };
-    for noop in [false, true] {
-        let script = ScriptEngine { run: "bin/apply".into(), noop };
-        let settings = format!("{{script: {{run: bin/apply, noop: {noop}}}}}");
+    for (noop, root) in [(false, false), (true, false), (false, true)] {
+        let script = ScriptEngine { run: "bin/apply".into(), noop, root };
+        let settings = format!("{{script: {{run: bin/apply, noop: {noop}, root: {root}}}}}");
         assert_eq!(engine(&settings).unwrap(), Engine::Script(script));
     }
     assert_eq!(engine("{puppet: {}}").unwrap(), Engine::Puppet(PuppetEngine {}));
     assert!(engine("{puppet: {nop: true}}").unwrap_err().message.contains("unknown field `nop`"));
+}
+
+#[test]
+fn short_forms_are_read_as_what_they_stand_for() {
+    let short = SMALLEST.replace("{url: 'file:///srv/bucket'}", "'file:///srv/bucket'");
+    assert_eq!(parse(&short).unwrap(), parse(SMALLEST).unwrap());
+    let engine =
+        |text: &str| parse(&SMALLEST.replace("{script: {run: apply}}", text)).map(|site| site.apply.engine);
+    for text in ["puppet", "{puppet: {}}", "{puppet: }"] {
+        assert_eq!(engine(text).unwrap(), EngineSettings::Puppet(PuppetApplySettings {}), "{text}");
+    }
+    for (text, why) in [
+        ("script", "needs the name of its file: `{script: {run: FILE}}`"),
+        ("{script: {run: a}, puppet: {}}", "only one engine is possible"),
+        ("{}", "no engine is named"),
+        ("[puppet]", "expected `{script: {run: FILE}}` or `puppet`, not a list"),
+        ("pupet", "unknown variant `pupet`"),
+        ("{script: apply}", "expected a map of settings, not the text \"apply\""),
+    ] {
+        let fault = engine(text).unwrap_err();
+        assert!(fault.message.contains(why), "{text}: {fault}");
+    }
+}
+
+#[test]
+fn numbers_that_nodes_refuse_are_refused_here() {
+    let fault = |setting: &str| parse(&format!("{SMALLEST}{setting}\n")).unwrap_err().message;
+    let apply = |setting: &str| {
+        parse(&SMALLEST.replace("engine:", &format!("{setting}, engine:"))).unwrap_err().message
+    };
+    for (message, why) in [
+        (fault("expires: 0s"), "expires: expected at least 1 second, or `never`"),
+        (fault("node: {splay: 8d}"), "node.splay: expected at most 7 days"),
+        (fault("node: {disk_budget: 1KiB}"), "node.disk_budget: expected at least 1MiB"),
+        (apply("timeout: 0s"), "apply.timeout: expected 1 second to 1 day"),
+        (apply("timeout: 25h"), "apply.timeout: expected 1 second to 1 day"),
+        (apply("reapply: 0s"), "apply.reapply: expected at least 1 second, or `never`"),
+        (apply("failure: {tries: 0}"), "apply.failure.tries: expected 1 to 100"),
+    ] {
+        assert!(message.ends_with(why), "{message}");
+    }
+    let many = "x, ".repeat(1001);
+    assert!(fault(&format!("checks: {{ignore: [{many}]}}")).ends_with("expected at most 1000 entries"));
 }
 
 #[test]

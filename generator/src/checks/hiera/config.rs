@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_yaml::Value;
+use stringless_render::yaml::{TOO_DEEP, too_deep};
 
 use super::super::Fault;
 
@@ -19,9 +20,14 @@ pub struct Config {
 /// A level: what it says about files.
 #[derive(Clone, Debug, Default)]
 pub struct Level {
+    pub name: String,
     pub datadir: Option<String>,
     pub paths: Vec<String>,
     pub globs: Vec<String>,
+    /// The function that reads its data.
+    pub function: String,
+    /// Its files of keys, from `options`.
+    pub key_files: Vec<String>,
 }
 
 /// The result of reading.
@@ -33,6 +39,9 @@ pub enum Read {
 /// Reads a `hiera.yaml`, of a module or of an environment.
 pub fn read(content: &[u8], of_module: bool) -> Read {
     let faulty = |message: String| Read::Faulty(vec![Fault { path: None, line: None, message }]);
+    if str::from_utf8(content).is_ok_and(|text| too_deep(text).is_some()) {
+        return faulty(TOO_DEEP.into());
+    }
     let value: Value = match serde_yaml::from_slice(content) {
         Ok(value) => value,
         Err(error) => return faulty(format!("Hiera cannot read it: {error}")),
@@ -80,16 +89,14 @@ struct Defaults {
     lookup_key: Option<String>,
     data_dig: Option<String>,
     datadir: Option<String>,
-    #[serde(rename = "options")]
-    _options: Option<Value>,
+    options: Option<Value>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Level5 {
     name: String,
-    #[serde(rename = "options")]
-    _options: Option<Value>,
+    options: Option<Value>,
     data_hash: Option<String>,
     lookup_key: Option<String>,
     data_dig: Option<String>,
@@ -166,8 +173,21 @@ impl From<Version5> for Config {
         for more in [config.plan_hierarchy, config.default_hierarchy].into_iter().flatten() {
             levels.extend(more.into_iter().map(Level::from));
         }
-        Self { datadir: config.defaults.and_then(|defaults| defaults.datadir), levels }
+        let Some(defaults) = config.defaults else { return Self { datadir: None, levels } };
+        let function = defaults.data_hash.or(defaults.lookup_key).or(defaults.data_dig);
+        for level in levels.iter_mut().filter(|level| level.function.is_empty()) {
+            level.function = function.clone().unwrap_or_default();
+            level.key_files = key_files(defaults.options.as_ref());
+        }
+        Self { datadir: defaults.datadir, levels }
     }
+}
+
+/// The private keys that `options` name: only the option of hiera-eyaml is known.
+fn key_files(options: Option<&Value>) -> Vec<String> {
+    let named = options.and_then(Value::as_mapping).into_iter().flatten();
+    let keys = named.filter(|(key, _)| key.as_str().is_some_and(|key| key.ends_with("private_key")));
+    keys.filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect()
 }
 
 impl From<Level5> for Level {
@@ -176,7 +196,15 @@ impl From<Level5> for Level {
             level.path.into_iter().chain(level.paths.into_iter().flatten()).collect();
         paths.extend(level.mapped_paths.map(|[_, _, template]| template));
         let globs = level.glob.into_iter().chain(level.globs.into_iter().flatten()).collect();
-        Self { datadir: level.datadir, paths, globs }
+        let function = level.data_hash.or(level.lookup_key).or(level.data_dig).or(level.hiera3_backend);
+        Self {
+            name: level.name,
+            datadir: level.datadir,
+            paths,
+            globs,
+            function: function.unwrap_or_default(),
+            key_files: key_files(level.options.as_ref()),
+        }
     }
 }
 
@@ -203,9 +231,10 @@ impl From<Version4> for Config {
     fn from(config: Version4) -> Self {
         let level = |level: Level4| {
             let end = if level.backend == "hocon" { ".conf".into() } else { format!(".{}", level.backend) };
-            let paths = level.paths.unwrap_or_else(|| vec![level.path.unwrap_or(level.name)]);
+            let paths = level.paths.unwrap_or_else(|| vec![level.path.unwrap_or_else(|| level.name.clone())]);
             let whole = |path: String| if path.ends_with(&end) { path } else { path + &end };
-            Level { datadir: level.datadir, paths: paths.into_iter().map(whole).collect(), globs: Vec::new() }
+            let paths = paths.into_iter().map(whole).collect();
+            Level { name: level.name, datadir: level.datadir, paths, ..Level::default() }
         };
         let common = || vec![Level { paths: vec!["common.yaml".into()], ..Level::default() }];
         let levels = config.hierarchy.map_or_else(common, |levels| levels.into_iter().map(level).collect());

@@ -5,15 +5,18 @@
 
 mod config;
 mod levels;
+mod needs;
 
 use std::collections::BTreeSet;
 
 use serde_yaml::Value;
 use stringless_core::hash::Sha256;
 use stringless_core::pack::relative_path;
+use stringless_render::yaml::too_deep;
 
 use self::config::Read;
 use self::levels::Levels;
+pub use self::needs::Need;
 use super::{Fault, File, FileKind, cache};
 use crate::error::Result;
 use crate::source::content::FileContent;
@@ -89,7 +92,11 @@ impl Tree<'_> {
             Err(message) => return Ok(vec![Fault { path: None, line: None, message }]),
         };
         let linked = self.linked()?;
-        let mut faults = Vec::new();
+        let mut faults: Vec<Fault> = levels
+            .absent
+            .iter()
+            .map(|message| Fault { path: None, line: None, message: message.clone() })
+            .collect();
         for file in &self.members {
             let path = relative_path(&self.root, &file.path).unwrap_or_default();
             let FileKind::Regular(content) = &file.kind else { continue };
@@ -106,6 +113,17 @@ impl Tree<'_> {
         Ok(faults)
     }
 
+    /// What a node needs to read its data; nothing if Puppet refuses it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn needs(&self) -> Result<Vec<Need>> {
+        Ok(match config::read(&self.config.read()?, self.module().is_some()) {
+            Read::Faulty(_) => Vec::new(),
+            Read::Good(config) => needs::needs(&config),
+        })
+    }
+
     /// The module to which it belongs.
     fn module(&self) -> Option<&str> {
         (!self.root.is_empty()).then(|| self.root.rsplit('/').next().unwrap_or_default())
@@ -119,9 +137,10 @@ impl Tree<'_> {
     fn foreign_keys(&self, path: &str, content: &FileContent) -> Result<Option<Fault>> {
         let Some(module) = self.module().filter(|_| self.may_hold_keys(path)) else { return Ok(None) };
         // Another check reports invalid YAML.
-        let Ok(Value::Mapping(map)) = serde_yaml::from_slice::<Value>(&content.read()?) else {
-            return Ok(None);
-        };
+        let bytes = content.read()?;
+        let text = str::from_utf8(&bytes).ok().filter(|text| too_deep(text).is_none());
+        let value = text.and_then(|text| serde_yaml::from_str::<Value>(text).ok());
+        let Some(Value::Mapping(map)) = value else { return Ok(None) };
         let prefix = format!("{module}::");
         let keys = map.keys().filter_map(Value::as_str);
         let foreign: Vec<&str> =

@@ -60,6 +60,39 @@ fn interpolations_match_any_name() {
 }
 
 #[test]
+fn an_interpolation_may_be_empty() {
+    let levels = "
+  - {name: role, path: '%{facts.role}/common.yaml'}
+  - {name: two, path: 'apps/%{facts.app}/%{facts.tier}/a.yaml'}
+  - {name: folder, datadir: 'hieradata/%{facts.zone}', path: 'z.yaml'}
+  - {name: up, path: '%{facts.a}/../shared/b.yaml'}
+";
+    let good = [
+        "data/common.yaml",
+        "data/web/common.yaml",
+        "data/apps/a.yaml",
+        "data/apps/x/a.yaml",
+        "data/apps/x/y/a.yaml",
+        "data/shared/b.yaml",
+        "hieradata/z.yaml",
+        "hieradata/eu/z.yaml",
+    ];
+    assert_eq!(unreached(levels, &good), [""; 0]);
+    let bad = ["data/a.yaml", "data/apps/x/y/z/a.yaml", "data/web/db/common.yaml", "hieradata/a/b/z.yaml"];
+    assert_eq!(unreached(levels, &bad), bad);
+}
+
+#[test]
+fn a_folder_of_a_puppet_server_is_reported() {
+    let datadir = "/etc/puppetlabs/code/environments/%{environment}/hieradata";
+    let config = format!("{HEAD}  - {{name: a, datadir: '{datadir}', path: x.yaml}}\n");
+    let found = faults(("hiera.yaml", &config), &[]);
+    assert!(found.len() == 1 && found[0].contains("which nodes do not have"), "{found:?}");
+    let secrets = format!("{HEAD}  - {{name: a, datadir: /etc/secrets, path: x.yaml}}\n");
+    assert_eq!(faults(("hiera.yaml", &secrets), &[]), [""; 0]);
+}
+
+#[test]
 fn only_the_text_of_a_glob_is_a_pattern() {
     let levels = "
   - {name: literal, path: 'a[1]*.yaml'}

@@ -1,13 +1,13 @@
 //! `stringless check`.
 
 mod findings;
+mod puppet;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::Serialize;
-use stringless_core::manifest::Engine;
 use stringless_core::name::Name;
 use stringless_core::trust::Trust;
 use stringless_render::platform::Platforms;
@@ -24,9 +24,7 @@ use crate::progress::Progress;
 use crate::remote::last_seen;
 use crate::site::stores::ca_pem;
 use crate::site::{SiteDir, layers};
-use crate::source;
-use crate::trust::secret_key::public_path;
-use crate::trust::{expiry, pending};
+use crate::trust::{expiry, pending, signer};
 
 #[derive(Serialize)]
 struct Report {
@@ -39,28 +37,40 @@ struct Report {
 /// # Errors
 /// When there is no site. Faults of the site are printed; the exit code is that of the worst finding.
 pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
-    let (site, notes) = SiteDir::open_to_build(site, args.environment.as_ref(), args.offline)?;
+    let (site, notes, no_cache) = SiteDir::open_to_check(site, args.environment.as_ref(), args.offline)?;
     let names = match &args.environment {
         Some(name) => vec![site.environment(Some(name))?],
-        None => site.environments()?,
+        None => site.environments(),
     };
     let mut list = Findings::default();
     list.ok("site file", format!("`{}`, site `{}`", site.file.display(), site.site.site));
+    let borrowed = no_cache.is_some();
+    if let Some(why) = no_cache {
+        list.warn("cache", why.to_string(), "nothing is kept for the next run; all else is checked");
+    }
     list.add("platforms", platforms());
     if let Some(trust) = list.add("trust", trust(&site)) {
         check_keys(&site, &trust, &mut list);
     }
-    check_waiting(&site, &mut list);
+    if !borrowed {
+        check_waiting(&site, &mut list);
+    }
     list.add("authorities", authorities(&site));
     list.add("layers", layers(&site));
     check_agent(&site, &mut list);
+    list.add("puppet", puppet::packages(&site));
+    if args.environment.is_none() {
+        for (name, error) in site.conflicts() {
+            list.add::<()>(&format!("environment {name}"), Err(error));
+        }
+    }
     for note in notes {
         list.warn("sources", note, "`invalid` and `ignore` of the source say what becomes of such branches");
     }
     for name in &names {
         check_published(&site, name, &mut list);
         if let Some(build) = list.add(&format!("environment {name}"), environment(&site, name)) {
-            check_puppet(&site, name, &build, &mut list);
+            puppet::check(&site, name, &build, &mut list);
             check_code(&site, name, &build, &mut list);
         }
     }
@@ -109,20 +119,21 @@ fn check_keys(site: &SiteDir, trust: &Trust, list: &mut Findings) {
     let mut trusted = 0;
     for path in site.secret_keys() {
         let shown = path.display();
-        let public = fs::read_to_string(public_path(&path)).unwrap_or_default();
-        let key = trust.keys.iter().find(|key| public.lines().any(|line| line == key.key.as_str()));
+        let public = signer::public_key(&path);
+        let key = trust.keys.iter().find(|key| public.as_ref().is_ok_and(|public| *public == key.key));
         let mode = fs::metadata(&path).map_or(0, |metadata| metadata.mode() & 0o777);
         if mode & 0o077 != 0 {
             let message = format!("other users can read `{shown}` (mode {mode:04o})");
             let error = Error::refused(message).hint(format!("chmod 600 {shown}"));
             list.add::<()>("keys", Err(error));
         }
-        match key {
-            Some(key) => {
+        match (key, public) {
+            (Some(key), _) => {
                 trusted += 1;
                 list.ok("keys", format!("`{shown}` is `{}`, {}", key.name, key.id));
             }
-            None => {
+            (None, Err(error)) => drop(list.add::<()>("keys", Err(error))),
+            (None, Ok(_)) => {
                 list.warn(
                     "keys",
                     format!("`{shown}` is not in the newest trust"),
@@ -222,45 +233,5 @@ fn check_code(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings) {
     let files: Vec<String> = checked.files.iter().map(|(check, files)| format!("{check} {files}")).collect();
     if !files.is_empty() {
         list.ok(&what, format!("checked: {}", files.join(", ")));
-    }
-}
-
-/// Faults that Puppet would find only on a node.
-fn check_puppet(site: &SiteDir, name: &Name, build: &Build, list: &mut Findings) {
-    let what = format!("environment {name}");
-    if !matches!(site.site.apply(name).map(|apply| apply.engine), Ok(Engine::Puppet(_))) {
-        return;
-    }
-    let conf = build.tree.text(source::CONF).ok().flatten().unwrap_or_default();
-    let outside = |entry: &&str| {
-        let entry = entry.trim();
-        entry.starts_with('/') || entry.split('/').any(|part| part == "..")
-    };
-    let setting = |key: &str| {
-        let pairs = conf.lines().filter_map(|line| line.split_once('='));
-        pairs.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned()).next_back()
-    };
-    if let Some(path) = setting("modulepath")
-        && let Some(entry) = path.split(':').find(outside)
-    {
-        list.warn(
-            &what,
-            format!("`modulepath` holds `{entry}`"),
-            "a release holds only files of the source folder",
-        );
-    }
-    for entry in source::parse_modulepath(&conf) {
-        if setting("modulepath").is_some() && !build.holds(&entry) {
-            list.warn(
-                &what,
-                format!("`modulepath` names `{entry}`, which is not there"),
-                "is it made by an earlier step?",
-            );
-        }
-    }
-    let manifest = setting("manifest").unwrap_or_else(|| "manifests".to_owned());
-    let relative = manifest.trim_start_matches("./").trim_end_matches('/');
-    if !manifest.contains('$') && !manifest.starts_with('/') && !build.holds(relative) {
-        list.warn(&what, format!("there is no `{manifest}`"), "`manifest` in environment.conf names it");
     }
 }

@@ -23,9 +23,14 @@ use crate::trust::secret_key::{Protection, SecretKey, public_path};
 /// # Errors
 /// When a file exists already, or the settings are wrong.
 pub fn run(args: &InitArgs) -> Result<u8> {
-    let text = site_file(args, &store::settings(args)?);
-    // Check the new site file with the parser that will read it.
-    Site::parse(&text, SITE_FILE).map_err(|fault| usage(args, &fault.message, fault.hint.as_deref()))?;
+    let store = store::settings(args)?;
+    store.parse().map_err(|error| usage(args, &error.to_string(), None))?;
+    let text = site_file(args, &store);
+    // Check the new site file with the parser that will read it. The file does not exist, so no message names it.
+    Site::parse(&text, SITE_FILE).map_err(|fault| {
+        let why = fault.message.split_once(": ").map_or(&*fault.message, |(_, why)| why);
+        usage(args, why, fault.hint.as_deref())
+    })?;
     if args.store.starts_with("https://") {
         return Err(usage(args, "a web server can only be read, and the first store must be writable", None));
     }
@@ -80,6 +85,7 @@ fn usage(args: &InitArgs, why: &str, hint: Option<&str>) -> Error {
         None if why.contains("style") && args.style.is_none() && args.store.starts_with("s3://") => {
             error.hint("`--style path` puts the name of the bucket into the path")
         }
+        None if args.store.starts_with('/') => error.hint(format!("`--store file://{}`", args.store)),
         None => error.hint("`--store s3://bucket/prefix --region R`, or `--store file:///folder`"),
     }
 }
@@ -135,7 +141,7 @@ fn site_file(args: &InitArgs, store: &StoreSettings) -> String {
          # A release expires after this time; publish or `stringless refresh` before that.\n\
          expires: 30d\n\n\
          # How nodes run the agent.\n\
-         node:\n  schedule: timer   # or daemon, cron, boot\n  interval: 5m\n  splay: 1m\n{puppet}"
+         node:\n  schedule: timer   # timer, daemon, cron or boot\n  interval: 5m\n  splay: 1m\n{puppet}"
     )
 }
 
@@ -192,7 +198,7 @@ fn with_lines(path: PathBuf, lines: &[&str]) -> Result<(PathBuf, Vec<u8>)> {
 }
 
 const PUPPET: &str = "
-# How nodes get Puppet: `distro` is the distribution's own package; `openvox` needs a pinned `version`.
+# How nodes get Puppet: `auto` takes OpenVox where `stringless pin` has pinned it, otherwise the distribution's own package.
 puppet:
-  package: distro
+  package: auto   # or openvox, distro; or one for each distro or family
 ";

@@ -20,7 +20,7 @@ pub(super) fn settings(args: &InitArgs) -> Result<StoreSettings> {
     };
     let Some(name) = &args.cloud else { return Ok(settings) };
     let platforms = Platforms::embedded()?;
-    let cloud = platforms.cloud(name)?;
+    let cloud = platforms.cloud(name).map_err(Error::usage_fault)?;
     let Some(store) = &cloud.object_store else {
         return Err(Error::usage(format!(
             "making the site: {} has no object store that this program knows",

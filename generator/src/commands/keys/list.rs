@@ -40,8 +40,11 @@ struct Line<'a> {
 pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
     let chain = site.trust()?;
     let trust = trust_chain::newest(&chain)?;
-    let secrets: Vec<(PathBuf, PublicKey)> =
-        site.secret_keys().into_iter().filter_map(|path| public_key(&path).map(|key| (path, key))).collect();
+    let secrets: Vec<(PathBuf, PublicKey)> = site
+        .secret_keys()
+        .into_iter()
+        .filter_map(|path| Some((public_key(&path).ok()?, path)).map(|(key, path)| (path, key)))
+        .collect();
     let line = |key: &'_ TrustKey| {
         let here = secrets.iter().find(|(_, public)| public.same_key(&key.key));
         here.map(|(path, _)| path.display().to_string())

@@ -16,8 +16,8 @@ use crate::modules::lockfile::{LOCK_FILE, LockedModule, Lockfile};
 use crate::modules::{Assemble, PUPPETFILE};
 use crate::progress::Progress;
 use crate::puppetfile::Puppetfile;
+use crate::site::SiteDir;
 use crate::site::stores::ca_pem;
-use crate::site::{CACHE, SiteDir};
 use crate::source::environment;
 
 /// Runs one of the commands.
@@ -51,31 +51,31 @@ struct Scope {
 
 impl Scope {
     fn open(site: Option<&Path>, args: &PuppetfileArgs, offline: bool) -> Result<Self> {
-        let (mut scope, text) = match &args.puppetfile {
+        let (mut scope, bytes) = match &args.puppetfile {
             Some(file) => Self::of_file(SiteDir::open(site)?, file)?,
             None => Self::of_environment(site, args, offline)?,
         };
-        scope.puppetfile = Puppetfile::parse(&text, &scope.origin)?;
+        scope.puppetfile = Puppetfile::parse_bytes(&bytes, &scope.origin)?;
         scope.ca = ca_pem(&scope.site)?;
         scope.site.offline = offline;
         Ok(scope)
     }
 
-    fn of_file(site: SiteDir, file: &Path) -> Result<(Self, String)> {
-        let text = fs::read_to_string(file).map_err(|e| {
+    fn of_file(site: SiteDir, file: &Path) -> Result<(Self, Vec<u8>)> {
+        let bytes = fs::read(file).map_err(|e| {
             Error::configuration(format!("reading `{}`: {e}", file.display()))
                 .hint("`--puppetfile FILE` names it")
         })?;
         let lock_file = file.with_file_name(LOCK_FILE);
         let lock = read_lock(&lock_file)?;
-        Ok((Self::new(site, file.display().to_string(), lock, Some(lock_file), None)?, text))
+        Ok((Self::new(site, file.display().to_string(), lock, Some(lock_file), None)?, bytes))
     }
 
-    fn of_environment(site: Option<&Path>, args: &PuppetfileArgs, offline: bool) -> Result<(Self, String)> {
+    fn of_environment(site: Option<&Path>, args: &PuppetfileArgs, offline: bool) -> Result<(Self, Vec<u8>)> {
         let (site, _) = SiteDir::open_to_build(site, args.environment.as_ref(), offline)?;
         let environment = site.environment(args.environment.as_ref())?;
         let read = environment::read(&site, &environment)?;
-        let text = read.tree.text(PUPPETFILE)?.ok_or_else(|| {
+        let bytes = read.tree.bytes(PUPPETFILE)?.ok_or_else(|| {
             Error::configuration(format!("reading the modules of `{environment}`: it has no {PUPPETFILE}"))
                 .hint("`--environment E` or `--puppetfile FILE` names another")
         })?;
@@ -83,7 +83,7 @@ impl Scope {
         let folder = source.git.is_none().then(|| site.root.join(source.folder()));
         let lock_file = folder.map(|folder| folder.join(LOCK_FILE));
         let lock = read.tree.text(LOCK_FILE)?;
-        Ok((Self::new(site, PUPPETFILE.into(), lock, lock_file, read.source.branch)?, text))
+        Ok((Self::new(site, PUPPETFILE.into(), lock, lock_file, read.source.branch)?, bytes))
     }
 
     fn new(
@@ -93,7 +93,7 @@ impl Scope {
         lock_file: Option<PathBuf>,
         control_branch: Option<String>,
     ) -> Result<Self> {
-        let cache = site.root.join(CACHE);
+        let cache = site.cache_root.clone();
         let (puppetfile, ca, progress) = (Puppetfile::default(), None, Progress::new());
         Ok(Self { site, puppetfile, origin, lock, lock_file, control_branch, ca, cache, progress })
     }
@@ -124,7 +124,7 @@ impl Scope {
                 .hint("`stringless modules update` writes it")
         })?;
         let lock = Lockfile::parse(text, LOCK_FILE)?;
-        for difference in lock.differences(&self.puppetfile) {
+        for difference in lock.differences(&self.puppetfile, &self.request().locked_forge()) {
             self.progress.say(&format!("note: {LOCK_FILE} does not match {}: {difference}", self.origin));
         }
         Ok(lock)

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::modules::lockfile::{LockedModule, Lockfile};
 use crate::output::{json, print};
 use crate::puppetfile::model::Origin;
-use crate::puppetfile::name::short;
+use crate::puppetfile::name::same_folder;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -80,7 +80,7 @@ fn branch<'l>(
                     .puppetfile
                     .modules
                     .iter()
-                    .any(|d| d.origin == Origin::Local && d.name() == short(need));
+                    .any(|d| d.origin == Origin::Local && same_folder(&d.title, need));
                 let what = if own { "the environment's own" } else { "not locked" };
                 text.push_str(&format!("{indent}{turn}{need} ({range}; {what})\n"));
             }

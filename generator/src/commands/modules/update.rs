@@ -1,7 +1,7 @@
 //! `stringless modules update`.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use super::{Scope, release_name};
 use crate::cli::UpdateArgs;
 use crate::error::{Error, Result};
 use crate::fs::write_atomic;
-use crate::modules::lockfile::{LOCK_FILE, LockedModule, Lockfile};
+use crate::modules::lockfile::{LOCK_FILE, LockedModule, Lockfile, is_of_librarian};
 use crate::modules::update::{Update, Updated, update};
 use crate::output::{format, json, print};
 use crate::release::diff::ChangeKind;
@@ -40,15 +40,23 @@ struct Change {
 
 pub fn run(site: Option<&Path>, args: &UpdateArgs) -> Result<u8> {
     let scope = Scope::open(site, &args.which, args.offline)?;
-    let file = scope.lock_file.clone().ok_or_else(|| {
+    // A dry run writes nothing, so it can say what would change in a commit, too.
+    let in_commit = args.dry_run.then(|| PathBuf::from(LOCK_FILE));
+    let file = scope.lock_file.clone().or(in_commit).ok_or_else(|| {
         Error::usage(format!("writing {LOCK_FILE}: the environment is a commit, which cannot be changed"))
-            .hint("run it in a checkout with `--puppetfile FILE`, then commit both files")
+            .hint("run it in a checkout with `--puppetfile FILE`, then commit both files; `--dry-run` shows what would change")
     })?;
-    let old =
-        scope.lock.as_deref().map_or(Ok(Lockfile::default()), |text| Lockfile::parse(text, LOCK_FILE))?;
+    let foreign = scope.lock.as_deref().is_some_and(is_of_librarian);
+    let old = match scope.lock.as_deref().filter(|_| !foreign) {
+        Some(text) => Lockfile::parse(text, LOCK_FILE)?,
+        None => Lockfile::default(),
+    };
     let request = scope.request();
     let overrides = &scope.site.site.modules.overrides;
-    let updated = update(&Update { request: &request, names: &args.names, overrides }, old)?;
+    let mut updated = update(&Update { request: &request, names: &args.names, overrides }, old)?;
+    if foreign {
+        updated.notes.push(format!("{LOCK_FILE} was of librarian-puppet: it is replaced"));
+    }
     let changes = changes(&updated);
     let text = updated.new.text();
     let differs = scope.lock.as_deref() != Some(&text);
@@ -125,10 +133,12 @@ fn changes(updated: &Updated) -> Vec<Change> {
 
 /// A warning for a change that should not happen.
 fn suspicious(old: &LockedModule, new: &LockedModule) -> Option<&'static str> {
+    if old.from() != new.from() {
+        return Some("from another source");
+    }
     if old.tag.is_some() && old.tag == new.tag && old.commit != new.commit {
         return Some("the tag moved");
     }
-    let same =
-        old.release() == new.release() && old.from() == new.from() && old.exclude_spec == new.exclude_spec;
+    let same = old.release() == new.release() && old.exclude_spec == new.exclude_spec;
     (same && old.tree != new.tree).then_some("different content under the same name")
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod deliver;
+mod draft;
 mod explain;
 
 use std::collections::BTreeMap;
@@ -62,7 +63,9 @@ struct Report<'a> {
 /// When a name is unknown, a pin is missing, the store does not answer, or the result is too large.
 pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     if let Some(file) = &args.check {
-        return check::run(&SiteDir::open(site)?, args, file);
+        let mut site = SiteDir::open(site)?;
+        site.add_puppet_pins(&Platforms::embedded()?)?;
+        return check::run(&site, args, file);
     }
     let platforms = Platforms::embedded()?;
     let (distro, cloud) = pair(&platforms, args)?;
@@ -76,13 +79,15 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     let Delivery { boot, also, form } =
         delivery(&platforms, distro, cloud, form, args.boot_agent.as_deref())?;
     let encoding = encoding::encoding(args.tool, cloud, boot, form, args.encoding)?;
-    let site = SiteDir::open(site)?;
+    let mut site = SiteDir::open(site)?;
+    site.add_puppet_pins(&platforms)?;
     let environment = site.environment(args.environment.as_ref())?;
     let layers = layers(&site, &args.layer_before, &args.layer_after)?;
     let chain = site.trust()?;
-    let pin = pin(&site)?;
+    let pin = if args.draft { draft::pin(&site, distro)? } else { pin(&site)? };
     let min_serial = match args.min_serial {
         Some(serial) => serial,
+        None if args.draft => 1,
         None => published_serial(&site, &environment, &chain)?,
     };
     let request = Request {
@@ -101,14 +106,17 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         trust: trust_chain::newest(&chain)?.trusted_keys(),
         min_serial: min_serial.max(1),
         agent: AgentPins { version: pin.version, targets: &pin.targets },
-        presigned: presigned(&site, distro, &pin)?,
-        static_keys: static_keys(),
+        presigned: if args.draft { draft::links(distro) } else { presigned(&site, distro, &pin)? },
+        static_keys: if args.draft { Some(draft::keys()) } else { static_keys() },
         ca_pem: ca_pem(&site)?,
         lock: args.lock_metadata,
         now: time(),
-        tool_version: env!("CARGO_PKG_VERSION"),
+        tool_version: if args.draft { draft::VERSION } else { env!("CARGO_PKG_VERSION") },
     };
-    let data = render(&request)?;
+    let mut data = render(&request)?;
+    if args.draft {
+        data.notes.insert(0, draft::NOTE.into());
+    }
     let product = Product::of(args, &request, &data)?;
     let file = args.out.as_ref().and_then(|out| out.file_name()).map(|name| name.to_string_lossy());
     let explain = data.explain(&request, file.as_deref().unwrap_or("user-data"));
@@ -158,7 +166,7 @@ fn pair<'a>(platforms: &'a Platforms, args: &RenderArgs) -> Result<(&'a Distro, 
         return Err(Error::usage(format!("rendering for `{name}`: the release is missing"))
             .hint(format!("one of {}", releases.join(", "))));
     }
-    let distro = distro?;
+    let distro = distro.map_err(Error::usage_fault)?;
     let Some(cloud) = &args.cloud else {
         let clouds =
             platforms.clouds.iter().filter(|cloud| platforms.boot_agent(distro, cloud, None).is_some());
@@ -166,7 +174,7 @@ fn pair<'a>(platforms: &'a Platforms, args: &RenderArgs) -> Result<(&'a Distro, 
         return Err(Error::usage(format!("rendering for {}: CLOUD is missing", distro.name))
             .hint(format!("one of {}", clouds.join(", "))));
     };
-    Ok((distro, platforms.cloud(cloud)?))
+    Ok((distro, platforms.cloud(cloud).map_err(Error::usage_fault)?))
 }
 
 fn ended(platforms: &Platforms, distro: &Distro, eol: &str) -> Error {

@@ -83,6 +83,83 @@ fn refuses_all_but_files_folders_and_links_within() {
     assert!(twice.contains("only in case"), "{twice}");
 }
 
+/// GNU tar gives each of these the name `posix`; the order of the records does not matter.
+#[test]
+fn the_name_of_posix_counts_before_that_of_gnu() {
+    use EntryType as E;
+    let posix: (&str, E, &str, &[u8]) = ("x", E::XHeader, "", b"14 path=posix\n");
+    let gnu: (&str, E, &str, &[u8]) = ("././@LongLink", E::GNULongName, "", b"gnu\0");
+    for records in [[posix, gnu], [gnu, posix]] {
+        let entries = [&records[..], &[("short", E::Regular, "", b"")]].concat();
+        let items = read(&packed(&entries), Layout::Plain).unwrap();
+        assert_eq!(items[0].path, "posix");
+    }
+    let posix: (&str, E, &str, &[u8]) = ("x", E::XHeader, "", b"18 linkpath=posix\n");
+    let gnu: (&str, E, &str, &[u8]) = ("././@LongLink", E::GNULongLink, "", b"gnu\0");
+    for records in [[posix, gnu], [gnu, posix]] {
+        let entries = [&records[..], &[("l", E::Symlink, "short", b"")]].concat();
+        let items = read(&packed(&entries), Layout::Plain).unwrap();
+        assert_eq!(items[0].kind, ItemKind::Link { target: "posix".into() });
+    }
+}
+
+#[test]
+fn refuses_malformed_extensions() {
+    use EntryType as E;
+    let malformed: [&[u8]; 10] = [
+        b"99 path=evil\n",
+        b"13 path=evil!",
+        b"\n13 path=evil\n",
+        b"13 path=evil\n\n",
+        b"+13 path=evi\n",
+        b"12 path=evil\n",
+        b"path=evil\n",
+        b"13 path evil\n",
+        b"9 =evil!\n",
+        b"13 path=evil\n0 ",
+    ];
+    for record in malformed {
+        let why = refusal(&[("x", E::XHeader, "", record), ("short", E::Regular, "", b"")]);
+        assert!(why.contains("malformed"), "{record:?}: {why}");
+    }
+    // A value may contain anything.
+    let odd = packed(&[("x", E::XHeader, "", b"18 comment=a\n\nb=c\n"), ("a", E::Regular, "", b"")]);
+    assert_eq!(read(&odd, Layout::Plain).unwrap()[0].path, "a");
+}
+
+#[test]
+fn refuses_an_archive_without_an_end() {
+    use EntryType as E;
+    let mut tar = Builder::new(Vec::new());
+    add(&mut tar, "a", E::Regular, "", &[0; 2048]);
+    let whole = tar.into_inner().unwrap();
+    let body = whole.len() - 1024;
+    assert!(whole[body..].iter().all(|byte| *byte == 0));
+    for (length, good) in
+        [(body + 1024, true), (body + 512, true), (body, false), (body - 512, false), (0, false)]
+    {
+        let read = read(&gzip(&whole[..length]), Layout::Plain);
+        assert_eq!(read.is_ok(), good, "{length}: {read:?}");
+    }
+    let why = refusal(&[("a", E::Regular, "", b""), ("././@LongLink", E::GNULongName, "", b"b\0")]);
+    assert!(why.contains("an entry that is missing"), "{why}");
+}
+
+#[test]
+fn leaves_out_what_git_keeps() {
+    use EntryType as E;
+    let bytes = packed(&[
+        (".git/", E::Directory, "", b""),
+        (".git/config", E::Regular, "", b"x"),
+        ("sub/.git", E::Regular, "", b"gitdir: ../x"),
+        (".git/link", E::Link, ".git/config", b""),
+        (".gitignore", E::Regular, "", b"x"),
+        ("a", E::Regular, "", b"x"),
+    ]);
+    let paths: Vec<_> = read(&bytes, Layout::Plain).unwrap().into_iter().map(|item| item.path).collect();
+    assert_eq!(paths, [".gitignore", "a"]);
+}
+
 #[test]
 fn refuses_extensions_that_change_sizes_or_all_names() {
     use EntryType as E;

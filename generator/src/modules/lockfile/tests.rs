@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::modules::metadata::Metadata;
 use crate::puppetfile::Puppetfile;
 use crate::puppetfile::model::{Declared, Origin, Want};
 
@@ -26,6 +27,7 @@ fn file(modules: Vec<Declared>) -> Puppetfile {
     Puppetfile { forge: None, moduledir: None, modules }
 }
 
+const FORGE: &str = "https://forgeapi.puppet.com";
 const TREE: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -64,6 +66,7 @@ fn says_what_is_wrong_with_a_file() {
     let cases: &[(&str, &str)] = &[
         ("<<<<<<< ours\n", "reading Puppetfile.lock:1: an unfinished merge"),
         ("FORGE\n  remote: x\n", "librarian-puppet"),
+        ("\r\nGIT\r\n  remote: x\r\n", "librarian-puppet"),
         ("modules/a: 1\n", "modules/a"),
         ("[]\n", "a block for each module"),
     ];
@@ -91,11 +94,10 @@ fn knows_whether_it_is_that_of_a_puppetfile() {
     let lock = lock(&whole().replace("  exclude_spec: true\n", "")).unwrap();
     let apt = || forge("puppetlabs-apt", Some("9.4.0"));
     let branch = |name: &str| git("puppetlabs/stdlib", Want::Branch(name.into()));
-    let fits = |modules| lock.differences(&file(modules));
+    let fits = |modules| lock.differences(&file(modules), FORGE);
     assert_eq!(fits(vec![apt(), branch("main")]), [""; 0]);
-    // A module that others need need not be declared.
-    assert_eq!(fits(vec![apt()]), [""; 0]);
-    assert_eq!(fits(vec![forge("puppetlabs/apt", None)]), [""; 0]);
+    assert_eq!(fits(vec![forge("puppetlabs/apt", None), branch("main")]), [""; 0]);
+    assert_eq!(fits(vec![forge("Puppetlabs/apt", None), branch("main")]).join(""), "");
     let cases = [
         (vec![apt(), forge("puppet/archive", None)], "`puppet/archive` of line 3 is not in it"),
         (vec![forge("puppetlabs/apt", Some("9.5.0"))], "it has 9.4.0, not 9.5.0"),
@@ -104,6 +106,8 @@ fn knows_whether_it_is_that_of_a_puppetfile() {
         (vec![apt(), git("puppetlabs/stdlib", Want::Commit("ff".into()))], "not ff"),
         (vec![apt(), forge("puppetlabs/stdlib", None)], "not the forge"),
         (vec![branch("main")], "it has `modules/apt`, which nothing needs"),
+        // A module that others need need not be declared, but then it comes from the forge.
+        (vec![apt()], "it has `modules/stdlib` from https://example.org/apt.git, and no line declares that"),
         (vec![git("puppetlabs/apt", Want::Head)], "not https://example.org/apt.git"),
         (vec![Declared { exclude_spec: true, ..apt() }], "`spec` must be left out, but was kept"),
     ];
@@ -120,12 +124,90 @@ fn a_need_that_is_missing_is_told() {
     let lock = lock(only).unwrap();
     let apt = || forge("puppetlabs/apt", Some("9.4.0"));
     assert!(
-        lock.differences(&file(vec![apt()]))
+        lock.differences(&file(vec![apt()]), FORGE)
             .join("")
             .contains("`puppetlabs/stdlib`, which `modules/apt` needs")
     );
     // The environment's own counts.
-    assert_eq!(lock.differences(&file(vec![apt(), module("stdlib", Origin::Local)])), [""; 0]);
+    assert_eq!(lock.differences(&file(vec![apt(), module("stdlib", Origin::Local)]), FORGE), [""; 0]);
+}
+
+/// The lock file of `apt` alone, with these blocks behind it.
+fn with(blocks: &str) -> Lockfile {
+    let text = whole();
+    let apt = text.split("\nmodules/stdlib:").next().unwrap();
+    lock(&format!("{apt}\n{blocks}")).unwrap()
+}
+
+#[test]
+fn only_a_line_or_a_need_brings_a_module_in() {
+    let block = |path: &str, name: &str, forge: &str| {
+        format!("{path}:\n  name: {name}\n  forge: {forge}\n  version: 9.6.0\n  tree: {TREE}\n")
+    };
+    let declared = || file(vec![forge("puppetlabs/apt", Some("9.4.0"))]);
+    let needed = block("modules/stdlib", "puppetlabs/stdlib", FORGE);
+    assert_eq!(with(&needed).differences(&declared(), FORGE), [""; 0]);
+    let cases = [
+        (
+            block("modules/stdlib", "evil/stdlib", FORGE),
+            "`puppetlabs/stdlib`, which `modules/apt` needs, is not in it",
+        ),
+        (block("modules/stdlib", "evil/stdlib", FORGE), "it has `modules/stdlib`, which nothing needs"),
+        (block("site/stdlib", "puppetlabs/stdlib", FORGE), "it has `puppetlabs/stdlib` in `site/stdlib`"),
+        (
+            block("modules/stdlib", "puppetlabs/stdlib", "https://evil.test"),
+            "from the forge https://evil.test",
+        ),
+        (
+            format!("{needed}\n{}", block("modules/x", "evil/x", FORGE)),
+            "it has `modules/x`, which nothing needs",
+        ),
+    ];
+    for (blocks, why) in cases {
+        let found = with(&blocks).differences(&declared(), FORGE).join("; ");
+        assert!(found.contains(why), "{why}: {found}");
+    }
+    // Another forge than the one that is asked.
+    let found = with(&needed).differences(&declared(), "https://forge.example").join("; ");
+    assert!(found.contains("line 3: it is from the forge https://forgeapi.puppet.com"), "{found}");
+}
+
+#[test]
+fn a_block_says_what_the_module_says() {
+    let lock = lock(&whole()).unwrap();
+    let (apt, stdlib) = (&lock.modules["modules/apt"], &lock.modules["modules/stdlib"]);
+    let metadata = |version: &str, needs: &[(&str, &str)]| Metadata {
+        version: Some(version.into()),
+        needs: needs.iter().map(|(name, range)| ((*name).to_owned(), (*range).to_owned())).collect(),
+        ..Metadata::default()
+    };
+    let right = metadata("9.4.0", &[("puppetlabs/stdlib", ">= 9.0.0 < 10.0.0")]);
+    assert_eq!(apt.misdescribes(&right, true), None);
+    assert_eq!(stdlib.misdescribes(&metadata("9.6.0", &[]), true), None);
+    for (locked, metadata, why) in [
+        (
+            apt,
+            metadata("9.4.0", &[]),
+            "`puppetlabs/stdlib`: by the lock file it needs >= 9.0.0 < 10.0.0, by its `metadata.json` it does not need it",
+        ),
+        (
+            apt,
+            metadata("9.4.0", &[("puppetlabs/stdlib", "")]),
+            "by its `metadata.json` it needs any version of it",
+        ),
+        (stdlib, metadata("9.6.0", &[("evil/x", "")]), "`evil/x`: by the lock file it does not need it"),
+        (stdlib, metadata("9.7.0", &[]), "it has the version 9.6.0, and its `metadata.json` 9.7.0"),
+        (stdlib, Metadata::default(), "and its `metadata.json` none"),
+    ] {
+        let found = locked.misdescribes(&metadata, true).unwrap();
+        assert!(found.contains(why), "{why}: {found}");
+    }
+    // Locked without dependencies.
+    assert_eq!(stdlib.misdescribes(&metadata("9.6.0", &[("a/b", "")]), false), None);
+    assert!(apt.misdescribes(&metadata("9.4.0", &[]), false).is_some());
+    // A forge read it, and nothing else can.
+    let broken = Metadata { fault: Some("is broken".into()), ..Metadata::default() };
+    assert_eq!(apt.misdescribes(&broken, true), None);
 }
 
 proptest! {

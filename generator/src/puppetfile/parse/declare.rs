@@ -4,7 +4,7 @@ use stringless_core::pack::check_path;
 use stringless_core::suggest::nearest;
 
 use super::check::{check_title, is_version, place, quoted, text, yes_or_no};
-use super::problem::Problem;
+use super::problem::{Problem, both};
 use super::revision::{branch, git_url, want};
 use super::statement::Statement;
 use super::value::{Given, Value};
@@ -94,6 +94,9 @@ impl Options {
                 "write the name and the version only",
             ));
         }
+        if let Some(problem) = self.revision_without_repository(plain) {
+            return Err(problem);
+        }
         if let (Some((_, version_at)), false) = (plain.first(), self.options.is_empty()) {
             let hint = "write `type: 'forge', version: '1.2.3'` beside the other keys";
             return Err(Problem::new(*version_at, "a version without a key beside values with one", hint));
@@ -124,6 +127,32 @@ impl Options {
             "svn" | "hg" => Err(other_kind(&word, given.at)),
             _ => Err(Problem::new(given.at, format!("there is no type {}", quoted(&word)), TYPES)),
         }
+    }
+
+    /// The fault of a key for git or for a folder beside no repository.
+    fn revision_without_repository(&self, plain: &[(Value, usize)]) -> Option<Problem> {
+        let source = ["git", "local", "svn", "hg", "source", "type"].iter().any(|key| self.has(key));
+        let given = self.options.iter().find(|given| {
+            let revision = given.key != "version" && REVISIONS.contains(&&*given.key);
+            revision || given.key == "path" || given.key.starts_with("default_branch")
+        });
+        let given = given.filter(|_| !source)?;
+        let key = &given.key;
+        if key == "path" {
+            return Some(Problem::new(
+                given.key_at,
+                "`path` is not the source of a module",
+                "for a folder of this repository write `local: true` and `install_path: '…'`, the folder above the module",
+            ));
+        }
+        let hint = match plain.is_empty() {
+            true => {
+                "add `git: 'https://…'`; for a release of the forge write its version alone, as in '1.2.3'"
+            }
+            false => "keep the version, for a release of the forge; or write `git: 'https://…'` in its place",
+        };
+        let what = format!("`{key}` is for modules of a git repository, and this one names no repository");
+        Some(Problem::new(given.key_at, what, hint))
     }
 
     /// The version of a forge module, positional or by its key.
@@ -224,6 +253,13 @@ impl Options {
             ("ignore_unreachable" | "ignore-unreachable", _) => {
                 "take it out: what is cached is built without its remote by `--offline`".to_owned()
             }
+            ("path", Kind::Git) => {
+                "take it out: the module is the whole repository; move the folder into a repository of its own (`git subtree split`), or into this one with `local: true`".to_owned()
+            }
+            ("path", Kind::Local) => "write `install_path: '…'`, the folder above the module".to_owned(),
+            (key, Kind::Forge) if REVISIONS.contains(&key) => {
+                "a release of the forge has a `version`; for a branch, a tag or a commit write `git: 'https://…'` without `type`".to_owned()
+            }
             ("github_tarball" | "path", _) => {
                 "write `type: 'tarball', source: 'https://…'`, or `git: 'https://…'`".to_owned()
             }
@@ -237,10 +273,6 @@ impl Options {
         };
         Err(Problem::new(left.key_at, format!("{name} has no key {}", quoted(&key)), hint))
     }
-}
-
-fn both(one: &str, other: &str, at: usize) -> Problem {
-    Problem::new(at, format!("both `{one}` and `{other}`"), "keep one of them")
 }
 
 fn other_kind(kind: &str, at: usize) -> Problem {

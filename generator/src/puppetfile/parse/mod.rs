@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod declare;
+mod escape;
 pub mod place;
 pub mod problem;
 pub mod revision;
@@ -18,6 +19,14 @@ use self::token::Tokens;
 use super::model::Puppetfile;
 
 impl Puppetfile {
+    /// Parses the bytes of the file `origin`. Comments may have any encoding.
+    ///
+    /// # Errors
+    /// As [`Puppetfile::parse`]; also for bytes outside comments that are not UTF-8.
+    pub fn parse_bytes(bytes: &[u8], origin: &str) -> Result<Self, Fault> {
+        Self::parse(&String::from_utf8_lossy(bytes), origin)
+    }
+
     /// Parses `text`, which came from the file `origin`.
     ///
     /// # Errors
@@ -56,11 +65,19 @@ impl Puppetfile {
 
 fn forge(statement: Statement) -> Result<String, Problem> {
     let (url, at) = only(statement, "forge 'https://…'")?;
+    let url = if is_host(&url) { format!("https://{url}") } else { url };
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
         return Err(Problem::new(at, "`forge` is not the URL of a forge", "write `forge 'https://…'`"));
     }
     Ok(url)
+}
+
+/// Whether it is a host, with or without a port and a path, but without `https://` before it. r10k accepts this.
+fn is_host(url: &str) -> bool {
+    let host = url.split(['/', ':']).next().unwrap_or_default();
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    !url.contains("://") && host.contains('.') && host.split('.').all(word)
 }
 
 /// The single value of a command, and its position.

@@ -21,3 +21,8 @@ pub(crate) fn position(text: &str, at: usize) -> (usize, usize) {
     let start = before.rfind('\n').map_or(0, |end| end + 1);
     (line, before[start..].chars().count() + 1)
 }
+
+/// The fault of two keys that exclude each other.
+pub(crate) fn both(one: &str, other: &str, at: usize) -> Problem {
+    Problem::new(at, format!("both `{one}` and `{other}`"), "keep one of them")
+}

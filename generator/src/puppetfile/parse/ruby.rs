@@ -90,6 +90,21 @@ pub(crate) fn not_closed(at: usize, close: Option<&Kind>) -> Problem {
     Problem::new(at, format!("the file ends before {close}"), format!("add the missing {close}"))
 }
 
+/// The fault of a value at the start of a line: the line before it, whose text ends at `before`, lacks its comma.
+pub(crate) fn no_comma(tokens: &Tokens<'_>, before: usize, token: &Token) -> Problem {
+    let (first, second) = (tokens.line(before), tokens.line(token.at));
+    let what = match first == second {
+        true => format!("{} without a comma before it", quoted(&token.kind)),
+        false => {
+            format!(
+                "line {first} ends without a comma, and line {second} continues with {}",
+                quoted(&token.kind)
+            )
+        }
+    };
+    Problem::new(before, what, format!("write a comma at the end of line {first}"))
+}
+
 fn missing_comma(token: &Token) -> Problem {
     let what = format!("{} without a comma before it", quoted(&token.kind));
     Problem::new(token.at, what, "write a comma between values, and each statement on a line of its own")

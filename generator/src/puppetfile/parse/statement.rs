@@ -46,11 +46,15 @@ impl Command {
 
 /// Parses the next statement, or the end of the file.
 pub(crate) fn statement(tokens: &mut Tokens<'_>) -> Result<Option<Statement>, Problem> {
+    let before = tokens.last;
     tokens.skip_lines()?;
     let token = tokens.next()?;
     let word = match &token.kind {
         Kind::End => return Ok(None),
         Kind::Word(word) => word,
+        Kind::Symbol(_) | Kind::Label(_) | Kind::Text(_) if before > 0 => {
+            return Err(ruby::no_comma(tokens, before, &token));
+        }
         _ => return Err(ruby::as_statement(&token)),
     };
     let Some(command) = Command::of(word) else { return Err(ruby::unknown(tokens, word, token.at)?) };
@@ -89,6 +93,7 @@ fn values(tokens: &mut Tokens<'_>, statement: &mut Statement, close: Option<&Kin
             return Ok(());
         }
         argument(tokens, statement, close == Some(&Kind::BraceClose))?;
+        let before = tokens.last;
         let line = tokens.peek()?.kind == Kind::Line;
         if close.is_some() {
             tokens.skip_lines()?;
@@ -106,6 +111,9 @@ fn values(tokens: &mut Tokens<'_>, statement: &mut Statement, close: Option<&Kin
             Kind::Line | Kind::End if close.is_none() => return Ok(()),
             kind if Some(&kind) == close => return Ok(()),
             Kind::End => return Err(ruby::not_closed(next.at, close)),
+            Kind::Symbol(_) | Kind::Label(_) | Kind::Text(_) if line => {
+                return Err(ruby::no_comma(tokens, before, &next));
+            }
             _ => return Err(ruby::after_value(&next)),
         }
     }

@@ -1,13 +1,15 @@
 //! Text → tokens: the few tokens of Ruby that a Puppetfile needs. Other tokens of Ruby are recognised too, so that
 //! their fault has the right position.
 
-use super::problem::Problem;
+use super::escape::escape;
+use super::problem::{Problem, position};
 
 /// A token, and its position in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
     pub(crate) at: usize,
+    pub(crate) end: usize,
     /// Whether there is a space before it.
     pub(crate) spaced: bool,
 }
@@ -45,26 +47,40 @@ pub(crate) struct Tokens<'a> {
     text: &'a str,
     at: usize,
     ahead: Option<Token>,
+    /// The position after the last consumed token that is not a line end; 0: there is none.
+    pub(crate) last: usize,
 }
 
 impl<'a> Tokens<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { text, at, ahead: None }
+        Self { text, at, ahead: None, last: 0 }
     }
 
     /// Consumes the next token; at the end always `End`.
     pub(crate) fn next(&mut self) -> Result<Token, Problem> {
-        match self.ahead.take() {
-            Some(token) => Ok(token),
-            None => self.read(),
+        let token = match self.ahead.take() {
+            Some(token) => token,
+            None => self.read()?,
+        };
+        if !matches!(token.kind, Kind::Line | Kind::End) {
+            self.last = token.end;
         }
+        Ok(token)
     }
 
     /// The next token, without consuming it.
     pub(crate) fn peek(&mut self) -> Result<&Token, Problem> {
-        let token = self.next()?;
+        let token = match self.ahead.take() {
+            Some(token) => token,
+            None => self.read()?,
+        };
         Ok(self.ahead.insert(token))
+    }
+
+    /// The number of the line at a position, from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        position(self.text, at).0
     }
 
     /// Skips line ends, where a statement continues on the next line.
@@ -81,8 +97,11 @@ impl<'a> Tokens<'a> {
         let (at, spaced) = (self.at, self.at > before);
         let rest = &self.text[at..];
         let Some(first) = rest.chars().next() else {
-            return Ok(Token { kind: Kind::End, at, spaced });
+            return Ok(Token { kind: Kind::End, at, end: at, spaced });
         };
+        if first == NOT_UTF8 {
+            return Err(not_utf8(at));
+        }
         let kind = match first {
             '\n' | ';' => self.one(Kind::Line),
             ',' => self.one(Kind::Comma),
@@ -105,7 +124,7 @@ impl<'a> Tokens<'a> {
             _ if first.is_ascii_digit() => Kind::Number(self.run(|c| c.is_ascii_alphanumeric() || c == '.')),
             _ => Kind::Other(self.other(rest)),
         };
-        Ok(Token { kind, at, spaced })
+        Ok(Token { kind, at, end: self.at, spaced })
     }
 
     fn one(&mut self, kind: Kind) -> Kind {
@@ -167,6 +186,7 @@ impl<'a> Tokens<'a> {
             }
             match c {
                 '\n' => break,
+                NOT_UTF8 => return Err(not_utf8(here)),
                 '\\' => text.push_str(&escape(rest.next().map(|(_, c)| c), here, open, close, double)?),
                 '#' if double && self.text[here + 1..].starts_with(['{', '@', '$']) => {
                     return Err(Problem::new(
@@ -266,24 +286,11 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// The value of a backslash and the character after it.
-fn escape(
-    next: Option<char>,
-    at: usize,
-    open: Option<char>,
-    close: char,
-    double: bool,
-) -> Result<String, Problem> {
-    match next {
-        Some(c) if c == '\\' || c == close || Some(c) == open => Ok(c.into()),
-        Some(c) if double && !c.is_ascii_alphanumeric() && !c.is_control() => Ok(c.into()),
-        Some(c) if !double && !c.is_control() => Ok(format!("\\{c}")),
-        Some(c) if double && c != '\n' => {
-            let what = format!("the escape `\\{}`", c.escape_default());
-            Err(Problem::new(at, what, "write the character itself, in single quotes"))
-        }
-        _ => Err(Problem::new(at, "a quote that continues on the next line", "write the text on one line")),
-    }
+/// What stands in the place of bytes that are not UTF-8.
+const NOT_UTF8: char = char::REPLACEMENT_CHARACTER;
+
+fn not_utf8(at: usize) -> Problem {
+    Problem::new(at, "a byte that is not UTF-8, outside a comment", "save the file as UTF-8")
 }
 
 /// Whether a line begins with exactly this word.

@@ -129,8 +129,20 @@ fn a_conflict_is_explained() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+}
+
+#[test]
+fn a_module_that_does_not_exist_is_no_conflict() {
     let lost = no_solution(ask(&[root("puppet/lost", Pin::Any)], &[], &[]));
-    assert!(lost.contains("`nobody/nothing`"), "{lost}");
+    assert_eq!(
+        lost,
+        "resolving the modules: the forge has no module `nobody/nothing`, which `puppet/lost` needs"
+    );
+    let gone = no_solution(ask(&[root("nobody/gone", Pin::Any)], &[], &[]));
+    assert_eq!(
+        gone,
+        "resolving the modules: the forge has no module `nobody/gone`, which line 11 of the Puppetfile declares"
+    );
 }
 
 #[test]

@@ -9,17 +9,22 @@ pub mod mark;
 mod reachable;
 
 use std::collections::BTreeSet;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 
 use stringless_core::hash::Sha256;
+use stringless_core::json::MAX_BYTES;
+use stringless_core::layout;
 use stringless_core::name::Name;
 use stringless_core::time::Timestamp;
 
 pub use self::reachable::{Reachable, needed};
+use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::release::gc::mark::{GcMark, MAX_PACKS};
 use crate::remote::site_store::SiteStore;
-use crate::store::Listed;
+use crate::store::{Listed, Locked};
 
 /// How much to keep although no published release needs it.
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +61,13 @@ pub struct Plan {
     pub foreign: Vec<Listed>,
 }
 
-/// The packs that were deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What was deleted.
+#[derive(Clone, Debug)]
 pub struct Removed {
-    /// The number of packs.
-    pub packs: u64,
-    /// Their size in bytes.
-    pub bytes: u64,
+    /// The plan at the time of the removal.
+    pub plan: Plan,
+    /// The packs that were deleted, sorted by key.
+    pub packs: Vec<Listed>,
 }
 
 impl Collector<'_> {
@@ -77,40 +82,73 @@ impl Collector<'_> {
         Ok(sort(packs, &needed, self.keep.grace, now))
     }
 
-    /// Deletes what `plan` says, as far as it is still unneeded once publishers can see the mark. Calls `deleted` for
-    /// each pack.
+    /// Deletes what `plan` says, as far as it is still unneeded once publishers cannot miss it. Calls `deleted` for each
+    /// pack.
     ///
     /// # Errors
-    /// Temporary when another gc is running, or when the time of the mark is over. The next run deletes the rest.
-    pub fn remove(&self, plan: &Plan, deleted: impl Fn(&Listed) + Sync) -> Result<(Plan, Removed)> {
+    /// Temporary when another gc is running, the mark of this one could not be renewed, or a signal stopped it. The next
+    /// run deletes the rest.
+    pub fn remove(&self, plan: &Plan, deleted: impl Fn(&Listed) + Sync) -> Result<Removed> {
+        match self.remote.store.lock()? {
+            Some(locked) => self.remove_locked(&locked, deleted),
+            None => self.remove_marked(plan, deleted),
+        }
+    }
+
+    /// Deletes from a folder. No publisher writes meanwhile, so no mark is needed, and none has to be written to a disk
+    /// that is full. A publisher that wrote its manifest before is seen; one that writes it later checks its packs later.
+    fn remove_locked(&self, locked: &Locked<'_>, deleted: impl Fn(&Listed)) -> Result<Removed> {
+        let (store, key) = (&self.remote.store, layout::gc_mark());
+        let mark = store.get(&key, MAX_BYTES as u64)?;
+        mark::refuse_active(store, mark.as_ref())?;
+        let plan = self.plan(locked.time().unwrap_or_else(now))?;
+        let mut packs = Vec::new();
+        for (_, listed) in &plan.unneeded {
+            locked.delete(&listed.key)?;
+            deleted(listed);
+            packs.push(listed.clone());
+        }
+        for leftover in &plan.leftovers {
+            locked.delete(&leftover.key)?;
+        }
+        if mark.is_some() {
+            locked.delete(&key)?;
+        }
+        Ok(Removed { plan, packs })
+    }
+
+    fn remove_marked(&self, plan: &Plan, deleted: impl Fn(&Listed) + Sync) -> Result<Removed> {
         let marked: BTreeSet<Sha256> =
             plan.unneeded.iter().take(MAX_PACKS).map(|(sha256, _)| *sha256).collect();
         let mark = GcMark::acquire(&self.remote.store, &self.remote.chain, marked.clone())?;
-        // Plan again, by the clock of the store: every publisher sees the mark from here on.
-        let plan = self.plan(self.store_time()?)?;
-        let unneeded: Vec<&(Sha256, Listed)> =
-            plan.unneeded.iter().filter(|(sha256, _)| marked.contains(sha256)).collect();
-        let removed = parallel::map(&unneeded, AT_ONCE, |(_, listed)| {
-            if !mark.holds() {
-                return Err(Error::temporary(
-                    "removing packs: it took too long, and the mark no longer counts",
-                )
-                .hint("run it again: it continues where it stopped"));
+        let (done, end) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let mark = &mark;
+            scope.spawn(move || {
+                while end.recv_timeout(GcMark::RENEW) == Err(RecvTimeoutError::Timeout) && mark.renew() {}
+            });
+            // The renewal ends when this is dropped.
+            let _done = done;
+            // Plan again, by the clock of the store: every publisher sees the mark from here on.
+            let plan = self.plan(self.store_time()?)?;
+            let unneeded = plan.unneeded.iter().filter(|(sha256, _)| marked.contains(sha256));
+            let unneeded: Vec<&Listed> = unneeded.map(|(_, listed)| listed).collect();
+            parallel::map(&unneeded, AT_ONCE, |listed| {
+                mark.delete(&listed.key)?;
+                deleted(listed);
+                Ok(())
+            })?;
+            for leftover in &plan.leftovers {
+                mark.delete(&leftover.key)?;
             }
-            self.remote.store.delete(&listed.key)?;
-            deleted(listed);
-            Ok(listed.size)
-        })?;
-        for leftover in &plan.leftovers {
-            self.remote.store.delete(&leftover.key)?;
-        }
-        let removed = Removed { packs: removed.len() as u64, bytes: removed.iter().sum() };
-        Ok((plan, removed))
+            let packs = unneeded.into_iter().cloned().collect();
+            Ok(Removed { plan, packs })
+        })
     }
 
     /// The time by the clock of the store: when the mark was written.
     fn store_time(&self) -> Result<Timestamp> {
-        let key = stringless_core::layout::gc_mark();
+        let key = layout::gc_mark();
         let mark = self.remote.store.list(&key)?.into_iter().find(|listed| listed.key == key);
         mark.and_then(|listed| listed.modified).ok_or_else(|| {
             Error::temporary(format!(
@@ -133,7 +171,7 @@ fn sort(packs: Vec<Listed>, needed: &Reachable, grace: u64, now: Timestamp) -> P
             Some(sha256) if needed.packs.contains(&sha256) => plan.needed.push(listed),
             Some(_) if recent => plan.recent.push(listed),
             Some(sha256) => plan.unneeded.push((sha256, listed)),
-            None if listed.key == stringless_core::layout::gc_mark() => {}
+            None if listed.key == layout::gc_mark() => {}
             None if name.starts_with(LEFTOVER) && recent => plan.recent.push(listed),
             None if name.starts_with(LEFTOVER) => plan.leftovers.push(listed),
             None => plan.foreign.push(listed),

@@ -154,7 +154,8 @@ impl Walkers<'_> {
     /// nodes followed within the last day: those are no publications in progress.
     fn keep_before(&self, current: Release, kept: &mut BTreeMap<u64, Release>) -> Result<BTreeSet<u64>> {
         let serials: Vec<u64> = self.listed.iter().map(|(serial, _)| *serial).collect();
-        let mut left = self.collector.keep.releases;
+        // Nobody rolls a retired environment back.
+        let mut left = if current.manifest.retired { 0 } else { self.collector.keep.releases };
         let mut superseded = self.written(&current);
         let walk = Walk::before(self.history, &current.manifest, &serials);
         kept.insert(current.manifest.serial, current);

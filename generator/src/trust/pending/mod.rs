@@ -15,6 +15,7 @@ use stringless_core::pack::Pack;
 use stringless_core::trust::Trust;
 
 use self::signature::{Expected, Signature};
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::fs::write_atomic;
 use crate::site::{CACHE, SiteDir};
@@ -45,24 +46,52 @@ pub enum PendingDocument {
 /// # Errors
 /// When one cannot be read or parsed.
 pub fn all(site: &SiteDir) -> Result<Vec<Pending>> {
-    let mut found = Vec::new();
-    for file in files(&folder(site), "json") {
-        let payload = fs::read(&file).map_err(|e| Error::io("reading", &file, e))?;
-        found.push(Pending { content: PendingDocument::read(&file, &payload)?, file, payload });
-    }
-    found.sort_by_key(|pending| {
-        (matches!(pending.content, PendingDocument::Manifest(_)), pending.file.clone())
-    });
-    Ok(found)
+    each(site).into_iter().collect()
 }
 
-/// The release of `environment` that waits for signatures.
+/// As [`all`], with an error in the place of each document that cannot be read or parsed; the errors come last.
+#[must_use]
+pub fn each(site: &SiteDir) -> Vec<Result<Pending>> {
+    let mut found: Vec<_> = match payloads(site) {
+        Ok(files) => files.into_iter().map(Pending::read).collect(),
+        Err(error) => vec![Err(error)],
+    };
+    found.sort_by_key(|pending| match pending.as_ref().map(|pending| &pending.content) {
+        Ok(PendingDocument::Trust(_)) => 0,
+        Ok(PendingDocument::Manifest(_)) => 1,
+        Err(_) => 2,
+    });
+    found
+}
+
+/// The release of `environment` that waits for signatures. A damaged document of another environment does not matter.
 ///
 /// # Errors
-/// As [`all`].
+/// When the document of this environment cannot be read or parsed.
 pub fn release(site: &SiteDir, environment: &Name) -> Result<Option<Pending>> {
+    let own = |file: &Path| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let serial = name.strip_prefix(&format!("manifest-{environment}-")).map(str::to_owned);
+        serial.is_some_and(|rest| rest.trim_end_matches(".json").bytes().all(|b| b.is_ascii_digit()))
+    };
     let matches = |pending: &Pending| matches!(&pending.content, PendingDocument::Manifest(m) if m.environment == *environment);
-    Ok(all(site)?.into_iter().find(matches))
+    find(site, own, matches)
+}
+
+/// The first document that `matches`. One that cannot be read is an error if its file is `own`, and is skipped if not.
+fn find(
+    site: &SiteDir,
+    own: impl Fn(&Path) -> bool,
+    matches: impl Fn(&Pending) -> bool,
+) -> Result<Option<Pending>> {
+    for file in payloads(site)? {
+        match Pending::read(file.clone()) {
+            Ok(pending) if matches(&pending) => return Ok(Some(pending)),
+            Err(error) if own(&file) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// The packs of every release that waits for signatures.
@@ -81,9 +110,10 @@ pub fn packs(site: &SiteDir) -> Result<Vec<Pack>> {
 /// The change of the keys that waits for signatures.
 ///
 /// # Errors
-/// As [`all`].
+/// When its document cannot be read or parsed.
 pub fn trust(site: &SiteDir) -> Result<Option<Pending>> {
-    Ok(all(site)?.into_iter().find(|pending| matches!(pending.content, PendingDocument::Trust(_))))
+    let own = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().starts_with("trust-");
+    find(site, own, |pending| matches!(pending.content, PendingDocument::Trust(_)))
 }
 
 /// The signature files that belong to no waiting document.
@@ -148,6 +178,11 @@ impl PendingDocument {
 }
 
 impl Pending {
+    fn read(file: PathBuf) -> Result<Self> {
+        let payload = fs::read(&file).map_err(|e| Error::io("reading", &file, e))?;
+        Ok(Self { content: PendingDocument::read(&file, &payload)?, file, payload })
+    }
+
     /// Writes the payload to its file.
     ///
     /// # Errors
@@ -239,6 +274,12 @@ pub fn assemble(signatures: &[Signature], payload: &[u8]) -> Vec<u8> {
 
 fn folder(site: &SiteDir) -> PathBuf {
     site.root.join(CACHE).join(PENDING)
+}
+
+/// The files of the documents that wait.
+fn payloads(site: &SiteDir) -> Result<Vec<PathBuf>> {
+    let folder = cache::find(&site.root.join(CACHE), PENDING)?;
+    Ok(folder.map(|folder| files(&folder, "json")).unwrap_or_default())
 }
 
 /// The files in `folder` with this extension, sorted; none if there is no folder.

@@ -1,0 +1,64 @@
+//! Reads from the disk, and never waits for the other end of a FIFO.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use stringless_core::json::MAX_BYTES;
+
+use crate::error::{At, Error, Result};
+
+/// The metadata of a path, without following a link; `None` if nothing is there.
+///
+/// # Errors
+/// Temporary: it is unknown whether something is there.
+pub fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).at("looking at", path),
+    }
+}
+
+/// Whether the path is a folder, and not a link to one.
+pub fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// The bytes of a regular file, at most one more than [`MAX_BYTES`]; `None` if there is no such file.
+///
+/// # Errors
+/// Temporary. Refused: it is not a regular file.
+pub fn read_capped(path: &Path) -> Result<Option<Vec<u8>>> {
+    // Without NONBLOCK, a FIFO in its place would make the agent wait for a writer, for ever.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error).at("opening", path),
+    };
+    check_regular(path, &file)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).at("reading", path)?;
+    Ok(Some(bytes))
+}
+
+/// The text of a regular file without outer blanks; `None` if there is none, or if it is not UTF-8.
+pub fn read_text(path: &Path) -> Option<String> {
+    let text = String::from_utf8(read_capped(path).ok()??).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Checks that an open file is a regular one: no FIFO, device, socket or folder.
+///
+/// # Errors
+/// Refused: it is something else.
+pub fn check_regular(path: &Path, file: &File) -> Result<()> {
+    if file.metadata().at("looking at", path)?.is_file() {
+        return Ok(());
+    }
+    Err(Error::tampered(format!("opening `{}`: it is not a regular file", path.display()))
+        .hint("find out who put it there, then remove it"))
+}
