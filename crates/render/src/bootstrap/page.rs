@@ -73,6 +73,8 @@ pub(crate) struct Page {
     lock4: Vec<String>,
     /// The IPv6 addresses of the service.
     lock6: Vec<String>,
+    /// Whether the service also answers by https.
+    lock_https: bool,
 }
 
 impl Page {
@@ -135,6 +137,7 @@ impl Page {
             lock_failed: request.lock.map_or("", MetadataLock::without_firewall),
             lock4,
             lock6,
+            lock_https: request.cloud.lock_https,
         };
         let mark = page.mark(config)?;
         Ok(Self { mark, ..page })

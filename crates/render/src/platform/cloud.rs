@@ -62,6 +62,9 @@ pub struct Cloud {
     /// The addresses of the metadata service that a firewall can restrict to root.
     #[serde(default)]
     pub lock: Vec<String>,
+    /// Whether the metadata service also answers by https at these addresses.
+    #[serde(default)]
+    pub lock_https: bool,
     /// Whether it stands for machines of one's own, which may have folders that others share with them.
     #[serde(default)]
     pub own_machines: bool,
