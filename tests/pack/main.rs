@@ -128,7 +128,7 @@ fn the_example_sites_come_back_from_stock_tar() {
         let source = tools::root().join("tests/fixtures").join(fixture);
         succeed(Command::new("cp").arg("-a").arg(&source).arg(site.tree()), LIMIT);
         if fixture == "control-repo" {
-            site.edit("{script: {run: apply, root: true}}", "{puppet: {}}");
+            site.edit("{script: {run: apply}}", "{puppet: {}}");
         }
         let _ = site.run(&["build", "--out", "packs"]).expect(0);
         let release = site.path("release");

@@ -108,8 +108,8 @@ fn what_nodes_would_not_take_is_neither_signed_nor_published() {
     let site = fs::read_to_string(world.site.path("stringless.yaml")).unwrap();
     let cases = [
         ("expires: 30d", "expires: 0s", "expires: expected at least 1 second"),
-        ("\napply:\n", "\napply:\n  timeout: 0s\n", "apply.timeout: expected 1 second to 1 day"),
-        ("\napply:\n", "\napply:\n  timeout: 2d\n", "apply.timeout: expected 1 second to 1 day"),
+        ("  timeout: 30m\n", "  timeout: 0s\n", "apply.timeout: expected 1 second to 1 day"),
+        ("  timeout: 30m\n", "  timeout: 2d\n", "apply.timeout: expected 1 second to 1 day"),
         ("\napply:\n", "\napply:\n  reapply: 0s\n", "apply.reapply: expected at least 1 second"),
     ];
     for (from, to, why) in cases {
