@@ -17,6 +17,7 @@ use std::{env, fs, process};
 #[path = "../../generator/src/puppetfile"]
 pub mod puppetfile {
     pub mod model;
+    pub mod name;
     pub mod parse;
 
     pub use self::model::Puppetfile;

@@ -109,10 +109,10 @@ impl True {
         let asked = (self.status == Status::NotModified).then_some("\"here\"");
         let wanted = GetRequest { key: "packs/x.tar.gz", etag: asked, from, limit: LIMIT };
         match (self.status, source.get(&wanted)) {
-            (Status::Whole, Ok(Answer::Content { etag: found, from: 0, mut body })) => {
+            (Status::Whole, Ok(Answer::Content { etag: found, encoding, from: 0, mut body })) => {
                 let mut bytes = Vec::new();
                 body.read_to_end(&mut bytes).unwrap();
-                assert_eq!((bytes, found), (self.body.clone(), etag));
+                assert_eq!((bytes, found, encoding), (self.body.clone(), etag, None));
             }
             (Status::Part, Ok(Answer::Content { from: found, mut body, .. })) if from > 0 => {
                 let mut bytes = Vec::new();
