@@ -5,6 +5,7 @@ mod variants;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use e2e::process::{both, run};
@@ -38,9 +39,11 @@ fn every_request(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
             }
             for form in case.platforms.forms(distro, cloud) {
                 let name = format!("{}+{}+{}+{variant}", distro.id, cloud.id, form.as_str());
+                let data = rendered(&name);
                 let request = case.request(distro, cloud, Some(form));
-                match request.and_then(|request| Ok((render(&request)?, request))) {
-                    Ok((data, request)) => check(&name, &request, &data),
+                let data = request.as_ref().and_then(|request| data.get_or_init(|| render(request)).as_ref());
+                match data.and_then(|data| Ok((data, request.as_ref()?))) {
+                    Ok((data, request)) => check(&name, request, data),
                     Err(fault) => {
                         let refused = cannot_be(variant, distro, form) || does_not_fit(variant, form, &fault);
                         assert!(refused, "{name}: {fault}\n{:?}", fault.hint);
@@ -49,6 +52,13 @@ fn every_request(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
             }
         }
     }
+}
+
+/// Where the rendering of this name is kept: each test looks at every one, and none needs its own.
+fn rendered(name: &str) -> Arc<OnceLock<Result<UserData, Fault>>> {
+    static RENDERED: Mutex<BTreeMap<String, Arc<OnceLock<Result<UserData, Fault>>>>> =
+        Mutex::new(BTreeMap::new());
+    Arc::clone(RENDERED.lock().unwrap().entry(name.to_owned()).or_default())
 }
 
 /// What has a reason to be refused; other tests look at each of the reasons.
