@@ -11,6 +11,7 @@ mod refusals;
 mod site;
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
@@ -69,13 +70,34 @@ fn the_cache_forgets_what_is_old() {
     let packs = site.path("site/.stringless/packs");
     let count = || fs::read_dir(&packs).unwrap().count();
     assert_eq!(count(), 3, "the old one may be asked for by `diff`");
-    let past = SystemTime::now() - Duration::from_secs(31 * 86_400);
-    for pack in fs::read_dir(&packs).unwrap() {
-        File::open(pack.unwrap().path()).unwrap().set_modified(past).unwrap();
-    }
+    age(&packs);
     let last = site.index();
     assert_eq!(count(), 2);
     assert_ne!(first, last);
+}
+
+/// The build of each environment removes what is old and not its own.
+#[test]
+fn environments_with_old_packs_are_published_together() {
+    let Some(site) = Site::new() else { return };
+    site.edit("source: {path: tree}", "source: {path: tree}\n  staging:\n    source: {path: tree/other}");
+    for (folder, content) in [("other", "2"), ("d", "1")] {
+        site.write(&format!("{folder}/apply"), "#!/bin/sh\n", 0o755);
+        site.write(&format!("{folder}/data/file"), content, 0o644);
+    }
+    let _ = site.run(&["build", "--all"]).expect(0);
+    age(&site.path("site/.stringless/packs"));
+    let run = site.run(&["publish", "--all"]).expect(0);
+    assert!(run.out.contains("example production 1") && run.out.contains("example staging 1"), "{}", run.out);
+    let _ = site.run(&["verify"]).expect(0);
+}
+
+/// Lets the files of `packs` be older than the cache keeps them.
+fn age(packs: &Path) {
+    let past = SystemTime::now() - Duration::from_secs(31 * 86_400);
+    for pack in fs::read_dir(packs).unwrap() {
+        File::open(pack.unwrap().path()).unwrap().set_modified(past).unwrap();
+    }
 }
 
 #[test]

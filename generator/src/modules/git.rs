@@ -1,8 +1,9 @@
 //! A module in a git repository: its commit, and the content of the commit.
 
 use stringless_archive::writer::{Item, ItemKind};
+use stringless_render::site::git_url::is_full_id;
 
-use super::lockfile::{Follows, LockedModule, is_commit};
+use super::lockfile::{Follows, LockedModule};
 use super::tree::{Tree, cure, quoted};
 use crate::error::{Error, Result};
 use crate::git::{Commit, EntryKind, Repository};
@@ -22,7 +23,7 @@ pub struct Asked<'a> {
 /// Whether an older mirror is enough: a commit never changes.
 #[must_use]
 pub fn is_fixed(want: &Want) -> bool {
-    matches!(want, Want::Commit(id) | Want::Ref(id) if is_commit(id))
+    matches!(want, Want::Commit(id) | Want::Ref(id) if is_full_id(id))
 }
 
 /// Resolves the revision to a commit, and records the revision in `locked`.

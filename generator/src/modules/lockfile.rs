@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use stringless_core::fault::Fault;
 use stringless_core::hash::Sha256;
 use stringless_core::pack::check_path;
+use stringless_render::site::git_url::is_full_id;
 use stringless_render::yaml::from_yaml;
 
 use crate::puppetfile::name::{same, short};
@@ -186,7 +187,7 @@ impl LockedModule {
         match (&self.forge, &self.git, &self.tarball) {
             (Some(_), None, None) if self.version.is_none() => Err("version: it is missing".into()),
             (None, Some(_), None) => match &self.commit {
-                Some(commit) if is_commit(commit) => Ok(()),
+                Some(commit) if is_full_id(commit) => Ok(()),
                 _ => Err("commit: expected 40 or 64 hex digits".into()),
             },
             (None, None, Some(_)) if self.sha256.is_none() => Err("sha256: it is missing".into()),
@@ -205,12 +206,6 @@ pub fn is_of_librarian(text: &str) -> bool {
 
 fn folder_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// Whether `text` is the full id of a commit.
-#[must_use]
-pub fn is_commit(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[derive(Default)]
