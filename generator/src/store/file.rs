@@ -3,10 +3,11 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use rustix::fs::OFlags;
 use stringless_core::hash::Sha256;
 use stringless_core::time::Timestamp;
 
@@ -31,11 +32,7 @@ impl FileStore {
     pub(super) fn get(&self, key: &str, cap: u64) -> Result<Option<Object>> {
         self.check_case(key)?;
         let path = self.path(key);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(e) if missing(&e) => return Ok(None),
-            Err(e) => return Err(Error::io("reading", &path, e)),
-        };
+        let Some(file) = open(&path)? else { return Ok(None) };
         let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
         let mut bytes = Vec::new();
         file.take(cap + 1).read_to_end(&mut bytes).map_err(|e| Error::io("reading", &path, e))?;
@@ -62,14 +59,13 @@ impl FileStore {
         let folder = path.parent().unwrap_or(&self.root).to_path_buf();
         make_folders(&folder)?;
         let _lock = self.lock()?;
-        let now = match File::open(&path) {
-            Ok(mut file) => {
+        let now = match open(&path)? {
+            Some(mut file) => {
                 let mut now = Vec::new();
                 file.read_to_end(&mut now).map_err(|e| Error::io("reading", &path, e))?;
                 Some(etag(&now))
             }
-            Err(e) if missing(&e) => None,
-            Err(e) => return Err(Error::io("reading", &path, e)),
+            None => None,
         };
         let holds = match condition {
             Condition::Absent => now.is_none(),
@@ -195,6 +191,26 @@ impl Locked<'_> {
     }
 }
 
+/// Opens an object, if it is there. A pipe in its place is not waited for.
+fn open(path: &Path) -> Result<Option<File>> {
+    let file = match File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
+    {
+        Ok(file) => file,
+        Err(e) if missing(&e) => return Ok(None),
+        Err(e) => return Err(not_regular(path).unwrap_or_else(|| Error::io("reading", path, e))),
+    };
+    not_regular(path).map_or(Ok(Some(file)), Err)
+}
+
+/// The error, if something other than a regular file lies in the place of an object.
+fn not_regular(path: &Path) -> Option<Error> {
+    let other = fs::metadata(path).is_ok_and(|there| !there.is_file());
+    other.then(|| {
+        Error::refused(format!("reading `{}`: it is not a regular file", path.display()))
+            .hint("find out who put it into the store, then remove it")
+    })
+}
+
 fn make_folders(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|e| {
         let error = Error::io("making", folder, &e)
@@ -301,6 +317,21 @@ mod tests {
             }
         });
         assert_eq!(wins.into_inner(), 1);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting() {
+        let (folder, store) = store();
+        assert_eq!(store.put("env/x/manifest", b"1", Condition::Absent).unwrap(), Put::Written);
+        let bucket = folder.path().join("bucket");
+        let pipe = bucket.join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(bucket.join("socket")).unwrap();
+        for key in ["pipe", "socket", "env"] {
+            let got = store.get(key, 9).unwrap_err();
+            let put = store.put(key, b"1", Condition::Absent).unwrap_err();
+            assert_eq!([got.exit_code(), put.exit_code()], [3, 3], "{key}: {got}, {put}");
+        }
     }
 
     #[test]
