@@ -1,6 +1,7 @@
 //! The program `stringless`: calls the function of each command, prints its error, and sets the exit code.
 
 use std::env;
+use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -49,10 +50,20 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            print::error(&error);
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    print::error(error);
+    ExitCode::from(error.exit_code())
+}
+
+/// Prints the help or the version, which clap gives as an error.
+fn help(text: &clap::Error) -> ExitCode {
+    match print::check(text.print().and_then(|()| stdout().flush())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
     }
 }
 
@@ -67,7 +78,8 @@ fn usage(error: &clap::Error) -> ExitCode {
                 &Error::usage(format!("running `stringless {word}`: there is no such command")).hint(hint),
             );
         }
-        None => drop(error.print()),
+        None if error.use_stderr() => drop(error.print()),
+        None => return help(error),
     }
-    ExitCode::from(if error.use_stderr() { 64 } else { 0 })
+    ExitCode::from(64)
 }

@@ -69,11 +69,11 @@ pub fn run(site: Option<&Path>, args: &BuildArgs) -> Result<u8> {
     if args.json {
         let environments =
             builds.iter().map(|(name, build, checks)| Built { index: index(name, build), checks }).collect();
-        json::print(Some(&site.site.site), &Report { environments, errors: failures.list() })?;
-        return failures.finish(Ok(0));
+        let printed = json::print(Some(&site.site.site), &Report { environments, errors: failures.list() });
+        return failures.finish(printed.map(|()| 0));
     }
     for (name, build, _) in &builds {
-        print::out(&summary(name, build))?;
+        failures.print(&summary(name, build));
     }
     failures.finish(Ok(0))
 }

@@ -66,7 +66,7 @@ pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
             "warning: the store ignores `If-Match`; a claim kept other publishers away, which is weaker",
         );
     }
-    if args.json {
+    let printed = if args.json {
         json::print(
             Some(&site.site.site),
             &Report {
@@ -76,9 +76,11 @@ pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
                 environments: &copied,
                 errors: failures.list(),
             },
-        )?;
-    }
-    failures.finish(end.map(|()| 0))
+        )
+    } else {
+        Ok(())
+    };
+    failures.finish(end.and(printed).map(|()| 0))
 }
 
 /// Copies the environments: the published releases of all of them first, because nodes follow those.
@@ -114,7 +116,7 @@ fn copy(
         };
         done.or_else(failed)?;
         if !args.json {
-            print::out(&summary(&one.copied, args.dry_run))?;
+            failures.print(&summary(&one.copied, args.dry_run));
         }
     }
     Ok(())

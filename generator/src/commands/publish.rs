@@ -49,10 +49,12 @@ pub fn run(site: Option<&Path>, args: &PublishArgs) -> Result<u8> {
     let reports: Vec<release::Report> =
         publishing.all(&mut failures)?.into_iter().map(ReleaseReport::report).collect();
     let waiting = reports.iter().find_map(|report| report.waiting.clone());
-    if args.sign.json {
-        json::print(Some(&site.site.site), &Reports { environments: reports, errors: failures.list() })?;
-    }
-    failures.finish(waiting.map_or(Ok(0), |waiting| waiting.end(args.sign.offline)))
+    let printed = if args.sign.json {
+        json::print(Some(&site.site.site), &Reports { environments: reports, errors: failures.list() })
+    } else {
+        Ok(())
+    };
+    failures.finish(printed.and(waiting.map_or(Ok(0), |waiting| waiting.end(args.sign.offline))))
 }
 
 /// What is published, and how.
@@ -80,7 +82,7 @@ impl Publishing<'_> {
                 Ok(Some(released)) => {
                     released.warn();
                     if !self.args.sign.json {
-                        print::out(&released.text())?;
+                        failures.print(&released.text());
                     }
                     all.push(released);
                 }
@@ -116,7 +118,7 @@ impl Publishing<'_> {
                     let released = ReleaseReport::new(publication, trust);
                     released.warn();
                     if !sign.json {
-                        print::out(&released.text())?;
+                        failures.print(&released.text());
                     }
                     all.push(released);
                 }

@@ -9,8 +9,8 @@ use crate::clock::now;
 use crate::error::{Error, Kind, Result};
 use crate::output::failures::Failures;
 use crate::output::release::ReleaseReport;
+use crate::output::signed;
 use crate::output::trust_change::TrustChange;
-use crate::output::{print, signed};
 use crate::progress::Progress;
 use crate::release::plan::Wanted;
 use crate::release::publish::{Options, Publisher};
@@ -30,26 +30,26 @@ pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
     let remote = SiteStore::open_to_write(&site)?;
     let keys = Keys { given: &args.sign.key, offline: args.sign.offline };
     let trust = refresh_trust(&remote, args, keys)?;
+    let mut failures = Failures::default();
     if let Some(changed) = &trust
         && !args.sign.json
     {
-        print::out(&changed.text())?;
+        failures.print(&changed.text());
     }
     let SigningArgs { json, offline, .. } = args.sign;
     if trust.as_ref().and_then(TrustChange::waiting).is_some() {
         // Releases are signed under the newest trust, and this one is not yet written.
-        let failures = Failures::default();
         return signed::finish(&site.site.site, trust, Vec::new(), failures, json, offline);
     }
     let remote = remote.reload_trust()?;
-    let (mut releases, mut failures) = (Vec::new(), Failures::default());
+    let mut releases = Vec::new();
     for environment in environments(&site, args)? {
         match refresh(&remote, &environment, args, keys) {
             Ok(None) => {}
             Ok(Some(released)) => {
                 released.warn();
                 if !args.sign.json {
-                    print::out(&released.text())?;
+                    failures.print(&released.text());
                 }
                 releases.push(released);
             }
@@ -66,7 +66,7 @@ pub fn run(site: Option<&Path>, args: &RefreshArgs) -> Result<u8> {
         }
     }
     if !json && releases.is_empty() && trust.is_none() && failures.is_empty() {
-        print::out("nothing to do: nothing is published\n")?;
+        failures.print("nothing to do: nothing is published\n");
     }
     signed::finish(&site.site.site, trust, releases, failures, json, offline)
 }

@@ -53,7 +53,7 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
                     Ok(changed) => {
                         remote = remote.reload_trust()?;
                         if !args.json {
-                            print::out(&changed.text())?;
+                            failures.print(&changed.text());
                         }
                         trust = Some(changed);
                     }
@@ -65,7 +65,7 @@ pub fn run(site: Option<&Path>, args: &SubmitArgs) -> Result<u8> {
                     Ok(released) => {
                         released.warn();
                         if !args.json {
-                            print::out(&released.text())?;
+                            failures.print(&released.text());
                         }
                         releases.push(released);
                     }

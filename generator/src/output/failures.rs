@@ -45,6 +45,16 @@ impl Failures {
         errors.into_iter().for_each(|(name, error)| self.add(Some(&name), error));
     }
 
+    /// Prints `text` on standard output. If that is impossible, it is an error, which is added once; the command goes on.
+    pub fn print(&mut self, text: &str) {
+        if let Err(error) = print::out(text) {
+            let message = error.to_string();
+            if self.all.iter().all(|before| before.message != message) {
+                self.add(None, error);
+            }
+        }
+    }
+
     /// Whether there was no error.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -20,7 +20,15 @@ pub fn out(text: &str) -> Result<()> {
 /// When they cannot be written.
 pub fn bytes(bytes: &[u8]) -> Result<()> {
     let mut stdout = stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    check(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+/// The result of a write to standard output.
+///
+/// # Errors
+/// When it failed, and not because the reader closed its pipe.
+pub fn check(written: std::io::Result<()>) -> Result<()> {
+    match written {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io("writing", Path::new("standard output"), e))
         }

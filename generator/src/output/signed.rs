@@ -37,11 +37,9 @@ pub fn finish(
         releases: releases.into_iter().map(ReleaseReport::report).collect(),
         errors: failures.list(),
     };
-    if json {
-        json::print(Some(site), &report)?;
-    }
+    let printed = if json { json::print(Some(site), &report) } else { Ok(()) };
     let trust = report.trust.as_ref().and_then(|trust| trust.waiting.as_ref());
     let waiting = trust.or(report.releases.iter().find_map(|release| release.waiting.as_ref()));
     let end = waiting.map_or(Ok(0), |waiting| waiting.end(offline));
-    failures.finish(end)
+    failures.finish(printed.and(end))
 }
