@@ -4,6 +4,7 @@
 mod attributes;
 mod checkout;
 mod fetch;
+mod ids;
 mod locks;
 mod objects;
 mod refs;

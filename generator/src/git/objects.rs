@@ -8,18 +8,18 @@ impl Repository {
     /// there is no such folder.
     ///
     /// # Errors
-    /// Refused for names that are not UTF-8; temporary when the mirror cannot be read.
+    /// Refused for names that are not UTF-8, and for folders with other content than their ids say; temporary when the
+    /// mirror cannot be read.
     pub fn entries(&self, commit: &Commit, below: &str) -> Result<Vec<Entry>> {
-        let tree = match below {
-            "" => commit.to_string(),
-            _ => match self.tree_id(commit, below)? {
-                Some(tree) => tree,
-                None => return Ok(Vec::new()),
-            },
-        };
+        let Some(tree) = self.tree_id(commit, below)? else { return Ok(Vec::new()) };
+        let checked = |folders: &[String]| self.objects("tree", folders).map(drop);
+        checked(std::slice::from_ref(&tree))?;
         let output = self.git().read(&["ls-tree", "-r", "-t", "-z", "--full-tree", &tree], b"")?;
         let lines = output.split(|&b| b == 0).filter(|line| !line.is_empty());
-        lines.map(|line| self.entry(line)).collect()
+        let entries = lines.map(|line| self.entry(line)).collect::<Result<Vec<Entry>>>()?;
+        let folders = entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
+        checked(&folders.map(|entry| entry.id.clone()).collect::<Vec<_>>())?;
+        Ok(entries)
     }
 
     /// The id of the folder `path` in a commit (empty: the root), which identifies its content; `None` if
@@ -31,28 +31,23 @@ impl Repository {
         if path.split('/').any(|part| [".", ".."].contains(&part)) {
             return Ok(None);
         }
-        let found = self.git().query(&format!("{commit}:{path}"))?;
-        Ok(found.filter(|(_, kind)| kind == "tree").map(|(id, _)| id))
+        let mut tree = self.root(commit)?;
+        for name in path.split('/').filter(|_| !path.is_empty()) {
+            match self.subfolder(&tree, name)? {
+                Some(below) => tree = below,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(tree))
     }
 
     /// The bytes of blobs, in the order of `ids`.
     ///
     /// # Errors
-    /// Refused when they are larger than a pack may be; temporary when one is missing.
+    /// Refused when they are larger than a pack may be, or one has other content than its id says; temporary when one
+    /// is missing.
     pub fn blobs(&self, ids: &[String]) -> Result<Vec<Vec<u8>>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let output = self.git().read(&["cat-file", "--batch", "--buffer"], lines(ids).as_bytes())?;
-        let mut rest = output.as_slice();
-        ids.iter().map(|id| take(&mut rest).ok_or_else(|| self.missing(id))).collect()
-    }
-
-    fn missing(&self, id: &str) -> Error {
-        Error::temporary(format!("reading `{}`: the object {id} is missing", self.url())).hint(format!(
-            "the cache may be damaged: `rm -r {}`, then the next run fetches it again",
-            self.folder().display()
-        ))
+        self.objects("blob", ids)
     }
 
     /// A line of `git ls-tree`: mode, type, id, a tab, path.
@@ -95,20 +90,4 @@ impl Repository {
         };
         Ok(Entry { path: path.to_owned(), kind, id: id.to_owned() })
     }
-}
-
-fn lines(ids: &[String]) -> String {
-    ids.iter().map(|id| format!("{id}\n")).collect()
-}
-
-/// Reads the next object in the output of `git cat-file --batch`: `ID blob SIZE`, a line end, its bytes, a line
-/// end.
-fn take(rest: &mut &[u8]) -> Option<Vec<u8>> {
-    let end = rest.iter().position(|&b| b == b'\n')?;
-    let head = str::from_utf8(&rest[..end]).ok()?;
-    let mut words = head.split(' ').skip(1);
-    let size: usize = (words.next()? == "blob").then(|| words.next()?.parse().ok())??;
-    let content = rest.get(end + 1..end + 1 + size)?.to_vec();
-    *rest = rest.get(end + 2 + size..)?;
-    Some(content)
 }

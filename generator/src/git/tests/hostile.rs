@@ -115,3 +115,42 @@ fn a_lock_that_a_killed_git_left_does_not_block_the_next_fetch() {
     assert_eq!(id(&fetched(cache.path(), &remote), "main"), Some(second));
     assert!(!locks.iter().any(|lock| lock.exists()));
 }
+
+/// Gives the object `id` of the mirror other content, as an object of this kind.
+fn forge(mirror: &Repository, id: &str, kind: &str, content: &[u8]) {
+    let head = format!("{kind} {}\0", content.len());
+    let mut out = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(&[head.as_bytes(), content].concat()).unwrap();
+    let folder = mirror.folder().join("objects").join(&id[..2]);
+    fs::remove_file(folder.join(&id[2..])).unwrap();
+    fs::write(folder.join(&id[2..]), out.finish().unwrap()).unwrap();
+}
+
+#[test]
+fn an_object_with_other_content_than_its_id_says_is_refused() {
+    let of = |what: &str| {
+        let (cache, remote) = (tempfile::tempdir().unwrap(), Remote::with(&["a", "d/e/f"]));
+        let mirror = fetched(cache.path(), &remote);
+        let commit = mirror.resolve("main").unwrap().unwrap();
+        let blob = remote.git(&["rev-parse", "HEAD:d/e/f"]);
+        let other = remote.git(&["rev-parse", "HEAD:d"]);
+        let id = remote.git(&["rev-parse", what]);
+        match what {
+            "HEAD" => forge(&mirror, &id, "commit", format!("tree {other}\n\nm\n").as_bytes()),
+            "HEAD:d/e/f" => forge(&mirror, &id, "blob", b"evil"),
+            // A folder without files.
+            _ => forge(&mirror, &id, "tree", b""),
+        }
+        let read = |below: &str| mirror.entries(&commit, below).and_then(|_| mirror.blobs(&[blob.clone()]));
+        [read("").err(), read("d/e").err()].map(|e| e.map(|e| (e.is_refusal(), e.to_string())))
+    };
+    let refused = |error: &Option<(bool, String)>| {
+        error
+            .as_ref()
+            .is_some_and(|(refused, text)| *refused && text.contains("has other content than its id says"))
+    };
+    for what in ["HEAD", "HEAD^{tree}", "HEAD:d", "HEAD:d/e", "HEAD:d/e/f"] {
+        let [whole, below] = of(what);
+        assert!(refused(&whole) && refused(&below), "{what}: {whole:?} {below:?}");
+    }
+}
