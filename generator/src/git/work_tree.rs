@@ -29,7 +29,10 @@ impl WorkTree {
         let filters =
             tempfile::NamedTempFile::new().map_err(|e| Error::io("making", &std::env::temp_dir(), e))?;
         let tree = Self { folder: folder.to_owned(), filters };
-        if tree.run(folder, &["rev-parse", "--git-dir"])?.is_none() {
+        let Some(top) = tree.run(folder, &["rev-parse", "--show-toplevel"])? else { return Ok(None) };
+        // With `core.worktree` git would speak of other files than these.
+        let top = Path::new(OsStr::from_bytes(top.strip_suffix(b"\n").unwrap_or(&top)));
+        if !fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with(top)) {
             return Ok(None);
         }
         let mut settings: Vec<u8> = Vec::new();
@@ -43,6 +46,28 @@ impl WorkTree {
         let path = tree.filters.path();
         fs::write(path, settings).map_err(|e| Error::io("writing", path, e))?;
         Ok(Some(tree))
+    }
+
+    /// The state of the folder, as `git status --porcelain=v2 --branch -z` prints it. No setting of the repository
+    /// hides a difference to the commit, but ignored files are none.
+    ///
+    /// # Errors
+    /// As [`WorkTree::open`].
+    pub fn status(&self) -> Result<Option<Vec<u8>>> {
+        let status = ["status", "--porcelain=v2", "--branch", "-z"];
+        let all = ["--untracked-files=normal", "--ignore-submodules=none", "--", "."];
+        self.read(&[&["-c", "core.fileMode=true"][..], &status, &all].concat())
+    }
+
+    /// Whether git was told not to look at some of its files: `git update-index --assume-unchanged`, or a sparse
+    /// checkout.
+    ///
+    /// # Errors
+    /// As [`WorkTree::open`].
+    pub fn looks_away(&self) -> Result<bool> {
+        let output = self.read(&["ls-files", "-v", "-z", "--", "."])?.unwrap_or_default();
+        let away = |line: &[u8]| line.first().is_some_and(|tag| tag.is_ascii_lowercase() || *tag == b'S');
+        Ok(output.split(|byte| *byte == 0).any(away))
     }
 
     /// The output of a command of git; `None` if it fails.

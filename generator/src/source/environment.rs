@@ -43,7 +43,7 @@ fn of_folder(site: &SiteDir, source: &Source) -> Result<EnvironmentSource> {
     let output = match &work_tree {
         Some(work_tree) => {
             refuse_submodules(work_tree, &tree)?;
-            work_tree.read(&["status", "--porcelain=v2", "--branch", "-z", "--", "."])?.unwrap_or_default()
+            work_tree.status()?.unwrap_or_default()
         }
         None => Vec::new(),
     };
@@ -56,7 +56,10 @@ fn of_folder(site: &SiteDir, source: &Source) -> Result<EnvironmentSource> {
     }
     let header = |key: &str| headers.get(key).filter(|value| !value.starts_with('(')).map(|&v| v.to_owned());
     let commit = header("branch.oid");
-    let dirty = commit.is_some() && lines.next().is_some();
+    let dirty = match work_tree.as_ref().filter(|_| commit.is_some()) {
+        Some(work_tree) => lines.next().is_some() || work_tree.looks_away()?,
+        None => false,
+    };
     let origin = root.join("").display().to_string();
     let origin = origin.strip_prefix("./").unwrap_or(&origin).to_owned();
     Ok(EnvironmentSource { tree, source: manifest_source(commit, dirty, header("branch.head")), origin })
