@@ -37,7 +37,7 @@ impl Conversion {
         // `crlf` is the old name of `text`.
         let text = if text == UNSPECIFIED { crlf } else { text };
         let lines = match (text, eol) {
-            ("unset" | "input", _) => Lines::Kept,
+            ("unset", _) => Lines::Kept,
             ("auto", "crlf") => Lines::CrlfIfText,
             (_, "crlf") => Lines::Crlf,
             _ => Lines::Kept,
@@ -185,6 +185,9 @@ mod tests {
             ("unset", none, "crlf", Lines::Kept),
             (none, "unset", "crlf", Lines::Kept),
             (none, "input", none, Lines::Kept),
+            ("input", none, none, Lines::Kept),
+            (none, "input", "crlf", Lines::Crlf),
+            ("input", none, "crlf", Lines::Crlf),
         ] {
             assert_eq!(lines(text, crlf, eol), expected, "{text} {crlf} {eol}");
         }
