@@ -53,7 +53,11 @@ impl Puppetfile {
                 }
                 Command::Mod => {
                     let parent = file.moduledir.as_deref().unwrap_or("modules");
-                    file.modules.push(declare::module(statement, parent, position(text, at).0)?);
+                    let joined = statement.joined;
+                    let declared = declare::module(statement, parent, position(text, at).0);
+                    // Ruby joins adjacent texts, which is seldom meant.
+                    let meant = |problem| joined.map_or(problem, ruby::no_comma_between);
+                    file.modules.push(declared.map_err(meant)?);
                     places.push(at);
                 }
             }
@@ -82,7 +86,7 @@ fn is_host(url: &str) -> bool {
 
 /// The single value of a command, and its position.
 fn only(statement: Statement, form: &str) -> Result<(String, usize), Problem> {
-    let Statement { command, at, plain, options } = statement;
+    let Statement { command, at, plain, options, .. } = statement;
     let word = command.word();
     if let Some(given) = options.first() {
         return Err(Problem::new(given.key_at, format!("`{word}` has no keys"), format!("write `{form}`")));

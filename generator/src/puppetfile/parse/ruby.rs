@@ -105,6 +105,15 @@ pub(crate) fn no_comma(tokens: &Tokens<'_>, before: usize, token: &Token) -> Pro
     Problem::new(before, what, format!("write a comma at the end of line {first}"))
 }
 
+/// The fault of a text at `at` that directly follows another one.
+pub(crate) fn no_comma_between(at: usize) -> Problem {
+    Problem::new(
+        at,
+        "a text in quotes without a comma before it",
+        "write a comma between the name and the version",
+    )
+}
+
 fn missing_comma(token: &Token) -> Problem {
     let what = format!("{} without a comma before it", quoted(&token.kind));
     Problem::new(token.at, what, "write a comma between values, and each statement on a line of its own")

@@ -16,6 +16,8 @@ pub(crate) struct Statement {
     pub(crate) plain: Vec<(Value, usize)>,
     /// The values with keys.
     pub(crate) options: Vec<Given>,
+    /// The position of a quoted text that directly follows another one in the first value.
+    pub(crate) joined: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,21 +48,31 @@ impl Command {
 
 /// Parses the next statement, or the end of the file.
 pub(crate) fn statement(tokens: &mut Tokens<'_>) -> Result<Option<Statement>, Problem> {
-    let before = tokens.last;
     tokens.skip_lines()?;
     let token = tokens.next()?;
     let word = match &token.kind {
         Kind::End => return Ok(None),
         Kind::Word(word) => word,
-        Kind::Symbol(_) | Kind::Label(_) | Kind::Text(_) if before > 0 => {
-            return Err(ruby::no_comma(tokens, before, &token));
-        }
         _ => return Err(ruby::as_statement(&token)),
     };
     let Some(command) = Command::of(word) else { return Err(ruby::unknown(tokens, word, token.at)?) };
-    let mut statement = Statement { command, at: token.at, plain: Vec::new(), options: Vec::new() };
+    let mut statement =
+        Statement { command, at: token.at, plain: Vec::new(), options: Vec::new(), joined: None };
     arguments(tokens, &mut statement)?;
+    no_rest(tokens)?;
     Ok(Some(statement))
+}
+
+/// Refuses a statement whose rest is on the next lines: what is wrong with it may only be that the rest is missing.
+fn no_rest(tokens: &Tokens<'_>) -> Result<(), Problem> {
+    let mut ahead = tokens.clone();
+    match ahead.skip_lines().and_then(|()| ahead.next()) {
+        Ok(next) if matches!(next.kind, Kind::Symbol(_) | Kind::Label(_) | Kind::Text(_)) => {
+            Err(ruby::no_comma(tokens, tokens.last, &next))
+        }
+        // Another fault there is a fault of the next statement.
+        _ => Ok(()),
+    }
 }
 
 fn arguments(tokens: &mut Tokens<'_>, statement: &mut Statement) -> Result<(), Problem> {
@@ -156,6 +168,11 @@ fn argument(tokens: &mut Tokens<'_>, statement: &mut Statement, braces: bool) ->
         }
         Kind::Label(key) => key,
         _ => {
+            let next = tokens.peek()?;
+            let joined = matches!(token.kind, Kind::Text(_)) && matches!(next.kind, Kind::Text(_));
+            if joined && statement.plain.is_empty() {
+                statement.joined = Some(next.at);
+            }
             let value = value(tokens, token)?;
             if tokens.peek()?.kind != Kind::Arrow {
                 if braces || !statement.options.is_empty() {

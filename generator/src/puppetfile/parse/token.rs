@@ -43,6 +43,7 @@ pub(crate) enum Kind {
     End,
 }
 
+#[derive(Clone)]
 pub(crate) struct Tokens<'a> {
     text: &'a str,
     at: usize,
@@ -99,10 +100,8 @@ impl<'a> Tokens<'a> {
         let Some(first) = rest.chars().next() else {
             return Ok(Token { kind: Kind::End, at, end: at, spaced });
         };
-        if first == NOT_UTF8 {
-            return Err(not_utf8(at));
-        }
         let kind = match first {
+            NOT_UTF8 => return Err(not_utf8(at)),
             '\n' | ';' => self.one(Kind::Line),
             ',' => self.one(Kind::Comma),
             '(' => self.one(Kind::Open),

@@ -53,6 +53,12 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("def x; end", "1:1", "`def` is Ruby", "write only"),
     ("system 'rm'", "1:1", "`system` is Ruby", "runs nothing"),
     ("'a'", "1:1", "a text in quotes where a statement", "write only"),
+    // A comma is missing, whatever else is then wrong.
+    ("mod 'm'\n  git: 'https://x.test/m'", "1:8", "line 1 ends without a comma", "end of line 1"),
+    ("mod 'm' # why\n\n  :git => 'x'\nmod 'a/b'", "1:8", "line 1 ends without a comma", "end of line 1"),
+    ("mod('m')\n  tag: 'v1'", "1:9", "line 1 ends without a comma", "end of line 1"),
+    ("mod 'a/b' '1.0.0'", "1:11", "a text in quotes without a comma", "between the name and the version"),
+    ("mod 'm' \"1.0.0\", git: 'x'", "1:9", "a text in quotes without a comma", "between the name"),
     // Words that are not commands.
     ("modul 'a/b'", "1:1", "`modul` is not a command", "did you mean `mod`?"),
     ("moduledirs 'x'", "1:1", "is not a command", "did you mean `moduledir`?"),
