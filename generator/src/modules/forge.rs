@@ -12,7 +12,7 @@ use super::metadata::Metadata;
 use super::tree::quoted;
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::puppetfile::name::slug;
+use crate::puppetfile::name::{is_full, slug};
 
 /// The default forge.
 pub const PUBLIC: &str = "https://forgeapi.puppet.com";
@@ -190,16 +190,12 @@ fn cached<T>(
 
 /// The name for a URL, without characters that have a meaning in a URL.
 fn checked(name: &str) -> Result<String> {
-    let slug = slug(name);
-    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    match slug.split_once('-') {
-        Some((author, module)) if plain(author) && plain(module) => Ok(slug),
-        _ => Err(Error::configuration(format!(
-            "asking for `{}`: it is not the name of a module on a forge",
-            quoted(name)
-        ))
-        .hint("write `author/name`; a module from another source needs `:git` or `type: 'tarball'`")),
+    if is_full(name) {
+        return Ok(slug(name));
     }
+    let message = format!("asking for `{}`: it is not the name of a module on a forge", quoted(name));
+    Err(Error::configuration(message)
+        .hint("write `author/name`; a module from another source needs `:git` or `type: 'tarball'`"))
 }
 
 fn versions(releases: Vec<ReleaseLine>) -> Vec<Version> {

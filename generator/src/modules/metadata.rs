@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::tree::{Tree, quoted};
-use crate::puppetfile::name::slug;
+use crate::puppetfile::name::{is_full, slug};
 
 /// What is read of the file. Puppet runs modules whose file is missing or odd, so neither is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +47,16 @@ impl Metadata {
     /// The metadata in a value of JSON.
     #[must_use]
     pub fn of_value(value: &Value) -> Self {
-        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let (mut needs, mut faults) = (BTreeMap::new(), Vec::new());
+        let mut text = |key: &str| {
+            let found = value.get(key).and_then(Value::as_str)?;
+            if is_printable(found) {
+                return Some(found.to_owned());
+            }
+            faults.push(format!("has a `{key}` with a control character: `{}`", quoted(found)));
+            None
+        };
+        let (name, version) = (text("name"), text("version"));
         if !value.is_object() {
             faults.push("is not an object of JSON".to_owned());
         }
@@ -61,7 +69,7 @@ impl Metadata {
                         Some(range) => range.as_str(),
                     };
                     match (one.get("name").and_then(Value::as_str), range) {
-                        (Some(name), Some(range)) => {
+                        (Some(name), Some(range)) if is_full(name) && is_printable(range) => {
                             needs.insert(slug(name).replacen('-', "/", 1), range.to_owned());
                         }
                         _ => faults
@@ -72,8 +80,13 @@ impl Metadata {
             Some(_) => faults.push("has `dependencies` that are not a list".into()),
         }
         let fault = faults.first().map(|why| format!("its `{FILE}` {why}"));
-        Self { name: text("name"), version: text("version"), needs, fault }
+        Self { name, version, needs, fault }
     }
+}
+
+/// Whether it can be shown as it is. Puppet takes any text for a version or a range.
+fn is_printable(text: &str) -> bool {
+    !text.chars().any(char::is_control)
 }
 
 const FILE: &str = "metadata.json";
@@ -118,6 +131,16 @@ mod tests {
                 br#"{"dependencies": [{"name": "c/d", "version_requirement": 1}]}"#,
                 "has a dependency that is none",
             ),
+            (br#"{"dependencies": [{"name": ""}]}"#, "has a dependency that is none"),
+            (br#"{"dependencies": [{"name": "stdlib"}]}"#, "has a dependency that is none"),
+            (br#"{"dependencies": [{"name": "../evil"}]}"#, "has a dependency that is none"),
+            (br#"{"dependencies": [{"name": "c/d/e"}]}"#, "has a dependency that is none"),
+            (br#"{"dependencies": [{"name": "c\nd/e"}]}"#, "has a dependency that is none"),
+            (
+                br#"{"dependencies": [{"name": "c/d", "version_requirement": "\u001b[31m"}]}"#,
+                "has a dependency that is none",
+            ),
+            (br#"{"version": "1\u001b[31m"}"#, "has a `version` with a control character: `1\\u{1b}[31m`"),
         ] {
             let read = read(text).unwrap();
             assert!(read.needs.is_empty() && read.fault.as_ref().unwrap().contains(why), "{read:?}");
