@@ -7,12 +7,15 @@ use serde::Serialize;
 use stringless_core::name::Name;
 
 use crate::cli::{EnvironmentsCommand, RetireArgs};
-use crate::error::Result;
+use crate::clock::now;
+use crate::error::{Error, Result};
 use crate::output::release::ReleaseReport;
 use crate::output::{format, json, print};
 use crate::release::publish::Options;
 use crate::release::retire::retire;
+use crate::remote::Published;
 use crate::remote::environments::listed;
+use crate::remote::history::Release;
 use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::store::Store;
@@ -33,6 +36,8 @@ struct Line {
     created: Option<String>,
     /// Whether it has ended.
     retired: bool,
+    /// Why nodes refuse what the store has.
+    error: Option<String>,
 }
 
 /// Lists the environments, or ends one.
@@ -74,25 +79,36 @@ fn list(site: &SiteDir, as_json: bool) -> Result<u8> {
     if !matches!(remote.store, Store::Web(_)) {
         names.extend(listed(&remote.store)?);
     }
-    let mut lines = Vec::new();
+    let (mut lines, mut failure) = (Vec::new(), None);
     for name in names {
-        let published = remote.published(&name)?;
+        let (published, refused) = match remote.published(&name) {
+            Ok(published) => {
+                let refused = published.as_ref().map(|published| refusal(&remote, &name, published));
+                (published, refused.transpose()?.flatten())
+            }
+            // The other environments are listed nevertheless.
+            Err(error) if error.is_refusal() => (None, Some(error)),
+            Err(error) => return Err(error),
+        };
         let manifest = published.as_ref().map(|published| &*published.manifest);
         lines.push(Line {
             in_site: own.contains(&name),
             serial: manifest.map(|manifest| manifest.serial),
             created: manifest.map(|manifest| manifest.created.to_string()),
             retired: manifest.is_some_and(|manifest| manifest.retired),
+            error: refused.as_ref().map(ToString::to_string),
             environment: name,
         });
+        failure = failure.or(refused);
     }
     if as_json {
         json::print(Some(&site.site.site), &Report { environments: lines })?;
-        return Ok(0);
+        return Ok(failure.map_or(0, |error| error.exit_code()));
     }
     let mut rows = vec![["ENVIRONMENT", "SERIAL", "CREATED", ""].map(str::to_owned).to_vec()];
     for line in &lines {
         let state = match (line.serial, line.retired, line.in_site) {
+            _ if line.error.is_some() => "REFUSED",
             (None, ..) => "not published",
             (_, true, _) => "retired",
             (_, _, false) => "not in the site",
@@ -106,5 +122,13 @@ fn list(site: &SiteDir, as_json: bool) -> Result<u8> {
         ]);
     }
     print::out(&format::table(&rows))?;
-    Ok(0)
+    failure.map_or(Ok(0), Err)
+}
+
+/// Why nodes refuse a release that has not expired; an expired one is only old.
+fn refusal(remote: &SiteStore<'_>, environment: &Name, published: &Published) -> Result<Option<Error>> {
+    match published.manifest.expires {
+        Some(end) if end <= now() => Ok(None),
+        _ => remote.refusal(environment, &Release::from(published)),
+    }
 }
