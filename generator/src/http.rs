@@ -1,5 +1,6 @@
 //! HTTP for stores: every wait has a time limit, every body a size limit, and failures are retried with back-off.
 
+mod lookup;
 mod proxy;
 
 use std::path::Path;
@@ -10,8 +11,10 @@ use std::{env, fs};
 use stringless_core::{backoff, certificate};
 use ureq::http::{Method, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
+use self::lookup::Lookup;
 use crate::error::{Error, Result};
 use crate::random::random_number;
 use crate::signals;
@@ -218,7 +221,7 @@ fn agent(roots: RootCerts, proxy: Option<ureq::Proxy>) -> Agent {
         .timeout_recv_response(Some(Duration::from_secs(120)))
         .timeout_per_call(Some(Duration::from_secs(3600)))
         .build();
-    config.new_agent()
+    Agent::with_parts(config, DefaultConnector::default(), Lookup)
 }
 
 fn certificates(pem: &[u8], origin: &str) -> Result<Vec<Certificate<'static>>> {

@@ -1,11 +1,13 @@
 //! The same work for many items, a few at a time.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::error::Result;
 
-/// Does `work` for every item, with at most `threads` threads. The results are in the order of the items.
+/// Does `work` for every item, with at most `threads` threads, and with fewer if no more can be started. The results are
+/// in the order of the items.
 ///
 /// # Errors
 /// The error of the first item that failed, in the order of the items. After an error no other item is started.
@@ -30,11 +32,32 @@ pub fn map<T: Sync, R: Send>(
         mine
     };
     let mut done: Vec<(usize, Result<R>)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.min(items.len())).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("a worker that does not panic")).collect()
+        // This thread is one of them.
+        let more = 1..threads.min(items.len());
+        let workers: Vec<_> =
+            more.map_while(|_| thread::Builder::new().spawn_scoped(scope, worker).ok()).collect();
+        let mut done = worker();
+        for worker in workers {
+            done.extend(worker.join().expect("a worker that does not panic"));
+        }
+        done
     });
     done.sort_by_key(|(n, _)| *n);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Starts a thread that nobody waits for.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().spawn(work).map(drop).map_err(no_thread)
+}
+
+/// The error of a thread that could not be started.
+#[must_use]
+pub fn no_thread(cause: io::Error) -> io::Error {
+    io::Error::new(cause.kind(), format!("starting a thread: {cause}"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Fault;
 use super::tool::{Said, Tool, laid_out};
+use crate::parallel;
 
 /// The faults of each manifest; `tasks`: they are plans.
 ///
@@ -51,20 +52,9 @@ fn by_parts(
 ) -> Result<Vec<Vec<Fault>>, String> {
     let cpus = thread::available_parallelism().map_or(1, NonZero::get);
     let size = contents.len().div_ceil(cpus).clamp(AT_LEAST, AT_MOST);
-    let mut found = Vec::new();
-    for parts in contents.chunks(size * cpus) {
-        let done: Vec<_> = thread::scope(|scope| {
-            let workers: Vec<_> = parts.chunks(size).map(|part| scope.spawn(|| work(part))).collect();
-            workers
-                .into_iter()
-                .map(|worker| worker.join().unwrap_or_else(|_| Err("a thread panicked".into())))
-                .collect()
-        });
-        for part in done {
-            found.extend(part?);
-        }
-    }
-    Ok(found)
+    let parts: Vec<&[Vec<u8>]> = contents.chunks(size).collect();
+    let found = parallel::map(&parts, cpus, |part| Ok(work(part))).map_err(|e| e.to_string())?;
+    Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 fn run(

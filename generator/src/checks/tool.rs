@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
+use crate::parallel::no_thread;
+
 /// A program.
 #[derive(Clone, Debug)]
 pub struct Tool {
@@ -60,11 +62,20 @@ impl Tool {
         let mut child = command.spawn().map_err(|e| format!("`{}`: {e}", self.path.display()))?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
-            let out = scope.spawn(|| text(out));
-            let err = scope.spawn(|| text(err));
+            let failed = |why: String| format!("`{}`: {why}", self.path.display());
+            let out = thread::Builder::new().spawn_scoped(scope, || text(out));
+            let err = thread::Builder::new().spawn_scoped(scope, || text(err));
+            let (out, err) = match (out, err) {
+                (Ok(out), Ok(err)) => (out, err),
+                (Err(cause), _) | (_, Err(cause)) => {
+                    child.kill().ok();
+                    child.wait().ok();
+                    return Err(failed(no_thread(cause).to_string()));
+                }
+            };
             let success = wait(&mut child);
             let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
-            let success = success.map_err(|why| format!("`{}`: {why}", self.path.display()))?;
+            let success = success.map_err(failed)?;
             Ok(Said { success, out, err })
         })
     }

@@ -4,6 +4,7 @@
 mod attributes;
 mod checkout;
 mod fetch;
+mod finish;
 mod ids;
 mod locks;
 mod objects;

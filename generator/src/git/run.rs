@@ -1,15 +1,15 @@
 //! Running `git`: with the user's settings and keys, and without any setting of a repository.
 
+use std::env;
 use std::ffi::OsStr;
-use std::io::{Read, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::time::Duration;
 
 use stringless_render::site::git_url::redacted;
 
+use super::finish::{MOST, finish};
 use super::settings;
 use crate::error::{Error, Result};
 
@@ -135,7 +135,12 @@ impl Git {
         }
         git.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         git.spawn().map_err(|e| {
-            Error::configuration(format!("running `git`: {e}")).hint("install git: it reads the repositories")
+            let why = format!("running `git`: {e}");
+            if is_missing(&e) {
+                Error::configuration(why).hint("install git: it reads the repositories")
+            } else {
+                Error::temporary(why)
+            }
         })
     }
 
@@ -169,48 +174,9 @@ pub fn command() -> Command {
     git
 }
 
-/// Writes the input of `child` and waits for its end, at most `limit`.
-pub fn finish(mut child: Child, input: &[u8], limit: Duration) -> std::io::Result<Output> {
-    let begun = Instant::now();
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let input = input.to_owned();
-    // A child that ends before it has read everything reports the reason itself.
-    thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
-    let (stdout, stderr) = (reader(stdout), reader(stderr));
-    let late = || {
-        let why = format!("it did not finish within {} seconds", limit.as_secs());
-        std::io::Error::new(std::io::ErrorKind::TimedOut, why)
-    };
-    let left = || limit.saturating_sub(begun.elapsed());
-    let read =
-        |pipe: &Receiver<std::io::Result<Vec<u8>>>| pipe.recv_timeout(left()).unwrap_or_else(|_| Err(late()));
-    let outputs = read(&stdout).and_then(|stdout| Ok((stdout, read(&stderr)?)));
-    let mut pause = Duration::from_millis(1);
-    while outputs.is_ok() && child.try_wait()?.is_none() && !left().is_zero() {
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
-    }
-    let ended = child.try_wait()?;
-    if ended.is_none() {
-        // Its children may hold the pipes open, so this does not wait for the pipes.
-        child.kill()?;
-        child.wait()?;
-    }
-    let (stdout, stderr) = outputs?;
-    Ok(Output { status: ended.ok_or_else(late)?, stdout, stderr })
-}
-
-/// Reads a pipe to its end in a thread of its own.
-fn reader(pipe: Option<impl Read + Send + 'static>) -> Receiver<std::io::Result<Vec<u8>>> {
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // Stops reading at the limit; git then ends because of the closed pipe.
-        let read = pipe.map_or(Ok(0), |pipe| pipe.take(MOST).read_to_end(&mut bytes)).map(|_| bytes);
-        // Nobody receives it after the time limit.
-        send.send(read).ok();
-    });
-    receive
+/// Whether git could not be started because this machine has none.
+pub fn is_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
 }
 
 /// The most useful line of git's errors: one about this machine's disk, otherwise the first fatal one, otherwise the
@@ -245,8 +211,6 @@ const DISK: [&str; 4] =
     ["No space left on device", "Disk quota exceeded", "Out of diskspace", "Read-only file system"];
 /// The time limit of a command that only reads the local disk.
 const READING: Duration = Duration::from_secs(600);
-/// The largest output: the largest size of a pack.
-const MOST: u64 = stringless_core::pack::MAX_UNPACKED_BYTES;
 /// The environment variables that git gets: those of the user.
 const KEPT: [&str; 17] = [
     "PATH",

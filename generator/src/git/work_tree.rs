@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::run::{command, finish};
+use super::finish::finish;
+use super::run::{command, is_missing};
 use crate::error::{Error, Result};
 
 /// A folder on disk, which may be in a work tree.
@@ -83,13 +84,22 @@ impl WorkTree {
         git.arg("-c").arg(format!("include.path={}", self.filters.path().display()));
         git.arg("-C").arg(folder).args(arguments);
         git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Without git, a folder is only a folder.
-        let Ok(child) = git.spawn() else { return Ok(None) };
-        let output = finish(child, b"", LIMIT).map_err(|e| {
-            Error::temporary(format!("reading `{}` with git: {e}", folder.display())).hint(
+        let failed = |e: std::io::Error| {
+            let error = Error::temporary(format!("reading `{}` with git: {e}", folder.display()));
+            if e.kind() != std::io::ErrorKind::TimedOut {
+                return error;
+            }
+            error.hint(
                 "does `git status` end there? A setting of its repository may name a pipe or a slow disk",
             )
-        })?;
+        };
+        let child = match git.spawn() {
+            Ok(child) => child,
+            // Without git, a folder is only a folder.
+            Err(e) if is_missing(&e) => return Ok(None),
+            Err(e) => return Err(failed(e)),
+        };
+        let output = finish(child, b"", LIMIT).map_err(failed)?;
         Ok(output.status.success().then_some(output.stdout))
     }
 

@@ -1,5 +1,6 @@
 use super::*;
 use std::os::unix::process::ExitStatusExt;
+use std::time::Instant;
 
 fn said(stderr: &str) -> (String, bool) {
     let status = std::process::ExitStatus::from_raw(128 << 8);

@@ -124,9 +124,13 @@ impl Collector<'_> {
         let (done, end) = mpsc::channel::<()>();
         thread::scope(|scope| {
             let mark = &mark;
-            scope.spawn(move || {
+            let renewal = move || {
                 while end.recv_timeout(GcMark::RENEW) == Err(RecvTimeoutError::Timeout) && mark.renew() {}
-            });
+            };
+            thread::Builder::new().spawn_scoped(scope, renewal).map_err(|e| {
+                Error::temporary(format!("removing packs: {}", parallel::no_thread(e)))
+                    .hint("run it again when this machine may start more threads")
+            })?;
             // The renewal ends when this is dropped.
             let _done = done;
             // Plan again, by the clock of the store: every publisher sees the mark from here on.
