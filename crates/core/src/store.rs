@@ -101,10 +101,14 @@ impl StoreSettings {
                 check_host(rest)?;
                 Ok(Store::Web { base: self.url.trim_end_matches('/').to_string() })
             }
-            "file" if rest.starts_with('/') => {
-                Ok(Store::File { root: rest.trim_end_matches('/').to_string() })
+            "file" => {
+                // Nothing is left of `file:///`, which would be the current folder.
+                let root = rest.trim_end_matches('/');
+                if !root.starts_with('/') {
+                    return Err("needs an absolute path: `file:///path`");
+                }
+                Ok(Store::File { root: root.to_string() })
             }
-            "file" => Err("needs an absolute path: `file:///path`"),
             _ => Err("is not `s3://`, `https://` or `file://`"),
         }
     }
@@ -246,6 +250,9 @@ mod tests {
             "ftp://x/y",
             "http://x/y",
             "file://host/x",
+            "file:///",
+            "file:////",
+            "file://",
             "https://",
             "https://a/b?c",
             "https://us er/b",

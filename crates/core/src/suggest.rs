@@ -10,11 +10,15 @@ use alloc::vec::Vec;
 pub fn nearest(message: &str) -> Option<&str> {
     let from = message.find("unknown field `").or_else(|| message.find("unknown variant `"))?;
     let mut quoted = message[from..].split('`').skip(1).step_by(2);
-    let wrong = quoted.next()?;
+    // The time for a comparison grows with the length.
+    let wrong = quoted.next().filter(|wrong| wrong.len() <= LONGEST)?;
     let (best, distance) =
         quoted.map(|key| (key, distance(wrong, key))).min_by_key(|&(_, distance)| distance)?;
     (distance <= best.len().max(wrong.len()) / 2).then_some(best)
 }
+
+/// The longest word that is compared, in bytes.
+const LONGEST: usize = 100;
 
 /// Levenshtein distance over bytes.
 fn distance(a: &str, b: &str) -> usize {
@@ -41,5 +45,8 @@ mod tests {
         assert_eq!(nearest(message), Some("environment"));
         assert_eq!(nearest("unknown field `x`, expected `site`"), None);
         assert_eq!(nearest("invalid type: string"), None);
+        let long = "x".repeat(LONGEST);
+        assert!(nearest(&alloc::format!("unknown field `{long}`, expected `{long}y`")).is_some());
+        assert!(nearest(&alloc::format!("unknown field `{long}y`, expected `{long}`")).is_none());
     }
 }
