@@ -21,7 +21,7 @@ pub(crate) fn addresses(request: &Request<'_>) -> Result<Vec<String>, Fault> {
     if cloud.lock.is_empty() {
         let who = &cloud.readable_by;
         return fault(format!(
-            "{} has no metadata service to restrict to root (user-data is readable by {who})",
+            "{} has no metadata service with a fixed address to restrict to root (user-data is readable by {who})",
             cloud.name
         ));
     }
