@@ -5,7 +5,8 @@ use std::path::Path;
 use std::{fs, iter};
 
 use e2e::tools;
-use stringless_render::platform::Platforms;
+use stringless_core::time::Timestamp;
+use stringless_render::platform::{Distro, Platforms};
 
 #[test]
 fn no_distro_and_no_cloud_is_named_in_code() {
@@ -36,8 +37,9 @@ fn no_distro_and_no_cloud_is_named_in_code() {
                 let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
                 let (before, after) = (&text[..at], &text[at + name.len()..]);
                 // `~/.aws` is a folder of the user and `aws configure` a program, whatever machines
-                // are rendered for.
+                // are rendered for. Packages of one family begin with `!<arch>`.
                 !before.ends_with(inside)
+                    && !(before.ends_with("!<") && after.starts_with('>'))
                     && !before.ends_with("/.")
                     && !before.ends_with("\".")
                     && !after.starts_with(inside)
@@ -55,7 +57,7 @@ fn the_platforms_are_complete_and_plain() {
     for distro in &platforms.distros {
         assert!(distro.name.is_ascii(), "{}", distro.id);
         let date = distro.eol.as_ref().map(|eol| format!("{eol}T00:00:00Z"));
-        let is_day = date.is_none_or(|date| stringless_core::time::Timestamp::parse(&date).is_ok());
+        let is_day = date.is_none_or(|date| Timestamp::parse(&date).is_ok());
         assert!(is_day, "{}: eol: no day, as 2030-06-30 is one", distro.id);
         let sourced = distro.eol_source.as_ref().is_some_and(|source| source.starts_with("https://"));
         assert_eq!(
@@ -119,23 +121,94 @@ fn the_platforms_are_complete_and_plain() {
     assert!(fault.hint.unwrap().contains("debian-12"));
 }
 
-/// Time alone makes this test fail: then a release has ended, and the catalogue must say what follows.
+/// The addresses of IPv6 at which each metadata service answers, as its vendor or its own source says; of the
+/// others no such address was found. The one of `gce` stands in code of others only.
+const ADDRESSES_OF_IPV6: [(&str, &[&str]); 14] = [
+    ("alibaba", &[]),
+    ("aws", &["fd00:ec2::254"]),
+    ("azure", &[]),
+    ("digitalocean", &[]),
+    ("exoscale", &[]),
+    ("gce", &["fd20:ce::254"]),
+    ("hetzner", &["fe80::a9fe:a9fe"]),
+    ("linode", &["fd00:a9fe:a9fe::1", "fe80::a9fe:a9fe"]),
+    ("openstack", &["fe80::a9fe:a9fe"]),
+    ("oracle", &["fd00:c1::a9fe:a9fe"]),
+    ("ovhcloud", &["fe80::a9fe:a9fe"]),
+    ("scaleway", &["fd00:42::42"]),
+    ("upcloud", &[]),
+    ("vultr", &[]),
+];
+
+/// A service that is forgotten here answers every user of a node whose `--lock-metadata` names IPv4 alone.
+#[test]
+fn each_metadata_service_is_asked_and_locked_at_its_addresses_of_ipv6() {
+    let platforms = Platforms::embedded().unwrap();
+    let with_service = platforms.clouds.iter().filter(|cloud| cloud.metadata.is_some());
+    let ids: Vec<&str> = with_service.clone().map(|cloud| &*cloud.id).collect();
+    assert_eq!(ids, ADDRESSES_OF_IPV6.map(|(id, _)| id), "find out whether it answers at an address of IPv6");
+    for (cloud, (_, expected)) in with_service.zip(ADDRESSES_OF_IPV6) {
+        let asked = cloud.metadata.iter().flat_map(|metadata| &metadata.address);
+        let asked: Vec<&str> = asked.filter_map(|address| address.strip_prefix("http://[")).collect();
+        let asked: Vec<&str> =
+            asked.iter().map(|rest| rest.trim_end_matches(']').trim_end_matches("%*")).collect();
+        assert_eq!(asked, expected, "{}: metadata: address", cloud.id);
+        let locked: Vec<&str> = cloud.lock.iter().map(|address| &**address).collect();
+        let locked: Vec<&str> = locked.into_iter().filter(|address| address.contains(':')).collect();
+        // Where root alone is answered, nothing is locked.
+        assert!(cloud.lock.is_empty() || locked == expected, "{}: lock: {locked:?}", cloud.id);
+        let for_root = cloud.readable_by.starts_with("root");
+        assert!(!cloud.lock.is_empty() || for_root, "{}: lock is empty", cloud.id);
+    }
+}
+
+/// For how many days an ended release may stay: from its last day on `render` refuses it and names its successor, and
+/// `list` marks it, so its users know at once, and the day itself stops nobody's work.
+const DAYS_WITH_SUCCESSOR: u64 = 90;
+/// The same without a supported successor: its users are left without advice.
+const DAYS_WITHOUT_SUCCESSOR: u64 = 14;
+
+/// Time alone makes this test fail in the end: then the catalogue has aged.
 #[test]
 fn no_release_of_the_catalogue_has_ended() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let now = stringless_core::time::Timestamp::from_seconds(now);
+    let aged = aged(&Platforms::embedded().unwrap(), now);
+    assert!(
+        aged.is_empty(),
+        "{}\nremove its file of distros/, or correct `eol`, and name the source",
+        aged.join("\n")
+    );
+}
+
+#[test]
+fn a_release_that_has_ended_does_not_stay() {
     let platforms = Platforms::embedded().unwrap();
-    let ended = |distro: &stringless_render::platform::Distro| {
-        let day = distro.ended(now)?;
+    for distro in &platforms.distros {
+        let Some(eol) = &distro.eol else { continue };
+        let last = Timestamp::parse(&format!("{eol}T12:00:00Z")).unwrap().seconds();
+        let stays = |days: u64| {
+            let aged = aged(&platforms, last + days * 86_400);
+            !aged.iter().any(|line| line.starts_with(&format!("{}: ", distro.id)))
+        };
+        assert!(stays(DAYS_WITHOUT_SUCCESSOR), "{}", distro.id);
+        assert!(!stays(DAYS_WITH_SUCCESSOR + 1), "{}", distro.id);
+        let advice = distro.successor.is_some();
+        assert!(advice || !stays(DAYS_WITHOUT_SUCCESSOR + 1), "{}", distro.id);
+    }
+}
+
+/// The releases that have been past their end for too long at this time, in seconds.
+fn aged(platforms: &Platforms, now: u64) -> Vec<String> {
+    let at = |seconds| Timestamp::from_seconds(seconds);
+    let line = |distro: &Distro| {
+        let next = distro.successor.as_deref().and_then(|id| platforms.distro(id).ok());
+        let advice = next.is_some_and(|next| next.ended(at(now)).is_none());
+        let days = if advice { DAYS_WITH_SUCCESSOR } else { DAYS_WITHOUT_SUCCESSOR };
+        let day = distro.ended(at(now.saturating_sub(days * 86_400)))?;
         let source = distro.eol_source.as_deref().unwrap_or("no source");
         Some(format!("{}: its support ended on {day} ({source})", distro.id))
     };
-    let ended: Vec<String> = platforms.distros.iter().filter_map(ended).collect();
-    assert!(
-        ended.is_empty(),
-        "{}\nremove its file of distros/, or correct `eol`, and name the source",
-        ended.join("\n")
-    );
+    platforms.distros.iter().filter_map(line).collect()
 }
 
 fn each_stands_for_one<'a>(all: impl Iterator<Item = (&'a String, &'a Vec<String>)>) {

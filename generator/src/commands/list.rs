@@ -6,6 +6,7 @@ use serde::Serialize;
 use stringless_render::platform::{BootAgent, Cloud, Distro, Form, Level, Platforms};
 
 use crate::cli::{ListArgs, Listed};
+use crate::clock::time;
 use crate::error::Result;
 use crate::output::{format, json, print};
 
@@ -77,8 +78,12 @@ fn pairs(platforms: &Platforms) -> Vec<Pair<'_>> {
 fn distro_table(distros: &[Distro]) -> String {
     let mut rows = vec![row(["DISTRO", "NAME", "SUPPORTED UNTIL", "FIRST BOOT", "ALSO"])];
     rows.extend(distros.iter().map(|distro| {
-        let eol = distro.eol.as_deref().unwrap_or("rolling");
-        row([&distro.id, &distro.name, eol, &distro.first_boot, &distro.aliases.join(", ")])
+        let eol = match (distro.ended(time()), &distro.eol) {
+            (Some(eol), _) => format!("{eol}, ended"),
+            (None, Some(eol)) => eol.clone(),
+            (None, None) => "rolling".to_owned(),
+        };
+        row([&distro.id, &distro.name, &eol, &distro.first_boot, &distro.aliases.join(", ")])
     }));
     format::table(&rows)
 }

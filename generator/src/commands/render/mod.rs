@@ -15,7 +15,6 @@ use stringless_core::layout;
 use stringless_core::manifest::AgentPin;
 use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
-use stringless_core::time::Timestamp;
 use stringless_render::envelope::summary::Explain;
 use stringless_render::platform::{Cloud, Distro, Encoding, Form, Platforms};
 use stringless_render::request::{AgentPins, Delivery, Part, Request, Tool, delivery};
@@ -24,7 +23,7 @@ use stringless_render::{STATIC_KEYS, encoding, render};
 
 use self::deliver::Product;
 use crate::cli::RenderArgs;
-use crate::clock::now;
+use crate::clock::time;
 use crate::error::{Error, Result};
 use crate::output::min_serial::published_serial;
 use crate::output::{format, json, print};
@@ -252,11 +251,6 @@ fn parse_form(text: &str) -> Result<Form> {
         Error::usage(format!("rendering: there is no form `{text}`"))
             .hint(format!("`--form` {}", names.join(" or ")))
     })
-}
-
-fn time() -> Timestamp {
-    let fixed = env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
-    fixed.map_or_else(now, Timestamp::from_seconds)
 }
 
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
