@@ -150,7 +150,7 @@ fn is_package(name: &str, bytes: &[u8]) -> std::result::Result<(), String> {
     let rpm = bytes.starts_with(&[0xed, 0xab, 0xee, 0xdb]);
     match (name.ends_with(".deb"), deb, rpm) {
         (true, true, _) => Ok(()),
-        (true, ..) => Err("it is not a Debian package".into()),
+        (true, ..) => Err("it is not a .deb package".into()),
         (false, _, false) => Err("it is not an RPM package".into()),
         (false, _, true) => {
             // The lead of an RPM has its name, in 66 bytes.
