@@ -47,7 +47,7 @@ fn distros(platforms: &Platforms) -> String {
             distro.id,
             quoted(&distro.aliases),
             distro.name,
-            distro.eol.as_deref().unwrap_or("rolling"),
+            distro.supported_until(),
             distro.first_boot,
             cpus(distro),
             distro.init,

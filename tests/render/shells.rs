@@ -180,15 +180,19 @@ fn another_system_is_refused() {
     let Some((case, root, script)) = prepare("") else { return };
     let release = &distro(&case).os_release;
     let version = release.version.as_ref().unwrap();
-    for (text, ok) in [
-        ("ID=other\nVERSION_ID=\"1\"\n".to_string(), false),
-        (format!("ID={}\n", release.id), false),
-        (format!("ID={}\nVERSION_ID=\"{}5\"\n", release.id, version), false),
-        (format!("ID={}\nVERSION_ID=\"{}.5\"\n", release.id, version), true),
+    // It has no version before its release.
+    let testing = case.render("debian-14", "nocloud", Form::Script).unwrap().body;
+    for (script, text, ok) in [
+        (&script, "ID=other\nVERSION_ID=\"1\"\n".to_string(), false),
+        (&script, format!("ID={}\n", release.id), false),
+        (&script, format!("ID={}\nVERSION_ID=\"{}5\"\n", release.id, version), false),
+        (&testing, "ID=debian\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\n".to_owned(), false),
+        (&testing, "ID=debian\nVERSION_CODENAME=forky\n".to_owned(), true),
+        (&script, format!("ID={}\nVERSION_ID=\"{}.5\"\n", release.id, version), true),
     ] {
         root.write("etc/os-release", &text, 0o644);
         let before = root.changes();
-        let ended = root.run(SH, &script);
+        let ended = root.run(SH, script);
         if ok {
             assert_eq!(ended.code, 0, "{}", ended.printed);
         } else {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use e2e::netns::Net;
 use e2e::process::{both, run, succeed};
-use e2e::rendering::{Case, puppet_site};
+use e2e::rendering::{Case, os_release, puppet_site};
 use e2e::server::{Fault, Server};
 use e2e::{record, tools};
 use stringless_core::hash::Sha256;
@@ -126,10 +126,7 @@ impl Root {
         let layers = format!("lowerdir=/,upperdir={home}/upper,workdir={home}/work");
         let mut mount = Command::new("mount");
         succeed(mount.args(["-t", "overlay", "-o", &layers, "overlay", &format!("{home}/root")]), LIMIT);
-        let os = &case.platforms.distro(distro).unwrap().os_release;
-        let version = os.version.as_ref().map(|version| format!("VERSION_ID={version}\n"));
-        let release = format!("ID={}\n{}", os.id, version.unwrap_or_default());
-        root.write("etc/os-release", &release);
+        root.write("etc/os-release", &os_release(case.platforms.distro(distro).unwrap()));
         root.write("usr/local/sbin/rpm", RPM);
         root.write("usr/local/sbin/sleep", "#!/bin/sh\necho \"$1\" >>/slept\n");
         root.write("usr/local/sbin/cron", "#!/bin/sh\n");

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use e2e::netns::{Lab, Net};
 use e2e::process::{both, run, succeed};
+use e2e::rendering::os_release;
 use e2e::tools;
 use serde::Deserialize;
 use stringless_render::platform::Distro;
@@ -63,10 +64,7 @@ impl Root {
         mount.args(["-t", "overlay", "-o", &layers.join(","), "overlay"]).arg(home.join("root"));
         succeed(&mut mount, LIMIT);
         let root = Self { folder, libraries: debian.join("usr/lib"), net: lab.node.clone() };
-        let os = &distro.os_release;
-        let version =
-            os.version.as_ref().map_or(String::new(), |version| format!("VERSION_ID=\"{version}\"\n"));
-        root.write("etc/os-release", format!("ID={}\n{version}", os.id), 0o644);
+        root.write("etc/os-release", os_release(distro), 0o644);
         for name in ["hosts", "resolv.conf"] {
             root.write(&format!("etc/{name}"), fs::read(lab.etc.join(name)).unwrap(), 0o644);
         }

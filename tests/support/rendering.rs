@@ -44,6 +44,14 @@ pub struct Case {
     pub lock: Option<MetadataLock>,
 }
 
+/// What `/etc/os-release` says on this distro, as far as a script reads it.
+pub fn os_release(distro: &Distro) -> String {
+    let os = &distro.os_release;
+    let rest = [("VERSION_ID", &os.version), ("VARIANT_ID", &os.variant), ("VERSION_CODENAME", &os.codename)];
+    let rest = rest.iter().filter_map(|(key, value)| Some(format!("{key}=\"{}\"\n", value.as_ref()?)));
+    format!("ID={}\n{}", os.id, rest.collect::<String>())
+}
+
 impl Case {
     /// For the site file `site`.
     pub fn new(site: &str) -> Self {

@@ -78,11 +78,8 @@ fn pairs(platforms: &Platforms) -> Vec<Pair<'_>> {
 fn distro_table(distros: &[Distro]) -> String {
     let mut rows = vec![row(["DISTRO", "NAME", "SUPPORTED UNTIL", "FIRST BOOT", "ALSO"])];
     rows.extend(distros.iter().map(|distro| {
-        let eol = match (distro.ended(time()), &distro.eol) {
-            (Some(eol), _) => format!("{eol}, ended"),
-            (None, Some(eol)) => eol.clone(),
-            (None, None) => "rolling".to_owned(),
-        };
+        let ended = if distro.ended(time()).is_some() { ", ended" } else { "" };
+        let eol = format!("{}{ended}", distro.supported_until());
         row([&distro.id, &distro.name, &eol, &distro.first_boot, &distro.aliases.join(", ")])
     }));
     format::table(&rows)

@@ -106,6 +106,13 @@ impl OsRelease {
 }
 
 impl Distro {
+    /// The last day of its support, or why there is none.
+    #[must_use]
+    pub fn supported_until(&self) -> &str {
+        let without = if self.os_release.codename.is_some() { "not released" } else { "rolling" };
+        self.eol.as_deref().unwrap_or(without)
+    }
+
     /// The last day of its support, if that day is before `now`.
     #[must_use]
     pub fn ended(&self, now: Timestamp) -> Option<&str> {
