@@ -119,6 +119,7 @@ checkpoints: ## the agent that a test can kill at a named point
 
 .PHONY: levels
 levels: setup build agents checkpoints ## record again how far each pair of distro and cloud was tested
+	tests/tools/testing.sh
 	record=$$(mktemp -d) && STRINGLESS_RECORD=$$record $(CARGO) test --locked --package e2e \
 		--test boot --test datasources --test render --test roots && .ci/levels $$record --write && rm -r $$record
 

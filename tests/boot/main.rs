@@ -19,6 +19,7 @@ mod schedules;
 mod schema;
 
 mod seed;
+mod testing;
 
 use std::time::Duration;
 use std::{fs, thread};

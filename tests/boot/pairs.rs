@@ -107,7 +107,7 @@ fn nocloud_with_a_web_server() {
 }
 
 /// The first boot, a change by the agent's own unit, a second boot, and a change by the timer.
-fn whole_life(mut machine: Machine, user_data: &str, name: &str, publish: impl Fn(&str)) -> Machine {
+pub fn whole_life(mut machine: Machine, user_data: &str, name: &str, publish: impl Fn(&str)) -> Machine {
     machine.name(name);
     let first = boot(&mut machine, user_data);
     assert_done(&machine, &first);

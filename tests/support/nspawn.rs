@@ -30,6 +30,7 @@ pub struct Machine {
     running: Option<Running>,
     leader: u32,
     sets_rules: bool,
+    unified: bool,
 }
 
 /// How cloud-init ended.
@@ -56,7 +57,9 @@ impl Machine {
         tools::program("systemd-nspawn")?;
         let lower = tools::rootfs(suite)?;
         SWEPT.call_once(sweep);
-        Self::over(lab, &lower)
+        let mut machine = Self::over(lab, &lower)?;
+        machine.unified = suite == tools::TESTING;
+        Some(machine)
     }
 
     /// Another machine with the disk of this one, which is off and stays so: what an image is for.
@@ -65,7 +68,9 @@ impl Machine {
     /// When this one runs.
     pub fn copy(&self, lab: &Lab) -> Option<Self> {
         assert!(self.running.is_none(), "the machine is on");
-        Self::over(lab, &self.disk.root())
+        let mut copy = Self::over(lab, &self.disk.root())?;
+        copy.unified = self.unified;
+        Some(copy)
     }
 
     fn over(lab: &Lab, lower: &Path) -> Option<Self> {
@@ -78,6 +83,7 @@ impl Machine {
             running: None,
             leader: 0,
             sets_rules: false,
+            unified: false,
         };
         machine.write("etc/hosts", fs::read(lab.etc.join("hosts")).unwrap(), 0o644);
         // A name server that refuses at once: a silent one costs cloud-init half a minute.
@@ -142,6 +148,10 @@ impl Machine {
 
     fn switch_on(&mut self) {
         let mut nspawn = Command::new("systemd-nspawn");
+        if self.unified {
+            // From version 258 on systemd refuses the older hierarchy of control groups, which this machine may have.
+            nspawn.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
+        }
         nspawn.args([
             "--quiet",
             "--boot",

@@ -100,6 +100,20 @@ pub fn rootfs(suite: &str) -> Option<PathBuf> {
     folder.canonicalize().ok()
 }
 
+/// The suite of Debian's next release.
+pub const TESTING: &str = "forky";
+
+/// [`TESTING`], where `make levels` has made its peers; `None` after saying so.
+pub fn testing() -> Option<&'static str> {
+    peers()?;
+    let there = cache().join("rootfs-forky").exists() && cache().join("debs-forky").exists();
+    // Not `skip`: CI does without it.
+    if !there {
+        println!("skipped: no rootfs-forky in the cache (make levels)");
+    }
+    there.then_some(TESTING)
+}
+
 /// The package archive of a Debian suite: `puppet-agent`, and what it needs beyond the root file system.
 ///
 /// # Panics
