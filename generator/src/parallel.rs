@@ -51,12 +51,12 @@ pub fn map<T: Sync, R: Send>(
 /// # Errors
 /// When it cannot be started.
 pub fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<()> {
-    thread::Builder::new().spawn(work).map(drop).map_err(no_thread)
+    thread::Builder::new().spawn(work).map(drop).map_err(|e| no_thread(&e))
 }
 
 /// The error of a thread that could not be started.
 #[must_use]
-pub fn no_thread(cause: io::Error) -> io::Error {
+pub fn no_thread(cause: &io::Error) -> io::Error {
     io::Error::new(cause.kind(), format!("starting a thread: {cause}"))
 }
 

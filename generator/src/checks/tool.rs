@@ -70,7 +70,7 @@ impl Tool {
                 (Err(cause), _) | (_, Err(cause)) => {
                     child.kill().ok();
                     child.wait().ok();
-                    return Err(failed(no_thread(cause).to_string()));
+                    return Err(failed(no_thread(&cause).to_string()));
                 }
             };
             let success = wait(&mut child);

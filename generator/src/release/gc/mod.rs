@@ -128,7 +128,7 @@ impl Collector<'_> {
                 while end.recv_timeout(GcMark::RENEW) == Err(RecvTimeoutError::Timeout) && mark.renew() {}
             };
             thread::Builder::new().spawn_scoped(scope, renewal).map_err(|e| {
-                Error::temporary(format!("removing packs: {}", parallel::no_thread(e)))
+                Error::temporary(format!("removing packs: {}", parallel::no_thread(&e)))
                     .hint("run it again when this machine may start more threads")
             })?;
             // The renewal ends when this is dropped.
