@@ -203,7 +203,7 @@ mod tests {
         let platforms = Platforms::embedded().unwrap();
         assert!(wanted(&platforms, &[]).unwrap().len() > 10);
         let without = platforms.distros.iter().find(|distro| distro.puppet.openvox.is_none()).unwrap();
-        assert!(wanted(&platforms, &[without.id.clone()]).unwrap_err().hint_text().is_some());
+        assert!(wanted(&platforms, std::slice::from_ref(&without.id)).unwrap_err().hint_text().is_some());
         assert!(wanted(&platforms, &["no-such".into()]).is_err());
     }
 }

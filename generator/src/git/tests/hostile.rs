@@ -141,7 +141,9 @@ fn an_object_with_other_content_than_its_id_says_is_refused() {
             // A folder without files.
             _ => forge(&mirror, &id, "tree", b""),
         }
-        let read = |below: &str| mirror.entries(&commit, below).and_then(|_| mirror.blobs(&[blob.clone()]));
+        let read = |below: &str| {
+            mirror.entries(&commit, below).and_then(|_| mirror.blobs(std::slice::from_ref(&blob)))
+        };
         [read("").err(), read("d/e").err()].map(|e| e.map(|e| (e.is_refusal(), e.to_string())))
     };
     let refused = |error: &Option<(bool, String)>| {
