@@ -8,6 +8,7 @@ mod cloud_config;
 mod engine;
 mod fetching;
 mod first_run;
+mod late;
 mod options;
 mod repetition;
 mod root;

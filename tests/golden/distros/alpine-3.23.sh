@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stringless bootstrap: site example, environment production, serial 7 or later.
-# Rendered 2026-11-20T18:00:00Z for Alpine Linux 3.23 on Amazon EC2 by stringless 0.1.0.
+# Rendered for Alpine Linux 3.23 on Amazon EC2 by stringless 0.1.0.
 # It installs stringless-agent 0.1.0; `main`, at the end, has the steps.
 # If a step fails, it is repeated until it has succeeded once.
 # Exit status: the agent's; 1 before it runs. Output: /var/log/cloud-init-output.log or /var/log/user-data.log
@@ -17,7 +17,6 @@ download=$agent.new
 settings=/etc/stringless
 state=/var/lib/stringless
 copy=$settings/bootstrap.sh
-rendered=2026-11-20T18:00:00Z
 
 say() { printf 'stringless: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -28,6 +27,7 @@ try() { # SECONDS COMMAND...
   shift
   until "$@"; do
     [ "$left" -gt 0 ] || return 1
+    say "$* failed (reason above), again in $pause s"
     sleep $pause
     left=$((left - pause))
     [ $pause -ge 32 ] || pause=$((pause * 2))
@@ -51,7 +51,7 @@ check_machine() {
   [ "$hash_tool" ] || die 'no sha256sum, sha256, shasum or openssl'
   for downloader in curl wget ''; do has "$downloader" && break; done
   [ "$downloader" ] || die 'no curl, wget or python3'
-  has nc || die 'no nc to ask for the role of the instance with'
+  has nc || die 'no nc to ask for the role of the instance'
   openrc || has cron || has crond || die 'no OpenRC and no cron to run the agent again: set node.schedule to boot'
 }
 
@@ -162,9 +162,8 @@ RC
 fetch_agent() { sign_url; get "$url" $download "$sha256"; }
 # Installs the agent: fetched, checked, tried out, renamed.
 install_agent() {
-  (umask 022 && mkdir -p ${agent%/*})
   if ! has_hash $agent "$sha256"; then
-    try 60 get_role_keys || die 'no role from 169.254.169.254 (reason above): attach an instance profile'
+    try 60 get_role_keys || die 'no role (reason above): attach an instance profile'
     try 60 fetch_agent || die 'cannot download the agent from example-config.s3.eu-central-1.amazonaws.com (reason above): is it published?'
     chmod 755 $download
     $download version >/dev/null || die 'the agent does not run here (reason above)'
@@ -191,11 +190,11 @@ run_agent() {
 # Schedules the agent; ends an earlier schedule.
 set_schedule() {
   if [ -f $service ]; then
-    rc-service stringless stop >/dev/null 2>&1
-    rc-update del stringless >/dev/null 2>&1
-  fi
+    rc-service stringless stop
+    rc-update del stringless
+  fi >/dev/null 2>&1
+  sed -i /stringless-agent/d /etc/crontabs/root 2>/dev/null
   rm -f $service
-  [ ! -f /etc/crontabs/root ] || sed -i /stringless-agent/d /etc/crontabs/root
   if openrc; then
     cat >$service <<RC && chmod 755 $service && rc-update -q add stringless default || return 1
 #!/sbin/openrc-run
@@ -232,6 +231,7 @@ main() {
   trap clean_up EXIT
   trap 'exit 1' HUP INT TERM
   check_machine
+  (umask 022 && mkdir -p ${agent%/*})
   leave_copy
   install_agent
   write_configuration
@@ -241,10 +241,10 @@ main() {
   try 30 run_agent
   [ "$status" = 1 ] || set_schedule || die 'cannot schedule the agent'
   [ "$status" = 0 ] || { say "the first run failed with exit status $status (reason above)"; exit "$status"; }
-  echo $rendered >$state/bootstrapped
+  echo abeada8021f449b9 >$state/bootstrapped
   sync
   rm -f $copy
-  [ ! -f /etc/crontabs/root ] || sed -i /bootstrap.sh/d /etc/crontabs/root
+  sed -i /bootstrap.sh/d /etc/crontabs/root 2>/dev/null
   if [ -f $service-bootstrap ]; then
     rc-service stringless-bootstrap stop >/dev/null 2>&1
     rc-update -q del stringless-bootstrap default

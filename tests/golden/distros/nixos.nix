@@ -1,12 +1,12 @@
 # Stringless: site example, environment production, serial 7 or later.
-# Rendered 2026-11-20T18:00:00Z for NixOS on Amazon EC2 by stringless 0.1.0.
+# Rendered for NixOS on Amazon EC2 by stringless 0.1.0.
 # A module of NixOS: stringless-agent 0.1.0, its configuration and its schedule.
 { pkgs, modulesPath, ... }:
 let
   bootstrap = pkgs.writeText "stringless-bootstrap" (builtins.concatStringsSep "\n" [
     "#!/bin/sh"
     "# Stringless bootstrap: site example, environment production, serial 7 or later."
-    "# Rendered 2026-11-20T18:00:00Z for NixOS on Amazon EC2 by stringless 0.1.0."
+    "# Rendered for NixOS on Amazon EC2 by stringless 0.1.0."
     "# It installs stringless-agent 0.1.0; `main`, at the end, has the steps."
     "# Exit status: the agent's; 1 before it runs. Output: journalctl -u stringless-first"
     "# Each line is explained by `stringless render --explain`."
@@ -21,7 +21,6 @@ let
     "download=\$agent.new"
     "settings=/etc/stringless"
     "state=/var/lib/stringless"
-    "rendered=2026-11-20T18:00:00Z"
     ""
     "say() { printf 'stringless: %s\\n' \"\$*\" >&2; }"
     "die() { say \"\$*\"; exit 1; }"
@@ -32,6 +31,7 @@ let
     "  shift"
     "  until \"\$@\"; do"
     "    [ \"\$left\" -gt 0 ] || return 1"
+    "    say \"\$* failed (reason above), again in \$pause s\""
     "    sleep \$pause"
     "    left=\$((left - pause))"
     "    [ \$pause -ge 32 ] || pause=\$((pause * 2))"
@@ -53,7 +53,7 @@ let
     "  esac"
     "  for hash_tool in sha256sum 'sha256 -q' 'shasum -a 256' 'openssl dgst -sha256 -r' ''; do has \"\${hash_tool%% *}\" && break; done"
     "  [ \"\$hash_tool\" ] || die 'no sha256sum, sha256, shasum or openssl'"
-    "  has curl || die 'no curl to ask for the role of the instance with'"
+    "  has curl || die 'no curl to ask for the role of the instance'"
     "}"
     ""
     "hash_input() { \$hash_tool | cut -c1-64; }"
@@ -130,9 +130,8 @@ let
     "fetch_agent() { sign_url; get \"\$url\" \$download \"\$sha256\"; }"
     "# Installs the agent: fetched, checked, tried out, renamed."
     "install_agent() {"
-    "  (umask 022 && mkdir -p \${agent%/*})"
     "  if ! has_hash \$agent \"\$sha256\"; then"
-    "    try 60 get_role_keys || die 'no role from 169.254.169.254 (reason above): attach an instance profile'"
+    "    try 60 get_role_keys || die 'no role (reason above): attach an instance profile'"
     "    try 60 fetch_agent || die 'cannot download the agent from example-config.s3.eu-central-1.amazonaws.com (reason above): is it published?'"
     "    chmod 755 \$download"
     "    \$download version >/dev/null || die 'the agent does not run here (reason above)'"
@@ -167,10 +166,11 @@ let
     ""
     "main() {"
     "  # At a later boot nothing is left to do."
-    "  [ \"\$(cat \$state/bootstrapped 2>/dev/null)\" != \$rendered ] || exit 0"
+    "  [ \"\$(cat \$state/bootstrapped 2>/dev/null)\" != e5be3ebfb2f36605 ] || exit 0"
     "  trap clean_up EXIT"
     "  trap 'exit 1' HUP INT TERM"
     "  check_machine"
+    "  (umask 022 && mkdir -p \${agent%/*})"
     "  install_agent"
     "  write_configuration"
     "  umask 022"
@@ -179,7 +179,7 @@ let
     "  try 30 run_agent"
     "  [ \"\$status\" = 1 ] || set_schedule || die 'cannot schedule the agent'"
     "  [ \"\$status\" = 0 ] || { say \"the first run failed with exit status \$status (reason above)\"; exit \"\$status\"; }"
-    "  echo \$rendered >\$state/bootstrapped"
+    "  echo e5be3ebfb2f36605 >\$state/bootstrapped"
     "  sync"
     "  say 'ready'"
     "}"

@@ -132,7 +132,7 @@ fn an_instance_without_a_role_is_told_so() {
     let Some(root) = Root::in_lab(distro(&case), &lab) else { return };
     let script = case.render(&distro(&case).id, &cloud.id, Form::Script).unwrap().body;
     let before = root.changes();
-    let reason = "no role from 169.254.169.254 (reason above): attach an instance profile";
+    let reason = "no role (reason above): attach an instance profile";
     assert_untouched(&root, &before, &root.run(SH, &script), reason);
 
     let listener = lab.cloud.listen_at("169.254.169.254:80");
@@ -150,7 +150,7 @@ fn an_instance_without_a_role_is_told_so() {
     root.without(&["curl"]);
     let before = root.changes();
     let ended = root.run(SH, &script);
-    assert_refused(&root, &before, &ended, "no curl to ask for the role of the instance with");
+    assert_refused(&root, &before, &ended, "no curl to ask for the role of the instance");
 }
 
 /// A role that cannot be assumed is a document with status 200.

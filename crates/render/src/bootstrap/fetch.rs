@@ -116,6 +116,15 @@ impl Fetch {
         format!("{}{}{}{}", self.before, pin.target, self.after, pin.signature)
     }
 
+    /// The same without what differs each time that the generator signs.
+    pub(crate) fn without_signature(&self) -> Self {
+        let path = |url: &str| match url.split_once('?') {
+            Some((path, _)) if self.presigned => path.to_owned(),
+            _ => url.to_owned(),
+        };
+        Self { before: path(&self.before), after: path(&self.after), ..self.clone() }
+    }
+
     /// The end of the URL for `target`; `None` if the request has no link for it.
     pub(crate) fn signature(&self, target: &Name) -> Option<String> {
         if self.presigned { self.signatures.get(target).cloned() } else { Some(String::new()) }

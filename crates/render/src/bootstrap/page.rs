@@ -24,7 +24,6 @@ pub(crate) struct Page {
     site: String,
     environment: String,
     min_serial: u64,
-    rendered: String,
     /// Names this rendering: the same for the same site and settings, whenever it is rendered.
     mark: String,
     distro_name: String,
@@ -95,7 +94,6 @@ impl Page {
             site: site.site.to_string(),
             environment: request.environment.to_string(),
             min_serial: request.min_serial,
-            rendered: request.now.to_string(),
             mark: String::new(),
             distro_name: distro.name.clone(),
             cloud_name: request.cloud.name.clone(),
@@ -143,12 +141,13 @@ impl Page {
         Ok(Self { mark, ..page })
     }
 
-    /// A short hash of everything in the page, except the time.
+    /// A short hash of everything in the page, except the time and what is signed for that time.
     fn mark(&self, config: Config) -> Result<String, Fault> {
         let text = |error: serde_json::Error| Fault::new(error.to_string());
         let timeless = Config { rendered: Timestamp::from_seconds(0), ..config };
         let agent_json = quote::json(&timeless).map_err(text)?;
-        let page = Self { rendered: String::new(), agent_json, ..self.clone() };
+        let pins = self.pins.iter().map(|pin| Pin { signature: String::new(), ..pin.clone() }).collect();
+        let page = Self { agent_json, pins, fetch: self.fetch.without_signature(), ..self.clone() };
         let values = serde_json::to_vec(&page).map_err(text)?;
         Ok(Sha256::of(&values).to_string()[..16].to_owned())
     }

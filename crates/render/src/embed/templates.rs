@@ -75,7 +75,6 @@ pub(crate) fn context(request: &Request<'_>) -> Context {
     let mut context = Context::new();
     context.insert("distro_name", &request.distro.name);
     context.insert("cloud_name", &request.cloud.name);
-    context.insert("rendered", &request.now.to_string());
     context.insert("role", &uses(request, CredentialKind::InstanceRole));
     context
 }

@@ -7,10 +7,12 @@
 pub(crate) const LOG: &str = "journalctl -u stringless-bootcmd";
 
 /// The cloud-config. `bootcmd` runs before the network is sure to be up, and other units wait for it; so it only
-/// starts a unit that runs the script later. Without systemd it runs the script itself.
+/// starts a unit that runs the script later. Without systemd it runs the script itself. The state of the agent holds
+/// programs that the engine `script` executes, so it goes to a file system where they can be.
 pub(crate) fn cloud_config(script: &str, state: &str, heading: &str) -> String {
     let command = format!(
         "[ -e {state}/bootstrapped ] || (\n\
+         [ -e {state} ] || {{ mkdir -p -m 700 {STATE} && ln -s {STATE} {state}; }}\n\
          umask 077\n\
          cat >{SCRIPT} <<'BOOTCMD'\n\
          {script}\
@@ -18,7 +20,6 @@ pub(crate) fn cloud_config(script: &str, state: &str, heading: &str) -> String {
          [ -d /run/systemd/system ] || exec sh {SCRIPT}\n\
          cat >/run/systemd/system/stringless-bootcmd.service <<'UNIT'\n\
          [Unit]\n\
-         Description=Stringless: the bootstrap\n\
          Wants=network-online.target\n\
          After=network-online.target\n\
          [Service]\n\
@@ -39,3 +40,5 @@ pub(crate) fn cloud_config(script: &str, state: &str, heading: &str) -> String {
 
 /// Written anew at every boot until the script has succeeded. It may hold a key: only root can read it.
 const SCRIPT: &str = "/run/stringless-bootstrap.sh";
+/// Where the state is kept.
+const STATE: &str = "/usr/local/lib/stringless";

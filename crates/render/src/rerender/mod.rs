@@ -91,7 +91,8 @@ impl Rendering {
         let heading = self
             .text
             .lines()
-            .find_map(|line| Some(line.split_once("# Rendered ")?.1.split_once(" for ")?.1))?;
+            // Older ones have the time before `for`.
+            .find_map(|line| Some(line.split_once("# Rendered ")?.1.split_once("for ")?.1))?;
         let (pair, _) = heading.split_once(" by stringless ")?;
         platforms.pairs().find_map(|(distro, cloud)| {
             let same = pair == format!("{} on {}", distro.name, cloud.name);

@@ -79,3 +79,15 @@ fn the_end_of_a_link_is_read() {
         );
     }
 }
+
+/// The heading of an older version has the time in it.
+#[test]
+fn the_heading_names_the_pair() {
+    let platforms = Platforms::embedded().unwrap();
+    let (distro, cloud) = platforms.pairs().next().unwrap();
+    for time in ["", "2026-11-20T18:00:00Z "] {
+        let heading = format!("# Rendered {time}for {} on {} by stringless 0.1.0.", distro.name, cloud.name);
+        let rendering = Rendering::read(format!("#!/bin/sh\n{heading}\n{}\n", line()).as_bytes()).unwrap();
+        assert_eq!(rendering.pair(&platforms), Some((distro.id.clone(), cloud.id.clone())), "{heading}");
+    }
+}
