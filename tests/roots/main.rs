@@ -11,5 +11,7 @@ mod image;
 mod nixos;
 mod packages;
 mod pacman;
+mod repeated;
 mod root;
+mod six;
 mod small;

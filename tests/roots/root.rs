@@ -201,4 +201,4 @@ fn put(file: &Path, bytes: impl AsRef<[u8]>, mode: u32) {
     fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_secs(120);

@@ -17,7 +17,7 @@ use stringless_render::platform::{Distro, Form};
 
 use crate::root::Root;
 
-const AGENT: &str = "#!/bin/sh\ncase $1 in version|--once) echo \"agent $1\" ;; *) exit 64 ;; esac\n";
+pub const AGENT: &str = "#!/bin/sh\ncase $1 in version|--once) echo \"agent $1\" ;; *) exit 64 ;; esac\n";
 /// As libfetch tells what it sees, at `-vvv`, and as fetch ends.
 const FETCH: &str = "#!/bin/sh
 [ \"$# $1 $2 $3 $4\" = '6 -vvv -T 30 -o' ] || { echo 'usage: fetch' >&2; exit 64; }
