@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stringless bootstrap: site example, environment production, serial 7 or later.
-# Rendered 2026-11-20T18:00:00Z for Fedora 45 on Amazon EC2 by stringless 0.1.0.
+# Rendered for Fedora 45 on Amazon EC2 by stringless 0.1.0.
 # It installs stringless-agent 0.1.0; `main`, at the end, has the steps.
 # If a step fails, it is repeated until it has succeeded once.
 # Exit status: the agent's; 1 before it runs. Output: /var/log/cloud-init-output.log
@@ -17,7 +17,6 @@ download=$agent.new
 settings=/etc/stringless
 state=/var/lib/stringless
 copy=$settings/bootstrap.sh
-rendered=2026-11-20T18:00:00Z
 
 say() { printf 'stringless: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -28,6 +27,7 @@ try() { # SECONDS COMMAND...
   shift
   until "$@"; do
     [ "$left" -gt 0 ] || return 1
+    say "$* failed (reason above), again in $pause s"
     sleep $pause
     left=$((left - pause))
     [ $pause -ge 32 ] || pause=$((pause * 2))
@@ -49,7 +49,7 @@ check_machine() {
   esac
   for hash_tool in sha256sum 'sha256 -q' 'shasum -a 256' 'openssl dgst -sha256 -r' ''; do has "${hash_tool%% *}" && break; done
   [ "$hash_tool" ] || die 'no sha256sum, sha256, shasum or openssl'
-  has curl || die 'no curl to ask for the role of the instance with'
+  has curl || die 'no curl to ask for the role of the instance'
   systemd || has cron || has crond || die 'no systemd and no cron to run the agent again: set node.schedule to boot'
 }
 
@@ -147,9 +147,8 @@ UNIT
 fetch_agent() { sign_url; get "$url" $download "$sha256"; }
 # Installs the agent: fetched, checked, tried out, renamed.
 install_agent() {
-  (umask 022 && mkdir -p ${agent%/*})
   if ! has_hash $agent "$sha256"; then
-    try 60 get_role_keys || die 'no role from 169.254.169.254 (reason above): attach an instance profile'
+    try 60 get_role_keys || die 'no role (reason above): attach an instance profile'
     try 60 fetch_agent || die 'cannot download the agent from example-config.s3.eu-central-1.amazonaws.com (reason above): is it published?'
     chmod 755 $download
     $download version >/dev/null || die 'the agent does not run here (reason above)'
@@ -218,6 +217,7 @@ main() {
   trap clean_up EXIT
   trap 'exit 1' HUP INT TERM
   check_machine
+  (umask 022 && mkdir -p ${agent%/*})
   leave_copy
   install_agent
   write_configuration
@@ -227,7 +227,7 @@ main() {
   try 30 run_agent
   [ "$status" = 1 ] || set_schedule || die 'cannot schedule the agent'
   [ "$status" = 0 ] || { say "the first run failed with exit status $status (reason above)"; exit "$status"; }
-  echo $rendered >$state/bootstrapped
+  echo 7f708f3b0c3eede2 >$state/bootstrapped
   sync
   rm -f $copy /etc/cron.d/stringless-bootstrap $unit-bootstrap.service ${unit%/*}/*.wants/stringless-bootstrap.service
   say 'ready'
