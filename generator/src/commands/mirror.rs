@@ -49,7 +49,7 @@ pub fn run(site: Option<&Path>, args: &MirrorArgs) -> Result<u8> {
     let target = SiteStore::new(&site, open_one(&site, &to)?, chain);
     target.store.check_writable()?;
     sync::refuse_newer(&source)?;
-    let mirror = Mirror { source: &source, target: &target, earlier: args.keep };
+    let mirror = Mirror::new(&source, &target, args.keep);
     if !args.dry_run {
         mirror.trust()?;
     }

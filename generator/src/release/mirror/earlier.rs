@@ -73,6 +73,9 @@ impl Mirror<'_> {
         let Some((document, _)) = self.source.history(environment).document(serial)? else { return Ok(None) };
         let known = self.has_release(environment, serial)?;
         let packs = self.still_there(&release.manifest)?;
+        if !known {
+            self.check_packs_there(&packs)?;
+        }
         let hollow = packs.len() < release.manifest.packs.len();
         let upload = Upload {
             store: self.to(),

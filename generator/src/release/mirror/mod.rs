@@ -1,11 +1,13 @@
-//! Copies the releases of a site to another store. Everything is verified before it is copied, and objects that the
-//! other store has stay, so an interrupted copy continues where it stopped.
+//! Copies the releases of a site to another store. Everything is verified before it is copied. Objects that the other
+//! store has stay, so an interrupted copy continues where it stopped; those that a new release names are read and
+//! verified, too.
 //!
 //! An environment is copied in two steps: [`Mirror::published`] copies the release that nodes follow,
 //! [`Mirror::earlier`] the releases before it. A caller with several environments takes the first step for all of them
 //! before the second. A release that cannot be copied keeps no other one from being copied.
 
 mod earlier;
+mod there;
 
 use serde::Serialize;
 use stringless_core::hash::Sha256;
@@ -13,6 +15,7 @@ use stringless_core::json::MAX_BYTES;
 use stringless_core::layout;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
+use there::Checked;
 
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -25,14 +28,12 @@ use crate::store::{self, Condition, Put, Store};
 use crate::trust::sync;
 
 /// The two stores, and how much to copy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Mirror<'a> {
-    /// The store to copy from.
-    pub source: &'a SiteStore<'a>,
-    /// The store to copy to.
-    pub target: &'a SiteStore<'a>,
-    /// How many releases before the published one to copy; `None`: all of them.
-    pub earlier: Option<usize>,
+    source: &'a SiteStore<'a>,
+    target: &'a SiteStore<'a>,
+    earlier: Option<usize>,
+    checked: Checked,
 }
 
 /// What was copied of one environment, or would be in a dry run.
@@ -87,7 +88,13 @@ impl Copied {
     }
 }
 
-impl Mirror<'_> {
+impl<'a> Mirror<'a> {
+    /// A copy from `source` to `target`, with at most `earlier` releases before the published one; `None`: all of them.
+    #[must_use]
+    pub fn new(source: &'a SiteStore<'a>, target: &'a SiteStore<'a>, earlier: Option<usize>) -> Self {
+        Self { source, target, earlier, checked: Checked::default() }
+    }
+
     /// Copies the trust documents.
     ///
     /// # Errors
@@ -117,11 +124,15 @@ impl Mirror<'_> {
     /// Copies the published release: agents, packs, history, and at last the pointer.
     ///
     /// # Errors
-    /// Refused when one of its objects is missing in the source, or is not the signed one.
+    /// Refused when one of its objects is missing in the source, or is not the signed one in either store.
     pub fn published(&self, copying: &mut Copying, progress: &Progress) -> Result<()> {
         let Copying { current, copied } = copying;
         let (manifest, environment): (&Manifest, _) = (&current.release.manifest, &copied.environment);
-        copied.agents = self.agents(manifest)?;
+        let moves = copied.before != Some(manifest.serial);
+        copied.agents = self.agents(manifest, moves)?;
+        if moves {
+            self.check_packs_there(&manifest.packs)?;
+        }
         let known = self.has_release(environment, manifest.serial)?;
         let upload = Upload {
             store: self.to(),
@@ -133,7 +144,7 @@ impl Mirror<'_> {
             kept: current.there.as_ref().map_or(&[], |there| there.manifest.packs.as_slice()),
         };
         let mut steps = plan::steps(manifest);
-        if copied.before == Some(manifest.serial) {
+        if !moves {
             steps.retain(|step| *step != Step::Pointer);
         }
         copied.moved = match upload::run(&upload, &steps, progress)? {
@@ -214,12 +225,14 @@ impl Mirror<'_> {
         Ok(Some(Current { release, document: object.bytes, there }))
     }
 
-    /// Copies the agent files that the release names; returns how many the target did not have.
-    fn agents(&self, manifest: &Manifest) -> Result<u64> {
+    /// Copies the agent files that the release names; returns how many the target did not have. `read`: those that it has
+    /// are read and checked.
+    fn agents(&self, manifest: &Manifest, read: bool) -> Result<u64> {
         let mut copied = 0;
         for (target, file) in &manifest.agent.targets {
             let key = layout::agent(&manifest.agent.version, target);
-            if self.to().holds(&key, file.size)? {
+            let has = if read { self.has_agent(&key, file) } else { self.to().holds(&key, file.size) };
+            if has? {
                 continue;
             }
             let object = self.from().get(&key, file.size)?;
@@ -233,7 +246,7 @@ impl Mirror<'_> {
             })?;
             match self.to().put(&key, &object.bytes, Condition::Absent)? {
                 Put::Written => copied += 1,
-                Put::Rejected if self.to().holds(&key, file.size)? => {}
+                Put::Rejected if self.has_agent(&key, file)? => {}
                 Put::Rejected => {
                     return Err(store::different_object(self.to(), &key, "a version's files never change"));
                 }
