@@ -9,4 +9,5 @@ mod hostile;
 mod lock_claims;
 mod locking;
 mod r10k;
+mod ranges;
 mod world;

@@ -190,6 +190,18 @@ fn a_build_that_is_cut_off_leaves_nothing_half_done() {
 
 #[test]
 fn a_disk_that_is_full_at_any_point_leaves_nothing_half_done() {
+    too_small((2..).step_by(6).map(|pages: u32| format!("size={}k", pages * 4)), "remount,size=64m", 5);
+}
+
+#[test]
+fn a_disk_without_inodes_at_any_point_leaves_nothing_half_done() {
+    let options = (4..).step_by(16).map(|inodes: u32| format!("size=64m,nr_inodes={inodes}"));
+    too_small(options, "remount,nr_inodes=100k", 5);
+}
+
+/// Builds with a cache on ever larger file systems, until it fits, and each time again after `enlarge`. It fails at
+/// least `times` times.
+fn too_small(file_systems: impl Iterator<Item = String>, enlarge: &str, times: u32) {
     let Some(world) = World::new() else { return };
     if tools::superuser().is_none() {
         return;
@@ -200,29 +212,29 @@ fn a_disk_that_is_full_at_any_point_leaves_nothing_half_done() {
         succeed(Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(&cache), LIMIT);
     };
     let mut full = 0;
-    for pages in (2..).step_by(6) {
+    for options in file_systems {
         world.forget();
         fs::create_dir(&cache).unwrap();
-        mount(&format!("size={}k,mode=700", pages * 4));
+        mount(&format!("{options},mode=700"));
         let _mounted = Mounted(&cache);
         let run = world.build(&["--all"]);
         if run.code != 0 {
             full += 1;
-            assert_eq!(run.code, 1, "{pages} pages: {}", run.err);
+            assert_eq!(run.code, 1, "{options}: {}", run.err);
             // Git names what it could not write, and not always why.
             let printed = ["o space left on device", "couldn't write ", "unable to write ", "write error"];
-            assert!(printed.iter().any(|printed| run.err.contains(printed)), "{pages} pages: {}", run.err);
+            assert!(printed.iter().any(|printed| run.err.contains(printed)), "{options}: {}", run.err);
             let told = !run.err.contains("fetching `") || run.err.contains("hint: is the disk of `");
-            assert!(told, "{pages} pages: {}", run.err);
+            assert!(told, "{options}: {}", run.err);
         }
-        mount("remount,size=64m");
+        mount(enlarge);
         let after = world.packs(&["--all"]);
-        assert_eq!(after, expected, "{pages} pages");
+        assert_eq!(after, expected, "{options}");
         if run.code == 0 {
             break;
         }
     }
-    assert!(full >= 5, "{full}");
+    assert!(full >= times, "{full}");
 }
 
 struct Mounted<'a>(&'a Path);
