@@ -166,6 +166,11 @@ fn refused(pair: &Pair, run: &Run, what: &str) {
     assert!(run.err.contains("making room for release") && run.err.contains(what), "{}", run.err);
     let numbers = run.err.split(|c: char| !c.is_ascii_digit()).filter(|number| number.len() > 4).count();
     assert!(numbers >= 2, "both numbers are said: {}", run.err);
+    nothing_begun(pair);
+}
+
+/// Nothing of the release was fetched, and the one before it is live.
+fn nothing_begun(pair: &Pair) {
     assert_eq!(report(pair)["layers"][0]["fetched"], 0);
     assert_eq!(fs::read_dir(pair.state("incoming")).unwrap().count(), 0);
     assert_eq!(pair.applied().as_deref(), Some("seven\n"));
@@ -202,26 +207,50 @@ fn a_release_over_the_budget_is_not_begun() {
 #[test]
 fn a_release_larger_than_the_free_space_is_not_begun() {
     let Some(pair) = Pair::converged() else { return };
-    if tools::superuser().is_none() {
-        return;
-    }
     let state = pair.state("");
-    let aside = pair.node.root().join("aside");
-    fs::rename(&state, &aside).unwrap();
-    fs::create_dir(&state).unwrap();
-    let mut mount = Command::new("mount");
-    succeed(
-        mount.args(["-t", "tmpfs", "-o", "size=2m,mode=700", "none"]).arg(&state),
-        Duration::from_secs(120),
-    );
-    let _unmount = Unmount(&state);
-    succeed(Command::new("cp").arg("-a").arg(aside.join(".")).arg(&state), Duration::from_secs(120));
+    let Some(_unmount) = small_file_system(&pair, &state, "size=2m,mode=700") else { return };
     large(&pair, 8, 4 << 20);
     let run = pair.run(&["--once"]).expect(1);
     refused(&pair, &run, "the file system of the state folder has");
     pair.forge.release(9, "nine");
     pair.run(&["--once"]).expect(0);
     assert_eq!(pair.applied().as_deref(), Some("nine\n"));
+}
+
+#[test]
+fn a_release_of_more_files_than_there_are_inodes_is_not_begun() {
+    let Some(pair) = Pair::converged() else { return };
+    let state = pair.state("");
+    let Some(_unmount) = small_file_system(&pair, &state, "size=64m,nr_inodes=150,mode=700") else { return };
+    let names: Vec<String> = (0..200).map(|n| format!("f{n}")).collect();
+    let files: Vec<Entry<'_>> = names.iter().map(|name| Entry::file(name, 0o644, "x")).collect();
+    let packs = vec![pair.forge.script("true"), pair.forge.pack("data", &files)];
+    pair.forge.publish(&pair.forge.manifest(8, packs));
+    let inodes = || succeed(Command::new("df").arg("--output=iused").arg(&state), Duration::from_secs(120));
+    let before = inodes();
+    for _ in 0..2 {
+        let run = pair.run(&["--once"]).expect(1);
+        assert!(run.err.contains("error: making room for release 8: it needs "), "{}", run.err);
+        assert!(run.err.contains(" inodes, the file system of the state folder has "), "{}", run.err);
+        nothing_begun(&pair);
+    }
+    assert_eq!(inodes(), before, "an inode is left over");
+    pair.forge.release(9, "nine");
+    pair.run(&["--once"]).expect(0);
+    assert_eq!(pair.applied().as_deref(), Some("nine\n"));
+}
+
+/// Puts the state folder on a file system of its own. None: nothing can be mounted here.
+fn small_file_system<'a>(pair: &Pair, state: &'a std::path::Path, options: &str) -> Option<Unmount<'a>> {
+    tools::superuser()?;
+    let aside = pair.node.root().join("aside");
+    fs::rename(state, &aside).unwrap();
+    fs::create_dir(state).unwrap();
+    let mut mount = Command::new("mount");
+    succeed(mount.args(["-t", "tmpfs", "-o", options, "none"]).arg(state), Duration::from_secs(120));
+    let unmount = Unmount(state);
+    succeed(Command::new("cp").arg("-a").arg(aside.join(".")).arg(state), Duration::from_secs(120));
+    Some(unmount)
 }
 
 struct Unmount<'a>(&'a std::path::Path);
