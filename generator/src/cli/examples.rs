@@ -125,7 +125,8 @@ pub(super) const PIN: &str = "\
 Examples:
   stringless pin
   stringless pin rocky-9 debian-13 --version 8.28.1
-  stringless pin --from mirror/openvox";
+  stringless pin --from mirror/openvox
+  stringless pin rocky-9 --sha256 \"$(sha256sum <openvox8-release-el-9.noarch.rpm | cut -c 1-64)\"";
 pub(super) const RENDER: &str = "\
 Examples:
   stringless render debian-13 aws

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use stringless_core::hash::Sha256;
 use stringless_core::name::Name;
 use stringless_render::platform::Encoding;
 use stringless_render::request::{MetadataLock, Tool};
@@ -116,6 +117,10 @@ fn tool(text: &str) -> Result<Tool, String> {
     known.ok_or_else(|| format!("expected {}", Tool::ALL.map(Tool::as_str).join(", ")))
 }
 
+fn sha256(text: &str) -> Result<Sha256, String> {
+    Sha256::parse(text).map_err(|e| e.to_string())
+}
+
 /// Arguments of `pin`.
 #[derive(Debug, Args)]
 pub struct PinArgs {
@@ -125,9 +130,12 @@ pub struct PinArgs {
     /// The version of openvox-agent [default: the pinned one, otherwise the newest that this program knows].
     #[arg(long, value_name = "VERSION")]
     pub version: Option<String>,
-    /// Read the packages from this folder instead of fetching them, for example from a mirror.
-    #[arg(long, value_name = "DIR")]
+    /// Read the packages from this folder, or below this URL of a mirror, instead of fetching them from OpenVox.
+    #[arg(long, value_name = "DIR|URL")]
     pub from: Option<PathBuf>,
+    /// The SHA-256 that the package must have, for one distro.
+    #[arg(long, value_name = "HASH", value_parser = sha256)]
+    pub sha256: Option<Sha256>,
     /// Replace a pin although the package has changed.
     #[arg(long)]
     pub replace: bool,

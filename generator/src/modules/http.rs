@@ -10,6 +10,19 @@ use crate::http::{Answer, Call, Http};
 /// # Errors
 /// Temporary: the server does not answer, or answers with an error. Refused: the body is longer than `cap` bytes.
 pub fn get(http: &Http, url: &str, cap: u64, secret: Option<&str>) -> Result<Option<Vec<u8>>> {
+    Ok(get_with_url(http, url, cap, secret)?.map(|(body, _)| body))
+}
+
+/// As [`get`], with the URL that sent the body, after all redirections and without its secrets.
+///
+/// # Errors
+/// As those of [`get`].
+pub fn get_with_url(
+    http: &Http,
+    url: &str,
+    cap: u64,
+    secret: Option<&str>,
+) -> Result<Option<(Vec<u8>, String)>> {
     let first = parsed(url)?;
     let mut at = first.clone();
     for _ in 0..=MAX_REDIRECTIONS {
@@ -28,7 +41,7 @@ pub fn get(http: &Http, url: &str, cap: u64, secret: Option<&str>) -> Result<Opt
                 ))
                 .hint("no module is so large: is the URL right?"));
             }
-            200 => return Ok(Some(answer.body)),
+            200 => return Ok(Some((answer.body, redacted(&at)))),
             404 | 410 => return Ok(None),
             301 | 302 | 303 | 307 | 308 => at = redirected(&at, &answer)?,
             status => {
