@@ -30,7 +30,7 @@ pub fn everywhere(mut check: impl FnMut(&str, &UserData)) {
 }
 
 /// As [`everywhere`], with what was asked.
-fn every_request(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
+pub fn every_request(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
     for (variant, case) in variants() {
         let mut kinds = BTreeSet::new();
         for (distro, cloud) in case.platforms.pairs() {
@@ -221,8 +221,8 @@ fn each_unit_is_what_systemd_takes() {
                     !body.contains("cloud-"),
                     "a unit that waits for cloud-init waits for itself:\n{body}"
                 );
-                let body =
-                    body.replace("/usr/local/bin/stringless-agent", "/bin/true").replace("$copy", "/copy");
+                let body = body.replace("/usr/local/bin/stringless-agent", "/bin/true");
+                let body = body.replace("$copy", "/copy").replace("\\$", "$");
                 let unit = folder.path().join(format!("stringless{name}"));
                 fs::write(&unit, body).unwrap();
                 units.push(unit);

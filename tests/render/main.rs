@@ -12,4 +12,5 @@ mod layers;
 mod metadata_lock;
 mod platforms;
 mod policies;
+mod reload;
 mod shells;

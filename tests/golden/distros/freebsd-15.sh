@@ -205,7 +205,10 @@ PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin HOME=/root
 export PATH HOME
 pidfile=/var/run/stringless.pid
 command=/usr/sbin/daemon
-command_args="-cf -R 30 -P $pidfile -S -T stringless /usr/local/bin/stringless-agent --daemon"
+agent_pid=/var/run/stringless_agent.pid
+command_args="-cf -R 30 -P $pidfile -p $agent_pid -S -T stringless /usr/local/bin/stringless-agent --daemon"
+extra_commands=reload
+reload_cmd='kill -HUP $(cat $agent_pid)'
 run_rc_command "$1"
 RC
   service stringless start
