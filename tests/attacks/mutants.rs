@@ -88,7 +88,8 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether `binary::…::name` is a test of `tests/` or of the core, or `unit::…::tests::name` of the agent.
+/// Whether `binary::…::name` is a test of `tests/` or of the core, `unit::…::tests::name` of the agent, or
+/// `generator::…::name` of the generator.
 fn is_test(name: &str) -> bool {
     let Some((binary, rest)) = name.split_once("::") else { return false };
     let function = rest.rsplit("::").next().unwrap_or_default();
@@ -99,7 +100,8 @@ fn is_test(name: &str) -> bool {
         let place = tools::root().join("agent/src").join(module);
         files = vec![place.with_extension("rs"), place.join("mod.rs")];
     }
-    sources(&tests.join(binary), &mut files);
+    let folder = if binary == "generator" { tools::root().join("generator/src") } else { tests.join(binary) };
+    sources(&folder, &mut files);
     let holds = |file: &Path| {
         let text = fs::read_to_string(file).unwrap_or_default();
         text.replace("\n    ", "\n").contains(&format!("#[test]\nfn {function}()"))

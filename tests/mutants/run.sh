@@ -6,7 +6,8 @@
 #
 #   attack:      the attack or the fault
 #   protection:  what stands against it, and where
-#   test:        BINARY::TEST, of tests/ or of crates/core; unit::TEST is one within agent/src
+#   test:        BINARY::TEST, of tests/ or of crates/core; unit::TEST is one within agent/src, generator::TEST one within
+#                generator/src
 #   shown:       `not yet`, while no run of this script has seen the test fail; else there is no such line
 #   ends:        `timeout`, where the test of the mutant hangs; else that counts as no failure
 #   build:       what is built for it: `agent`, `checkpoints`, `generator`, `tests`
@@ -139,6 +140,7 @@ run() {
     local binary=${1%%::*} name=${1#*::} package=e2e which=(--test "${1%%::*}") program count
     grep -q "^name = \"$binary\"" tests/Cargo.toml || package=stringless-core
     [ "$binary" != unit ] || { package=stringless-agent which=(--lib); }
+    [ "$binary" != generator ] || { package=stringless which=(--lib); }
     local known=$CARGO_TARGET_DIR/passed/.exe-$binary
     if [ ! -e "$known" ]; then
         program=$(cargo test --locked --quiet --no-run --package "$package" "${which[@]}" --message-format=json |
@@ -149,7 +151,11 @@ run() {
         touch "$known"
     fi
     local folder=tests
-    case $package in stringless-core) folder=crates/core ;; stringless-agent) folder=agent ;; esac
+    case $package in
+    stringless-core) folder=crates/core ;;
+    stringless-agent) folder=agent ;;
+    stringless) folder=generator ;;
+    esac
     count=$(cd "$folder" && "$bin/test-$binary" --list --exact "$name" | grep -c ': test$') || count=0
     [ "$count" = 1 ] || { echo "error: there is no test $1"; return 0; }
     (cd "$folder" && timeout --kill-after=5 "$limit" "$bin/test-$binary" --exact "$name")
