@@ -54,10 +54,12 @@ pub fn every_request(mut check: impl FnMut(&str, &Request<'_>, &UserData)) {
     }
 }
 
+/// A rendering, as soon as one of the tests has made it.
+type Rendered = Arc<OnceLock<Result<UserData, Fault>>>;
+
 /// Where the rendering of this name is kept: each test looks at every one, and none needs its own.
-fn rendered(name: &str) -> Arc<OnceLock<Result<UserData, Fault>>> {
-    static RENDERED: Mutex<BTreeMap<String, Arc<OnceLock<Result<UserData, Fault>>>>> =
-        Mutex::new(BTreeMap::new());
+fn rendered(name: &str) -> Rendered {
+    static RENDERED: Mutex<BTreeMap<String, Rendered>> = Mutex::new(BTreeMap::new());
     Arc::clone(RENDERED.lock().unwrap().entry(name.to_owned()).or_default())
 }
 

@@ -38,12 +38,11 @@ fn no_distro_and_no_cloud_is_named_in_code() {
                 let (before, after) = (&text[..at], &text[at + name.len()..]);
                 // `~/.aws` is a folder of the user and `aws configure` a program, whatever machines
                 // are rendered for. Packages of one family begin with `!<arch>`.
-                !before.ends_with(inside)
-                    && !(before.ends_with("!<") && after.starts_with('>'))
-                    && !before.ends_with("/.")
-                    && !before.ends_with("\".")
-                    && !after.starts_with(inside)
-                    && !after.starts_with(" configure ")
+                let other = before.ends_with("/.")
+                    || before.ends_with("\".")
+                    || after.starts_with(" configure ")
+                    || before.ends_with("!<") && after.starts_with('>');
+                !(before.ends_with(inside) || after.starts_with(inside) || other)
             });
             assert!(!named, "{} names `{name}`: data names things, code names kinds", file.display());
         }
