@@ -190,7 +190,7 @@ pub enum Command {
     /// The hash is trusted on first use: pin checks no signature, so the first hash is that of whatever the server sent
     /// over HTTPS. All later packages of the node are checked with the key in this package, so compare the hash once by
     /// hand. Fetch the package on another network, and run sha256sum. An RPM also has a signature: import OpenVox's key
-    /// from a source that you trust, and run rpmkeys -Kv FILE. A Debian package has none: unpack it with dpkg-deb -x, and
+    /// from a source that you trust, and run rpmkeys -Kv FILE. A .deb package has none: unpack it with dpkg-deb -x, and
     /// compare the key in it by gpg --show-keys with one that you trust. Then give the hash with --sha256, or keep the pin
     /// in git. Over http:// a package is read only if its hash is given or pinned.
     ///

@@ -205,8 +205,6 @@ output_log=/var/log/stringless.log
 error_log=/var/log/stringless.log
 respawn_delay=30
 respawn_max=0
-extra_started_commands=reload
-reload() { supervise-daemon stringless --signal HUP; }
 depend() { use net; }
 RC
     rc-service stringless start

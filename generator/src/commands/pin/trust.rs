@@ -1,4 +1,4 @@
-//! Why the SHA-256 of a package is believed. No signature is checked: a Debian package has none, and the key of the others
+//! Why the SHA-256 of a package is believed. No signature is checked: a .deb package has none, and the key of the others
 //! would come from the same place as they do.
 
 use serde::Serialize;
