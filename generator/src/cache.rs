@@ -49,10 +49,18 @@ pub fn find(folder: &Path, part: &str) -> Result<Option<PathBuf>> {
 /// # Errors
 /// Refused when another user owns the file or may write to it, or when it is not a regular file.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    read_up_to(path, MAX_BYTES)
+}
+
+/// As [`read`], with at most `limit` bytes: for content that a hash describes, of any size.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let mut options = OpenOptions::new();
     let Some(file) = open(path, options.read(true))? else { return Ok(None) };
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|e| Error::io("reading", path, e))?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|e| Error::io("reading", path, e))?;
     Ok(Some(bytes))
 }
 

@@ -4,7 +4,6 @@
 //! incomplete or changed counts as missing. A note records which tree a release of a module has, and its metadata.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use stringless_archive::writer;
@@ -16,7 +15,7 @@ use super::archive::{self, Layout};
 use super::metadata::Metadata;
 use super::tree::Tree;
 use crate::cache;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fs::write_atomic;
 
 /// The cache in a folder.
@@ -67,18 +66,14 @@ impl Cache {
     /// # Errors
     /// When the disk fails.
     pub fn packed(&self, tree: &Sha256) -> Result<Option<(Tree, Option<Vec<u8>>)>> {
-        let seal = fs::read_to_string(self.seal_file(tree)).ok();
-        let ours = |bytes: &Vec<u8>| seal.as_deref() == Some(&*seal_of(bytes));
+        let seal = cache::read(&self.seal_file(tree)).ok().flatten();
+        let ours = |bytes: &Vec<u8>| seal.as_deref() == Some(seal_of(bytes).as_bytes());
         Ok(self.read(tree)?.map(|(tree, bytes)| (tree, Some(bytes).filter(ours))))
     }
 
     fn read(&self, tree: &Sha256) -> Result<Option<(Tree, Vec<u8>)>> {
         let path = self.tree_file(tree);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io("reading", &path, e)),
-        };
+        let Some(bytes) = cache::read_up_to(&path, u64::MAX)? else { return Ok(None) };
         let whole = archive::read(&bytes, Layout::Plain).and_then(Tree::new);
         match whole.ok().filter(|found| found.sha256() == *tree) {
             Some(found) => Ok(Some((found, bytes))),

@@ -1,11 +1,11 @@
 //! The findings of the checks, printed by the commands that build.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use stringless_core::name::Name;
 
 use super::{format, print};
+use crate::cache;
 use crate::checks::Checked;
 use crate::error::Result;
 use crate::fs::write_atomic;
@@ -19,7 +19,8 @@ use crate::site::SiteDir;
 pub fn admit(site: &SiteDir, environment: &Name, checked: &Checked) -> Result<()> {
     // Without a cache, everything is printed.
     let file = site.cache("checks").ok().map(|folder| folder.join(format!("{environment}.printed")));
-    let before = file.as_ref().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+    let before = file.as_ref().and_then(|file| cache::read(file).ok()?).unwrap_or_default();
+    let before = String::from_utf8_lossy(&before);
     let before: BTreeSet<&str> = before.lines().collect();
     let (mut warnings, mut old) = (BTreeSet::new(), 0);
     for unable in checked.unable.iter().filter(|unable| !unable.required) {

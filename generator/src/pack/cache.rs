@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use stringless_core::pack::Pack;
 
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::fs::write_atomic;
 use crate::remote::verified::VerifiedPack;
@@ -19,7 +21,7 @@ pub fn pack_file(folder: &Path, pack: &Pack) -> PathBuf {
 /// The pack from the cache, if the cache has it undamaged.
 #[must_use]
 pub fn find<'p>(folder: &Path, pack: &'p Pack) -> Option<VerifiedPack<'p>> {
-    VerifiedPack::new(pack, fs::read(pack_file(folder, pack)).ok()?).ok()
+    VerifiedPack::new(pack, read(&pack_file(folder, pack), pack).ok()??).ok()
 }
 
 /// The pack from the cache, checked; a damaged one is removed.
@@ -28,14 +30,20 @@ pub fn find<'p>(folder: &Path, pack: &'p Pack) -> Option<VerifiedPack<'p>> {
 /// When the cache lacks it, or it is damaged.
 pub fn open<'p>(folder: &Path, pack: &'p Pack) -> Result<VerifiedPack<'p>> {
     let path = pack_file(folder, pack);
-    let bytes = fs::read(&path).map_err(|e| {
-        Error::io("reading", &path, e).hint("the store lacks this pack; `stringless publish` builds it again")
+    let bytes = read(&path, pack)?.ok_or_else(|| {
+        Error::io("reading", &path, Errno::NOENT)
+            .hint("the store lacks this pack; `stringless publish` builds it again")
     })?;
     VerifiedPack::new(pack, bytes).map_err(|_| {
         fs::remove_file(&path).ok();
         Error::temporary(format!("reading `{}`: the cached pack is damaged", path.display()))
             .hint("it was removed; run it again")
     })
+}
+
+/// The content of the file, and one byte of what is too much.
+fn read(path: &Path, pack: &Pack) -> Result<Option<Vec<u8>>> {
+    cache::read_up_to(path, pack.size.saturating_add(1))
 }
 
 /// Writes a pack into the cache.

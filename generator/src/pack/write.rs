@@ -1,6 +1,5 @@
 //! Makes one pack: reads its files, checks that they may be published and that a node would accept them, writes it.
 
-use std::fs;
 use std::path::Path;
 
 use stringless_archive::reader;
@@ -11,6 +10,7 @@ use stringless_core::refusal::Refusal;
 use stringless_render::rerender::Rendering;
 
 use super::cache::pack_file;
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::fs::write_atomic;
 use crate::source::content::FileContent;
@@ -57,7 +57,8 @@ pub fn write(path: &str, items: Vec<Item>, archive: Option<Vec<u8>>, folder: &Pa
         None => packed(path, items)?,
     };
     let file = pack_file(folder, &pack);
-    if fs::read(&file).is_ok_and(|there| there == bytes) {
+    if cache::read_up_to(&file, pack.size.saturating_add(1)).is_ok_and(|there| there.as_ref() == Some(&bytes))
+    {
         return Ok(pack);
     }
     write_atomic(&file, &bytes)?;

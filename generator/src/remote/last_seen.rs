@@ -1,12 +1,11 @@
 //! The last manifest that this copy of the site saw published: `.stringless/published/<environment>`. It shows
 //! that a store has lost its newest release, or hides it.
 
-use std::fs;
-
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
 use stringless_core::verify::{self, Verified};
 
+use crate::cache;
 use crate::error::Result;
 use crate::fs::write_atomic;
 use crate::site::trust_chain::TrustFile;
@@ -42,7 +41,7 @@ pub fn save(site: &SiteDir, environment: &Name, document: &[u8]) -> Result<()> {
 #[must_use]
 pub fn read(site: &SiteDir, environment: &Name, chain: &[TrustFile]) -> Option<LastSeen> {
     let path = site.root.join(CACHE).join(PUBLISHED).join(environment.as_str());
-    let bytes = fs::read(path).ok()?;
+    let bytes = cache::read(&path).ok()??;
     chain.iter().rev().find_map(|file| {
         let trusted = file.trust.trusted_keys();
         let manifest = verify::manifest(&bytes, &trusted, &site.site.site, environment).ok()?;
