@@ -9,6 +9,7 @@
 mod converge;
 mod image;
 mod nixos;
+mod noexec;
 mod packages;
 mod pacman;
 mod repeated;

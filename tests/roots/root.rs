@@ -75,12 +75,19 @@ impl Root {
 
     /// Runs `script` as a first boot does: as a file, with no variable set.
     pub fn run(&self, script: &str) -> Ended {
+        self.run_after(":", script)
+    }
+
+    /// The same, after a command of the shell outside, which gets the path of the root as `$0`.
+    pub fn run_after(&self, before: &str, script: &str) -> Ended {
         self.write("user-data", script, 0o700);
         // The first process of the namespace stays outside of the root: by that systemctl sees that it is in one.
-        let enter = "mount --rbind /dev \"$0/dev\" && mount -t proc proc \"$0/proc\" \
-                     && mount --bind -o ro \"$1\" \"$0/usr/lib\" && chroot \"$0\" /usr/bin/env -i /user-data; exit $?";
+        let enter = format!(
+            "mount --rbind /dev \"$0/dev\" && mount -t proc proc \"$0/proc\" \
+             && mount --bind -o ro \"$1\" \"$0/usr/lib\" && {before} && chroot \"$0\" /usr/bin/env -i /user-data; exit $?"
+        );
         let mut command = self.net.command("unshare");
-        command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", enter]);
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", &enter]);
         let output = run(command.arg(self.path("")).arg(&self.libraries), LIMIT);
         Ended { code: output.status.code().unwrap_or(-1), printed: both(&output) }
     }
