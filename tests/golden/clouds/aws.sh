@@ -2,7 +2,7 @@
 # Stringless bootstrap: site example, environment production, serial 7 or later.
 # Rendered for Debian 12 (bookworm) on Amazon EC2 by stringless 0.1.0.
 # It installs openvox-agent 8.28.1 and stringless-agent 0.1.0; `main`, at the end, has the steps.
-# If a step fails, it is repeated until it has succeeded once.
+# After a failure it runs again, also at each boot.
 # Exit status: the agent's; 1 before it runs. Output: /var/log/cloud-init-output.log
 # Each line is explained by `stringless render --explain`.
 
@@ -21,7 +21,7 @@ copy=$settings/bootstrap.sh
 say() { printf 'stringless: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 has() { command -v "$1" >/dev/null; }
-# Repeats a command until it succeeds or has paused for SECONDS.
+# Repeats a command until it succeeds or the pauses are SECONDS.
 try() { # SECONDS COMMAND...
   left=$1 pause=1
   shift
@@ -34,7 +34,7 @@ try() { # SECONDS COMMAND...
   done
 }
 
-# Is this the right machine? Finds its tools.
+# Checks the machine and its tools.
 check_machine() {
   [ "$(id -u)" = 0 ] || die 'not root'
   system=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
@@ -49,18 +49,18 @@ check_machine() {
   esac
   for hash_tool in sha256sum 'sha256 -q' 'shasum -a 256' 'openssl dgst -sha256 -r' ''; do has "${hash_tool%% *}" && break; done
   [ "$hash_tool" ] || die 'no sha256sum, sha256, shasum or openssl'
-  has curl || die 'no curl to ask for the role of the instance'
+  has curl || die 'no curl'
   systemd || has cron || has crond || die 'no systemd and no cron to run the agent again: set node.schedule to boot'
 }
 
 hash_input() { $hash_tool | cut -c1-64; }
 has_hash() { [ -f "$1" ] && [ "$(hash_input <"$1")" = "$2" ]; } # FILE SHA256
-# A captive portal's page is like no answer.
+# A captive portal's page is a failure, too.
 is_pinned() { # FILE SHA256
   has_hash "$1" "$2" || { say "$1: its SHA-256 is not the pinned $2"; return 1; }
 }
 
-# Downloads a file. The URL, which may be secret, is no argument.
+# Downloads a file. `ps` does not show the URL, which may be secret.
 get() { # URL FILE SHA256
   printf 'url=%s\n' "$1" | curl -gfsSL --connect-timeout 10 -m 600 -D "$2.head" -o "$2" -K - &&
     is_pinned "$2" "$3"
@@ -68,7 +68,7 @@ get() { # URL FILE SHA256
 
 # ---- Signing: gives the agent's URL an AWS signature (version 4, in the query), by the hash program alone: no
 # key is an argument of a program. Derived and tested: docs/contributing/signing.md of Stringless.
-# Prints each byte of HEX, xor MASK.
+# Prints HEX as bytes, each xor MASK.
 xor() { # HEX MASK
   hex=$1 format=''
   while [ "$hex" ]; do
@@ -87,7 +87,7 @@ hmac() { # HEX_KEY TEXT
   inner=$({ xor "$key" 54; printf %s "$2"; } | hash_input)
   { xor "$key" 92; xor "$inner" 0; } | hash_input
 }
-# $url: signed; after a refusal, by the server's clock.
+# Sets $url, dated by the last answer or the clock.
 sign_url() {
   time=$(sed -n 's/^[< ]*[Dd]ate: ..., \(..\) \(...\) \(....\) \(..\):\(..\):\(..\) .*/\3\2\1T\4\5\6Z/p' $download.head 2>/dev/null | tail -n 1 |
     sed 's/Jan/01/;s/Feb/02/;s/Mar/03/;s/Apr/04/;s/May/05/;s/Jun/06/;s/Jul/07/;s/Aug/08/;s/Sep/09/;s/Oct/10/;s/Nov/11/;s/Dec/12/')
@@ -103,7 +103,7 @@ $day/eu-central-1/s3/aws4_request
 $request")"
 }
 # ---- End of signing.
-# Gets the keys of the instance's role, or prints the cloud's own words.
+# Gets the keys of the instance's role, or prints the cloud's reason.
 get_role_keys() {
   header=X-aws-ec2-metadata-token roles=meta-data/iam/security-credentials/
   header="$header: $(metadata PUT "$header-ttl-seconds: 300" api/token)" && role=$(metadata GET "$header" $roles) &&
@@ -128,7 +128,7 @@ unit=/etc/systemd/system/stringless
 systemd() { [ -d /run/systemd/system ]; }
 add_cron() { mkdir -p /etc/cron.d && echo "$2 root PATH=$PATH $3 2>&1 | logger -t stringless" >/etc/cron.d/"$1"; } # NAME TIMES COMMAND
 
-# Leaves behind what repeats this script.
+# Makes the machine repeat this script.
 leave_copy() {
   mkdir -p $settings && chmod 700 $settings
   [ "$0" = $copy ] || { cp "$0" $copy.new && mv -f $copy.new $copy; } || { say 'cannot copy this script: nothing will repeat it'; return; }
@@ -144,7 +144,7 @@ UNIT
   sync
 }
 
-# Asks nothing; first completes what a power cut interrupted.
+# No questions; first completes what was interrupted.
 apt() (
   umask 022
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
@@ -185,7 +185,7 @@ write_configuration() {
 JSON
 }
 
-# The first run. Status 1 (no answer) and 3 (a wrong one) may pass.
+# The first run. Status 1 (no answer) and 3 (a wrong one) are tried again.
 run_agent() {
   $agent --once
   status=$?
@@ -220,10 +220,10 @@ AccuracySec=1
 [Install]
 WantedBy=timers.target
 UNIT
-  systemctl daemon-reload && systemctl -q enable --now --no-block stringless.timer
+  systemctl daemon-reload && systemctl -q enable stringless.timer && systemctl start --no-block stringless.timer
 }
 
-# At the end, however it comes.
+# At every exit.
 clean_up() {
   status=$?
   rm -f $download*
@@ -235,7 +235,7 @@ clean_up() {
 
 main() {
   trap clean_up EXIT
-  trap 'exit 1' HUP INT TERM
+  trap 'copy=/; exit 1' HUP INT TERM
   check_machine
   (umask 022 && mkdir -p ${agent%/*})
   leave_copy
@@ -243,7 +243,7 @@ main() {
   install_agent
   write_configuration
   umask 022
-  # Status 1: an earlier run may be at work, which a schedule would end.
+  # Status 1: another run may be at work, and set_schedule would end it.
   rm -f $state/bootstrapped
   try 30 run_agent
   [ "$status" = 1 ] || set_schedule || die 'cannot schedule the agent'

@@ -150,7 +150,7 @@ fn an_instance_without_a_role_is_told_so() {
     root.without(&["curl"]);
     let before = root.changes();
     let ended = root.run(SH, &script);
-    assert_refused(&root, &before, &ended, "no curl to ask for the role of the instance");
+    assert_refused(&root, &before, &ended, "no curl");
 }
 
 /// A role that cannot be assumed is a document with status 200.
