@@ -35,8 +35,9 @@ fn an_unchanged_build_asks_once_and_reads_no_content() {
     world.wrap("");
     assert_eq!(world.packs(&["--all"]), first);
     let called = world.called();
-    // One `cat-file` of each branch is for environment.conf, Puppetfile and the ignore file.
-    assert_eq!(called, ["cat-file", "cat-file", "ls-remote", "ls-tree", "ls-tree"]);
+    // Of each branch: its commit, its folders, and environment.conf with Puppetfile and the ignore file. All are hashed.
+    let reads = ["cat-file", "cat-file", "cat-file"];
+    assert_eq!(called, [&reads[..], &reads, &["ls-remote", "ls-tree", "ls-tree"]].concat());
     world.wrap("");
     assert_eq!(world.packs(&["--all", "--offline"]), first);
     assert!(

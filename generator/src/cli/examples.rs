@@ -126,7 +126,7 @@ Examples:
   stringless pin
   stringless pin rocky-9 debian-13 --version 8.28.1
   stringless pin --from mirror/openvox
-  stringless pin rocky-9 --sha256 \"$(sha256sum <openvox8-release-el-9.noarch.rpm | cut -c 1-64)\"";
+  stringless pin rocky-9 --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 pub(super) const RENDER: &str = "\
 Examples:
   stringless render debian-13 aws

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use e2e::netns::Net;
 use e2e::rendering::{BUCKET, SCRIPT, puppet_site, site};
+use e2e::tools;
 use stringless_render::platform::Form;
 
 use crate::shells::root::{Root, SH};
@@ -26,6 +27,9 @@ fn the_schema_of_each_root_takes_it() {
     let keys = "node: {credentials: [instance_role, static]}\n";
     let cases = [case(&site(FOLDER, SCRIPT, "")), case(&puppet_site(BUCKET, true, keys))];
     for distro in cases[0].platforms.distros.iter().filter(|distro| distro.name.starts_with("Debian ")) {
+        if !distro.is_released() && tools::testing().is_none() {
+            continue;
+        }
         let Some(root) = Root::new(distro, &Net::host()) else { return };
         let mut expected = BTreeSet::new();
         let mut checked = |name: String, text: &str, ok: bool| {

@@ -109,8 +109,14 @@ impl Distro {
     /// The last day of its support, or why there is none.
     #[must_use]
     pub fn supported_until(&self) -> &str {
-        let without = if self.os_release.codename.is_some() { "not released" } else { "rolling" };
+        let without = if self.is_released() { "rolling" } else { "not released" };
         self.eol.as_deref().unwrap_or(without)
+    }
+
+    /// Whether it is more than a preview: what has no date yet is known by its code name alone.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.eol.is_some() || self.os_release.codename.is_none()
     }
 
     /// The last day of its support, if that day is before `now`.

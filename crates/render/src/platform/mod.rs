@@ -5,6 +5,7 @@ mod cloud;
 mod distro;
 mod level;
 
+use std::cmp::Reverse;
 use std::sync::OnceLock;
 
 use serde::de::DeserializeOwned;
@@ -59,8 +60,8 @@ impl Platforms {
         find(&self.distros, |distro| (&distro.id, &distro.aliases), id, "distro")
     }
 
-    /// The distros whose ids begin with `name` and a hyphen, the newest release first. `name` is the id
-    /// without its release.
+    /// The distros whose ids begin with `name` and a hyphen: the newest release first, what is not yet released
+    /// last. `name` is the id without its release.
     #[must_use]
     pub fn releases(&self, name: &str) -> Vec<&Distro> {
         let release = |distro: &Distro| distro.id.strip_prefix(name)?.strip_prefix('-').map(str::to_owned);
@@ -68,7 +69,7 @@ impl Platforms {
             |text: String| text.split(['.', '-']).map(|n| n.parse().unwrap_or(0)).collect::<Vec<u32>>();
         let mut found: Vec<&Distro> =
             self.distros.iter().filter(|distro| release(distro).is_some()).collect();
-        found.sort_by_cached_key(|distro| std::cmp::Reverse(release(distro).map(numbers)));
+        found.sort_by_cached_key(|distro| (!distro.is_released(), Reverse(release(distro).map(numbers))));
         found
     }
 
@@ -227,10 +228,14 @@ mod tests {
         for distro in &platforms.distros {
             assert!(platforms.releases(&distro.id).is_empty(), "{}", distro.id);
             let Some((name, _)) = distro.id.rsplit_once('-') else { continue };
-            let numbers: Vec<_> = platforms.releases(name).iter().filter_map(|one| number(&one.id)).collect();
-            assert!(numbers.is_sorted_by(|newer, older| newer > older), "{name}: {numbers:?}");
+            let releases = platforms.releases(name);
+            assert!(releases.is_sorted_by_key(|one| !one.is_released()), "{name}: {releases:?}");
+            for part in releases.chunk_by(|one, next| one.is_released() == next.is_released()) {
+                let numbers: Vec<_> = part.iter().filter_map(|one| number(&one.id)).collect();
+                assert!(numbers.is_sorted_by(|newer, older| newer > older), "{name}: {numbers:?}");
+                listed += numbers.len();
+            }
             assert!(platforms.releases(&name[..name.len() - 1]).is_empty(), "only whole names count");
-            listed += numbers.len();
         }
         assert!(listed > platforms.distros.len(), "{listed}");
     }
