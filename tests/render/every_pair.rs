@@ -199,6 +199,11 @@ fn without_names(platforms: &Platforms, name: &str, script: &str) -> String {
     let code: Vec<&str> = script.lines().filter(|line| !line.starts_with("# ")).collect();
     let mut text = code.join("\n").replace(&distro.name, "NAME").replace(&cloud.name, "CLOUD");
     text = text.replace(&format!("'{os}'"), "OS").replace(&os, "OS");
+    // The hash of the script, which its last lines write down.
+    if let Some((before, _)) = text.split_once(" >$state/bootstrapped") {
+        let mark = before.rsplit(' ').next().unwrap().to_owned();
+        text = text.replace(&mark, "MARK");
+    }
     for release in distro.puppet.openvox.iter() {
         text = text.replace(release, "URL").replace(&Sha256::of(distro.id.as_bytes()).to_string(), "SUM");
     }
