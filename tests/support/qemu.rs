@@ -92,7 +92,7 @@ impl Vm {
     pub fn first_boot(&self) -> FirstBoot {
         let result = "/run/cloud-init/result.json";
         let (text, code) = self.sh(&format!(
-            "until [ -e {result} ] || [ $(cut -d. -f1 /proc/uptime) -ge {CLOUD_INIT} ]; do sleep 0.5; done; cat {result}"
+            "until [ -e {result} ]; do read -r up _ </proc/uptime; [ ${{up%.*}} -lt {CLOUD_INIT} ] || break; sleep 0.5; done; cat {result}"
         ));
         let log = self.sh("cat /var/log/cloud-init-output.log").0;
         assert_eq!(code, 0, "cloud-init is not done: {text}\n{log}\n{}", self.console());
