@@ -60,7 +60,7 @@ demo: ## one site, one node, one change: the whole way on this machine
 
 .PHONY: test
 test: export CI = 1
-test: setup targets ## everything: set-up, lint, builds, tests, a minute of each fuzz target
+test: setup targets ## everything: set-up, lint, builds, tests, twenty seconds of each fuzz target
 	.ci/tests
 
 # Debug builds, and no peers: what a change breaks at once.
