@@ -22,8 +22,8 @@ pub struct Objects {
     pub unconditional: bool,
     /// Each page of a listing is the first one.
     pub stuck: bool,
-    /// How long each removal takes.
-    pub slow: Duration,
+    /// So many removals more, then each waits until this is more, or none.
+    pub removals: Option<usize>,
 }
 
 /// A site whose store it is.
@@ -93,8 +93,9 @@ impl Bucket {
 
 fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
     if request.method == "DELETE" {
-        let slow = objects.lock().unwrap().slow;
-        thread::sleep(slow);
+        while !may_remove(objects) {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
     let mut objects = objects.lock().unwrap();
     let path = request.path().to_owned();
@@ -132,6 +133,17 @@ fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
     let now = stringless::clock::now().to_string().replace('Z', ".000Z");
     objects.all.insert(path, (request.body.clone(), now));
     Reply::new(200, "").with("etag", etag(&request.body))
+}
+
+fn may_remove(objects: &Mutex<Objects>) -> bool {
+    match &mut objects.lock().unwrap().removals {
+        Some(0) => false,
+        Some(left) => {
+            *left -= 1;
+            true
+        }
+        None => true,
+    }
 }
 
 /// `2026-11-20T18:00:00.000Z` as an HTTP date. Nobody looks at the day of the week.

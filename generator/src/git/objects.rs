@@ -1,7 +1,5 @@
 //! The content of a commit: the entries of its trees, and the bytes of its files.
 
-use std::iter;
-
 use super::{Commit, Entry, EntryKind, Repository};
 use crate::error::{Error, Result};
 
@@ -14,12 +12,13 @@ impl Repository {
     /// mirror cannot be read.
     pub fn entries(&self, commit: &Commit, below: &str) -> Result<Vec<Entry>> {
         let Some(tree) = self.tree_id(commit, below)? else { return Ok(Vec::new()) };
+        let checked = |folders: &[String]| self.objects("tree", folders).map(drop);
+        checked(std::slice::from_ref(&tree))?;
         let output = self.git().read(&["ls-tree", "-r", "-t", "-z", "--full-tree", &tree], b"")?;
         let lines = output.split(|&b| b == 0).filter(|line| !line.is_empty());
         let entries = lines.map(|line| self.entry(line)).collect::<Result<Vec<Entry>>>()?;
-        let folders =
-            entries.iter().filter(|entry| entry.kind == EntryKind::Folder).map(|entry| entry.id.clone());
-        self.objects("tree", &iter::once(tree).chain(folders).collect::<Vec<_>>())?;
+        let folders = entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
+        checked(&folders.map(|entry| entry.id.clone()).collect::<Vec<_>>())?;
         Ok(entries)
     }
 
