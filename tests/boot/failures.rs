@@ -29,7 +29,7 @@ fn assert_failed(boot: &CloudInit, reasons: &[&str]) {
 }
 
 #[test]
-fn an_apply_that_fails_is_told_and_the_next_release_heals() {
+fn an_apply_that_fails_is_reported_and_the_next_release_heals() {
     at_once(&[("debian-12", "script"), ("debian-13", "cloud-config")], |(distro, form)| {
         let Some(web) = Web::new(&[], &[]) else { return };
         fill(&web.site, "first");
@@ -65,7 +65,7 @@ fn an_agent_with_another_hash_is_not_installed() {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_told() {
+fn a_store_that_is_not_there_is_reported() {
     at_once(&DISTROS, |distro| {
         let Some(web) = web() else { return };
         let user_data = web.render(distro, "nocloud", &[]);

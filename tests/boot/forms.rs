@@ -39,7 +39,7 @@ fn parts_and_packed_user_data_arrive() {
 
 /// The script fails, and so does the boot, however it arrived.
 #[test]
-fn a_failure_inside_parts_is_told() {
+fn a_failure_inside_parts_is_reported() {
     let Some(web) = Web::new(&[], &[]) else { return };
     fill(&web.site, "first");
     web.site.write("apply", "#!/bin/sh\nexit 7\n", 0o755);

@@ -134,7 +134,7 @@ fn counts_a_run_that_took_the_agent_with_it() {
 }
 
 #[test]
-fn is_not_counted_when_the_agent_was_told_to_stop() {
+fn is_not_counted_when_the_agent_was_asked_to_stop() {
     let Some(pair) = Pair::converged() else { return };
     let failure = Failure { tries: 1, quarantine: None, fall_back: true };
     let script = "echo run >>\"$OUT/tries\"; test -e \"$OUT/mended\" || sleep 300";

@@ -115,7 +115,7 @@ fn a_repository_that_is_gone_builds_from_the_cache_and_from_the_last_release() {
 }
 
 #[test]
-fn a_history_that_was_rewritten_is_told() {
+fn a_history_that_was_rewritten_is_reported() {
     let Some(world) = World::new() else { return };
     world.commit("apt", &[("a", "one")]);
     world.write("Puppetfile", &format!("mod 'apt', git: '{}', branch: 'main'\n", world.url("apt")));
@@ -136,7 +136,7 @@ fn a_history_that_was_rewritten_is_told() {
 }
 
 #[test]
-fn a_tag_that_moved_moves_nothing_here_and_is_told() {
+fn a_tag_that_moved_moves_nothing_here_and_is_reported() {
     let Some(world) = World::new() else { return };
     let first = world.commit("apt", &[("a", "one")]);
     world.git("apt", &["tag", "v1"]);
@@ -201,7 +201,7 @@ fn a_cache_that_is_half_written_or_changed_is_fetched_again() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_nothing_half_stays_behind() {
+fn a_full_disk_is_reported_and_nothing_half_stays_behind() {
     let Some(world) = World::new() else { return };
     // Nothing that compresses well.
     let noise = e2e::random::hex(8000);
@@ -223,7 +223,7 @@ fn a_full_disk_is_told_and_nothing_half_stays_behind() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_made_is_told() {
+fn a_cache_that_cannot_be_made_is_reported() {
     let Some(world) = locked() else { return };
     world.forget();
     fs::create_dir_all(world.path("site/.stringless/modules")).unwrap();

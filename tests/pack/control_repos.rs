@@ -77,7 +77,7 @@ fn folders_of_a_monorepo_are_environments_without_what_is_beside_them() {
 }
 
 #[test]
-fn a_folder_that_the_repository_has_not_is_told() {
+fn a_folder_that_the_repository_has_not_is_reported() {
     let Some(world) = World::new() else { return };
     let url = world.url("monorepo");
     let site = world.site(&format!(

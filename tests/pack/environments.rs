@@ -48,7 +48,7 @@ fn an_unchanged_build_asks_once_and_reads_no_content() {
 }
 
 #[test]
-fn a_changed_line_makes_one_pack_anew() {
+fn a_changed_line_makes_one_pack_again() {
     let Some(world) = World::new() else { return };
     let first = world.packs(&["--all"]);
     world.control.change("staging", &[text("data/common.yaml", "a: 2\n")]);
@@ -122,7 +122,7 @@ fn a_commit_is_the_same_release_wherever_it_is_built() {
 }
 
 #[test]
-fn what_a_release_was_built_from_is_told() {
+fn what_a_release_was_built_from_is_reported() {
     let Some(world) = World::new() else { return };
     let source = |args: &[&str]| -> Value {
         let printed: Value = serde_json::from_str(&world.build(args).expect(0).out).unwrap();
@@ -225,8 +225,8 @@ fn too_small(file_systems: impl Iterator<Item = String>, enlarge: &str, times: u
             // Git names what it could not write, and not always why.
             let printed = ["o space left on device", "couldn't write ", "unable to write ", "write error"];
             assert!(printed.iter().any(|printed| run.err.contains(printed)), "{options}: {}", run.err);
-            let told = !run.err.contains("fetching `") || run.err.contains("hint: is the disk of `");
-            assert!(told, "{options}: {}", run.err);
+            let named = !run.err.contains("fetching `") || run.err.contains("hint: is the disk of `");
+            assert!(named, "{options}: {}", run.err);
         }
         mount(enlarge);
         let after = world.packs(&["--all"]);
@@ -284,7 +284,7 @@ fn publish_all_goes_on_past_an_environment_that_cannot_be_built() {
 }
 
 #[test]
-fn a_damaged_pack_is_not_published_and_made_anew() {
+fn a_damaged_pack_is_not_published_and_made_again() {
     let Some(world) = World::new() else { return };
     let packs = world.packs(&["-e", "production"]);
     let (_, data) = packs["production"].iter().find(|(path, _)| path == "data").unwrap();

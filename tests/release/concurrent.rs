@@ -57,7 +57,7 @@ fn what_is_published_is_not_removed_from_a_bucket() {
 }
 
 #[test]
-fn of_several_publishers_one_wins_and_the_others_are_told() {
+fn of_several_publishers_one_wins_and_the_others_learn_of_it() {
     let Some(garage) = Garage::start(&Net::host()) else { return };
     let Some(site) = Site::on_s3(&Net::host(), &garage, &garage.endpoint(), "path") else { return };
     two_environments(&site);

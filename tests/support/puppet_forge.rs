@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_wrong_when_told_to() {
+    fn it_does_wrong_when_asked_to() {
         let Some(_) = crate::tools::program("curl") else { return };
         let forge = forge();
         let stated = |forge: &PuppetForge| {

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_wrong_when_told_to() {
+    fn it_does_wrong_when_asked_to() {
         let Some(_) = crate::tools::program("curl") else { return };
         let folder = folder();
         let server = Server::start(&Net::host(), folder.path(), None);

@@ -93,7 +93,7 @@ fn signatures_come_one_at_a_time_from_several_machines() {
 }
 
 #[test]
-fn a_signature_that_does_not_count_is_told_at_once() {
+fn a_signature_that_does_not_count_is_reported_at_once() {
     let Some(world) = vaulted() else { return };
     let (file, comment) = waits(&world, "two");
     let _ = world.vault_key("stranger");

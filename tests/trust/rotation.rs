@@ -119,7 +119,7 @@ fn a_change_that_was_cut_off_is_mended_by_running_again() {
 }
 
 #[test]
-fn two_histories_of_one_site_are_told_apart() {
+fn two_histories_of_one_site_are_distinguished() {
     let Some(world) = World::new() else { return };
     let public = world.key("bob");
     // Here is a second version that never reached the store, and the store has got another one.

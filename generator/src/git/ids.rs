@@ -1,4 +1,4 @@
-//! An object is what its id says. Git checks that when it fetches an object, but not when it reads one: whoever can
+//! An object is what its id says. Git checks that when it fetches an object, but not when it reads one: a user who can
 //! write to a mirror could give a commit other files. So each object that is read here is hashed again.
 
 use sha1::{Digest, Sha1};

@@ -143,7 +143,7 @@ fn what_is_cached_is_read_without_the_repository() {
 }
 
 #[test]
-fn a_mirror_that_is_half_made_is_made_anew() {
+fn a_mirror_that_is_half_made_is_made_again() {
     let (cache, remote) = (tempfile::tempdir().unwrap(), Remote::with(&["a"]));
     let mirror = fetched(cache.path(), &remote);
     fs::remove_file(mirror.folder().join(refs::FILE)).unwrap();
@@ -214,7 +214,7 @@ fn refuses_urls_that_are_no_urls() {
 }
 
 #[test]
-fn passwords_are_not_told() {
+fn passwords_are_not_printed() {
     for (url, expected) in [
         ("https://u:secret@h/a", "https://u:…@h/a"),
         ("https://ghp_secret@h/a", "https://…@h/a"),

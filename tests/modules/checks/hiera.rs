@@ -63,7 +63,7 @@ const UNREACHED: &[&str] = &[
 ];
 
 #[test]
-fn what_is_told_as_unreached_is_what_puppet_does_not_read() {
+fn what_is_reported_as_unreached_is_what_puppet_does_not_read() {
     let Some(site) = Site::with(&["puppet"]) else { return };
     site.write("hiera.yaml", &format!("{LEVELS}  - {{name: link, path: 'pointer/%{{role}}.yaml'}}\n"));
     for (n, path) in REACHED.iter().chain(UNREACHED).enumerate() {
@@ -100,7 +100,7 @@ fn what_is_told_as_unreached_is_what_puppet_does_not_read() {
 }
 
 #[test]
-fn what_is_told_as_refused_is_what_puppet_refuses_or_ignores() {
+fn what_is_reported_as_refused_is_what_puppet_refuses_or_ignores() {
     let Some(site) = Site::with(&["puppet"]) else { return };
     site.set("checks: {yaml: off}");
     site.write("data/common.yaml", "k: 1\n");

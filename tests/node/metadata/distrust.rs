@@ -92,7 +92,7 @@ fn a_token_that_is_none_is_not_sent_on() {
 }
 
 #[test]
-fn a_region_that_is_not_told_leaves_the_id() {
+fn a_region_that_is_not_known_leaves_the_id() {
     let Some(world) = World::new(&plain()) else { return };
     let _service = world.service(tells("i-1", "<none>"));
     let run = world.run(&["--once", "--json"]);

@@ -70,7 +70,7 @@ fn a_file_of_the_agents_own_that_was_torn_stops_no_node() {
 }
 
 #[test]
-fn torn_keys_are_asked_for_anew_and_older_ones_do_not_count() {
+fn torn_keys_are_asked_for_again_and_older_ones_do_not_count() {
     for (left, bytes) in LEFT {
         let Some(pair) = pair() else { return };
         let path = pair.state("layers/example/trust");

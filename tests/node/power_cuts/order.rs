@@ -19,7 +19,7 @@ fn an_update_survives_a_power_cut() {
 }
 
 #[test]
-fn a_release_that_is_built_anew_survives_a_power_cut() {
+fn a_release_that_is_built_again_survives_a_power_cut() {
     in_order(Scenario::damaged, &["state.json", "/production"]);
 }
 

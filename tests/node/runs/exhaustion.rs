@@ -133,7 +133,7 @@ fn no_core_file_holds_the_keys_of_a_node() {
 }
 
 #[test]
-fn a_panic_is_told_and_exits_with_1() {
+fn a_panic_is_reported_and_exits_with_1() {
     let Some(agent) = tools::agent_with_checkpoints() else { return };
     let Some(pair) = Pair::new() else { return };
     pair.forge.release(7, "seven");

@@ -191,7 +191,7 @@ fn environments_whose_names_differ_after_a_dot_do_not_meet() {
 }
 
 #[test]
-fn what_a_power_cut_left_of_a_download_is_fetched_anew() {
+fn what_a_power_cut_left_of_a_download_is_fetched_again() {
     let Some(pair) = Pair::converged() else { return };
     let next = pair.forge.release(8, "eight");
     let incoming = pair.state("incoming").join(next.packs[0].sha256.to_string());

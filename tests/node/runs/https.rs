@@ -150,7 +150,7 @@ fn refuses_a_proxy_of_a_kind_that_it_does_not_know() {
 }
 
 #[test]
-fn a_wrong_certificate_is_told_in_words() {
+fn a_wrong_certificate_is_reported_in_words() {
     let forge = Forge::new();
     forge.publish(&forge.manifest(1, vec![forge.script("true")]));
     let stranger = e2e::tls::Authority::new();

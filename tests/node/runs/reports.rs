@@ -151,7 +151,7 @@ fn an_output_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn a_newer_format_is_told_before_its_new_fields() {
+fn a_newer_format_is_reported_before_its_new_fields() {
     let Some(pair) = Pair::converged() else { return };
     for (path, code) in [
         (pair.state("layers/example/state.json"), 78),
@@ -192,7 +192,7 @@ fn a_configuration_that_was_cut_off_has_a_hint() {
 }
 
 #[test]
-fn another_user_is_told_who_may_run_the_agent() {
+fn another_user_reads_who_may_run_the_agent() {
     use std::os::unix::fs::PermissionsExt;
     let Some(pair) = Pair::converged() else { return };
     let mode = |path: &str, mode| {

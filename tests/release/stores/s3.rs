@@ -156,7 +156,7 @@ fn a_service_without_conditions_is_published_to_by_turns() {
 }
 
 #[test]
-fn what_the_service_says_is_told_with_what_mends_it() {
+fn what_the_service_says_is_reported_with_what_mends_it() {
     let region = |reply: Reply| reply.with("x-amz-bucket-region", "eu-west-3");
     let cases = [
         (error(403, "SignatureDoesNotMatch"), 78, "signature of key `AKIDEXAMPLE`", "AWS_SECRET_ACCESS_KEY"),

@@ -121,7 +121,7 @@ fn a_resource_that_is_no_machine_says_what_refers_to_it() {
 }
 
 #[test]
-fn a_system_without_scripts_is_told_so() {
+fn a_system_without_scripts_is_named() {
     let case = case();
     for (distro, cloud) in [("flatcar", "aws"), ("nixos", "aws")] {
         let (distro, cloud) = (case.platforms.distro(distro).unwrap(), case.platforms.cloud(cloud).unwrap());

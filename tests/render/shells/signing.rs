@@ -116,7 +116,7 @@ fn a_real_store_takes_a_signed_link_while_it_lives() {
 }
 
 #[test]
-fn an_instance_without_a_role_is_told_so() {
+fn an_instance_without_a_role_gets_the_reason() {
     let case = at_garage(
         "http://s3.test:1",
         "path",
@@ -155,7 +155,7 @@ fn an_instance_without_a_role_is_told_so() {
 
 /// A role that cannot be assumed is a document with status 200.
 #[test]
-fn the_reason_of_the_cloud_is_told() {
+fn the_reason_of_the_cloud_is_reported() {
     let case = at_garage(
         "http://s3.test:1",
         "path",

@@ -38,7 +38,7 @@ pub(crate) fn cloud_config(script: &str, state: &str, heading: &str) -> String {
     format!("#cloud-config\n{heading}bootcmd:\n- |\n{block}")
 }
 
-/// Written anew at every boot until the script has succeeded. It may hold a key: only root can read it.
+/// Written again at every boot until the script has succeeded. It may hold a key: only root can read it.
 const SCRIPT: &str = "/run/stringless-bootstrap.sh";
 /// Where the state is kept.
 const STATE: &str = "/usr/local/lib/stringless";

@@ -118,7 +118,7 @@ fn knows_whether_it_is_that_of_a_puppetfile() {
 }
 
 #[test]
-fn a_need_that_is_missing_is_told() {
+fn a_need_that_is_missing_is_reported() {
     let text = whole();
     let only = text.split("\nmodules/stdlib:").next().unwrap();
     let lock = lock(only).unwrap();
