@@ -130,7 +130,7 @@ fn rule(cloud: &str) -> String {
     let mut case = Case::new(&site("{url: 'https://files.test/one'}", SCRIPT, ""));
     case.lock = Some(MetadataLock::Required);
     let script = case.render("debian-13", cloud, Form::Script).unwrap().body;
-    let rule = script.split_once("<<'LOCK'\n").and_then(|(_, rest)| rest.split_once("LOCK\n"));
+    let rule = script.split_once("<<'LOCK' || return\n").and_then(|(_, rest)| rest.split_once("LOCK\n"));
     rule.unwrap_or_else(|| panic!("{script}")).0.to_owned()
 }
 

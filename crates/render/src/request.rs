@@ -77,8 +77,8 @@ impl MetadataLock {
     /// the two was rendered.
     pub(crate) fn without_firewall(self) -> &'static str {
         match self {
-            Self::Wanted => "say 'cannot lock the metadata service (reason above)'",
-            Self::Required => "die 'cannot lock the metadata service (reason above)'",
+            Self::Wanted => "say 'cannot lock the metadata service'",
+            Self::Required => "die 'cannot lock the metadata service'",
         }
     }
 }

@@ -144,7 +144,7 @@ add_cron() { # NAME TIMES COMMAND
   echo "$2 PATH=$PATH $3 2>&1 | logger -t stringless" >>/etc/crontabs/root && : >/etc/crontabs/cron.update
 }
 
-# Makes the machine repeat this script.
+# Prepares the repetition.
 leave_copy() {
   mkdir -p $settings && chmod 700 $settings
   [ "$0" = $copy ] || { cp "$0" $copy.new && mv -f $copy.new $copy; } || { say 'cannot copy this script: nothing will repeat it'; return; }
@@ -180,7 +180,7 @@ write_configuration() {
 JSON
 }
 
-# The first run. Status 1 (no answer) and 3 (a wrong one) are tried again.
+# The first run. Status 1 (no answer) and 3 (a wrong one) may pass.
 run_agent() {
   $agent --once
   status=$?

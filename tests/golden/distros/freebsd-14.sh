@@ -127,7 +127,7 @@ metadata() { # METHOD HEADER PATH
 repeater=/usr/local/etc/rc.d/stringless_bootstrap
 service=/usr/local/etc/rc.d/stringless
 
-# Makes the machine repeat this script.
+# Prepares the repetition.
 leave_copy() {
   mkdir -p $settings && chmod 700 $settings
   [ "$0" = $copy ] || { cp "$0" $copy.new && mv -f $copy.new $copy; } || { say 'cannot copy this script: nothing will repeat it'; return; }
@@ -147,7 +147,7 @@ RC
 # The package tool asks nothing, waits for its lock, and has a time limit.
 pkg() (umask 022 && ASSUME_ALWAYS_YES=yes LOCK_RETRIES=300 timeout 1800 pkg "$@")
 install_package() { pkg install -qy "$1"; }
-# Installs the engine, unless there is one that runs.
+# Installs the engine, unless one is here.
 install_engine() {
   PATH=$PATH:/opt/puppetlabs/bin
   if puppet --version >/dev/null 2>&1; then say 'using the puppet that is here'; return; fi
@@ -176,7 +176,7 @@ write_configuration() {
 JSON
 }
 
-# The first run. Status 1 (no answer) and 3 (a wrong one) are tried again.
+# The first run. Status 1 (no answer) and 3 (a wrong one) may pass.
 run_agent() {
   $agent --once
   status=$?

@@ -148,7 +148,7 @@ let
     "JSON"
     "}"
     ""
-    "# The first run. Status 1 (no answer) and 3 (a wrong one) are tried again."
+    "# The first run. Status 1 (no answer) and 3 (a wrong one) may pass."
     "run_agent() {"
     "  \$agent --once"
     "  status=\$?"

@@ -128,7 +128,7 @@ unit=/etc/systemd/system/stringless
 systemd() { [ -d /run/systemd/system ]; }
 add_cron() { mkdir -p /etc/cron.d && echo "$2 root PATH=$PATH $3 2>&1 | logger -t stringless" >/etc/cron.d/"$1"; } # NAME TIMES COMMAND
 
-# Makes the machine repeat this script.
+# Prepares the repetition.
 leave_copy() {
   mkdir -p $settings && chmod 700 $settings
   [ "$0" = $copy ] || { cp "$0" $copy.new && mv -f $copy.new $copy; } || { say 'cannot copy this script: nothing will repeat it'; return; }
@@ -147,7 +147,7 @@ UNIT
 # The package tools ask nothing, and have a time limit.
 add_package() (umask 022 && timeout 1800 rpm -U --replacepkgs "$1")
 install_package() (umask 022 && timeout 1800 dnf -y install "$1")
-# Installs the engine, unless there is one that runs.
+# Installs the engine, unless one is here.
 install_engine() {
   PATH=$PATH:/opt/puppetlabs/bin
   if puppet --version >/dev/null 2>&1; then say 'using the puppet that is here'; return; fi
@@ -179,7 +179,7 @@ write_configuration() {
 JSON
 }
 
-# The first run. Status 1 (no answer) and 3 (a wrong one) are tried again.
+# The first run. Status 1 (no answer) and 3 (a wrong one) may pass.
 run_agent() {
   $agent --once
   status=$?
@@ -195,7 +195,7 @@ set_schedule() {
     add_cron stringless "$((minute % 5))-59/5 * * * *" "$agent --once"
     return
   fi
-  cat >$unit.service <<UNIT
+  cat >$unit.service <<UNIT || return
 [Unit]
 Wants=network-online.target
 After=network-online.target
@@ -205,7 +205,7 @@ ExecStart=/usr/local/bin/stringless-agent --once
 KillMode=mixed
 OOMPolicy=continue
 UNIT
-  cat >$unit.timer <<UNIT
+  cat >$unit.timer <<UNIT || return
 [Timer]
 OnBootSec=30
 OnUnitInactiveSec=300

@@ -50,6 +50,26 @@ fn another_schedule_ends_the_one_before() {
     }
 }
 
+/// A disk that is full, for one: then there is an empty unit, which systemctl enables without a word.
+#[test]
+fn a_schedule_that_cannot_be_written_is_a_failure() {
+    const UNITS: [&str; 2] = ["etc/systemd/system/stringless.service", "etc/systemd/system/stringless.timer"];
+    for (systemd, files) in [(true, &UNITS[..]), (false, &["etc/cron.d/stringless"])] {
+        for file in files {
+            let Some((_, root, script)) = prepare("") else { return };
+            if systemd {
+                root.write("run/systemd/system/there", "", 0o644);
+                root.write("usr/local/sbin/systemctl", "#!/bin/sh\n", 0o755);
+            }
+            root.write(&format!("{file}/in-the-way"), "", 0o644);
+            let ended = root.run(SH, &script);
+            assert_eq!(ended.code, 1, "{file}: {}", ended.printed);
+            assert!(ended.printed.contains("stringless: cannot schedule the agent\n"), "{}", ended.printed);
+            assert!(!root.exists("var/lib/stringless/bootstrapped"), "{file}");
+        }
+    }
+}
+
 #[test]
 fn what_fails_before_the_first_run_leaves_the_last_good_boot_and_its_schedule() {
     let Some((_, root, script)) = prepare("") else { return };
