@@ -1,11 +1,11 @@
 //! A throw-away root with exactly the programs that `tests/roots/<family>.yaml` lists.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use e2e::netns::{Lab, Net};
@@ -14,6 +14,7 @@ use e2e::rendering::os_release;
 use e2e::tools;
 use serde::Deserialize;
 use stringless_render::platform::Distro;
+use tempfile::TempDir;
 
 /// What the stock images of a family have.
 #[derive(Debug, Deserialize)]
@@ -29,9 +30,10 @@ struct Image {
 
 /// The root; dropping it removes it.
 pub struct Root {
-    folder: tempfile::TempDir,
+    folder: TempDir,
     libraries: PathBuf,
     net: Net,
+    _images: Arc<TempDir>,
 }
 
 /// How a script ended.
@@ -50,20 +52,24 @@ impl Root {
     pub fn like(name: &str, distro: &Distro, lab: &Lab) -> Option<Self> {
         tools::superuser()?;
         let debian = tools::rootfs("bookworm")?;
-        let lower = image(name, &debian)?;
+        let images = images(name, &debian)?;
         let folder = tempfile::tempdir_in(tools::memory()).unwrap();
         let home = folder.path();
         succeed(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=0755", "tmpfs"]).arg(home), LIMIT);
         for name in ["root", "upper", "work"] {
             fs::create_dir(home.join(name)).unwrap();
         }
-        let layers = [("lowerdir", lower), ("upperdir", home.join("upper")), ("workdir", home.join("work"))];
+        let layers = [
+            ("lowerdir", images.path().join(name)),
+            ("upperdir", home.join("upper")),
+            ("workdir", home.join("work")),
+        ];
         let layers: Vec<String> =
             layers.iter().map(|(name, path)| format!("{name}={}", path.display())).collect();
         let mut mount = Command::new("mount");
         mount.args(["-t", "overlay", "-o", &layers.join(","), "overlay"]).arg(home.join("root"));
         succeed(&mut mount, LIMIT);
-        let root = Self { folder, libraries: debian.join("usr/lib"), net: lab.node.clone() };
+        let root = Self { folder, libraries: debian.join("usr/lib"), net: lab.node.clone(), _images: images };
         root.write("etc/os-release", os_release(distro), 0o644);
         for name in ["hosts", "resolv.conf"] {
             root.write(&format!("etc/{name}"), fs::read(lab.etc.join(name)).unwrap(), 0o644);
@@ -129,15 +135,19 @@ impl Drop for Root {
     }
 }
 
-/// The programs of a family in a tree that roots lie over; made once.
-fn image(family: &str, debian: &Path) -> Option<PathBuf> {
-    static MADE: OnceLock<tempfile::TempDir> = OnceLock::new();
-    static FAMILIES: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
-    let mut families = FAMILIES.lock().unwrap();
-    if let Some(known) = families.get(family) {
-        return Some(known.clone());
+/// The folder with a tree of programs for each family, which roots lie over. The last root removes it.
+fn images(family: &str, debian: &Path) -> Option<Arc<TempDir>> {
+    static MADE: Mutex<(Weak<TempDir>, BTreeSet<String>)> = Mutex::new((Weak::new(), BTreeSet::new()));
+    let mut made = MADE.lock().unwrap();
+    let folder = made.0.upgrade().unwrap_or_else(|| {
+        let folder = Arc::new(tempfile::tempdir_in(tools::memory()).unwrap());
+        *made = (Arc::downgrade(&folder), BTreeSet::new());
+        folder
+    });
+    if made.1.contains(family) {
+        return Some(folder);
     }
-    let home = MADE.get_or_init(|| tempfile::tempdir_in(tools::memory()).unwrap()).path().join(family);
+    let home = folder.path().join(family);
     let file = tools::root().join(format!("tests/roots/{family}.yaml"));
     let image: Image = serde_yaml::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     for folder in [
@@ -184,8 +194,8 @@ fn image(family: &str, debian: &Path) -> Option<PathBuf> {
     symlink(&image.sh, home.join("usr/bin/sh")).unwrap();
     // It would wait for all that this machine writes.
     put(&home.join("usr/bin/sync"), "#!/bin/sh\n", 0o755);
-    families.insert(family.to_owned(), home.clone());
-    Some(home)
+    made.1.insert(family.to_owned());
+    Some(folder)
 }
 
 fn copy(from: &Path, to: &Path) {
