@@ -235,7 +235,7 @@ main() {
   # Status 1: another run may be at work, and set_schedule would end it.
   rm -f $state/bootstrapped
   try 30 run_agent
-  [ "$status" = 1 ] || set_schedule || die 'cannot schedule the agent'
+  [ "$status" = 1 ] || try 30 set_schedule || die 'cannot schedule the agent'
   [ "$status" = 0 ] || { say "the first run failed with exit status $status (reason above)"; exit "$status"; }
   echo a7cf662eee3cc15e >$state/bootstrapped
   sync
