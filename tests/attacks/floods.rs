@@ -264,4 +264,4 @@ fn noise(length: usize) -> String {
 /// Kilobytes of address space: the static agent and its threads fit in well, and 100 MiB more do not.
 const MEMORY: u32 = 120_000;
 /// Above all deadlines of a run together, and far below what one byte a second would take.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use e2e::process::{run, succeed};
 use e2e::tools;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(600);
 
 #[test]
 fn every_mutant_applies_and_names_its_test() {

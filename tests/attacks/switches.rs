@@ -64,7 +64,7 @@ fn no_flag_of_the_agent_turns_a_check_off() {
     let mut command = pair.node.command(&["--daemon"]);
     let mut daemon = command.env("OUT", pair.node.root()).stdout(Stdio::null()).stderr(out).spawn().unwrap();
     let printed = || fs::read_to_string(&log).unwrap_or_default().contains("[signatures]");
-    let refused = until(Duration::from_secs(60), printed);
+    let refused = until(Duration::from_secs(600), printed);
     daemon.kill().unwrap();
     daemon.wait().unwrap();
     assert!(refused, "the daemon did not refuse");

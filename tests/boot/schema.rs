@@ -35,6 +35,6 @@ fn the_schema_does_refuse() {
 fn judged(machine: &Machine, text: &str) -> (bool, String) {
     machine.write("root/user-data", text, 0o600);
     let mut schema = machine.chroot("cloud-init");
-    let output = run(schema.args(["schema", "--config-file", "/root/user-data"]), Duration::from_secs(120));
+    let output = run(schema.args(["schema", "--config-file", "/root/user-data"]), Duration::from_secs(600));
     (output.status.success() && both(&output).contains("Valid"), both(&output))
 }

@@ -145,4 +145,4 @@ fn tells_the_story(demo: &Demo, output: &Output) {
 }
 
 const NOBODY: u32 = 65534;
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(600);

@@ -23,7 +23,10 @@ fn publish(pair: &Pair, serial: u64, script: &str) {
 
 /// The process whose id the script wrote.
 fn process(pair: &Pair, file: &str) -> u32 {
-    assert!(until(Duration::from_secs(60), || pair.node.read(file).is_some_and(|text| text.ends_with('\n'))));
+    assert!(until(Duration::from_secs(600), || pair
+        .node
+        .read(file)
+        .is_some_and(|text| text.ends_with('\n'))));
     pair.node.read(file).unwrap().trim().parse().unwrap()
 }
 
@@ -88,7 +91,7 @@ fn time_limit() {
     );
     assert_eq!(pair.node.read("tidied").as_deref(), Some("tidied\n"));
     let child = process(&pair, "child");
-    assert!(until(Duration::from_secs(60), || !runs(child)), "a child is left");
+    assert!(until(Duration::from_secs(600), || !runs(child)), "a child is left");
     assert!(runs(apart.0), "what has left the process group stays");
     assert_eq!(report(&pair)["layers"][0]["engine_status"], Value::Null);
     let status: Value = serde_json::from_str(&pair.run(&["status", "--json"]).expect(0).out).unwrap();
@@ -151,13 +154,13 @@ fn signals_that_kill_the_agent_alone() {
         command.env("OUT", pair.node.root()).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     let script = process(&pair, "script");
     // The script is at work a moment before the agent has written down its process.
-    assert!(until(Duration::from_secs(60), || is_recorded(&pair, script)));
+    assert!(until(Duration::from_secs(600), || is_recorded(&pair, script)));
     agent.kill().unwrap();
     agent.wait().unwrap();
     let run = pair.run(&["--once"]).expect(1);
     assert!(run.err.contains(&format!("still running: process {script}")), "{}", run.err);
     pair.node.write("go", "");
-    assert!(until(Duration::from_secs(60), || !runs(script)));
+    assert!(until(Duration::from_secs(600), || !runs(script)));
     assert_eq!(pair.applied().as_deref(), Some("done\n"), "the script went on to its end");
     let run = pair.run(&["--once"]).expect(0);
     assert!(run.err.contains("release 8 (last run failed)"), "{}", run.err);

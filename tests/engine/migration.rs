@@ -114,4 +114,4 @@ impl Lab {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(600);

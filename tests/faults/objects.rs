@@ -174,5 +174,5 @@ fn change(file: &Path, place: usize) {
 }
 
 fn copy(from: &Path, to: &Path) {
-    succeed(Command::new("cp").arg("-r").arg(from).arg(to), Duration::from_secs(120));
+    succeed(Command::new("cp").arg("-r").arg(from).arg(to), Duration::from_secs(600));
 }

@@ -156,4 +156,4 @@ fn manifest() -> String {
 }
 
 /// Against hanging.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(600);

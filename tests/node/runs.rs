@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 pub use e2e::pair::Pair;
 
-/// Waits a minute at most.
+/// Waits ten minutes at most.
 pub fn wait_for(mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(600);
     while !holds() {
         assert!(Instant::now() < end, "it did not come");
         std::thread::sleep(Duration::from_millis(50));

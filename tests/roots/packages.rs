@@ -182,4 +182,4 @@ impl Drop for Root {
     }
 }
 
-pub const LIMIT: Duration = Duration::from_secs(240);
+pub const LIMIT: Duration = Duration::from_secs(600);

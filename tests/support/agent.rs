@@ -40,10 +40,10 @@ impl Run {
     /// Runs `command` to its end, bounded.
     ///
     /// # Panics
-    /// When it takes longer than two minutes.
+    /// When it takes longer than ten minutes.
     pub fn of(command: &mut Command) -> Self {
         let start = Instant::now();
-        let output = run(command, Duration::from_secs(120));
+        let output = run(command, Duration::from_secs(600));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self {
             code: output.status.code().unwrap_or(-1),

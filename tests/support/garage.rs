@@ -44,7 +44,7 @@ impl Garage {
     /// Starts a server on `net` (plain HTTP; [`Terminator`](crate::tls::Terminator) adds TLS).
     ///
     /// # Panics
-    /// When it does not answer within two minutes.
+    /// When it does not answer within ten minutes.
     pub fn start(net: &Net) -> Option<Self> {
         let program = tools::cached(&format!("garage-{VERSION}"), "garage")?;
         let folder = tempfile::tempdir().unwrap();
@@ -158,7 +158,7 @@ impl Garage {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {

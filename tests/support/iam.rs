@@ -44,7 +44,7 @@ impl Iam {
     /// Starts a server that has [`BUCKET`] and [`OTHER`], and a user for each of these policies.
     ///
     /// # Panics
-    /// When it does not answer within a minute.
+    /// When it does not answer within ten minutes.
     pub fn start(net: &Net, policies: &BTreeMap<String, Value>) -> Option<Self> {
         let python = tools::cached("python", "python")?;
         let folder = tempfile::tempdir().unwrap();
@@ -86,7 +86,7 @@ impl Iam {
             &format!("{}:{}", key.id, key.secret),
         ]);
         curl.args(options).arg(format!("{}/{bucket}/{path}", self.endpoint()));
-        let output = run(&mut curl, Duration::from_secs(120));
+        let output = run(&mut curl, Duration::from_secs(600));
         String::from_utf8_lossy(&output.stdout).parse().unwrap_or_else(|e| panic!("{e}: {path}"))
     }
 

@@ -186,7 +186,7 @@ mod tests {
         let mut curl = net.command("curl");
         let output = run(
             curl.args(["--silent", "--max-time", "100", "-w", " %{http_code}"]).args(args),
-            Duration::from_secs(120),
+            Duration::from_secs(600),
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a test waits for what needs no time of its own: a limit against hanging, which a machine with far
 /// too much to do does not reach.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A program in the background; dropping it ends it.
 #[derive(Debug)]

@@ -140,7 +140,7 @@ impl Scenario {
     /// Runs until the node has converged: at once, but for an engine that outlived its agent.
     fn settle(&self, node: &Node, when: &str) {
         let mut last = None;
-        let done = until(Duration::from_secs(60), || {
+        let done = until(Duration::from_secs(600), || {
             let run = Run::of(node.command(&["--once"]).env("OUT", node.root()));
             let waits = waits(&run);
             last = Some(run);

@@ -185,7 +185,7 @@ impl Terminator {
     /// Starts it on `net` in front of the plain `target` port there.
     ///
     /// # Panics
-    /// When it does not listen within two minutes.
+    /// When it does not listen within ten minutes.
     pub fn start(net: &Net, certificate: &Certificate, target: u16) -> Option<Self> {
         let program = tools::program("stunnel4")?;
         let folder = tempfile::tempdir().unwrap();
@@ -199,7 +199,7 @@ impl Terminator {
         );
         fs::write(file("stunnel.conf"), config).unwrap();
         let mut running = Running::start(net.command(program).arg(file("stunnel.conf")), &file("log"));
-        let listens = until(Duration::from_secs(120), || {
+        let listens = until(Duration::from_secs(600), || {
             net.connect(&format!("{host}:{port}")).is_ok() || running.ended().is_some()
         });
         assert!(listens && running.ended().is_none(), "stunnel does not listen:\n{}", running.log());
@@ -224,7 +224,7 @@ impl Outdated {
     /// Starts it on `net`; `version` is an option of the program, such as `-tls1_1`.
     ///
     /// # Panics
-    /// When it does not listen within two minutes.
+    /// When it does not listen within ten minutes.
     pub fn start(net: &Net, certificate: &Certificate, files: &Path, version: &str) -> Option<Self> {
         let program = tools::program("openssl")?;
         let folder = tempfile::tempdir().unwrap();
@@ -235,7 +235,7 @@ impl Outdated {
         command.args(["s_server", "-quiet", "-WWW", version, "-cipher", "ALL:@SECLEVEL=0", "-accept"]);
         command.arg(format!("{}:{port}", net.address())).arg("-cert").arg(&pem).arg("-key").arg(&pem);
         let mut running = Running::start(command.current_dir(files), &folder.path().join("log"));
-        let listens = until(Duration::from_secs(120), || {
+        let listens = until(Duration::from_secs(600), || {
             net.connect(&format!("{}:{port}", net.address())).is_ok() || running.ended().is_some()
         });
         assert!(listens && running.ended().is_none(), "openssl does not listen:\n{}", running.log());
@@ -261,7 +261,7 @@ mod tests {
         fs::write(ca.path(), authority.pem()).unwrap();
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--max-time", "100", "--cacert"]).arg(ca.path());
-        let output = run(curl.args(options).arg(url), Duration::from_secs(120));
+        let output = run(curl.args(options).arg(url), Duration::from_secs(600));
         (output.status.code(), crate::process::both(&output))
     }
 

@@ -150,7 +150,7 @@ impl World {
     /// Stock minisign, in the vault.
     pub fn minisign(&self, args: &[&str]) {
         let mut command = Command::new(tools::program("minisign").unwrap());
-        succeed(command.args(args).current_dir(self.vault()), Duration::from_secs(60));
+        succeed(command.args(args).current_dir(self.vault()), Duration::from_secs(600));
     }
 
     /// A key pair in the vault; its public key as text.

@@ -146,5 +146,5 @@ fn puppet(site: &Site, code: &str) -> Output {
     command.args(["--environmentpath", &at("environments"), "--environment", "production"]);
     command.args(["--certname", "web1", "--color", "false", "-e", code]);
     command.env("FACTER_role", "web").env("HOME", site.path("")).current_dir(site.path(""));
-    run(&mut command, Duration::from_secs(120))
+    run(&mut command, Duration::from_secs(600))
 }

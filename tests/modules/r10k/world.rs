@@ -163,5 +163,5 @@ fn git(work: &Path, arguments: &[&str]) -> String {
         command.env(format!("GIT_{who}_NAME"), "a").env(format!("GIT_{who}_EMAIL"), "a@example.test");
         command.env(format!("GIT_{who}_DATE"), "2026-01-01T00:00:00Z");
     }
-    succeed(&mut command, Duration::from_secs(120))
+    succeed(&mut command, Duration::from_secs(600))
 }

@@ -65,7 +65,7 @@ fn at(scenario: &Scenario, number: usize, harm: &Harm) -> i32 {
     let (node, disk, mut agent) = again(&when, || held(scenario, number, harm));
     (harm.begin)(&disk.folder);
     agent.signal(Signal::CONT);
-    assert!(until(Duration::from_secs(120), || agent.ended().is_some()), "{when}: the run goes on and on");
+    assert!(until(Duration::from_secs(600), || agent.ended().is_some()), "{when}: the run goes on and on");
     let (code, said) = (agent.ended().and_then(|status| status.code()), agent.log());
     let printed = format!("{when}: exit status {code:?}\n{said}");
     assert!(code == Some(0) || code == Some(1), "{printed}");
@@ -93,7 +93,7 @@ fn held(scenario: &Scenario, number: usize, harm: &Harm) -> Option<(Node, Small,
     let mut agent = Running::start(&mut command, &node.root().join("log"));
     let stat = format!("/proc/{}/stat", agent.id());
     let stopped = || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "));
-    let came = until(Duration::from_secs(120), || stopped() || agent.ended().is_some());
+    let came = until(Duration::from_secs(600), || stopped() || agent.ended().is_some());
     assert!(came, "the run goes on and on: {}", agent.log());
     if agent.ended().is_some() {
         drop((agent, disk));
@@ -116,7 +116,7 @@ impl Small {
         fs::create_dir_all(&folder).unwrap();
         mount(&["-t", "tmpfs", "-o", options, "none"], &folder);
         if full {
-            succeed(Command::new("cp").arg("-a").arg(&aside).arg(&state), Duration::from_secs(120));
+            succeed(Command::new("cp").arg("-a").arg(&aside).arg(&state), Duration::from_secs(600));
         }
         Self { folder }
     }
@@ -134,7 +134,7 @@ impl Drop for Small {
 }
 
 fn mount(args: &[&str], folder: &Path) {
-    succeed(Command::new("mount").args(args).arg(folder), Duration::from_secs(120));
+    succeed(Command::new("mount").args(args).arg(folder), Duration::from_secs(600));
 }
 
 fn fill(folder: &Path) {
@@ -170,5 +170,5 @@ fn protect(folder: &Path) {
 }
 
 fn unprotect(folder: &Path) {
-    succeed(Command::new("umount").arg("-l").arg(folder), Duration::from_secs(120));
+    succeed(Command::new("umount").arg("-l").arg(folder), Duration::from_secs(600));
 }

@@ -103,7 +103,7 @@ fn the_daemon_reads_its_configuration_again() {
     agent.signal(Signal::HUP);
     wait_for(|| agent.log().contains("read the configuration again; following example/staging"));
     wait_for(|| pair.applied().as_deref() == Some("staging\n"));
-    let status = agent.stop(Duration::from_secs(60)).unwrap();
+    let status = agent.stop(Duration::from_secs(600)).unwrap();
     assert_eq!(status.code(), Some(0), "{}", agent.log());
     assert!(agent.log().contains("daemon: stopping"));
 }

@@ -120,4 +120,4 @@ fn terraform_reads_the_files() {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(600);

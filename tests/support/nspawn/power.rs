@@ -12,7 +12,7 @@ impl Machine {
     pub fn shut_down(&mut self) {
         if let Some(mut running) = self.running.take() {
             // nspawn asks the machine's first process to power off.
-            running.stop(Duration::from_secs(120));
+            running.stop(Duration::from_secs(600));
         }
     }
 
@@ -24,11 +24,11 @@ impl Machine {
     /// The same as [`Self::shut_down`] where the first process is not systemd, and does not know how nspawn asks.
     ///
     /// # Panics
-    /// When it is not off within two minutes.
+    /// When it is not off within ten minutes.
     pub fn halt(&mut self) {
         self.sh("init 0");
         let off =
-            until(Duration::from_secs(120), || self.running.as_mut().is_none_or(|it| it.ended().is_some()));
+            until(Duration::from_secs(600), || self.running.as_mut().is_none_or(|it| it.ended().is_some()));
         assert!(off, "it does not shut down");
         self.running = None;
         // The last that it did was to make its disk read-only; the host mounted it, and shall have it back.
