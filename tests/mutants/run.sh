@@ -17,7 +17,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-limit=${MUTANT_SECONDS:-420}
+limit=${MUTANT_SECONDS:-1500}
 
 main() {
     if [ "${1-}" = --table ]; then
