@@ -31,7 +31,13 @@ fn many_releases() -> Option<Bucket> {
 fn begun(bucket: &Bucket) -> Running {
     let packs = bucket.keys("packs/").len();
     bucket.objects.lock().unwrap().removals = Some(1);
-    let running = Running::start(&mut bucket.site.command(&GC), &bucket.site.path("gc.log"));
+    // A shell that starts something in the background makes it ignore some signals, and so may what runs the tests.
+    let gc = bucket.site.command(&GC);
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(gc.get_program()).args(gc.get_args());
+    command.env_clear().envs(gc.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(gc.get_current_dir().unwrap());
+    let running = Running::start(&mut command, &bucket.site.path("gc.log"));
     assert!(
         until(PATIENCE, || bucket.keys("packs/").len() <= packs && bucket.has(MARK)),
         "{}",
@@ -74,8 +80,8 @@ fn the_mark_of_a_removal_that_was_killed_counts_for_a_minute_and_a_half() {
     assert!(run.err.contains("is removing") && run.err.contains("after 90 seconds"), "{}", run.err);
     let run = bucket.site.run(&GC).expect(1);
     assert!(run.err.contains("another `stringless gc` is running"), "{}", run.err);
-    // The age by the clock of the store counts, not what the mark says.
-    bucket.age_one(MARK, 89);
+    // The age by the clock of the store counts, not what the mark says. Its unit test has the exact second.
+    bucket.age_one(MARK, 30);
     let _ = bucket.site.run(&["rollback", "1", "-e", "production"]).expect(1);
     bucket.age_one(MARK, 91);
     let _ = bucket.site.run(&["rollback", "1", "-e", "production"]).expect(0);
