@@ -108,9 +108,12 @@ fn no_core_file_holds_the_keys_of_a_node() {
     let log = pair.node.root().join("log");
     let mut agent = Running::start(limited.env("OUT", pair.node.root()), &log);
     wait_for(|| pair.node.read("core").is_some_and(|text| text.ends_with('\n')));
-    let limits = fs::read_to_string(format!("/proc/{}/limits", agent.id())).unwrap();
-    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    let limit = |id: u32| {
+        let limits = fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        core.split_whitespace().nth(4).unwrap().to_owned()
+    };
+    assert_eq!(limit(agent.id()), "0");
     // The engine has the machine's limit: in units of 512 or 1024 bytes.
     assert!(["8", "4"].contains(&pair.node.read("core").unwrap().trim()), "{:?}", pair.node.read("core"));
     pair.node.write("go", "");
@@ -119,12 +122,14 @@ fn no_core_file_holds_the_keys_of_a_node() {
     // A fault of the agent leaves none either, not even where the limit would allow it.
     let Some(checked) = tools::agent_with_checkpoints() else { return };
     let node = e2e::agent::Node::with(checked, &Net::host(), &pair.forge.config(&pair.forge.url()));
-    let mut agent = Running::start(
-        node.command(&["--once"]).env("STRINGLESS_STOP_AT", "Admitted").current_dir(node.root()),
-        &node.root().join("log"),
-    );
+    let agent = node.command(&["--once"]);
+    let mut limited = Command::new("prlimit");
+    limited.args(["--core=4096:8192"]).arg(agent.get_program()).args(agent.get_args());
+    limited.env("STRINGLESS_STOP_AT", "Admitted").current_dir(node.root());
+    let mut agent = Running::start(&mut limited, &node.root().join("log"));
     let stat = format!("/proc/{}/stat", agent.id());
     wait_for(|| fs::read_to_string(&stat).is_ok_and(|text| text.contains(") T ")));
+    assert_eq!(limit(agent.id()), "0", "before an engine starts");
     agent.signal(Signal::ABORT);
     agent.signal(Signal::CONT);
     assert!(until(e2e::process::PATIENCE, || agent.ended().is_some()));
