@@ -9,6 +9,7 @@ mod engine;
 mod fetching;
 mod first_run;
 mod late;
+mod lock;
 mod options;
 mod repetition;
 mod root;
@@ -75,6 +76,12 @@ fn prepare(more: &str) -> Option<(Case, Root, String)> {
     root.write(&format!("srv/bucket/{}", object(&case)), AGENT, 0o644);
     let script = script(&case);
     Some((case, root, script))
+}
+
+/// Makes the root one in which systemd runs, as far as the script sees.
+fn with_systemd(root: &Root) {
+    root.write("run/systemd/system/there", "", 0o644);
+    root.write("usr/local/sbin/systemctl", "#!/bin/sh\n", 0o755);
 }
 
 fn installed(root: &Root) -> Vec<&'static str> {

@@ -60,7 +60,7 @@ is_pinned() { # FILE SHA256
   has_hash "$1" "$2" || { say "$1: its SHA-256 is not the pinned $2"; return 1; }
 }
 
-# Downloads a file. `ps` does not show the URL, which may be secret.
+# Downloads a file. The URL, maybe secret, stays out of `ps`.
 get() { # URL FILE SHA256
   printf 'url=%s\n' "$1" | curl -gfsSL --connect-timeout 10 -m 600 -D "$2.head" -o "$2" -K - &&
     is_pinned "$2" "$3"
@@ -159,7 +159,7 @@ install_engine() {
 }
 
 fetch_agent() { sign_url; get "$url" $download "$sha256"; }
-# Installs the agent: fetched, checked, tried out, renamed.
+# Fetches, checks, tries and renames the agent.
 install_agent() {
   if ! has_hash $agent "$sha256"; then
     try 60 get_role_keys || die 'no role (reason above): attach an instance profile'

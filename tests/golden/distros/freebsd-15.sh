@@ -156,7 +156,7 @@ install_engine() {
 }
 
 fetch_agent() { sign_url; get "$url" $download "$sha256"; }
-# Installs the agent: fetched, checked, tried out, renamed.
+# Fetches, checks, tries and renames the agent.
 install_agent() {
   if ! has_hash $agent "$sha256"; then
     try 60 get_role_keys || die 'no role (reason above): attach an instance profile'

@@ -65,7 +65,7 @@ fn an_interpolation_may_be_empty() {
   - {name: role, path: '%{facts.role}/common.yaml'}
   - {name: two, path: 'apps/%{facts.app}/%{facts.tier}/a.yaml'}
   - {name: folder, datadir: 'hieradata/%{facts.zone}', path: 'z.yaml'}
-  - {name: up, path: '%{facts.a}/../shared/b.yaml'}
+  - {name: up, path: '%{facts.a}/../both/b.yaml'}
 ";
     let good = [
         "data/common.yaml",
@@ -73,7 +73,7 @@ fn an_interpolation_may_be_empty() {
         "data/apps/a.yaml",
         "data/apps/x/a.yaml",
         "data/apps/x/y/a.yaml",
-        "data/shared/b.yaml",
+        "data/both/b.yaml",
         "hieradata/z.yaml",
         "hieradata/eu/z.yaml",
     ];
