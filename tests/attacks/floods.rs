@@ -192,7 +192,7 @@ fn slow_retrieval() {
     let cases = [
         ("manifest", drip()),
         ("pack", drip()),
-        ("manifest", Delivery::Hang(Duration::from_secs(600))),
+        ("manifest", Delivery::Hang(e2e::process::PATIENCE)),
         ("pack of many bytes", Delivery::Drip(400, Duration::from_millis(200))),
     ];
     at_once(cases, |(what, delivery)| {
@@ -264,4 +264,4 @@ fn noise(length: usize) -> String {
 /// Kilobytes of address space: the static agent and its threads fit in well, and 100 MiB more do not.
 const MEMORY: u32 = 120_000;
 /// Above all deadlines of a run together, and far below what one byte a second would take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = e2e::process::PATIENCE;

@@ -25,7 +25,7 @@ fn held_at(pair: &Pair, point: &str, act: impl FnOnce()) -> Run {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (id, stat) = (Pid::from_child(&child), format!("/proc/{}/stat", child.id()));
     let stopped = || fs::read_to_string(&stat).unwrap_or_default().contains(") T ");
-    assert!(until(Duration::from_secs(600), stopped), "it did not come to {point}");
+    assert!(until(e2e::process::PATIENCE, stopped), "it did not come to {point}");
     act();
     kill_process(id, Signal::CONT).unwrap();
     let output = child.wait_with_output().unwrap();

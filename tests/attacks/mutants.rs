@@ -9,7 +9,7 @@ use std::time::Duration;
 use e2e::process::{run, succeed};
 use e2e::tools;
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;
 
 #[test]
 fn every_mutant_applies_and_names_its_test() {

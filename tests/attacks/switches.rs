@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use e2e::agent::Run;
 use e2e::pair::Pair;
@@ -64,7 +63,7 @@ fn no_flag_of_the_agent_turns_a_check_off() {
     let mut command = pair.node.command(&["--daemon"]);
     let mut daemon = command.env("OUT", pair.node.root()).stdout(Stdio::null()).stderr(out).spawn().unwrap();
     let printed = || fs::read_to_string(&log).unwrap_or_default().contains("[signatures]");
-    let refused = until(Duration::from_secs(600), printed);
+    let refused = until(e2e::process::PATIENCE, printed);
     daemon.kill().unwrap();
     daemon.wait().unwrap();
     assert!(refused, "the daemon did not refuse");

@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use e2e::forge::gzip;
 use e2e::pair::Pair;
@@ -91,7 +90,7 @@ fn archive_vectors() {
                 let other = tempfile::tempdir().unwrap();
                 let mut tar = Command::new("tar");
                 tar.args(["--no-same-owner", "-xf"]).arg(&file).arg("-C").arg(other.path());
-                let _ = succeed(&mut tar, Duration::from_secs(600));
+                let _ = succeed(&mut tar, e2e::process::PATIENCE);
                 let (ours, theirs) = (listing(&release.join("v")), listing(other.path()));
                 assert!(!theirs.is_empty());
                 assert_eq!(ours, theirs, "{name}");
@@ -123,7 +122,7 @@ fn archives(folder: &Path) -> BTreeSet<PathBuf> {
 
 /// Unpacked bytes and entries, as GNU tar lists them before it finds the archive damaged: a true manifest.
 fn counts(archive: &Path) -> (u64, u64) {
-    let output = run(Command::new("tar").arg("-tvf").arg(archive), Duration::from_secs(600));
+    let output = run(Command::new("tar").arg("-tvf").arg(archive), e2e::process::PATIENCE);
     let text = String::from_utf8(output.stdout).unwrap();
     let sizes = text.lines().map(|line| {
         let size = line.split_whitespace().nth(2).unwrap().parse::<u64>().unwrap();

@@ -97,7 +97,7 @@ fn a_release_of_a_stranger_is_refused() {
         fs::remove_dir_all(web.bucket().join(name)).unwrap();
         let from = strange.bucket().join(name);
         let mut cp = std::process::Command::new("cp");
-        e2e::process::succeed(cp.arg("-R").arg(from).arg(web.bucket()), Duration::from_secs(600));
+        e2e::process::succeed(cp.arg("-R").arg(from).arg(web.bucket()), e2e::process::PATIENCE);
     }
     let Some(mut machine) = machine(&web.lab, "debian-13") else { return };
     let failed = boot(&mut machine, &user_data);

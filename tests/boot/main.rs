@@ -38,7 +38,7 @@ echo \"this is $(cat text)\"
 ";
 
 /// A first boot with a failure waits for its retries; a good one takes seconds.
-const BOOT: Duration = Duration::from_secs(600);
+const BOOT: Duration = e2e::process::PATIENCE;
 
 /// Runs the cases side by side: machines mostly wait.
 fn at_once<T: Sync>(cases: &[T], one: impl Fn(&T) + Sync) {

@@ -18,7 +18,7 @@ use super::{assert_applies, assert_becomes, assert_done, at_once, boot, fill, ma
 
 /// A timer's first run comes half a minute after the boot at the latest, and one more second at random.
 /// The rest is for a machine with far too much to do.
-const TIMER: Duration = Duration::from_secs(600);
+const TIMER: Duration = e2e::process::PATIENCE;
 
 /// The role of the instance signs the first fetch of the script, and everything that the agent reads.
 #[test]

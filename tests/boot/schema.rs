@@ -1,7 +1,5 @@
 //! The form `#cloud-config`, judged by the newest cloud-init at hand: it knows every key.
 
-use std::time::Duration;
-
 use e2e::netns::Lab;
 use e2e::nspawn::Machine;
 use e2e::process::{both, run};
@@ -35,6 +33,6 @@ fn the_schema_does_refuse() {
 fn judged(machine: &Machine, text: &str) -> (bool, String) {
     machine.write("root/user-data", text, 0o600);
     let mut schema = machine.chroot("cloud-init");
-    let output = run(schema.args(["schema", "--config-file", "/root/user-data"]), Duration::from_secs(600));
+    let output = run(schema.args(["schema", "--config-file", "/root/user-data"]), e2e::process::PATIENCE);
     (output.status.success() && both(&output).contains("Valid"), both(&output))
 }

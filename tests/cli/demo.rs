@@ -145,4 +145,4 @@ fn tells_the_story(demo: &Demo, output: &Output) {
 }
 
 const NOBODY: u32 = 65534;
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

@@ -202,4 +202,4 @@ fn patterns_match_what_they_say() {
     );
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

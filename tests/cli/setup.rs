@@ -74,4 +74,4 @@ fn lines(file: &Path) -> usize {
     fs::read_to_string(file).unwrap().lines().count()
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

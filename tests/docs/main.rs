@@ -21,7 +21,7 @@ use e2e::tools;
 
 use document::{Block, documents};
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;
 
 #[test]
 fn the_commands_of_each_document_run() {

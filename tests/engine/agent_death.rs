@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::Duration;
 
 use e2e::agent::Run;
 use e2e::forge::Entry;
@@ -60,5 +59,5 @@ fn an_engine_does_not_reach_the_verified_packs() {
 
 /// Waits ten minutes at most.
 fn wait_for(holds: impl FnMut() -> bool) {
-    assert!(until(Duration::from_secs(600), holds), "it did not come");
+    assert!(until(e2e::process::PATIENCE, holds), "it did not come");
 }

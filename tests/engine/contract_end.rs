@@ -23,10 +23,7 @@ fn publish(pair: &Pair, serial: u64, script: &str) {
 
 /// The process whose id the script wrote.
 fn process(pair: &Pair, file: &str) -> u32 {
-    assert!(until(Duration::from_secs(600), || pair
-        .node
-        .read(file)
-        .is_some_and(|text| text.ends_with('\n'))));
+    assert!(until(e2e::process::PATIENCE, || pair.node.read(file).is_some_and(|text| text.ends_with('\n'))));
     pair.node.read(file).unwrap().trim().parse().unwrap()
 }
 
@@ -91,7 +88,7 @@ fn time_limit() {
     );
     assert_eq!(pair.node.read("tidied").as_deref(), Some("tidied\n"));
     let child = process(&pair, "child");
-    assert!(until(Duration::from_secs(600), || !runs(child)), "a child is left");
+    assert!(until(e2e::process::PATIENCE, || !runs(child)), "a child is left");
     assert!(runs(apart.0), "what has left the process group stays");
     assert_eq!(report(&pair)["layers"][0]["engine_status"], Value::Null);
     let status: Value = serde_json::from_str(&pair.run(&["status", "--json"]).expect(0).out).unwrap();
@@ -154,13 +151,13 @@ fn signals_that_kill_the_agent_alone() {
         command.env("OUT", pair.node.root()).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     let script = process(&pair, "script");
     // The script is at work a moment before the agent has written down its process.
-    assert!(until(Duration::from_secs(600), || is_recorded(&pair, script)));
+    assert!(until(e2e::process::PATIENCE, || is_recorded(&pair, script)));
     agent.kill().unwrap();
     agent.wait().unwrap();
     let run = pair.run(&["--once"]).expect(1);
     assert!(run.err.contains(&format!("still running: process {script}")), "{}", run.err);
     pair.node.write("go", "");
-    assert!(until(Duration::from_secs(600), || !runs(script)));
+    assert!(until(e2e::process::PATIENCE, || !runs(script)));
     assert_eq!(pair.applied().as_deref(), Some("done\n"), "the script went on to its end");
     let run = pair.run(&["--once"]).expect(0);
     assert!(run.err.contains("release 8 (last run failed)"), "{}", run.err);

@@ -2,7 +2,6 @@
 //! where the site asks for it.
 
 use std::fs;
-use std::time::Duration;
 
 use e2e::agent::Run;
 use e2e::pair::Pair;
@@ -121,9 +120,9 @@ fn counts_a_run_that_took_the_agent_with_it() {
     pair.forge.publish(&manifest(&pair, 8, script, failure));
     // The engine may outlive its agent by a moment.
     for _ in 0..2 {
-        assert!(until(Duration::from_secs(600), || pair.run(&["--once"]).expect_any(&[-1, 1]).code == -1));
+        assert!(until(e2e::process::PATIENCE, || pair.run(&["--once"]).expect_any(&[-1, 1]).code == -1));
     }
-    assert!(until(Duration::from_secs(600), || {
+    assert!(until(e2e::process::PATIENCE, || {
         let run = pair.run(&["--once"]).expect_any(&[1, 4]);
         !run.err.contains("still running")
     }));
@@ -141,7 +140,7 @@ fn is_not_counted_when_the_agent_was_asked_to_stop() {
     pair.forge.publish(&manifest(&pair, 8, script, failure));
     let mut command = pair.node.command(&["--once"]);
     let mut agent = command.env("OUT", pair.node.root()).spawn().unwrap();
-    assert!(until(Duration::from_secs(600), || tries(&pair) == 1));
+    assert!(until(e2e::process::PATIENCE, || tries(&pair) == 1));
     rustix::process::kill_process(rustix::process::Pid::from_child(&agent), rustix::process::Signal::TERM)
         .unwrap();
     assert_eq!(agent.wait().unwrap().code(), Some(4));
@@ -190,7 +189,7 @@ fn lets_the_last_good_one_undo_drift_meanwhile() {
     pair.forge.publish(&manifest(&pair, 2, FAILING, failure));
     pair.run(&["--once"]).expect(4);
     pair.node.write("applied", "drift\n");
-    assert!(until(Duration::from_secs(600), || {
+    assert!(until(e2e::process::PATIENCE, || {
         left_alone(&pair, 2);
         pair.applied().as_deref() == Some("good\n")
     }));

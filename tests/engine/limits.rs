@@ -48,7 +48,7 @@ fn ended_with_all(pair: &Pair, script: &str, expected: usize) {
     let _left = Left(&processes);
     assert_eq!(processes.len(), expected, "the test's own script is at fault: {processes:?}");
     for process in &processes {
-        assert!(until(Duration::from_secs(600), || !runs(*process)), "process {process} is left");
+        assert!(until(e2e::process::PATIENCE, || !runs(*process)), "process {process} is left");
     }
     assert_eq!(report(pair)["layers"][0]["engine_status"], serde_json::Value::Null);
 }
@@ -138,7 +138,7 @@ fn is_not_held_up_by_who_does_not_read_its_output() {
     let log = fs::File::create(pair.node.root().join("log")).unwrap();
     command.env("OUT", pair.node.root()).stdout(Stdio::piped()).stderr(log);
     let mut agent = command.spawn().unwrap();
-    let in_time = until(Duration::from_secs(600), || agent.try_wait().unwrap().is_some());
+    let in_time = until(e2e::process::PATIENCE, || agent.try_wait().unwrap().is_some());
     if !in_time {
         let _ = kill_process(Pid::from_child(&agent), Signal::TERM);
     }

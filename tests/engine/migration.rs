@@ -114,4 +114,4 @@ impl Lab {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

@@ -43,7 +43,7 @@ fn a_control_repo_is_applied_and_a_change_arrives() {
     assert!(motd.contains("- Packages come from apt only.\n"), "{motd}");
     assert_eq!(lab.managed("etc/motd.logo"), "  [==]\n");
     assert!(lab.managed("etc/sysctl.loaded").starts_with("not loaded: "));
-    succeed(&mut Command::new(lab.base().join("usr/local/bin/health")), Duration::from_secs(600));
+    succeed(&mut Command::new(lab.base().join("usr/local/bin/health")), e2e::process::PATIENCE);
 
     let idle = lab.report(&["--once"], 0);
     assert_eq!((&idle["reason"], &idle["fetched"], &idle["received"]), (&json!(null), &json!(0), &json!(0)));
@@ -233,4 +233,4 @@ fn report(run: &Run) -> Value {
     report["layers"][0].clone()
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

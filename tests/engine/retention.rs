@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
 use e2e::agent::Run;
 use e2e::forge::{Entry, Forge, name};
@@ -194,7 +193,7 @@ fn a_release_over_the_budget_is_not_begun() {
         large(&pair, serial, 150 << 10);
         pair.run(&["--once"]).expect(0);
     }
-    let used = succeed(Command::new("du").arg("-sk").arg(pair.state("")), Duration::from_secs(600));
+    let used = succeed(Command::new("du").arg("-sk").arg(pair.state("")), e2e::process::PATIENCE);
     let used: u64 = used.split_whitespace().next().unwrap().parse().unwrap();
     assert!(used <= 1024, "{used} KiB are used, with a budget of 1024");
     // A larger budget, and the first one would have been taken.
@@ -226,7 +225,7 @@ fn a_release_of_more_files_than_there_are_inodes_is_not_begun() {
     let files: Vec<Entry<'_>> = names.iter().map(|name| Entry::file(name, 0o644, "x")).collect();
     let packs = vec![pair.forge.script("true"), pair.forge.pack("data", &files)];
     pair.forge.publish(&pair.forge.manifest(8, packs));
-    let inodes = || succeed(Command::new("df").arg("--output=iused").arg(&state), Duration::from_secs(600));
+    let inodes = || succeed(Command::new("df").arg("--output=iused").arg(&state), e2e::process::PATIENCE);
     let before = inodes();
     for _ in 0..2 {
         let run = pair.run(&["--once"]).expect(1);
@@ -247,9 +246,9 @@ fn small_file_system<'a>(pair: &Pair, state: &'a std::path::Path, options: &str)
     fs::rename(state, &aside).unwrap();
     fs::create_dir(state).unwrap();
     let mut mount = Command::new("mount");
-    succeed(mount.args(["-t", "tmpfs", "-o", options, "none"]).arg(state), Duration::from_secs(600));
+    succeed(mount.args(["-t", "tmpfs", "-o", options, "none"]).arg(state), e2e::process::PATIENCE);
     let unmount = Unmount(state);
-    succeed(Command::new("cp").arg("-a").arg(aside.join(".")).arg(state), Duration::from_secs(600));
+    succeed(Command::new("cp").arg("-a").arg(aside.join(".")).arg(state), e2e::process::PATIENCE);
     Some(unmount)
 }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use e2e::forge::{Entry, Forge, name, sign, trust};
 use e2e::process::succeed;
@@ -174,5 +173,5 @@ fn change(file: &Path, place: usize) {
 }
 
 fn copy(from: &Path, to: &Path) {
-    succeed(Command::new("cp").arg("-r").arg(from).arg(to), Duration::from_secs(600));
+    succeed(Command::new("cp").arg("-r").arg(from).arg(to), e2e::process::PATIENCE);
 }

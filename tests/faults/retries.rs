@@ -156,4 +156,4 @@ fn manifest() -> String {
 }
 
 /// Against hanging.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

@@ -273,4 +273,4 @@ fn a_signal_ends_every_wait_on_the_way() {
 }
 
 /// Against hanging.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

@@ -163,7 +163,7 @@ fn a_tarball_is_held_to_its_hash() {
         let mut tar = std::process::Command::new("tar");
         let output = e2e::process::run(
             tar.args(["-czf", "apt.tar.gz", "-C", "t", "."]).current_dir(world.path("")),
-            std::time::Duration::from_secs(600),
+            e2e::process::PATIENCE,
         );
         assert!(output.status.success(), "{}", both(&output));
     };

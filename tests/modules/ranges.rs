@@ -44,4 +44,4 @@ fn the_reader_of_puppet_says_what_is_recorded() {
 }
 
 /// Of Ruby, whose speed is no matter here.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

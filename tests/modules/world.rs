@@ -175,4 +175,4 @@ pub fn unpacked(world: &World, pack: &str, file: &str) -> Option<String> {
 }
 
 const INIT: &[&str] = &["init", "-q", "-b", "main"];
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

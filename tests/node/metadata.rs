@@ -160,14 +160,14 @@ fn a_daemon_outlives_the_keys_of_its_role() {
     let keys = vec![role_keys(&reader, PAST), role_keys(&writer, FUTURE)];
     let _imds = metadata(&bucket, "node", keys);
     let mut daemon = node.daemon();
-    assert!(until(Duration::from_secs(600), || bucket.applied() == "node 1 first\n"), "{}", daemon.log());
+    assert!(until(PATIENCE, || bucket.applied() == "node 1 first\n"), "{}", daemon.log());
     bucket.site.write("text", "second\n", 0o644);
     bucket.site.publish();
     let before = bucket.garage.requests().len();
-    let arrived = until(Duration::from_secs(600), || bucket.applied() == "node 1 first\nnode 2 second\n");
+    let arrived = until(PATIENCE, || bucket.applied() == "node 1 first\nnode 2 second\n");
     assert!(arrived, "{}\n{}", bucket.applied(), daemon.log());
     assert!(!bucket.asked(&writer, before).is_empty() && bucket.asked(&reader, before).is_empty());
-    let ended = daemon.stop(Duration::from_secs(600));
+    let ended = daemon.stop(PATIENCE);
     assert_eq!(ended.and_then(|status| status.code()), Some(0), "SIGTERM: {}", daemon.log());
 }
 

@@ -19,7 +19,7 @@ pub use e2e::pair::Pair;
 
 /// Waits ten minutes at most.
 pub fn wait_for(mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(600);
+    let end = Instant::now() + e2e::process::PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "it did not come");
         std::thread::sleep(Duration::from_millis(50));

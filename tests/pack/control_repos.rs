@@ -213,6 +213,6 @@ fn tree(root: &Path) -> Tree {
     tree
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;
 /// Of programs that are not ours: how long they take says nothing about us. It only ends a test that hangs.
-const PEER_LIMIT: Duration = Duration::from_secs(600);
+const PEER_LIMIT: Duration = e2e::process::PATIENCE;

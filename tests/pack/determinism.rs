@@ -202,4 +202,4 @@ fn faketime() -> Option<PathBuf> {
 }
 
 const OTHER_USER: &str = "65534:65534";
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

@@ -134,4 +134,4 @@ pub fn listing(root: &Path) -> BTreeMap<String, String> {
 }
 
 /// More than any stock tool takes.
-pub const LIMIT: Duration = Duration::from_secs(600);
+pub const LIMIT: Duration = e2e::process::PATIENCE;

@@ -10,7 +10,7 @@ use e2e::process::{both, run, succeed};
 use e2e::tools;
 use serde_json::Value;
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;
 
 fn workflow(file: &str) -> Value {
     let text = fs::read_to_string(tools::root().join("docs/guides/ci").join(file)).unwrap();

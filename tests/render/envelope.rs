@@ -22,7 +22,7 @@ use stringless_render::platform::{Encoding, Form};
 use stringless_render::request::{Request, Tool, UserData};
 use stringless_render::{encode, encoding, render};
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;
 /// What the others are seen beside.
 const DISTRO: &str = "debian-12";
 

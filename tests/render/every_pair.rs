@@ -295,4 +295,4 @@ const SHELLS: [&[&str]; 4] = [&["dash"], &["posh"], &["yash", "-o", "posixly-cor
 /// The most bytes of a script, with all that can be switched on: without a signing block, and with one.
 const PLAIN: usize = 9 * 1024;
 const SIGNING: usize = 11 * 1024 + 512;
-pub const LIMIT: Duration = Duration::from_secs(600);
+pub const LIMIT: Duration = e2e::process::PATIENCE;

@@ -19,7 +19,7 @@ use e2e::{record, tools};
 use stringless_render::platform::{Form, Level, Platforms};
 
 const APPLY: &str = "#!/bin/sh\nset -eu\ncat text >>/var/lib/applied\n";
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;
 
 /// Every distro that Ignition sets up.
 fn distros() -> Vec<String> {

@@ -44,7 +44,7 @@ impl Node {
     fn run(&self, program: &str, args: &[&str]) -> Output {
         let mut command = self.lab.node.command("env");
         command.arg(format!("PATH={}", self.tools.path().display())).arg(self.tools.path().join(program));
-        run(command.args(args), Duration::from_secs(600))
+        run(command.args(args), e2e::process::PATIENCE)
     }
 
     fn lock(&self) -> Output {
@@ -85,15 +85,15 @@ fn no_address_of_the_service_is_left_open() {
             let shown = |args: &[&str]| {
                 both(&run(
                     net.command("ip").args(["-6", "addr", "show", "dev", "eth0"]).args(args),
-                    Duration::from_secs(600),
+                    e2e::process::PATIENCE,
                 ))
             };
             let ready = || shown(&["tentative"]).is_empty() && !shown(&["scope", "link"]).is_empty();
-            assert!(until(Duration::from_secs(600), ready));
+            assert!(until(e2e::process::PATIENCE, ready));
         }
         for address in six {
             let on = |net: &e2e::netns::Net, args: &[&str]| {
-                let output = run(net.command("ip").args(args), Duration::from_secs(600));
+                let output = run(net.command("ip").args(args), e2e::process::PATIENCE);
                 assert!(output.status.success(), "{args:?}: {}", both(&output));
                 both(&output)
             };

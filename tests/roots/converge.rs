@@ -160,4 +160,4 @@ fn converges(distro: &Distro, cloud: &Cloud, lab: &Lab, script: &str) {
     record::proved(Level::RanInRoot, &distro.id, &cloud.id);
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

@@ -182,4 +182,4 @@ impl Drop for Root {
     }
 }
 
-pub const LIMIT: Duration = Duration::from_secs(600);
+pub const LIMIT: Duration = e2e::process::PATIENCE;

@@ -218,4 +218,4 @@ fn put(file: &Path, bytes: impl AsRef<[u8]>, mode: u32) {
     fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-pub const LIMIT: Duration = Duration::from_secs(600);
+pub const LIMIT: Duration = e2e::process::PATIENCE;

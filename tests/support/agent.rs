@@ -43,7 +43,7 @@ impl Run {
     /// When it takes longer than ten minutes.
     pub fn of(command: &mut Command) -> Self {
         let start = Instant::now();
-        let output = run(command, Duration::from_secs(600));
+        let output = run(command, crate::process::PATIENCE);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self {
             code: output.status.code().unwrap_or(-1),

@@ -158,7 +158,7 @@ impl Garage {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = crate::process::PATIENCE;
 
 #[cfg(test)]
 mod tests {

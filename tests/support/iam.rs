@@ -86,7 +86,7 @@ impl Iam {
             &format!("{}:{}", key.id, key.secret),
         ]);
         curl.args(options).arg(format!("{}/{bucket}/{path}", self.endpoint()));
-        let output = run(&mut curl, Duration::from_secs(600));
+        let output = run(&mut curl, crate::process::PATIENCE);
         String::from_utf8_lossy(&output.stdout).parse().unwrap_or_else(|e| panic!("{e}: {path}"))
     }
 

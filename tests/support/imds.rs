@@ -176,7 +176,6 @@ pub const MAC: &str = "52:54:00:12:34:56";
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
     use crate::netns::{Lab, Net};
@@ -186,7 +185,7 @@ mod tests {
         let mut curl = net.command("curl");
         let output = run(
             curl.args(["--silent", "--max-time", "100", "-w", " %{http_code}"]).args(args),
-            Duration::from_secs(600),
+            crate::process::PATIENCE,
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

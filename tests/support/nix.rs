@@ -46,4 +46,4 @@ pub fn command(program: &Path, home: &Path) -> Command {
     command
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = crate::process::PATIENCE;

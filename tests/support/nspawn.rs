@@ -294,7 +294,7 @@ ssh_genkeytypes: [ed25519]
 const LOG: &str = "var/log/cloud-init-output.log";
 /// The stages before the last take a second or two; on a machine with far too much to do, a minute.
 const STAGES: Duration = Duration::from_secs(120);
-const COMMAND: Duration = Duration::from_secs(600);
+const COMMAND: Duration = PATIENCE;
 
 #[cfg(test)]
 mod tests {
@@ -306,12 +306,12 @@ mod tests {
         let Some(mut machine) = Machine::new(&lab, suite) else { return };
         machine.seed("#!/bin/sh\necho \"hello from $(hostname)\"\necho run >>/var/lib/runs\ncat /nowhere\n");
         machine.boot();
-        let first = machine.cloud_init(Duration::from_secs(600));
+        let first = machine.cloud_init(PATIENCE);
         assert_eq!(first.status, "error", "{}", first.text);
         assert!(first.log.contains("hello from node-"), "{}", first.log);
         assert!(first.log.contains("/nowhere"), "{}", first.log);
         machine.reboot();
-        let second = machine.cloud_init(Duration::from_secs(600));
+        let second = machine.cloud_init(PATIENCE);
         assert_eq!((second.status.as_str(), second.code), ("done", 0), "{}", second.text);
         assert_eq!(machine.read("var/lib/runs").as_deref(), Some("run\n"));
         let folder = machine.disk.folder().to_path_buf();
@@ -340,7 +340,7 @@ mod tests {
             "#!/bin/sh\nset -e\napt-get update\napt-get install -y --no-install-recommends puppet-agent\n",
         );
         machine.boot();
-        let done = machine.cloud_init(Duration::from_secs(600));
+        let done = machine.cloud_init(PATIENCE);
         assert_eq!(done.status, "done", "{}\n{}", done.text, done.log);
         assert!(machine.path("usr/bin/puppet").exists());
     }

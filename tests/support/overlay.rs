@@ -61,4 +61,4 @@ pub(crate) fn remove(folder: &Path) {
 
 /// Folders of overlays begin with it; the process follows that made them.
 pub(crate) const PREFIX: &str = "stringless-node-";
-const COMMAND: Duration = Duration::from_secs(600);
+const COMMAND: Duration = crate::process::PATIENCE;

@@ -191,7 +191,7 @@ mod tests {
             let via = format!("http://127.0.0.1:{}", proxy.port());
             let mut curl = Command::new("curl");
             curl.args(["--silent", "--noproxy", "", "--max-time", "100", "--proxy", &via, "--cacert"]);
-            succeed(curl.arg(folder.path().join("ca.pem")).arg(url), Duration::from_secs(600))
+            succeed(curl.arg(folder.path().join("ca.pem")).arg(url), crate::process::PATIENCE)
         };
         let plain = Server::start(&Net::host(), folder.path(), None);
         let tls = Server::start(&Net::host(), folder.path(), Some(&authority.issue(SERVER_NAMES)));
@@ -211,7 +211,7 @@ mod tests {
             let via = format!("http://{login}127.0.0.1:{}", proxy.port());
             let mut curl = Command::new("curl");
             curl.args(["--silent", "--noproxy", "", "--max-time", "1", "--proxy", &via]).args(options);
-            let output = run(curl.arg(plain.url("a")), Duration::from_secs(600));
+            let output = run(curl.arg(plain.url("a")), crate::process::PATIENCE);
             (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
         };
         let (tunnel, through) = (["--proxytunnel"], (Some(0), "text".to_owned()));

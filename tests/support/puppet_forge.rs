@@ -221,7 +221,7 @@ mod tests {
         let url = format!("{}{path}", forge.url());
         let output = run(
             Command::new("curl").args(["--silent", "--max-time", "100", "-w", "\n%{http_code}", &url]),
-            Duration::from_secs(600),
+            crate::process::PATIENCE,
         );
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (body, status) = text.rsplit_once('\n').unwrap();
@@ -274,7 +274,7 @@ mod tests {
         };
         let sent = |forge: &PuppetForge| {
             let url = format!("{}/v3/files/puppetlabs-apt-1.2.0.tar.gz", forge.url());
-            let output = run(Command::new("curl").args(["--silent", &url]), Duration::from_secs(600));
+            let output = run(Command::new("curl").args(["--silent", &url]), crate::process::PATIENCE);
             Stated::of(&output.stdout).sha256
         };
         let before = stated(&forge);

@@ -74,7 +74,7 @@ impl Vm {
         let mut running = Running::start(&mut qemu, &folder.path().join("log"));
 
         let mut commands = None;
-        until(Duration::from_secs(600), || {
+        until(crate::process::PATIENCE, || {
             commands = UnixStream::connect(&socket).ok();
             commands.is_some() || running.ended().is_some()
         });
@@ -142,7 +142,7 @@ impl Vm {
 
 /// Lays a wire from the lab's cloud to a guest's network card, and names it as `-netdev` takes it.
 fn wire(lab: &Lab) -> &'static str {
-    let ip = |line: &str| succeed(lab.cloud.command("ip").args(line.split(' ')), Duration::from_secs(600));
+    let ip = |line: &str| succeed(lab.cloud.command("ip").args(line.split(' ')), crate::process::PATIENCE);
     ip("tuntap add dev guest mode tap");
     ip(&format!("address add {ROUTER}/24 dev guest"));
     ip(&format!("address add {METADATA}/16 dev guest"));

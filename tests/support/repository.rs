@@ -100,7 +100,7 @@ impl Repository {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = crate::process::PATIENCE;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,6 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -140,7 +139,7 @@ impl Scenario {
     /// Runs until the node has converged: at once, but for an engine that outlived its agent.
     fn settle(&self, node: &Node, when: &str) {
         let mut last = None;
-        let done = until(Duration::from_secs(600), || {
+        let done = until(crate::process::PATIENCE, || {
             let run = Run::of(node.command(&["--once"]).env("OUT", node.root()));
             let waits = waits(&run);
             last = Some(run);

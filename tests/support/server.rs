@@ -256,7 +256,7 @@ mod tests {
     fn curl(args: &[&str]) -> (Option<i32>, String) {
         let output = run(
             Command::new("curl").args(["--silent", "--max-time", "5"]).args(args),
-            Duration::from_secs(600),
+            crate::process::PATIENCE,
         );
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     }

@@ -199,7 +199,7 @@ impl Terminator {
         );
         fs::write(file("stunnel.conf"), config).unwrap();
         let mut running = Running::start(net.command(program).arg(file("stunnel.conf")), &file("log"));
-        let listens = until(Duration::from_secs(600), || {
+        let listens = until(crate::process::PATIENCE, || {
             net.connect(&format!("{host}:{port}")).is_ok() || running.ended().is_some()
         });
         assert!(listens && running.ended().is_none(), "stunnel does not listen:\n{}", running.log());
@@ -235,7 +235,7 @@ impl Outdated {
         command.args(["s_server", "-quiet", "-WWW", version, "-cipher", "ALL:@SECLEVEL=0", "-accept"]);
         command.arg(format!("{}:{port}", net.address())).arg("-cert").arg(&pem).arg("-key").arg(&pem);
         let mut running = Running::start(command.current_dir(files), &folder.path().join("log"));
-        let listens = until(Duration::from_secs(600), || {
+        let listens = until(crate::process::PATIENCE, || {
             net.connect(&format!("{}:{port}", net.address())).is_ok() || running.ended().is_some()
         });
         assert!(listens && running.ended().is_none(), "openssl does not listen:\n{}", running.log());
@@ -261,7 +261,7 @@ mod tests {
         fs::write(ca.path(), authority.pem()).unwrap();
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--max-time", "100", "--cacert"]).arg(ca.path());
-        let output = run(curl.args(options).arg(url), Duration::from_secs(600));
+        let output = run(curl.args(options).arg(url), crate::process::PATIENCE);
         (output.status.code(), crate::process::both(&output))
     }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use e2e::agent::{Node, Run};
 use e2e::netns::Net;
@@ -150,7 +149,7 @@ impl World {
     /// Stock minisign, in the vault.
     pub fn minisign(&self, args: &[&str]) {
         let mut command = Command::new(tools::program("minisign").unwrap());
-        succeed(command.args(args).current_dir(self.vault()), Duration::from_secs(600));
+        succeed(command.args(args).current_dir(self.vault()), e2e::process::PATIENCE);
     }
 
     /// A key pair in the vault; its public key as text.

@@ -132,4 +132,4 @@ fn package_version(package: &str) -> String {
 
 const LOCK: &str = "Puppetfile.lock";
 const SETTINGS: &str = "settings.yaml";
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use e2e::process::{both, run};
 use e2e::tools;
@@ -146,5 +145,5 @@ fn puppet(site: &Site, code: &str) -> Output {
     command.args(["--environmentpath", &at("environments"), "--environment", "production"]);
     command.args(["--certname", "web1", "--color", "false", "-e", code]);
     command.env("FACTER_role", "web").env("HOME", site.path("")).current_dir(site.path(""));
-    run(&mut command, Duration::from_secs(600))
+    run(&mut command, e2e::process::PATIENCE)
 }

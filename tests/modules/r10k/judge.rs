@@ -103,4 +103,4 @@ impl Alone for Command {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use e2e::forge::{Entry, gzip, tar};
 use e2e::process::succeed;
@@ -163,5 +162,5 @@ fn git(work: &Path, arguments: &[&str]) -> String {
         command.env(format!("GIT_{who}_NAME"), "a").env(format!("GIT_{who}_EMAIL"), "a@example.test");
         command.env(format!("GIT_{who}_DATE"), "2026-01-01T00:00:00Z");
     }
-    succeed(&mut command, Duration::from_secs(600))
+    succeed(&mut command, e2e::process::PATIENCE)
 }

@@ -59,7 +59,7 @@ fn what_cannot_be_believed_is_not_and_the_run_goes_on() {
 fn a_service_that_hangs_or_is_not_there_costs_seconds() {
     for listens in [true, false] {
         let Some(world) = World::new(&plain()) else { return };
-        let hang = Reply { delivery: Delivery::Hang(Duration::from_secs(600)), ..Reply::new(200, "") };
+        let hang = Reply { delivery: Delivery::Hang(e2e::process::PATIENCE), ..Reply::new(200, "") };
         let service = listens.then(|| world.service(move |_| hang.clone()));
         let run = world.run(&["--once", "--json"]);
         assert_eq!(printed(&run.out), pair(HASHED, ""));

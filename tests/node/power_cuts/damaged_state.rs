@@ -4,7 +4,6 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use e2e::forge::{sign, trust};
 use e2e::pair::Pair;
@@ -141,7 +140,7 @@ fn the_lock_of_a_dead_process_holds_nobody() {
     let mut holder =
         command.args(["-c", script]).arg(pair.state("lock")).stdin(Stdio::null()).spawn().unwrap();
     let felt = || pair.run(&["--once"]).err.contains("another run holds the lock");
-    assert!(until(Duration::from_secs(600), felt), "the lock was not felt");
+    assert!(until(e2e::process::PATIENCE, felt), "the lock was not felt");
     holder.kill().unwrap();
     holder.wait().unwrap();
     assert_eq!(pair.run(&["--once"]).expect(0).err, "");

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use e2e::agent::Node;
 use e2e::process::{Running, succeed, until};
@@ -65,7 +64,7 @@ fn at(scenario: &Scenario, number: usize, harm: &Harm) -> i32 {
     let (node, disk, mut agent) = again(&when, || held(scenario, number, harm));
     (harm.begin)(&disk.folder);
     agent.signal(Signal::CONT);
-    assert!(until(Duration::from_secs(600), || agent.ended().is_some()), "{when}: the run goes on and on");
+    assert!(until(e2e::process::PATIENCE, || agent.ended().is_some()), "{when}: the run goes on and on");
     let (code, said) = (agent.ended().and_then(|status| status.code()), agent.log());
     let printed = format!("{when}: exit status {code:?}\n{said}");
     assert!(code == Some(0) || code == Some(1), "{printed}");
@@ -93,7 +92,7 @@ fn held(scenario: &Scenario, number: usize, harm: &Harm) -> Option<(Node, Small,
     let mut agent = Running::start(&mut command, &node.root().join("log"));
     let stat = format!("/proc/{}/stat", agent.id());
     let stopped = || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "));
-    let came = until(Duration::from_secs(600), || stopped() || agent.ended().is_some());
+    let came = until(e2e::process::PATIENCE, || stopped() || agent.ended().is_some());
     assert!(came, "the run goes on and on: {}", agent.log());
     if agent.ended().is_some() {
         drop((agent, disk));
@@ -116,7 +115,7 @@ impl Small {
         fs::create_dir_all(&folder).unwrap();
         mount(&["-t", "tmpfs", "-o", options, "none"], &folder);
         if full {
-            succeed(Command::new("cp").arg("-a").arg(&aside).arg(&state), Duration::from_secs(600));
+            succeed(Command::new("cp").arg("-a").arg(&aside).arg(&state), e2e::process::PATIENCE);
         }
         Self { folder }
     }
@@ -134,7 +133,7 @@ impl Drop for Small {
 }
 
 fn mount(args: &[&str], folder: &Path) {
-    succeed(Command::new("mount").args(args).arg(folder), Duration::from_secs(600));
+    succeed(Command::new("mount").args(args).arg(folder), e2e::process::PATIENCE);
 }
 
 fn fill(folder: &Path) {
@@ -170,5 +169,5 @@ fn protect(folder: &Path) {
 }
 
 fn unprotect(folder: &Path) {
-    succeed(Command::new("umount").arg("-l").arg(folder), Duration::from_secs(600));
+    succeed(Command::new("umount").arg("-l").arg(folder), e2e::process::PATIENCE);
 }

@@ -108,7 +108,7 @@ impl Victim {
         if late {
             let current = self.node.root().join(STATE).join("layers/example/current");
             let switched = || fs::read_link(&current).is_ok_and(|target| target.ends_with(&new));
-            assert!(until(Duration::from_secs(600), || switched() || agent.try_wait().unwrap().is_some()));
+            assert!(until(e2e::process::PATIENCE, || switched() || agent.try_wait().unwrap().is_some()));
         }
         let range = if late { self.usual / 5 } else { self.usual * 11 / 10 };
         let after = Duration::from_micros(dice.below(range.as_micros() as u64));
@@ -145,7 +145,7 @@ impl Victim {
         let start = Instant::now();
         let mut last = String::new();
         // The engine may have outlived its agent, for a moment, and before it began it had the lock.
-        let converged = until(Duration::from_secs(600), || {
+        let converged = until(e2e::process::PATIENCE, || {
             let run = Run::of(self.node.command(&["--once"]).env("OUT", self.node.root()));
             last = format!("{}{}", run.out, run.err);
             assert!(run.code == 0 || waits(&run), "exit status {}\n{last}", run.code);

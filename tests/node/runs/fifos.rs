@@ -20,7 +20,7 @@ fn make_fifo(path: &Path) {
 /// Runs the agent, which must end by itself: `run` panics if it does not.
 fn ends(pair: &Pair, args: &[&str]) -> Run {
     let mut command = pair.node.command(args);
-    let output = run(command.env("OUT", pair.node.root()), Duration::from_secs(600));
+    let output = run(command.env("OUT", pair.node.root()), PATIENCE);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Run {
         code: output.status.code().unwrap_or(-1),

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
 use e2e::process::{PATIENCE, Running, until};
 use rustix::process::Signal;
@@ -103,7 +102,7 @@ fn the_daemon_reads_its_configuration_again() {
     agent.signal(Signal::HUP);
     wait_for(|| agent.log().contains("read the configuration again; following example/staging"));
     wait_for(|| pair.applied().as_deref() == Some("staging\n"));
-    let status = agent.stop(Duration::from_secs(600)).unwrap();
+    let status = agent.stop(PATIENCE).unwrap();
     assert_eq!(status.code(), Some(0), "{}", agent.log());
     assert!(agent.log().contains("daemon: stopping"));
 }

@@ -113,4 +113,4 @@ pub fn real_git() -> PathBuf {
     std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap()
 }
 
-pub const LIMIT: Duration = Duration::from_secs(600);
+pub const LIMIT: Duration = e2e::process::PATIENCE;

@@ -120,4 +120,4 @@ fn terraform_reads_the_files() {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

@@ -164,4 +164,4 @@ const OWN: [&str; 7] = [
     "usr/bin/yash",
     "usr/bin/busybox",
 ];
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = e2e::process::PATIENCE;

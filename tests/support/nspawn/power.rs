@@ -1,7 +1,6 @@
 //! How a machine is switched off and on again.
 
 use std::process::Command;
-use std::time::Duration;
 
 use super::{COMMAND, Machine};
 use crate::netns::CLOUD;
@@ -12,7 +11,7 @@ impl Machine {
     pub fn shut_down(&mut self) {
         if let Some(mut running) = self.running.take() {
             // nspawn asks the machine's first process to power off.
-            running.stop(Duration::from_secs(600));
+            running.stop(crate::process::PATIENCE);
         }
     }
 
@@ -28,7 +27,7 @@ impl Machine {
     pub fn halt(&mut self) {
         self.sh("init 0");
         let off =
-            until(Duration::from_secs(600), || self.running.as_mut().is_none_or(|it| it.ended().is_some()));
+            until(crate::process::PATIENCE, || self.running.as_mut().is_none_or(|it| it.ended().is_some()));
         assert!(off, "it does not shut down");
         self.running = None;
         // The last that it did was to make its disk read-only; the host mounted it, and shall have it back.

@@ -9,7 +9,7 @@ fn said(stderr: &str) -> (String, bool) {
 }
 
 #[test]
-fn a_full_disk_is_no_repository_that_fails() {
+fn a_full_disk_is_not_reported_as_a_failing_repository() {
     let full = "fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output\n";
     assert_eq!(said(full), ("write error: No space left on device".into(), true));
     let later = "error: unable to write file\nfatal: cannot store pack file: Disk quota exceeded\n";
