@@ -78,12 +78,6 @@ fn prepare(more: &str) -> Option<(Case, Root, String)> {
     Some((case, root, script))
 }
 
-/// Makes the root one in which systemd runs, as far as the script sees.
-fn with_systemd(root: &Root) {
-    root.write("run/systemd/system/there", "", 0o644);
-    root.write("usr/local/sbin/systemctl", "#!/bin/sh\n", 0o755);
-}
-
 fn installed(root: &Root) -> Vec<&'static str> {
     INSTALLED.into_iter().filter(|path| root.exists(path)).collect()
 }

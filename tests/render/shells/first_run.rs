@@ -1,7 +1,7 @@
 //! What the first run of the agent makes of the script's end.
 
 use crate::shells::root::{SH, SHELLS};
-use crate::shells::{INSTALLED, REPEATS, installed, prepare, with_systemd};
+use crate::shells::{INSTALLED, REPEATS, installed, prepare};
 
 /// The agent is there and scheduled, so that the node heals; the machine's boot counts as failed.
 #[test]
@@ -58,7 +58,7 @@ fn a_schedule_that_cannot_be_written_is_a_failure() {
         for file in files {
             let Some((_, root, script)) = prepare("") else { return };
             if systemd {
-                with_systemd(&root);
+                root.add_systemd();
             }
             root.write(&format!("{file}/in-the-way"), "", 0o644);
             let ended = root.run(SH, &script);

@@ -3,8 +3,8 @@
 use stringless_render::platform::Form;
 use stringless_render::request::MetadataLock;
 
+use crate::shells::prepare;
 use crate::shells::root::SH;
-use crate::shells::{prepare, with_systemd};
 
 /// What keeps it for the next boot may fail: it is set all the same, and the failure is reported.
 #[test]
@@ -19,7 +19,7 @@ fn a_lock_that_is_not_kept_is_set_and_reported() {
             case.lock = Some(lock);
             let script = case.render("debian-12", "aws", Form::Script).unwrap().body;
             if systemd {
-                with_systemd(&root);
+                root.add_systemd();
             }
             root.write("usr/local/sbin/nft", "#!/bin/sh\n: >/locked\n", 0o755);
             root.write(&format!("{file}/in-the-way"), "", 0o644);
