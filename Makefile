@@ -19,7 +19,8 @@ PAGE_TARGET := wasm32-unknown-unknown
 export STRINGLESS_CACHE := $(abspath $(or $(STRINGLESS_CACHE),.cache))
 # Tests that need slow peers run: plain `cargo test` skips them.
 export STRINGLESS_PEERS ?= 1
-export GENERATOR_BIN := $(TARGET_DIR)/release/stringless
+# The tests' own build: what it compiles, the tests link, too.
+export GENERATOR_BIN := $(TARGET_DIR)/debug/stringless
 export AGENT_BIN := $(TARGET_DIR)/agents/$(CPU)-unknown-linux-musl/stringless-agent
 export AGENT_BIN_AARCH64 := $(TARGET_DIR)/agents/aarch64-unknown-linux-musl/stringless-agent
 export AGENT_BIN_FREEBSD := $(TARGET_DIR)/agents/x86_64-unknown-freebsd/stringless-agent
@@ -66,7 +67,6 @@ test: setup targets ## everything: set-up, lint, builds, tests, twenty seconds o
 # Debug builds, and no peers: what a change breaks at once.
 .PHONY: quick
 quick: export STRINGLESS_PEERS =
-quick: export GENERATOR_BIN = $(TARGET_DIR)/debug/stringless
 quick: export AGENT_BIN = $(TARGET_DIR)/quick/$(CPU)-unknown-linux-musl/stringless-agent
 quick: ## format, clippy, the tests that need no peers: no root, no download, two minutes
 	$(CARGO) fmt --all --check
@@ -85,6 +85,11 @@ check: ## what CI runs: test, then a clean tree
 .PHONY: build
 build: ## the generator: target/release/stringless
 	$(CARGO) build --locked --release --package stringless
+
+# The generator that the tests run.
+.PHONY: generator
+generator:
+	$(CARGO) build --locked --package stringless
 
 # What rust-toolchain.toml lists, where somebody has switched rustup's own installing off; nothing where it is there.
 .PHONY: targets
@@ -118,7 +123,7 @@ checkpoints: ## the agent that a test can kill at a named point
 	install -D -m 0755 $(TARGET_DIR)/debug/stringless-agent $(AGENT_CHECKPOINTS_BIN)
 
 .PHONY: levels
-levels: setup build agents checkpoints ## record again how far each pair of distro and cloud was tested
+levels: setup generator agents checkpoints ## record again how far each pair of distro and cloud was tested
 	tests/tools/testing.sh
 	record=$$(mktemp -d) && STRINGLESS_RECORD=$$record $(CARGO) test --locked --package e2e \
 		--test boot --test datasources --test render --test roots && .ci/levels $$record --write && rm -r $$record
@@ -147,7 +152,7 @@ lint: targets ## format, clippy, licences and bans, shellcheck, file length
 	$(CARGO_DENY) --log-level error --manifest-path agent/Cargo.toml --config .ci/deny-agent.toml check bans
 
 .PHONY: e2e
-e2e: setup build agents checkpoints ## the end-to-end tests alone; one of them: make e2e T=node
+e2e: setup generator agents checkpoints ## the end-to-end tests alone; one of them: make e2e T=node
 	$(CARGO) test --locked --package e2e $(if $(T),--test $(T)) -- --nocapture
 
 # The sanitizer and the coverage that fuzzers go by are there in the stable compiler, if it is asked so.
@@ -171,6 +176,7 @@ mutants: setup ## take each protection out of a copy, and see its test fail; one
 	tests/mutants/run.sh $(M)
 
 .PHONY: bench
+bench: export GENERATOR_BIN = $(TARGET_DIR)/release/stringless
 bench: build ## how long it takes to render the whole product, and to assemble a control repo, beside r10k and g10k
 	$(CARGO) bench --locked --package e2e --bench product
 	$(CARGO) bench --locked --package e2e --bench assembly
@@ -180,7 +186,7 @@ golden: ## write the expected renderings again; read the diff before you commit 
 	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test render golden::
 
 .PHONY: docs
-docs: build agents ## run the commands of README and docs, follow their links, build the book
+docs: generator agents ## run the commands of README and docs, follow their links, build the book
 	$(CARGO) test --locked --package e2e --test docs
 
 .PHONY: architecture
