@@ -185,6 +185,11 @@ bench: build ## how long it takes to render the whole product, and to assemble a
 golden: ## write the expected renderings again; read the diff before you commit it
 	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test render golden::
 
+.PHONY: fixtures
+fixtures: ## write tests/fixtures/formats again, after a format changed; from the first release on, they stay
+	STRINGLESS_BLESS=1 $(CARGO) test --locked --package e2e --test release formats::
+	STRINGLESS_BLESS=1 $(CARGO) test --locked --package stringless --lib a_mark_reads_and_writes_as_ever
+
 .PHONY: docs
 docs: generator agents ## run the commands of README and docs, follow their links, build the book
 	$(CARGO) test --locked --package e2e --test docs

@@ -114,6 +114,7 @@ impl<'a> Session<'a> {
         let outcome = reports.iter().map(|report| report.outcome).max().unwrap_or(Outcome::Converged);
         let report = Report {
             format: 1,
+            needs: Vec::new(),
             agent: env!("CARGO_PKG_VERSION").to_owned(),
             node: node.id,
             region: node.region,

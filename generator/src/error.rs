@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use stringless_core::fault::Fault;
+use stringless_core::json::{self, HeadError};
 use stringless_core::refusal::Refusal;
 use stringless_core::report::Outcome;
 
@@ -106,6 +107,16 @@ impl Error {
         Self::refused(format!("{doing} {object}: {refusal}"))
     }
 
+    /// A file of this program is for a newer version of it.
+    pub fn newer(doing: impl Display, error: HeadError) -> Self {
+        let why = match error {
+            HeadError::Format(why) => why,
+            HeadError::Needs(names) => json::needs(NEWER, &names),
+        };
+        Self::configuration(format!("{doing}: {why}"))
+            .hint("install the newest stringless, or the one that the others of this site use")
+    }
+
     /// Adds a hint: the key, flag or command that fixes the error.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -154,6 +165,9 @@ impl Error {
         Self { message: message.into(), hint: None, kind }
     }
 }
+
+/// The start of the words for a file that `needs` something unknown.
+const NEWER: &str = "this needs a newer stringless";
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {

@@ -131,6 +131,8 @@ fn forged() -> Option<(Site, Forge)> {
     let key = public(&forge.key);
     let trust = Trust {
         kind: TrustType::Trust,
+        format: stringless_core::trust::FORMAT,
+        needs: Vec::new(),
         site: name("example"),
         version: 1,
         threshold: 1,

@@ -114,6 +114,7 @@ impl Forge {
         Manifest {
             kind: ManifestType::Manifest,
             format: FORMAT,
+            needs: Vec::new(),
             site: name("example"),
             environment: name("production"),
             serial,

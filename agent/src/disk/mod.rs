@@ -139,11 +139,11 @@ impl LayerDisk {
             Error::configuration(format!("reading `{}`: {why}", path.display())).hint(hint)
         };
         // The file is always replaced in one step, so a file that is not JSON was damaged on the disk.
-        let Some(format) = json::format_of(&bytes) else {
+        if !json::has_format(&bytes) {
             return Ok((State::default(), Some(path)));
-        };
+        }
         // Another format may have other fields, so the format comes first.
-        json::check_format(format, state::FORMAT).map_err(unreadable)?;
+        json::check_head(&bytes, state::FORMAT).map_err(|error| unreadable(error.to_string()))?;
         let state: State = json::parse(&bytes).map_err(|error| unreadable(error.to_string()))?;
         Ok((state, None))
     }

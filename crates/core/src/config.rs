@@ -1,7 +1,7 @@
 //! The node's configuration, `agent.json`. The generator writes it and the agent reads it.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -39,10 +39,12 @@ pub fn file_on(os: &str) -> &'static str {
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Config {
     /// 1.
     pub format: u32,
+    /// What a reader must understand to use this document ([`crate::json::check_head`]); mostly nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// When the bootstrap was rendered. The agent never uses a time before this one.
     pub rendered: Timestamp,
     /// The node's name, for clouds without an instance id.
@@ -73,7 +75,6 @@ pub struct Config {
 
 /// One site that the node follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Layer {
     /// The site.
     pub site: Name,
@@ -96,7 +97,7 @@ pub struct Layer {
 
 /// A source of credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum CredentialSource {
     /// The role of an AWS instance, read by IMDSv2.
     InstanceRole,
@@ -127,10 +128,19 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which names the line or the key at fault.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        check_format(bytes).map_err(ConfigError::Rule)?;
-        let config: Self = json::parse(bytes).map_err(ConfigError::Json)?;
+        Self::parse_and_list_unknown(bytes).map(|(config, _)| config)
+    }
+
+    /// The same, and the paths of the keys that this version passes over, as `layers.0.colour`: a newer
+    /// version wrote them, or somebody mistyped them.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn parse_and_list_unknown(bytes: &[u8]) -> Result<(Self, Vec<String>), ConfigError> {
+        json::check_head(bytes, FORMAT).map_err(|error| ConfigError::Rule(error.to_string()))?;
+        let (config, unknown): (Self, _) = json::parse_and_list_unknown(bytes).map_err(ConfigError::Json)?;
         config.check().map_err(ConfigError::Rule)?;
-        Ok(config)
+        Ok((config, unknown))
     }
 
     /// Checks the rules that the types do not express.
@@ -159,11 +169,6 @@ impl Config {
         }
         Ok(())
     }
-}
-
-/// Looks at the format alone, because another format may have other keys.
-fn check_format(bytes: &[u8]) -> Result<(), String> {
-    json::format_of(bytes).map_or(Ok(()), |format| json::check_format(format, FORMAT))
 }
 
 impl Config {
@@ -294,9 +299,30 @@ mod tests {
     }
 
     #[test]
+    fn passes_over_unknown_keys_and_names_them() {
+        let more = GOOD
+            .replace(
+                "\"format\": 1",
+                "\"format\": 1, \"state_dir\": \"/var/lib/stringless\", \"later\": {\"a\": []}",
+            )
+            .replace("\"min_serial\": 3", "\"min_serial\": 3, \"colour\": 1")
+            .replace("\"threshold\": 1", "\"threshold\": 1, \"of\": null")
+            .replace("\"region\"", "\"zone\": 1, \"region\"");
+        let (config, unknown) = Config::parse_and_list_unknown(more.as_bytes()).unwrap();
+        assert_eq!(Ok(config), Config::parse(GOOD.as_bytes()));
+        assert_eq!(unknown, ["later", "layers.0.colour", "layers.0.trust.of", "layers.0.stores.0.zone"]);
+    }
+
+    #[test]
     fn errors_name_the_line_or_the_key() {
         let cases = [
-            ("\"site\"", "\"sites\"", "did you mean `site`"),
+            ("\"site\"", "\"sites\"", "missing field `site`"),
+            (
+                "\"format\": 1",
+                "\"format\": 1, \"needs\": [\"x\"]",
+                "this needs a newer agent: `x` is unknown to this one",
+            ),
+            ("\"format\": 1", "\"format\": 1, \"needs\": [1]", "expected a text, not the number `1`"),
             ("\"format\": 1", "\"format\": 2", "format 2 is not supported, only 1: a newer version wrote it"),
             ("\"format\": 1", "\"format\": 2, \"later\": {}", "format 2 is not supported"),
             ("\"secret_access_key\": \"S\"", "\"secret_access_key\": \"S\\n\"", "ends with a newline"),

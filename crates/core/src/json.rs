@@ -1,5 +1,7 @@
-//! Strict parsing of our JSON: a size limit, no unknown keys, and errors that name the line and the nearest
-//! key.
+//! Parsing of the JSON that machines write: a size limit, and errors that name the line and the nearest key.
+//!
+//! Formats outlive agents. So a reader passes over a key that it does not know; where that would do harm, the
+//! writer puts a name into `needs`, and a reader that does not know the name refuses the document.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -63,17 +65,66 @@ fn describe(error: &serde_json::Error) -> JsonError {
     JsonError::Shape(text)
 }
 
-/// The number in the key `format` of a JSON object of any shape; `None` if it has none.
-#[must_use]
-pub fn format_of(bytes: &[u8]) -> Option<u32> {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u32,
-    }
-    parse::<Format>(bytes).ok().map(|found| found.format)
+/// Why a document is for a newer version of its reader.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeadError {
+    /// Another number in `format`.
+    #[error("{0}")]
+    Format(String),
+    /// Unknown names in `needs`.
+    #[error("{}", needs(NEWER_AGENT, .0))]
+    Needs(Vec<String>),
 }
 
-/// Checks the format of a document, before or after the rest of it.
+/// What every document says of itself, whatever else it holds.
+#[derive(Deserialize)]
+struct Head {
+    format: Option<u32>,
+    #[serde(default)]
+    needs: Vec<String>,
+}
+
+/// Checks that this version can read a document of any shape: that its `format` is `known`, and that it
+/// `needs` nothing unknown. Call it before anything else is read. Bytes that are no such JSON object pass: the
+/// parser names their fault.
+///
+/// # Errors
+/// [`HeadError`].
+pub fn check_head(bytes: &[u8], known: u32) -> Result<(), HeadError> {
+    let Ok(head) = parse::<Head>(bytes) else { return Ok(()) };
+    if let Some(format) = head.format {
+        check_format(format, known).map_err(HeadError::Format)?;
+    }
+    check_needs(head.needs)
+}
+
+/// Checks that a document needs nothing that this version does not know.
+///
+/// # Errors
+/// [`HeadError::Needs`].
+pub fn check_needs(needs: Vec<String>) -> Result<(), HeadError> {
+    let unknown: Vec<String> = needs.into_iter().filter(|name| !KNOWN.contains(&&**name)).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(HeadError::Needs(unknown)) }
+}
+
+/// The words for unknown names in `needs`: `newer` is [`NEWER_AGENT`] or its like.
+#[must_use]
+pub fn needs(newer: &str, names: &[String]) -> String {
+    format!("{newer}: `{}` is unknown to this one", names.join("`, `"))
+}
+
+/// The start of the words for a document of the agent.
+pub const NEWER_AGENT: &str = "this needs a newer agent";
+/// The names in `needs` that this version understands: none so far.
+const KNOWN: &[&str] = &[];
+
+/// Whether these bytes are a JSON object with a number as `format`.
+#[must_use]
+pub fn has_format(bytes: &[u8]) -> bool {
+    parse::<Head>(bytes).is_ok_and(|head| head.format.is_some())
+}
+
+/// Checks the format of a document.
 ///
 /// # Errors
 /// A sentence: this version reads only the format `known`.
@@ -83,6 +134,21 @@ pub fn check_format(found: u32, known: u32) -> Result<(), String> {
     }
     let newer = if found > known { ": a newer version wrote it" } else { "" };
     Err(format!("format {found} is not supported, only {known}{newer}"))
+}
+
+/// Parses `bytes` as `T`. Also returns the path of each key that was passed over, as `layers.0.colour`.
+///
+/// # Errors
+/// [`JsonError`], with the line and column.
+pub fn parse_and_list_unknown<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), JsonError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(JsonError::TooLong);
+    }
+    let mut unknown = Vec::new();
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_ignored::deserialize(&mut reader, |path| unknown.push(path.to_string()));
+    let value = value.and_then(|value| reader.end().map(|()| value)).map_err(|error| describe(&error))?;
+    Ok((value, unknown))
 }
 
 /// `value` as indented JSON with a final newline, readable for people.

@@ -20,13 +20,15 @@ pub const FORMAT: u32 = 1;
 
 /// One release of an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Always `manifest`, so that no other signed payload passes for a manifest.
     #[serde(rename = "type")]
     pub kind: ManifestType,
     /// [`FORMAT`].
     pub format: u32,
+    /// What a reader must understand to use this document ([`crate::json::check_head`]); mostly nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// The site.
     pub site: Name,
     /// The environment.
@@ -63,7 +65,6 @@ pub enum ManifestType {
 
 /// The agent versions that matter for a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AgentPin {
     /// The oldest agent that may apply this release.
     pub minimum: Version,
@@ -76,7 +77,6 @@ pub struct AgentPin {
 
 /// One published agent binary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AgentFile {
     /// Its size in bytes.
     pub size: u64,
@@ -86,7 +86,6 @@ pub struct AgentFile {
 
 /// How a release is applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Apply {
     /// The engine that applies it, with its settings.
     pub engine: Engine,
@@ -101,7 +100,6 @@ pub struct Apply {
 
 /// What a node does with a release whose engine fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Failure {
     /// The number of failed runs after which the release is quarantined ([`limits::TRIES`]).
     pub tries: u32,
@@ -119,7 +117,7 @@ impl Default for Failure {
 
 /// An engine and its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum Engine {
     /// Runs a file of the release.
     Script(ScriptEngine),
@@ -129,7 +127,6 @@ pub enum Engine {
 
 /// Settings of the `script` engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ScriptEngine {
     /// The executable file, relative to the release.
     pub run: String,
@@ -145,12 +142,10 @@ pub struct ScriptEngine {
 
 /// Settings of the `puppet` engine. Other settings are in the release's `environment.conf`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PuppetEngine {}
 
 /// What a release was built from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Source {
     /// Name and version of the generator.
     pub tool: String,
@@ -174,7 +169,6 @@ pub struct Source {
 
 /// The release whose content another release repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Origin {
     /// Its environment.
     pub environment: Name,
@@ -184,7 +178,6 @@ pub struct Origin {
 
 /// A third-party module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Module {
     /// Its folder in the release, which is also the path of its pack.
     pub path: String,

@@ -13,7 +13,6 @@ use crate::name::Name;
 
 /// The metadata service of a cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// How to recognise a machine of this cloud: names of [`DMI`] and the beginning of their texts, ignoring
     /// case. The service is queried only if all texts of at least one set match; an empty list matches every
@@ -42,7 +41,6 @@ pub struct Metadata {
 
 /// The request for a token, which later requests send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Token {
     /// The path, requested with PUT.
     pub path: String,
@@ -54,7 +52,6 @@ pub struct Token {
 
 /// A request for one value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Question {
     /// The path, requested with GET.
     pub path: String,
@@ -318,7 +315,7 @@ mod tests {
             ("/region/a~1b~0/0", "", "json ``"),
             ("/region/a~1b~0/0", "/a~2", "json `/a~2`"),
             ("\"after\": \"/\"", "\"after\": \"//\"", "expected a character"),
-            ("\"path\": \"/v1.json\"", "\"paths\": \"/v1.json\"", "did you mean `path`"),
+            ("\"path\": \"/v1.json\"", "\"paths\": \"/v1.json\"", "missing field `path`"),
         ];
         for (from, to, expected) in cases {
             let text = GOOD.replacen(from, to, 1);

@@ -11,7 +11,6 @@ use crate::store::{Store, StoreSettings, Style};
 
 /// A store with the sources of its credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NodeStore {
     /// See [`StoreSettings::url`].
     pub url: String,

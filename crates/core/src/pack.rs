@@ -10,7 +10,6 @@ use crate::hash::Sha256;
 
 /// One pack of a release: the place of its content, and its size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Pack {
     /// The folder of the release that holds the content: `modules/ntp`, or empty for the top level.
     pub path: String,

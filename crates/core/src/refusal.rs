@@ -1,11 +1,12 @@
 //! Why the agent does not use something that it fetched: every cause of exit code 3.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::document::DocumentError;
 use crate::entry::EntryError;
 use crate::hash::Sha256;
-use crate::json::JsonError;
+use crate::json::{self, HeadError, JsonError};
 use crate::pack::title;
 use crate::time::Timestamp;
 
@@ -108,6 +109,9 @@ pub enum Refusal {
         /// This program.
         this: String,
     },
+    /// The document holds what this version does not understand, and must not pass over.
+    #[error("signed, but {}", json::needs(json::NEWER_AGENT, .0))]
+    Needs(Vec<String>),
     /// A pack whose hash is not the one in the manifest.
     #[error("{}: hash {found}, expected {expected}", title(path))]
     Hash {
@@ -155,9 +159,19 @@ impl Refusal {
             Self::TrustOrder { .. } => "trust_order",
             Self::TrustMissing { .. } => "trust_missing",
             Self::AgentTooOld { .. } => "agent_too_old",
+            Self::Needs(_) => "needs",
             Self::Hash { .. } => "hash",
             Self::Size { .. } => "size",
             Self::Archive { .. } => "archive",
+        }
+    }
+}
+
+impl From<HeadError> for Refusal {
+    fn from(error: HeadError) -> Self {
+        match error {
+            HeadError::Format(why) => Self::Invalid(why),
+            HeadError::Needs(names) => Self::Needs(names),
         }
     }
 }

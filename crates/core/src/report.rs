@@ -72,10 +72,12 @@ impl Outcome {
 
 /// The report of a run, as saved on disk and printed by `--json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Report {
     /// 1.
     pub format: u32,
+    /// What a reader must understand to use this document ([`crate::json::check_head`]); mostly nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// The agent's version.
     pub agent: String,
     /// The node id.
@@ -97,7 +99,6 @@ pub struct Report {
 
 /// The release of an earlier layer that the engine of a later layer saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Over {
     /// The earlier layer's site.
     pub site: Name,
@@ -107,7 +108,6 @@ pub struct Over {
 
 /// The report of one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LayerReport {
     /// The site.
     pub site: Name,

@@ -17,7 +17,6 @@ use crate::time::Timestamp;
 
 /// Keys of an account or role. The `Debug` form shows only the id.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// The public half.
     pub access_key_id: String,

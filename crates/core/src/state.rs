@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +15,12 @@ use crate::verify::Verified;
 
 /// The state of one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct State {
     /// 1. A newer agent may write a higher number.
     pub format: u32,
+    /// What a reader must understand to use this document ([`crate::json::check_head`]); mostly nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// For each environment, the newest accepted manifest.
     pub seen: BTreeMap<Name, Seen>,
     /// For each environment, the newest release that was applied successfully.
@@ -31,7 +34,6 @@ pub struct State {
 
 /// An accepted manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Its serial.
     pub serial: u64,
@@ -61,7 +63,6 @@ impl Seen {
 
 /// A release on the node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Release {
     /// The environment.
     pub environment: Name,
@@ -97,7 +98,6 @@ impl Release {
 
 /// A run of the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Applied {
     /// The applied release.
     pub release: Release,
@@ -112,7 +112,6 @@ pub struct Applied {
 
 /// The failed runs of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Failed {
     /// The release.
     pub release: Release,
@@ -129,6 +128,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             format: FORMAT,
+            needs: Vec::new(),
             seen: BTreeMap::new(),
             last_good: BTreeMap::new(),
             applied: None,

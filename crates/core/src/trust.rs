@@ -8,17 +8,26 @@ use alloc::vec::Vec;
 use crate::count::count;
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::key::PublicKey;
 use crate::name::Name;
 use crate::time::Timestamp;
 
+/// The format that this code writes, and the only one that it reads.
+pub const FORMAT: u32 = 1;
+
 /// The signed set of keys, the payload of `trust/<version>.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Trust {
     /// Always `trust`, so that no other signed payload passes for a trust document.
     #[serde(rename = "type")]
     pub kind: TrustType,
+    /// [`FORMAT`]; documents of before this key have none.
+    #[serde(default = "format")]
+    pub format: u32,
+    /// What a reader must understand to use this document ([`crate::json::check_head`]); mostly nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// The site.
     pub site: Name,
     /// The version: 1 at first, one more with each rotation.
@@ -45,7 +54,6 @@ pub enum TrustType {
 
 /// A named key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct TrustKey {
     /// The name of its owner.
     pub name: Name,
@@ -58,7 +66,6 @@ pub struct TrustKey {
 /// The part of a trust that verification needs. The node's configuration contains the one that the bootstrap
 /// embedded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct TrustedKeys {
     /// The trust version.
     pub version: u64,
@@ -77,6 +84,7 @@ impl Trust {
     /// # Errors
     /// A sentence that names the field at fault.
     pub fn check(&self) -> Result<(), String> {
+        json::check_format(self.format, FORMAT)?;
         for entry in &self.keys {
             if entry.id != entry.key.id() {
                 return Err(format!("key `{}` has the id {}, not {}", entry.name, entry.key.id(), entry.id));
@@ -124,4 +132,8 @@ impl TrustedKeys {
         }
         Ok(())
     }
+}
+
+fn format() -> u32 {
+    FORMAT
 }

@@ -11,7 +11,7 @@ use crate::manifest::{FORMAT, Manifest};
 use crate::name::Name;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::trust::{Trust, TrustedKeys};
+use crate::trust::{self, Trust, TrustedKeys};
 
 /// A value whose signatures, type, site and rules have been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +53,7 @@ pub fn manifest(
     let document = Document::parse(bytes).map_err(Refusal::Form)?;
     signatures(&document, trusted)?;
     // Another format may have other fields, so the format comes first.
-    if let Some(format) = json::format_of(document.payload) {
-        json::check_format(format, FORMAT).map_err(Refusal::Invalid)?;
-    }
+    json::check_head(document.payload, FORMAT)?;
     let manifest: Manifest = payload(&document)?;
     expect("site", &manifest.site, site)?;
     expect("environment", &manifest.environment, environment)?;
@@ -104,6 +102,7 @@ pub fn not_expired(what: &'static str, expires: Option<Timestamp>, now: Timestam
 }
 
 fn own_trust(document: &Document<'_>, site: &Name) -> Result<Trust, Refusal> {
+    json::check_head(document.payload, trust::FORMAT)?;
     let trust: Trust = payload(document)?;
     expect("site", &trust.site, site)?;
     trust.check().map_err(Refusal::Invalid)?;

@@ -27,6 +27,7 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
     let identity_saved = request.boot_agents().all(|agent| agent.keeps_identity);
     let mut config = Config {
         format: 1,
+        needs: Vec::new(),
         rendered: request.now,
         node: node.name.clone(),
         state_dir: request.distro.paths.state.clone(),

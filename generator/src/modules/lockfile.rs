@@ -10,6 +10,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use stringless_core::fault::Fault;
 use stringless_core::hash::Sha256;
+use stringless_core::json::{self, HeadError};
 use stringless_core::pack::check_path;
 use stringless_render::site::git_url::is_full_id;
 use stringless_render::yaml::from_yaml;
@@ -28,7 +29,6 @@ pub struct Lockfile {
 
 /// A block: one locked module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LockedModule {
     /// The name in the `Puppetfile`; for a dependency, `author/name`.
     pub name: String,
@@ -108,7 +108,12 @@ impl Lockfile {
                 None => fault.hint(&*rewrite),
             })?,
         };
-        let lock = Self { modules: blocks.0 };
+        json::check_format(blocks.format, FORMAT).map_err(|why| newer(origin, &why))?;
+        json::check_needs(blocks.needs).map_err(|error| match error {
+            HeadError::Format(why) => newer(origin, &why),
+            HeadError::Needs(names) => newer(origin, &json::needs("this needs a newer stringless", &names)),
+        })?;
+        let lock = Self { modules: blocks.modules };
         for (path, locked) in &lock.modules {
             let fault = |why: &str| Fault::new(format!("reading {origin}: `{path}`: {why}")).hint(&*rewrite);
             check_path(path).map_err(|why| fault(&format!("the path {why}")))?;
@@ -208,8 +213,24 @@ fn folder_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-#[derive(Default)]
-struct Blocks(BTreeMap<String, LockedModule>);
+fn newer(origin: &str, why: &str) -> Fault {
+    Fault::new(format!("reading {origin}: {why}"))
+        .hint("install the newest stringless, or the one that the others of this site use")
+}
+
+struct Blocks {
+    modules: BTreeMap<String, LockedModule>,
+    /// [`FORMAT`], where the file names none.
+    format: u32,
+    /// What a reader must understand to use the file.
+    needs: Vec<String>,
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        Self { modules: BTreeMap::new(), format: FORMAT, needs: Vec::new() }
+    }
+}
 
 impl<'de> Deserialize<'de> for Blocks {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -228,9 +249,20 @@ impl<'de> Visitor<'de> for BlocksVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Blocks, A::Error> {
         let mut blocks = Blocks::default();
-        while let Some((path, locked)) = map.next_entry::<String, LockedModule>()? {
+        while let Some(path) = map.next_key::<String>()? {
+            match &*path {
+                "format" => {
+                    blocks.format = map.next_value()?;
+                    continue;
+                }
+                "needs" => {
+                    blocks.needs = map.next_value()?;
+                    continue;
+                }
+                _ => {}
+            }
             // A merge of two branches that both added the module leaves this.
-            if blocks.0.insert(path.clone(), locked).is_some() {
+            if blocks.modules.insert(path.clone(), map.next_value()?).is_some() {
                 return Err(A::Error::custom(format!("`{path}` is in it twice")));
             }
         }
@@ -238,6 +270,8 @@ impl<'de> Visitor<'de> for BlocksVisitor {
     }
 }
 
+/// The format that this code writes, and the only one that it reads. It writes no number: a block stands for itself.
+const FORMAT: u32 = 1;
 const HEAD: &str = "\
 # Written by `stringless modules update`: what each module of the Puppetfile was resolved to, and what it needs.
 # A block stands for itself: merge this file like any other text.

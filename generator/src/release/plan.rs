@@ -117,6 +117,7 @@ pub fn decide(
     let manifest = Manifest {
         kind: ManifestType::Manifest,
         format: FORMAT,
+        needs: Vec::new(),
         site: wanted.site,
         environment: wanted.environment,
         serial,
@@ -252,6 +253,8 @@ pub(crate) mod tests {
         let min_serial = floor.map(|floor| (name("e"), floor)).into_iter().collect();
         Trust {
             kind: TrustType::Trust,
+            format: stringless_core::trust::FORMAT,
+            needs: Vec::new(),
             site: name("s"),
             version,
             threshold: 1,

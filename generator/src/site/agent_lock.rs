@@ -18,10 +18,12 @@ use crate::error::{Error, Result};
 
 /// The lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AgentLock {
     /// The version of the format: 1.
     pub format: u32,
+    /// What a reader must understand to use this file; mostly nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// The agents that were pushed, each version once, in ascending order.
     pub agents: Vec<AgentPin>,
     /// The packages of Puppet that `stringless pin` recorded.
@@ -31,7 +33,6 @@ pub struct AgentLock {
 
 /// Pinned packages of OpenVox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PuppetPins {
     /// The version of openvox-agent.
     pub version: String,
@@ -41,7 +42,6 @@ pub struct PuppetPins {
 
 /// A pinned package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ReleasePin {
     /// Its URL when it was pinned.
     pub url: String,
@@ -49,6 +49,8 @@ pub struct ReleasePin {
     pub sha256: Sha256,
 }
 
+/// The format that this code writes, and the only one that it reads.
+const FORMAT: u32 = 1;
 /// The name of the lock file, beside the site file.
 pub const LOCK_FILE: &str = "stringless.lock.json";
 
@@ -69,11 +71,9 @@ impl AgentLock {
                 "`stringless agent push` and `stringless pin` write it; restore it from version control",
             )
         };
-        let lock: Self = json::parse(&bytes).map_err(|e| fault(e.to_string()))?;
-        if lock.format != 1 {
-            return Err(fault(format!("format {} is not supported, only 1", lock.format)));
-        }
-        Ok(lock)
+        json::check_head(&bytes, FORMAT)
+            .map_err(|e| Error::newer(format!("reading `{}`", path.display()), e))?;
+        json::parse(&bytes).map_err(|e| fault(e.to_string()))
     }
 
     /// Writes the lock file into `folder`.
@@ -113,7 +113,7 @@ impl AgentLock {
 
 impl Default for AgentLock {
     fn default() -> Self {
-        Self { format: 1, agents: Vec::new(), puppet: None }
+        Self { format: FORMAT, needs: Vec::new(), agents: Vec::new(), puppet: None }
     }
 }
 

@@ -47,6 +47,8 @@ mod tests {
         };
         let trust = Trust {
             kind: TrustType::Trust,
+            format: stringless_core::trust::FORMAT,
+            needs: Vec::new(),
             site: Name::new("s").unwrap(),
             version: 1,
             threshold: 2,

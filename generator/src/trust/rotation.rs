@@ -142,6 +142,8 @@ pub(crate) mod tests {
     pub fn trust(version: u64, threshold: usize, keys: &[&TrustKey]) -> Trust {
         Trust {
             kind: TrustType::Trust,
+            format: stringless_core::trust::FORMAT,
+            needs: Vec::new(),
             site: name("s"),
             version,
             threshold,

@@ -43,10 +43,11 @@ fn configuration_and_usage_have_their_own_codes() {
     pair.run(&["--onse"]).expect(64);
     pair.run(&[]).expect(64);
     let mut config = pair.forge.config(&pair.forge.url());
-    config["layers"][0]["sites"] = json!("x");
+    let site = config["layers"][0].as_object_mut().unwrap().remove("site").unwrap();
+    config["layers"][0]["sites"] = site;
     pair.node.configure(&config);
     let run = pair.run(&["--once"]).expect(78);
-    assert!(run.err.contains("did you mean `site`") && run.err.contains("line 1"), "{}", run.err);
+    assert!(run.err.contains("missing field `site`") && run.err.contains("line 1"), "{}", run.err);
     fs::remove_file(pair.node.root().join("etc/stringless/agent.json")).unwrap();
     let run = pair.run(&["--once"]).expect(78);
     assert!(run.err.contains("no such file"), "{}", run.err);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use stringless_core::metadata::Metadata;
 use stringless_core::name::Name;
 use stringless_core::store::Style;
@@ -54,6 +55,7 @@ pub struct Cloud {
     /// The sources of credentials for object stores that it offers.
     pub credentials: Vec<CredentialKind>,
     /// Its metadata service; `None`: it has none.
+    #[serde(default, deserialize_with = "strict")]
     pub metadata: Option<Metadata>,
     /// What the agent uses as the node's id there.
     pub node_id: String,
@@ -150,6 +152,24 @@ pub struct CloudFormation {
     pub property: String,
 }
 
+/// The type belongs to `agent.json`, whose readers pass over unknown keys; this file is written by people.
+fn strict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Metadata>, D::Error> {
+    let mut unknown = None;
+    let value = serde_ignored::deserialize(deserializer, |path| {
+        unknown.get_or_insert_with(|| path.to_string());
+    })?;
+    match unknown {
+        None => Ok(value),
+        // What is optional is a step of the path, too.
+        Some(path) => {
+            let steps = ["metadata"].into_iter().chain(path.split('.').filter(|step| *step != "?"));
+            let path = steps.collect::<Vec<_>>().join(".");
+            let (place, key) = path.rsplit_once('.').unwrap_or_default();
+            Err(D::Error::custom(format!("{place}: unknown field `{key}`")))
+        }
+    }
+}
+
 impl Cloud {
     /// The place to paste user-data for `boot` in this encoding.
     #[must_use]
@@ -174,6 +194,26 @@ impl Counts {
             Self::Raw => "raw bytes, before base64",
             Self::Base64 => "characters of base64",
             Self::Text => "characters as pasted",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::from_yaml;
+
+    #[test]
+    fn an_unknown_key_below_metadata_is_an_error() {
+        let good = include_str!("../../../../templates/clouds/aws.yaml");
+        assert!(from_yaml::<Cloud>(good, "aws.yaml").is_ok());
+        for (key, place, wrong) in
+            [("  instance_id:", "metadata", "instance_ids"), ("    path:", "metadata.token", "paths")]
+        {
+            let more = good.replacen(key, &format!("{}s: 1\n{key}", key.trim_end_matches(':')), 1);
+            let line = more.lines().position(|line| line.contains(wrong)).unwrap() + 1;
+            let fault = from_yaml::<Cloud>(&more, "aws.yaml").unwrap_err().to_string();
+            assert_eq!(fault, format!("reading aws.yaml:{line}: {place}: unknown field `{wrong}`"));
         }
     }
 }

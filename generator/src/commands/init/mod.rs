@@ -98,6 +98,8 @@ fn first_trust(args: &InitArgs, key: &SecretKey) -> Result<Vec<u8>> {
     let public = key.public().clone();
     let trust = Trust {
         kind: TrustType::Trust,
+        format: stringless_core::trust::FORMAT,
+        needs: Vec::new(),
         site: args.site.clone(),
         version: 1,
         threshold: 1,

@@ -75,7 +75,13 @@ fn says_what_is_wrong_with_a_file() {
         assert!(fault.message.contains(why), "{text}: {fault}");
     }
     let edits = [
-        ("name: puppetlabs/apt", "nme: puppetlabs/apt", "unknown field `nme`"),
+        ("name: puppetlabs/apt", "nme: puppetlabs/apt", "missing field `name`"),
+        (
+            "modules/apt:",
+            "format: 2\nmodules/apt:",
+            "format 2 is not supported, only 1: a newer version wrote it",
+        ),
+        ("modules/apt:", "needs: [x]\nmodules/apt:", "this needs a newer stringless: `x` is unknown"),
         ("  version: 9.4.0\n", "", "version: it is missing"),
         ("  forge: https://forgeapi.puppet.com\n", "", "one of `forge`, `git` and `tarball`"),
         (COMMIT, "abc", "commit: expected 40 or 64 hex digits"),
@@ -87,6 +93,16 @@ fn says_what_is_wrong_with_a_file() {
         let fault = lock(&whole().replacen(from, to, 1)).unwrap_err();
         assert!(fault.message.contains(why), "{from}: {fault}");
     }
+}
+
+#[test]
+fn passes_over_what_a_newer_version_may_add() {
+    let newer = whole().replacen("modules/apt:", "format: 1\nneeds: []\nmodules/apt:", 1).replacen(
+        "  version: 9.6.0\n",
+        "  version: 9.6.0\n  signed_by: {key: [a]}\n",
+        1,
+    );
+    assert_eq!(lock(&newer).unwrap(), lock(&whole()).unwrap());
 }
 
 #[test]

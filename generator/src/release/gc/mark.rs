@@ -34,10 +34,12 @@ use crate::store::{Condition, Object, Put, Store};
 
 /// The content of the mark.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct MarkDocument {
     /// 1.
     format: u32,
+    /// What a reader must understand to go by it; mostly nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    needs: Vec<String>,
     /// When it was written or renewed.
     since: Timestamp,
     /// A random word of the writer: no other mark has the same.
@@ -81,7 +83,8 @@ impl<'a> GcMark<'a> {
         refuse_active(store, there.as_ref())?;
         let deferred = signals::defer();
         let since = Moment::now();
-        let document = MarkDocument { format: 1, since: now(), by: random_token(), packs };
+        let document =
+            MarkDocument { format: FORMAT, needs: Vec::new(), since: now(), by: random_token(), packs };
         let bytes = json::write(&document);
         let current = Mutex::new(Current { bytes: bytes.clone(), document, since });
         let mark = Self { store, current, lost: AtomicBool::new(false), _deferred: deferred };
@@ -234,8 +237,9 @@ fn read(store: &Store, bytes: &[u8]) -> Result<MarkDocument> {
         Error::refused(format!("reading {}: {why}", store.url(&layout::gc_mark())))
             .hint("another version of `stringless gc` or another program wrote it: when no gc is running, remove it")
     };
-    let mark: MarkDocument = json::parse(bytes).map_err(|e| odd(e.to_string()))?;
-    if mark.format == 1 { Ok(mark) } else { Err(odd(format!("format {} is not supported", mark.format))) }
+    json::check_head(bytes, FORMAT)
+        .map_err(|e| Error::newer(format!("reading {}", store.url(&layout::gc_mark())), e))?;
+    json::parse(bytes).map_err(|e| odd(e.to_string()))
 }
 
 fn busy(store: &Store) -> Error {
@@ -255,6 +259,8 @@ fn again(there: &Object) -> String {
     )
 }
 
+/// The format that this code writes, and the only one that it reads.
+const FORMAT: u32 = 1;
 /// The most packs in one mark: it must fit into one document.
 pub const MAX_PACKS: usize = 10_000;
 /// Longer than a write takes.
@@ -271,12 +277,19 @@ const STALE_BY_CLOCK: u64 = 3600;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
     use stringless_core::store::StoreSettings;
 
     #[test]
     fn a_mark_counts_until_it_is_stale() {
         let now = Timestamp::from_seconds(1_800_000_000);
-        let mark = |since| MarkDocument { format: 1, since, by: "x".into(), packs: BTreeSet::new() };
+        let mark = |since| MarkDocument {
+            format: FORMAT,
+            needs: Vec::new(),
+            since,
+            by: "x".into(),
+            packs: BTreeSet::new(),
+        };
         // The clock of the store counts, whatever the mark says.
         for since in [Timestamp::default(), now, Timestamp::MAX] {
             assert!(mark(since).is_active(Some(89), now) && !mark(since).is_active(Some(90), now));
@@ -310,10 +323,26 @@ mod tests {
         assert_eq!(there().unwrap().bytes, b"of another run");
     }
 
+    /// See `make fixtures`.
+    #[test]
+    fn a_mark_reads_and_writes_as_ever() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/formats/1/doomed");
+        let since = Timestamp::parse("2026-11-20T18:00:00Z").unwrap();
+        let packs = BTreeSet::from([Sha256::of(b"pack")]);
+        let mark = MarkDocument { format: FORMAT, needs: Vec::new(), since, by: "word".into(), packs };
+        if std::env::var_os("STRINGLESS_BLESS").is_some() {
+            std::fs::write(&path, json::write(&mark)).unwrap();
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(bytes, json::write(&mark), "{}: `make fixtures`", path.display());
+        assert_eq!(json::parse::<MarkDocument>(&bytes).unwrap(), mark);
+    }
+
     #[test]
     fn the_largest_mark_fits_into_a_document() {
         let packs: BTreeSet<Sha256> = (0..MAX_PACKS).map(|n| Sha256::of(&n.to_le_bytes())).collect();
-        let mark = MarkDocument { format: 1, since: now(), by: "x".repeat(30), packs };
+        let mark =
+            MarkDocument { format: FORMAT, needs: Vec::new(), since: now(), by: "x".repeat(30), packs };
         let bytes = json::write(&mark);
         assert!(bytes.len() < MAX_BYTES, "{}", bytes.len());
         assert_eq!(json::parse::<MarkDocument>(&bytes).unwrap(), mark);

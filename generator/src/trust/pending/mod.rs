@@ -7,9 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stringless_core::document::Document;
-use stringless_core::json;
+use stringless_core::json::{self, HeadError};
 use stringless_core::key::PublicKey;
-use stringless_core::manifest::Manifest;
+use stringless_core::manifest::{FORMAT, Manifest};
 use stringless_core::name::Name;
 use stringless_core::pack::Pack;
 use stringless_core::trust::Trust;
@@ -125,12 +125,20 @@ pub fn unmatched_signatures(site: &SiteDir, all: &[Pending]) -> Vec<PathBuf> {
 
 impl PendingDocument {
     fn read(file: &Path, payload: &[u8]) -> Result<Self> {
+        let doing = || format!("reading `{}`", file.display());
+        json::check_head(payload, FORMAT).map_err(|error| Error::newer(doing(), error))?;
         let trust = json::parse::<Trust>(payload).map(|trust| Self::Trust(Box::new(trust)));
         let read = trust.or_else(|_| json::parse(payload).map(|manifest| Self::Manifest(Box::new(manifest))));
-        read.map_err(|why| {
-            Error::configuration(format!("reading `{}`: it is no document to sign: {why}", file.display()))
+        let read: Self = read.map_err(|why| {
+            Error::configuration(format!("{}: it is no document to sign: {why}", doing()))
                 .hint("remove it, and run the command that wrote it again")
-        })
+        })?;
+        // Others sign these very bytes, and nobody signs what this version would leave out.
+        if read.payload() != payload {
+            let why = "it holds keys that this version does not know, or somebody edited it";
+            return Err(Error::newer(doing(), HeadError::Format(why.to_owned())));
+        }
+        Ok(read)
     }
 
     /// The bytes to sign.

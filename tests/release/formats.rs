@@ -1,0 +1,307 @@
+//! Every format that machines write, as the program writes it: `make fixtures` writes `tests/fixtures/formats/1`,
+//! and this code reads it. Until the first release a change of a format makes them anew; from then on they stay.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use minisign::{KeyPair, PublicKey, SecretKeyBox};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use stringless::modules::lockfile::{Follows, LockedModule, Lockfile};
+use stringless::site::agent_lock::{AgentLock, PuppetPins, ReleasePin};
+use stringless_core::config::{Config, CredentialSource, Layer, NodeStore};
+use stringless_core::document::Document;
+use stringless_core::hash::Sha256;
+use stringless_core::manifest::{
+    AgentFile, AgentPin, Apply, Engine, Failure, Manifest, ManifestType, Module, Origin, ScriptEngine, Source,
+};
+use stringless_core::metadata::Metadata;
+use stringless_core::pack::Pack;
+use stringless_core::report::{LayerReport, Outcome, Over, Report};
+use stringless_core::sigv4::Credentials;
+use stringless_core::state::{Applied, Failed, Release, Seen, State};
+use stringless_core::store::Style;
+use stringless_core::time::Timestamp;
+use stringless_core::trust::{Trust, TrustKey, TrustType};
+use stringless_core::version::Version;
+use stringless_core::{json, verify};
+
+use e2e::forge::{name, public, sign};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/formats/1")
+}
+
+/// Writes a fixture if that was asked for, and returns what is there.
+fn fixture(file: &str, written: &[u8]) -> Vec<u8> {
+    let path = folder().join(file);
+    if std::env::var_os("STRINGLESS_BLESS").is_some() {
+        fs::write(&path, written).unwrap();
+    }
+    let there = fs::read(&path).unwrap_or_default();
+    assert!(there == written, "{}: the program writes other bytes now; `make fixtures`", path.display());
+    there
+}
+
+/// The same for a signed document. Each signature differs, so it is signed again only if its payload changed.
+fn signed_fixture(file: &str, payload: &[u8], comment: &str) -> Vec<u8> {
+    let path = folder().join(file);
+    let is_same = |bytes: &[u8]| Document::parse(bytes).is_ok_and(|there| there.payload == payload);
+    if std::env::var_os("STRINGLESS_BLESS").is_some() && !is_same(&fs::read(&path).unwrap_or_default()) {
+        fs::write(&path, sign(&[&key()], payload, comment)).unwrap();
+    }
+    let there = fs::read(&path).unwrap_or_default();
+    assert!(is_same(&there), "{}: the program writes other bytes now; `make fixtures`", path.display());
+    there
+}
+
+fn document<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(file: &str, value: &T) -> Vec<u8> {
+    let bytes = fixture(file, &json::write(value));
+    assert_eq!(json::parse::<T>(&bytes).as_ref(), Ok(value), "{file}");
+    bytes
+}
+
+/// The key that signs the fixtures, and nothing else.
+fn key() -> KeyPair {
+    let path = folder().join("key");
+    if std::env::var_os("STRINGLESS_BLESS").is_some() && !path.exists() {
+        let sk = KeyPair::generate_unencrypted_keypair().unwrap().sk;
+        fs::write(&path, sk.to_box(Some("signs the fixtures of this folder")).unwrap().into_string())
+            .unwrap();
+    }
+    let text = fs::read_to_string(path).unwrap();
+    let sk = SecretKeyBox::from_string(&text).unwrap().into_unencrypted_secret_key().unwrap();
+    KeyPair { pk: PublicKey::from_secret_key(&sk).unwrap(), sk }
+}
+
+fn time(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn version() -> Version {
+    Version::parse("0.1.0").unwrap()
+}
+
+fn pin() -> AgentPin {
+    let file = |text: &[u8]| AgentFile { size: text.len() as u64, sha256: Sha256::of(text) };
+    let targets =
+        [("x86_64-unknown-linux-musl", file(b"one")), ("aarch64-unknown-linux-musl", file(b"other"))];
+    AgentPin {
+        minimum: version(),
+        version: version(),
+        targets: targets.map(|(target, file)| (name(target), file)).into(),
+    }
+}
+
+fn manifest() -> Manifest {
+    let packs = ["", "modules/apt"].map(|path| Pack {
+        path: path.into(),
+        sha256: Sha256::of(path.as_bytes()),
+        size: 1000,
+        unpacked: 4000,
+        files: 10,
+    });
+    Manifest {
+        kind: ManifestType::Manifest,
+        format: 1,
+        needs: Vec::new(),
+        site: name("example"),
+        environment: name("production"),
+        serial: 12,
+        trust_version: 1,
+        created: time("2026-11-20T18:00:00Z"),
+        expires: Some(time("2026-12-20T18:00:00Z")),
+        retired: false,
+        agent: pin(),
+        apply: Apply {
+            engine: Engine::Script(ScriptEngine { run: "apply".into(), noop: true, root: true }),
+            timeout: 600,
+            reapply: Some(1800),
+            failure: Failure { tries: 2, quarantine: None, fall_back: true },
+        },
+        packs: packs.into(),
+        source: Source {
+            tool: "stringless 0.1.0".into(),
+            commit: Some("0123456789abcdef0123456789abcdef01234567".into()),
+            dirty: true,
+            branch: Some("main".into()),
+            follows: Some(11),
+            release: Some(Origin { environment: name("staging"), serial: 7 }),
+            modules: vec![Module {
+                path: "modules/apt".into(),
+                name: "puppetlabs/apt".into(),
+                version: "9.4.0".into(),
+                from: "https://forgeapi.puppet.com".into(),
+            }],
+        },
+    }
+}
+
+#[test]
+fn a_manifest_and_a_trust_document() {
+    let key = key();
+    let trust = Trust {
+        kind: TrustType::Trust,
+        format: 1,
+        needs: Vec::new(),
+        site: name("example"),
+        version: 2,
+        threshold: 1,
+        keys: vec![TrustKey { name: name("release"), id: public(&key).id(), key: public(&key) }],
+        expires: Some(time("2027-11-20T18:00:00Z")),
+        min_serial: [(name("production"), 3)].into(),
+    };
+    let bytes = signed_fixture("trust", &json::write(&trust), &trust.comment());
+    assert_eq!(*verify::own_trust_document(&bytes, &name("example")).unwrap(), trust);
+    let manifest = manifest();
+    let bytes = signed_fixture("manifest", &json::write(&manifest), &manifest.comment());
+    let read = verify::manifest(&bytes, &trust.trusted_keys(), &name("example"), &name("production"));
+    assert_eq!(*read.unwrap(), manifest);
+    let retired = Manifest { retired: true, packs: Vec::new(), expires: None, ..manifest };
+    document("manifest-retired.json", &retired);
+}
+
+#[test]
+fn the_configuration_of_a_node_and_a_layer() {
+    let keys = Credentials {
+        access_key_id: "AKIDEXAMPLE".into(),
+        secret_access_key: "not-a-secret".into(),
+        session_token: Some("token".into()),
+    };
+    let store = |url: &str, credentials| NodeStore {
+        url: url.into(),
+        region: url.starts_with("s3").then(|| "eu-central-1".into()),
+        endpoint: url.starts_with("s3").then(|| "https://s3.example.org".into()),
+        style: url.starts_with("s3").then_some(Style::Path),
+        credentials,
+    };
+    let sources = vec![
+        CredentialSource::InstanceRole,
+        CredentialSource::Container,
+        CredentialSource::Environment,
+        CredentialSource::None,
+    ];
+    let layer = Layer {
+        site: name("base"),
+        environment: name("production"),
+        min_serial: 3,
+        interval: 300,
+        splay: 60,
+        trust: stringless_core::trust::TrustedKeys { version: 1, threshold: 1, keys: vec![public(&key())] },
+        stores: vec![store("s3://bucket/prefix", sources), store("https://example.org/site", Vec::new())],
+    };
+    let bytes = document("layer.json", &layer);
+    assert_eq!(stringless_render::layer::parse(&bytes, "layer.json").unwrap(), layer);
+    let own = Layer {
+        site: name("example"),
+        stores: vec![store("s3://other", vec![CredentialSource::Static(keys)])],
+        ..layer.clone()
+    };
+    let metadata = r#"{"dmi": [{"sys_vendor": "Example"}], "kernel": ["example"],
+        "address": ["http://169.254.169.254", "http://[fd00:ec2::254]"], "headers": {"Metadata": "true"},
+        "token": {"path": "/token", "headers": {"ttl": "60"}, "header": "token"},
+        "instance_id": {"path": "/id"}, "region": {"path": "/zone", "json": "/zone", "after": "/", "before": "-"}}"#;
+    let config = Config {
+        format: 1,
+        needs: Vec::new(),
+        rendered: time("2026-11-20T18:00:00Z"),
+        node: Some(name("web-1")),
+        state_dir: "/srv/stringless".into(),
+        disk_budget: Some(2 << 30),
+        proxy: Some("http://proxy:3128".into()),
+        no_proxy: Some("localhost".into()),
+        ca_file: Some("/etc/stringless/ca.pem".into()),
+        metadata: Some(serde_json::from_str::<Metadata>(metadata).unwrap()),
+        layers: vec![layer, own],
+    };
+    let bytes = document("agent.json", &config);
+    assert_eq!(Config::parse_and_list_unknown(&bytes), Ok((config, Vec::new())));
+}
+
+#[test]
+fn what_a_node_remembers_and_reports() {
+    let release = |serial| Release { environment: name("production"), serial, id: "0123456789abcdef".into() };
+    let at = time("2026-11-20T19:00:00Z");
+    let over = Some(Sha256::of(b"modules"));
+    let seen = Seen {
+        serial: 12,
+        trust_version: 2,
+        made_under: 1,
+        sha256: Sha256::of(b"manifest"),
+        etags: [("https://example.org/site".into(), "\"etag\"".into())].into(),
+    };
+    let state = State {
+        format: 1,
+        needs: Vec::new(),
+        seen: [(name("production"), seen)].into(),
+        last_good: [(name("production"), release(11))].into(),
+        applied: Some(Applied { release: release(12), at, ok: false, over }),
+        failed: [(name("production"), Failed { release: release(12), times: 2, at, over })].into(),
+    };
+    document("state.json", &state);
+    let report = Report {
+        format: 1,
+        needs: Vec::new(),
+        agent: "0.1.0".into(),
+        node: "i-0123456789abcdef0".into(),
+        region: Some(name("eu-central-1")),
+        started: at,
+        milliseconds: 1234,
+        outcome: Outcome::EngineFailed,
+        exit_code: 4,
+        layers: vec![LayerReport {
+            site: name("example"),
+            environment: name("production"),
+            outcome: Outcome::EngineFailed,
+            noop: true,
+            live: Some(release(12)),
+            reason: Some("new release".into()),
+            requests: 3,
+            received: 5000,
+            fetched: 2,
+            error: Some("the script engine ended with status 1".into()),
+            engine_status: Some(1),
+            over: vec![Over { site: name("base"), release: release(4) }],
+            output: "text\n".into(),
+            warnings: vec!["the manifest expires at 2026-12-20T18:00:00Z".into()],
+        }],
+    };
+    document("last-run.json", &report);
+}
+
+#[test]
+fn the_lock_files_of_a_site() {
+    let lock = AgentLock {
+        format: 1,
+        needs: Vec::new(),
+        agents: vec![pin()],
+        puppet: Some(PuppetPins {
+            version: "8.24.1".into(),
+            releases: [(
+                "debian-13".into(),
+                ReleasePin { url: "https://example.org/release.deb".into(), sha256: Sha256::of(b"deb") },
+            )]
+            .into(),
+        }),
+    };
+    document("stringless.lock.json", &lock);
+    let forge = LockedModule {
+        forge: Some("https://forgeapi.puppet.com".into()),
+        version: Some("9.4.0".into()),
+        sha256: Some(Sha256::of(b"archive")),
+        needs: [("puppetlabs/stdlib".into(), ">= 9.0.0 < 10.0.0".into())].into(),
+        ..LockedModule::new("puppetlabs/apt")
+    };
+    let git = LockedModule {
+        git: Some("https://example.org/motd.git".into()),
+        branch: Some("main".into()),
+        follows: Some(Follows::ControlBranch),
+        commit: Some("0123456789abcdef0123456789abcdef01234567".into()),
+        exclude_spec: true,
+        ..LockedModule::new("motd")
+    };
+    let modules = [("modules/apt".into(), forge), ("modules/motd".into(), git)].into();
+    let lock = Lockfile { modules };
+    let bytes = fixture("Puppetfile.lock", lock.text().as_bytes());
+    assert_eq!(Lockfile::parse(&String::from_utf8(bytes).unwrap(), "Puppetfile.lock").unwrap(), lock);
+}
