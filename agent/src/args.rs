@@ -31,6 +31,8 @@ pub struct Args {
     pub config: Option<PathBuf>,
     /// `--root`
     pub root: Option<PathBuf>,
+    /// How often `-v` or `--verbose` was given.
+    pub verbose: u8,
 }
 
 /// What to do.
@@ -74,6 +76,10 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args> {
             }
             Arg::Short('h') => Some(Action::Help),
             Arg::Short('V') => Some(Action::Version),
+            Arg::Short('v') => {
+                args.verbose = args.verbose.saturating_add(1);
+                None
+            }
             Arg::Short(letter) => return Err(usage(format!("unknown flag `-{letter}`"))),
             Arg::Value(word) if action == Some(Action::Verify(PathBuf::new())) => {
                 action = None;
@@ -121,6 +127,7 @@ fn flag(name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<Opti
         "force" => args.force = true,
         "due" => args.due = true,
         "json" => args.json = true,
+        "verbose" => args.verbose = args.verbose.saturating_add(1),
         "detailed-exitcodes" => args.detailed = true,
         "config" => args.config = Some(value.into()),
         "root" => args.root = Some(value.into()),
@@ -188,6 +195,13 @@ mod tests {
         }
         for command in COMMANDS {
             assert!(parsed(format!("agent {} {}", command.name, command.arguments).trim_end()).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_v_logs_more() {
+        for (line, level) in [("--once", 0), ("-v --once", 1), ("--once -vv", 2), ("--verbose -v --daemon", 2)] {
+            assert_eq!(parsed(&format!("agent {line}")).unwrap().verbose, level, "{line}");
         }
     }
 

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
             return ExitCode::from(error.outcome.exit_code(false));
         }
     };
+    log::set_level(args.verbose);
     let detailed = args.detailed;
     let outcome = commands::run(&args).unwrap_or_else(|error| {
         log::error(&error);

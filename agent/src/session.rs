@@ -13,7 +13,7 @@ use stringless_core::proxy::{self, VARIABLES};
 use stringless_core::report::{LayerReport, Outcome, Report};
 
 use self::network::{ca_file, proxy_of};
-use crate::args::Args;
+use crate::args::{Action, Args};
 use crate::clock::Clock;
 use crate::disk::{Disk, read_capped, write};
 use crate::engine::modulepath::{self, EarlierLayer};
@@ -71,7 +71,9 @@ impl<'a> Session<'a> {
         let io = Arc::new(Io { http, clock, disk, traffic: Default::default() });
         // The environment of an engine names the proxies of ours, with their passwords.
         let inherited = VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
-        let secrets = config.secrets().chain(inherited.flat_map(|value| proxy::secrets(&value))).collect();
+        let secrets: Vec<String> =
+            config.secrets().chain(inherited.flat_map(|value| proxy::secrets(&value))).collect();
+        log::hide(secrets.iter().cloned());
         let engine_proxy = config.proxy().map_err(Error::configuration)?.map(|proxy| proxy.url());
         Ok(Self { args, config, root, io, secrets, engine_proxy })
     }
@@ -86,7 +88,11 @@ impl<'a> Session<'a> {
             let checked = self.io.disk.layer(&layer.site).checked().map(|checked| checked.at);
             !self.args.due || layer.is_due(checked, tick, now)
         };
-        self.run(&self.config.layers.iter().filter(is_due).collect::<Vec<_>>())
+        let due: Vec<&Layer> = self.config.layers.iter().filter(is_due).collect();
+        for layer in self.config.layers.iter().filter(|layer| !due.contains(layer)) {
+            log::step(format_args!("{}: its interval of {} s is not over yet", layer.site, layer.interval));
+        }
+        self.run(&due)
     }
 
     /// Runs these layers, and those whose earlier layers have new modules, while holding the lock.
@@ -195,6 +201,9 @@ impl<'a> Session<'a> {
             let quiet = report.layers.iter().all(|layer| layer.warnings.is_empty());
             report.outcome <= Outcome::Changed && quiet
         };
+        if report.layers.iter().all(idle) && self.args.action == Action::Once {
+            log::idle(format_args!("nothing to do: {}", what_is_live(&report)));
+        }
         if report.layers.iter().all(idle) && last.as_ref().is_some_and(well) {
             return;
         }
@@ -209,6 +218,16 @@ impl<'a> Session<'a> {
             log::warn(format_args!("saving the report: {error}"));
         }
     }
+}
+
+/// The live release of each layer, for a person.
+fn what_is_live(report: &Report) -> String {
+    let of = |layer: &LayerReport| {
+        let serial = layer.live.as_ref().map_or("no release".to_owned(), |live| format!("release {}", live.serial));
+        format!("{}/{} has {serial}", layer.site, layer.environment)
+    };
+    let all: Vec<String> = report.layers.iter().map(of).collect();
+    if all.is_empty() { "no layer is due".to_owned() } else { all.join(", ") }
 }
 
 /// Checks that each `--environment` belongs to exactly one layer.

@@ -9,6 +9,7 @@ use stringless_core::name::Name;
 use stringless_core::report::Outcome;
 
 use crate::args::Args;
+use crate::disk::log_file;
 use crate::error::Result;
 use crate::io::random;
 use crate::log;
@@ -30,6 +31,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut due = schedule(&session.config.layers, &Vec::new());
     log::info(format_args!("daemon: following {}", names(&session.config.layers)));
     loop {
+        // Before each sleep, so that the log is short while nothing happens.
+        if let Err(error) = log_file::bound() {
+            log::warn(format_args!("keeping the log short: {error}"));
+        }
         let next = due.iter().map(|(when, _)| *when).min().unwrap_or_else(Instant::now);
         match signals.sleep(next.saturating_duration_since(Instant::now())) {
             Wake::Time => {}

@@ -17,6 +17,7 @@
 //! ```
 
 pub(crate) mod content;
+pub(crate) mod log_file;
 pub(crate) mod write;
 
 mod read;

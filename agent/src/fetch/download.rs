@@ -14,6 +14,7 @@ use super::verified::VerifiedPack;
 use crate::disk::write;
 use crate::error::{Error, Result};
 use crate::io::random;
+use crate::log;
 use crate::store::document::pause;
 use crate::store::{Answer, GetRequest, RequestError, StoreClient};
 
@@ -46,9 +47,16 @@ pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
             let share = left / u32::try_from(order.len() - position).unwrap_or(u32::MAX);
             let turn = Turn { number, source: &work.sources[number], end: Instant::now() + share };
             match from_store(&turn, &mut partial, &mut may_mix, pack, work) {
-                Ok(()) => return Ok(VerifiedPack { pack, file: partial.file, path }),
+                Ok(()) => {
+                    let (from, size) = (&turn.source.name, pack.size);
+                    log::step(format_args!("pack `{}`: {size} bytes from `{from}`", pack.path));
+                    return Ok(VerifiedPack { pack, file: partial.file, path });
+                }
                 Err(FetchError::Local(error)) => return Err(with_store_errors(error, work, &faults)),
-                Err(fault) => faults[number] = Some(fault),
+                Err(fault) => {
+                    log::step(format_args!("pack `{}` from `{}`: {fault}", pack.path, turn.source.name));
+                    faults[number] = Some(fault);
+                }
             }
             work.demote(number);
         }

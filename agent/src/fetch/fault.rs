@@ -1,5 +1,7 @@
 //! Why a pack could not be fetched from a store.
 
+use std::fmt;
+
 use stringless_core::refusal::Refusal;
 
 use crate::error::Error;
@@ -27,6 +29,16 @@ impl FetchError {
         match self {
             Self::Request(failure) => failure.retry_after_ms(),
             Self::Local(_) | Self::WrongBytes(_) => 0,
+        }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(error) => error.fmt(f),
+            Self::Request(failure) => f.write_str(&failure.message),
+            Self::WrongBytes(refusal) => refusal.fmt(f),
         }
     }
 }

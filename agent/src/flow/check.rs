@@ -70,6 +70,8 @@ pub fn check(run: &LayerRun<'_>, state: &mut State, report: &mut LayerReport) ->
     let chosen = selection.choose(&sources, &answers, &trust, report)?;
 
     let Chosen { number, manifest } = chosen;
+    let (serial, from) = (manifest.serial, &sources[number].name);
+    log::step(format_args!("{}: following release {serial}, from `{from}`", label(run)));
     let etags = selection.validators(&sources, &answers, &manifest, etags);
     let StoreAnswer::Document(document, _) = answers.swap_remove(number) else {
         return Err(Error::temporary("the selected manifest is missing"));
@@ -133,6 +135,7 @@ impl Selection<'_> {
                 }
                 Err((failure, tried)) => StoreAnswer::Unusable(source.error(&key, &failure, tried)),
             };
+            log::step(format_args!("{}: store `{}`: {}", label(self.run), source.name, answers[number]));
             matches!(&answers[number], StoreAnswer::Document(bytes, _) if self.admit(bytes, trust).is_ok())
         })?;
         Ok(answers)

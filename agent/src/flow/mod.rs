@@ -70,7 +70,10 @@ fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
     }
     let (release, over) = (Release::from_manifest(manifest), modules(run, manifest).id);
     match plan::due(&state, live.as_ref(), &release, &manifest.apply, over, now, run.args.force) {
-        Due::Nothing => Ok(Outcome::Converged),
+        Due::Nothing => {
+            warnings::log_idle(run, &state, manifest);
+            Ok(Outcome::Converged)
+        }
         Due::Quarantined(until) => Err(quarantined(run, &head, state, until, report)?),
         Due::Run(reason) => install(run, &head, reason, state, report),
     }

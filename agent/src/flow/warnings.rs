@@ -3,6 +3,7 @@
 use stringless_core::manifest::Manifest;
 use stringless_core::plan;
 use stringless_core::report::LayerReport;
+use stringless_core::state::State;
 use stringless_core::time::Timestamp;
 
 use crate::flow::check::Head;
@@ -20,6 +21,17 @@ pub fn clock(run: &LayerRun<'_>, report: &mut LayerReport) {
     );
     log::warn(&text);
     report.warnings.push(text);
+}
+
+/// Logs why nothing is due, with `-v`.
+pub fn log_idle(run: &LayerRun<'_>, state: &State, manifest: &Manifest) {
+    let Some(applied) = &state.applied else { return };
+    let next = match manifest.apply.reapply {
+        Some(every) => format!("the engine runs again at {}", applied.at.plus(every)),
+        None => "the engine runs again for a new release only".to_owned(),
+    };
+    let (serial, at) = (manifest.serial, applied.at);
+    log::step(format_args!("{}: release {serial} was applied at {at}; {next}", label(run)));
 }
 
 /// Warns before and after an expiry. Expiry never stops the running release.

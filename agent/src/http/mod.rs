@@ -6,7 +6,7 @@ mod tls;
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stringless_core::certificate;
 use stringless_core::proxy::Proxy;
@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::http::connect::{Tcp, Tunnel};
 use crate::http::lookup::Lookup;
 use crate::http::tls::Tls;
+use crate::log;
 
 /// The clients of a run: one for stores, one for the cloud's metadata addresses.
 #[derive(Debug)]
@@ -101,6 +102,22 @@ impl Reply {
 }
 
 fn send(agent: &Agent, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
+    let start = Instant::now();
+    let reply = exchange(agent, request);
+    let (method, url, took) = (request.method, without_query(request.url), start.elapsed().as_millis());
+    match &reply {
+        Ok(reply) => log::detail(format_args!("{method} {url}: {} in {took} ms", reply.status)),
+        Err(why) => log::detail(format_args!("{method} {url}: {why}, after {took} ms")),
+    }
+    reply
+}
+
+/// A URL for the log: its query may hold a signature.
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+fn exchange(agent: &Agent, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
     let mut builder = ureq::http::Request::builder().method(request.method).uri(request.url);
     for (name, value) in request.headers {
         builder = builder.header(*name, value);

@@ -15,7 +15,7 @@ use stringless_core::{answer, backoff};
 use super::{Answer, GetRequest, RequestError, StoreClient};
 use crate::error::{Error, Result};
 use crate::io::random;
-use crate::signals;
+use crate::{log, signals};
 
 /// The answer to a request for a small object.
 #[derive(Debug)]
@@ -84,11 +84,19 @@ impl StoreClient {
             let retry = policy.retry && !failure.is_permanent() && start.elapsed() < MAX_WAIT;
             let wait = retry.then(|| backoff::wait(tried, random())).flatten();
             let Some(wait) = wait.filter(|_| !policy.is_cancelled()) else { return Err((failure, tried)) };
-            pause(Duration::from_millis(wait.max(failure.retry_after_ms())), || policy.is_cancelled());
+            let wait = wait.max(failure.retry_after_ms());
+            self.log_retry(key, &failure, tried, wait);
+            pause(Duration::from_millis(wait), || policy.is_cancelled());
             if policy.is_cancelled() {
                 return Err((failure, tried));
             }
         }
+    }
+
+    /// Logs a failed try after which another one follows.
+    pub fn log_retry(&self, key: &str, failure: &RequestError, tried: u32, wait: u64) {
+        let (name, why) = (&self.name, &failure.message);
+        log::step(format_args!("`{key}` from `{name}`: try {tried} failed: {why}; again in {wait} ms"));
     }
 
     fn small(

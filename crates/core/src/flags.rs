@@ -38,6 +38,7 @@ pub const FLAGS: &[Flag] = &[
     flag("config", Some("FILE"), concat!("the configuration file [", config_path!(), "]")),
     flag("root", Some("DIR"), "use DIR as /; run only an engine that keeps to it"),
     flag("json", None, "print the report or the status as JSON"),
+    flag("verbose", None, "-v: log decisions and retries; -vv: each request, too"),
     flag("detailed-exitcodes", None, "exit 2 if something was changed"),
     flag("help", None, "print this text"),
     flag("version", None, "print the version"),

@@ -15,6 +15,7 @@ use stringless_core::time::Timestamp;
 
 use crate::http::Http;
 use crate::io::Io;
+use crate::log;
 
 /// The sources of credentials, and the cached credentials.
 pub struct Keyring {
@@ -27,6 +28,28 @@ pub struct Keyring {
 struct Cached {
     credentials: Option<Credentials>,
     expires: Option<Timestamp>,
+}
+
+impl Cached {
+    /// Where the credentials come from and until when they are valid, without a key.
+    fn source(&self, source: &CredentialSource) -> String {
+        let from = match source {
+            CredentialSource::None => "none: requests are not signed",
+            CredentialSource::Static(_) => "the keys in the configuration",
+            CredentialSource::Environment => "the environment variables",
+            CredentialSource::InstanceRole => "the role of the instance",
+            CredentialSource::Container => "the role of the container",
+        };
+        match self.expires {
+            Some(expires) => format!("{from}, valid until {expires}"),
+            None => from.to_owned(),
+        }
+    }
+}
+
+/// What no log may show of credentials.
+fn secrets(keys: &Credentials) -> impl Iterator<Item = String> + use<> {
+    [Some(keys.secret_access_key.clone()), keys.session_token.clone()].into_iter().flatten()
 }
 
 impl Keyring {
@@ -51,6 +74,8 @@ impl Keyring {
             match obtain(source, &io.http) {
                 Ok(found) => {
                     let credentials = found.credentials.clone();
+                    log::hide(credentials.iter().flat_map(secrets));
+                    log::step(format_args!("credentials: {}", found.source(source)));
                     *cached = Some(found);
                     return Ok(credentials);
                 }
