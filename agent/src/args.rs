@@ -49,6 +49,8 @@ pub enum Action {
     Daemon,
     /// Show what is applied here.
     Status,
+    /// Look at everything that a run needs.
+    Doctor,
     /// Verify a file.
     Verify(PathBuf),
 }
@@ -57,6 +59,11 @@ impl Action {
     /// Whether it asks stores and runs engines.
     pub fn is_run(&self) -> bool {
         matches!(self, Self::Once | Self::Daemon)
+    }
+
+    /// Whether it asks stores.
+    pub fn uses_network(&self) -> bool {
+        self.is_run() || *self == Self::Doctor
     }
 }
 
@@ -148,6 +155,7 @@ fn flag(name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<Opti
 fn command(word: &str) -> Result<Action> {
     match word {
         "status" => Ok(Action::Status),
+        "doctor" => Ok(Action::Doctor),
         "verify" => Ok(Action::Verify(PathBuf::new())),
         "version" => Ok(Action::Version),
         "help" => Ok(Action::Help),
@@ -200,7 +208,9 @@ mod tests {
 
     #[test]
     fn every_v_logs_more() {
-        for (line, level) in [("--once", 0), ("-v --once", 1), ("--once -vv", 2), ("--verbose -v --daemon", 2)] {
+        for (line, level) in
+            [("--once", 0), ("-v --once", 1), ("--once -vv", 2), ("--verbose -v --daemon", 2)]
+        {
             assert_eq!(parsed(&format!("agent {line}")).unwrap().verbose, level, "{line}");
         }
     }

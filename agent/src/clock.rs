@@ -22,14 +22,21 @@ impl Clock {
 
     /// The current time, used for expiry and certificates.
     pub fn now(&self) -> Timestamp {
-        let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let system = Self::system().seconds();
         Timestamp::from_seconds(system.max(self.floor.load(Ordering::Relaxed)))
+    }
+
+    /// The time of the system clock, however wrong it is.
+    pub fn system() -> Timestamp {
+        Timestamp::from_seconds(
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        )
     }
 
     /// The time of the system clock, if that is more than an hour behind [`Clock::now`].
     pub fn behind(&self) -> Option<Timestamp> {
-        let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        (system + BEHIND < self.now().seconds()).then(|| Timestamp::from_seconds(system))
+        let system = Self::system();
+        (system.plus(BEHIND) < self.now()).then_some(system)
     }
 
     /// Raises the earliest time to one that a check has proved. The system clock alone never raises it: that

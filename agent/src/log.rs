@@ -74,7 +74,10 @@ pub fn idle(text: Arguments<'_>) {
 fn verbose(level: u8, text: Arguments<'_>) {
     if LEVEL.load(Ordering::Relaxed) >= level {
         let text = text.to_string();
-        let plain: String = text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+        let plain: String = text
+            .chars()
+            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+            .collect();
         line(format_args!("{plain}"));
     }
 }

@@ -1,21 +1,21 @@
 //! The configuration and the outside world, which every command needs.
 
 mod network;
+pub mod report;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use stringless_core::config::{CONFIG, Config, ConfigError, Layer};
-use stringless_core::json;
 use stringless_core::name::Name;
 use stringless_core::proxy::{self, VARIABLES};
 use stringless_core::report::{LayerReport, Outcome, Report};
 
 use self::network::{ca_file, proxy_of};
-use crate::args::{Action, Args};
+use crate::args::Args;
 use crate::clock::Clock;
-use crate::disk::{Disk, read_capped, write};
+use crate::disk::{Disk, read_capped};
 use crate::engine::modulepath::{self, EarlierLayer};
 use crate::engine::orphan;
 use crate::error::{Error, Result};
@@ -23,7 +23,6 @@ use crate::flow::run::LayerRun;
 use crate::http::Http;
 use crate::io::Io;
 use crate::node::{self, Node};
-use crate::output::print;
 use crate::release;
 use crate::store::credentials::check_environment;
 use crate::{flow, log};
@@ -50,10 +49,8 @@ impl<'a> Session<'a> {
     /// Configuration.
     pub fn open(args: &'a Args) -> Result<Self> {
         // Engines run in their release's folder, so paths must not be relative to ours.
-        let root = std::path::absolute(args.root.as_deref().unwrap_or(Path::new("/")))
-            .map_err(|error| Error::usage(format!("--root: {error}")))?;
-        let path = args.config.clone().unwrap_or_else(|| root.join(CONFIG.trim_start_matches('/')));
-        let config = read(&path)?;
+        let root = root_of(args)?;
+        let config = read(&config_path(args, &root))?;
         check_environments(args, &config)?;
         if args.action.is_run() && config.reads_environment() {
             check_environment().map_err(|why| {
@@ -65,7 +62,7 @@ impl<'a> Session<'a> {
         let checked = config.layers.iter().filter_map(|layer| disk.layer(&layer.site).checked());
         let floor = checked.map(|checked| checked.floor).max().unwrap_or_default().max(config.rendered);
         let clock = Arc::new(Clock::new(floor));
-        let proxy = if args.action.is_run() { proxy_of(&config)? } else { None };
+        let proxy = if args.action.uses_network() { proxy_of(&config)? } else { None };
         let ca = ca_file(&config, &root)?;
         let http = Http::new(proxy, ca.as_deref(), &clock)?;
         let io = Arc::new(Io { http, clock, disk, traffic: Default::default() });
@@ -153,7 +150,7 @@ impl<'a> Session<'a> {
     }
 
     /// The folder of `--root`, unless that is `/`.
-    fn other_root(&self) -> Option<&Path> {
+    pub fn other_root(&self) -> Option<&Path> {
         let same = self.root.canonicalize().is_ok_and(|real| real == Path::new("/"));
         Some(&*self.root).filter(|_| !same)
     }
@@ -184,50 +181,20 @@ impl<'a> Session<'a> {
             io: &self.io,
         }
     }
-
-    /// Prints the report with `--json`, and saves it unless nothing happened and nothing was wrong before. A
-    /// failure here never changes the outcome.
-    fn report(&self, mut report: Report) {
-        if self.args.json {
-            let printed = print(&String::from_utf8_lossy(&json::write(&report)));
-            let _ = printed.inspect_err(|error| log::warn(error));
-        }
-        let path = self.io.disk.file("last-run.json");
-        let last = read_capped(&path).ok().flatten().and_then(|bytes| json::parse::<Report>(&bytes).ok());
-        let idle = |layer: &LayerReport| {
-            layer.outcome == Outcome::Converged && layer.reason.is_none() && layer.warnings.is_empty()
-        };
-        let well = |report: &Report| {
-            let quiet = report.layers.iter().all(|layer| layer.warnings.is_empty());
-            report.outcome <= Outcome::Changed && quiet
-        };
-        if report.layers.iter().all(idle) && self.args.action == Action::Once {
-            log::idle(format_args!("nothing to do: {}", what_is_live(&report)));
-        }
-        if report.layers.iter().all(idle) && last.as_ref().is_some_and(well) {
-            return;
-        }
-        // Keep the last report of each followed layer that did not run this time.
-        let ran: Vec<_> = report.layers.iter().map(|layer| layer.site.clone()).collect();
-        let followed = |site: &Name| self.config.layers.iter().any(|layer| layer.site == *site);
-        let others = last.into_iter().flat_map(|last| last.layers);
-        report.layers.extend(others.filter(|layer| !ran.contains(&layer.site) && followed(&layer.site)));
-        report.outcome = report.layers.iter().map(|layer| layer.outcome).max().unwrap_or(report.outcome);
-        report.exit_code = report.outcome.exit_code(self.args.detailed);
-        if let Err(error) = write::replace(&path, &json::write(&report)) {
-            log::warn(format_args!("saving the report: {error}"));
-        }
-    }
 }
 
-/// The live release of each layer, for a person.
-fn what_is_live(report: &Report) -> String {
-    let of = |layer: &LayerReport| {
-        let serial = layer.live.as_ref().map_or("no release".to_owned(), |live| format!("release {}", live.serial));
-        format!("{}/{} has {serial}", layer.site, layer.environment)
-    };
-    let all: Vec<String> = report.layers.iter().map(of).collect();
-    if all.is_empty() { "no layer is due".to_owned() } else { all.join(", ") }
+/// The folder that is used as `/`, absolute.
+///
+/// # Errors
+/// Usage: there is no current folder.
+pub fn root_of(args: &Args) -> Result<PathBuf> {
+    std::path::absolute(args.root.as_deref().unwrap_or(Path::new("/")))
+        .map_err(|error| Error::usage(format!("--root: {error}")))
+}
+
+/// The path of the configuration.
+pub fn config_path(args: &Args, root: &Path) -> PathBuf {
+    args.config.clone().unwrap_or_else(|| root.join(CONFIG.trim_start_matches('/')))
 }
 
 /// Checks that each `--environment` belongs to exactly one layer.

@@ -1,6 +1,7 @@
 //! The commands.
 
 mod daemon;
+mod doctor;
 mod status;
 mod verify;
 
@@ -26,6 +27,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         }
         Action::Daemon => daemon::run(args),
         Action::Status => status::status(&Session::open(args)?),
+        Action::Doctor => doctor::doctor(args),
         Action::Verify(file) => verify::verify(&Session::open(args)?, file),
     }
 }

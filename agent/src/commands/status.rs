@@ -1,19 +1,25 @@
-//! `status`: what is applied here, and the result of the last run.
+//! `status`: what this node follows, what is applied here, what starts the agent, and how the last runs ended.
+
+mod text;
 
 use serde::Serialize;
 use stringless_core::count::count;
+use stringless_core::history::{History, Run};
 use stringless_core::name::Name;
 use stringless_core::report::{Outcome, Report};
 use stringless_core::state::{Failed, Release, State};
 use stringless_core::time::Timestamp;
+use stringless_core::version::Version;
 use stringless_core::{json, verify};
 
 use crate::disk::read_capped;
 use crate::error::Result;
 use crate::flow::warnings;
+use crate::host::schedule::{self, Schedule};
 use crate::node::{self, IdSource};
 use crate::output::print;
 use crate::session::Session;
+use crate::session::report::HISTORY;
 use crate::trust::TrustInUse;
 
 /// The output of `status --json`.
@@ -27,15 +33,27 @@ struct Status {
     region: Option<Name>,
     /// What needs attention on the node itself.
     warnings: Vec<String>,
+    /// What starts the agent here.
+    schedule: Vec<Schedule>,
     layers: Vec<LayerStatus>,
     last_run: Option<Report>,
+    /// The last runs that did something or ended in another way than the run before, the newest first.
+    runs: Vec<Run>,
 }
 
 #[derive(Serialize)]
 struct LayerStatus {
     site: Name,
     environment: Name,
+    /// The URLs of the stores, in order.
+    stores: Vec<String>,
     trust_version: u64,
+    /// Seconds between two checks.
+    interval: u64,
+    /// When the next check is due; null if nothing starts the agent, or before the first check.
+    next_check: Option<NextCheck>,
+    /// The agent that the last accepted manifest names.
+    agent: Option<Pin>,
     /// The time of the last successful check.
     checked: Option<Timestamp>,
     live: Option<Release>,
@@ -47,6 +65,20 @@ struct LayerStatus {
     state: State,
     /// What needs attention: an expiry soon, failed releases.
     warnings: Vec<String>,
+}
+
+/// When a check is due.
+#[derive(Serialize)]
+struct NextCheck {
+    earliest: Timestamp,
+    latest: Timestamp,
+}
+
+/// The agent versions of a manifest.
+#[derive(Serialize)]
+struct Pin {
+    version: Version,
+    minimum: Version,
 }
 
 /// Prints what is applied here, as text or as JSON.
@@ -63,8 +95,11 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
         node_from: node.id_source,
         region: node.region,
         warnings: node.warning.into_iter().collect(),
+        schedule: schedule::find(&session.root),
         layers: Vec::new(),
         last_run: last_run.and_then(|bytes| json::parse(&bytes).ok()),
+        runs: read_capped(&session.io.disk.file(HISTORY))?
+            .map_or_else(Vec::new, |bytes| History::parse(&bytes).runs),
     };
     for layer in &session.config.layers {
         let disk = session.io.disk.layer(&layer.site);
@@ -78,11 +113,22 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
             manifest.iter().flat_map(|manifest| warnings::expiries(manifest, trust.expires(), now)).collect();
         warnings.extend(state.failed.values().filter(|failed| failed.times > 0).map(failing));
         warnings.extend(damaged.map(|path| format!("the state `{}` is damaged", path.display())));
+        let checked = disk.checked().map(|checked| checked.at);
+        let next_check = checked.map(|at| NextCheck {
+            earliest: at.plus(layer.interval),
+            latest: at.plus(layer.interval + layer.splay),
+        });
         status.layers.push(LayerStatus {
             site: layer.site.clone(),
             environment: layer.environment.clone(),
+            stores: layer.stores.iter().map(|store| store.url.clone()).collect(),
             trust_version: trust.keys.version,
-            checked: disk.checked().map(|checked| checked.at),
+            interval: layer.interval,
+            next_check: next_check.filter(|_| !status.schedule.is_empty()),
+            agent: manifest
+                .as_ref()
+                .map(|manifest| Pin { version: manifest.agent.version, minimum: manifest.agent.minimum }),
+            checked,
             live: disk.live(),
             last_good: state.last_good.get(&layer.environment).cloned(),
             expires: manifest.and_then(|manifest| manifest.expires),
@@ -94,54 +140,11 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
     if session.args.json {
         return print(&String::from_utf8_lossy(&json::write(&status)));
     }
-    print(&text(&status))
+    print(&text::text(&status))
 }
 
 fn failing(failed: &Failed) -> String {
     let Failed { release, times, at, .. } = failed;
     let (serial, environment) = (release.serial, &release.environment);
     format!("release {serial} of {environment} has failed {}, last at {at}", count(*times, "time"))
-}
-
-fn text(status: &Status) -> String {
-    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none yet".to_owned());
-    let release = |release: &Option<Release>| {
-        or_none(release.as_ref().map(|r| format!("{} of {}", r.serial, r.environment)))
-    };
-    let mut text = format!("node        {}\n", status.node);
-    if let Some(region) = &status.region {
-        text += &format!("region      {region}\n");
-    }
-    for warning in &status.warnings {
-        text += &format!("warning     {warning}\n");
-    }
-    for layer in &status.layers {
-        text += &format!("\n{} / {}\n", layer.site, layer.environment);
-        text += &format!("  checked   {}\n", or_none(layer.checked.map(|time| time.to_string())));
-        text += &format!("  live      release {}\n", release(&layer.live));
-        text += &format!("  last good release {}\n", release(&layer.last_good));
-        text += &format!("  trust     version {}\n", layer.trust_version);
-        if let Some(expires) = layer.expires {
-            text += &format!("  expires   {expires}\n");
-        }
-        if let Some(applied) = &layer.state.applied {
-            let how = if applied.ok { "succeeded" } else { "failed, or was cut off" };
-            text += &format!("  applied   {} ({how})\n", applied.at);
-        }
-        for warning in &layer.warnings {
-            text += &format!("  warning   {warning}\n");
-        }
-    }
-    if let Some(last) = &status.last_run {
-        text += &format!("\nlast run    {} (exit code {})\n", last.started, last.exit_code);
-        for layer in &last.layers {
-            if layer.noop {
-                text += &format!("  {}: run with --noop, so nothing was applied\n", layer.site);
-            }
-            for line in layer.error.iter().chain(&layer.warnings) {
-                text += &format!("  {}: {line}\n", layer.site);
-            }
-        }
-    }
-    text
 }

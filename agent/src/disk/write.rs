@@ -174,7 +174,11 @@ pub fn make_root(path: &Path) -> Result<()> {
     }
 }
 
-fn check_owned(path: &Path, found: &fs::Metadata) -> Result<()> {
+/// Checks that a path is a folder of this user that no other user can write to.
+///
+/// # Errors
+/// Temporary: another user asks, and it belongs to root. Refused: it is something else.
+pub fn check_owned(path: &Path, found: &fs::Metadata) -> Result<()> {
     let wrong = if !found.is_dir() {
         "it is not a folder"
     } else if found.uid() != rustix::process::geteuid().as_raw() {

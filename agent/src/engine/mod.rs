@@ -6,14 +6,14 @@ pub mod orphan;
 pub mod root;
 
 mod environment_conf;
-mod process;
-mod puppet;
-mod redact;
+pub mod process;
+pub mod puppet;
+pub mod redact;
 mod script;
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use stringless_core::manifest::{Apply, Engine};
@@ -49,23 +49,20 @@ pub fn apply(apply: &Apply, job: &Job<'_>) -> Result<Applied, Failed> {
     };
     let mut command = command.map_err(unable)?;
     set_environment(&mut command, job);
+    command.stdin(Stdio::null());
     let output: Box<dyn Write + Send> =
         if job.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
     let limit = Duration::from_secs(apply.timeout);
-    let finished = process::run(&mut command, limit, output, Redactor::new(job.secrets), &job.record)
+    let finished = process::run(&mut command, limit, output, Redactor::new(job.secrets), Some(&job.record))
         .map_err(|error| {
-            let failed = Error::engine(format!("starting the {name} engine: {error}"));
-            unable(match error.kind() {
-                ErrorKind::PermissionDenied => {
-                    failed.hint("is the file system of `state_dir` mounted noexec?")
-                }
-                // The machine lacks threads, files or memory: the release is not at fault.
-                _ if error.raw_os_error().is_some_and(is_exhaustion) => {
-                    failed.with_outcome(Outcome::Temporary)
-                }
-                _ => failed.hint("does its first line, `#!…`, name an installed interpreter?"),
-            })
-        })?;
+        let failed = Error::engine(format!("starting the {name} engine: {error}"));
+        unable(match error.kind() {
+            ErrorKind::PermissionDenied => failed.hint("is the file system of `state_dir` mounted noexec?"),
+            // The machine lacks threads, files or memory: the release is not at fault.
+            _ if error.raw_os_error().is_some_and(is_exhaustion) => failed.with_outcome(Outcome::Temporary),
+            _ => failed.hint("does its first line, `#!…`, name an installed interpreter?"),
+        })
+    })?;
     let changed = match (&apply.engine, &finished.end) {
         (Engine::Script(_), End::Exit(0)) => Some(!script::says_unchanged(&finished.output)),
         (Engine::Puppet(_), End::Exit(status)) => puppet::changed(*status),
@@ -93,9 +90,8 @@ fn is_exhaustion(error: i32) -> bool {
     [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE].iter().any(|one| one.raw_os_error() == error)
 }
 
-/// Sets the environment of every engine: the agent's own without credentials, and the `STRINGLESS_*`
-/// variables.
-fn set_environment(command: &mut Command, job: &Job<'_>) {
+/// Sets what every program of the agent gets of its environment: all but credentials, and a `PATH` and a `HOME`.
+pub fn set_basics(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
             command.env_remove(name);
@@ -107,6 +103,12 @@ fn set_environment(command: &mut Command, job: &Job<'_>) {
     if std::env::var_os("HOME").is_none() {
         command.env("HOME", "/root");
     }
+}
+
+/// Sets the environment of every engine: the agent's own without credentials, and the `STRINGLESS_*`
+/// variables.
+fn set_environment(command: &mut Command, job: &Job<'_>) {
+    set_basics(command);
     if let Some((proxy, direct)) = job.proxy {
         for (name, value) in [("http_proxy", proxy), ("https_proxy", proxy), ("no_proxy", direct)] {
             command.env(name, value).env(name.to_ascii_uppercase(), value);

@@ -51,7 +51,8 @@ impl fmt::Display for End {
     }
 }
 
-/// Runs `command`, forwards its output to `output`, and saves the end of it.
+/// Runs `command`, forwards its output to `output`, and saves the end of it. `record` is the file that names the
+/// running engine; `None` for a program that a later run need not end.
 ///
 /// # Errors
 /// The command cannot be started.
@@ -60,10 +61,10 @@ pub fn run(
     limit: Duration,
     output: impl Write + Send + 'static,
     redactor: Redactor,
-    record: &Path,
+    record: Option<&Path>,
 ) -> io::Result<Finished> {
     let (read, write) = io::pipe()?;
-    command.stdin(Stdio::null()).stdout(write.try_clone()?).stderr(write).process_group(0);
+    command.stdout(write.try_clone()?).stderr(write).process_group(0);
     // The reader starts first: without it, the engine must not start.
     let tail = Arc::new(Mutex::new(VecDeque::new()));
     let reader = {
@@ -75,9 +76,13 @@ pub fn run(
     // Close our copy of the pipe's writing end; otherwise the reader would never see the end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = started?;
-    orphan::record(record, child.id(), limit);
+    if let Some(record) = record {
+        orphan::record(record, child.id(), limit);
+    }
     let end = wait(&mut child, limit)?;
-    orphan::forget(record);
+    if let Some(record) = record {
+        orphan::forget(record);
+    }
     // A daemon that the command started may keep the pipe open. The run is over anyway.
     let deadline = Instant::now() + OUTPUT_GRACE;
     while !reader.is_finished() && Instant::now() < deadline {
@@ -161,11 +166,11 @@ mod tests {
 
     fn shell(script: &str, limit: u64) -> Finished {
         run(
-            Command::new("sh").args(["-c", script]),
+            Command::new("sh").args(["-c", script]).stdin(Stdio::null()),
             Duration::from_secs(limit),
             io::sink(),
             Redactor::new(&[]),
-            Path::new("/nowhere/engine"),
+            None,
         )
         .unwrap()
     }

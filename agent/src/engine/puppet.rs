@@ -54,7 +54,8 @@ pub fn changed(status: i32) -> Option<bool> {
     }
 }
 
-fn program() -> Option<PathBuf> {
+/// Puppet's program, if it is installed.
+pub fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let outside = |folder: &str| std::iter::once(PathBuf::from(folder));
     // FreeBSD installs packages in /usr/local/bin, which is not in the PATH of programs started at boot.

@@ -6,7 +6,7 @@ pub mod warnings;
 mod check;
 mod fallback;
 mod selection;
-mod space;
+pub mod space;
 
 use stringless_core::hash::Sha256;
 use stringless_core::manifest::Manifest;

@@ -32,7 +32,9 @@ impl fmt::Display for StoreAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pending => f.write_str("no answer yet"),
-            Self::Document(bytes, _) => write!(f, "a manifest of {} bytes, or the saved one is unchanged", bytes.len()),
+            Self::Document(bytes, _) => {
+                write!(f, "a manifest of {} bytes, or the saved one is unchanged", bytes.len())
+            }
             Self::Unusable(error) => error.fmt(f),
         }
     }

@@ -99,9 +99,9 @@ fn used(folder: &Path) -> Result<u64> {
 }
 
 const BLOCK: u64 = 4096;
-/// The release's outer folder and manifest, the link, the record of the engine, the state and the report, and
-/// the temporary files of these.
-const SMALL_FILES: u64 = 10;
+/// The release's outer folder and manifest, the link, the record of the engine, the state, the report and the
+/// history, and the temporary files of these.
+const SMALL_FILES: u64 = 12;
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,8 @@ pub use freebsd::{TOLERANCE, boot, firmware, interfaces, kernel_words, process};
 #[cfg(not(target_os = "freebsd"))]
 pub use linux::{TOLERANCE, boot, firmware, interfaces, kernel_words, process};
 
+pub mod schedule;
+
 /// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {

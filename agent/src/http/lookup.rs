@@ -6,6 +6,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use ureq::Error;
 use ureq::config::Config;
@@ -28,14 +29,18 @@ impl Resolver for Lookup {
         let place = place.and_then(|(scheme, authority)| DefaultResolver::host_and_port(scheme, authority));
         let place = place.ok_or(Error::HostNotFound)?;
         let mut addresses = self.empty();
-        for address in lookup(&place, &timeout)?.into_iter().take(MAX_ADDRESSES) {
+        for address in lookup(&place, *timeout.after)?.into_iter().take(MAX_ADDRESSES) {
             addresses.push(address);
         }
         if addresses.is_empty() { Err(Error::HostNotFound) } else { Ok(addresses) }
     }
 }
 
-fn lookup(place: &str, timeout: &NextTimeout) -> Result<Vec<SocketAddr>, Error> {
+/// The addresses of `host:port`, within `limit`.
+///
+/// # Errors
+/// The name server's error, or no answer in time.
+pub fn lookup(place: &str, limit: Duration) -> Result<Vec<SocketAddr>, Error> {
     // An address needs neither a lookup nor a thread.
     if let Ok(address) = place.parse() {
         return Ok(vec![address]);
@@ -45,7 +50,7 @@ fn lookup(place: &str, timeout: &NextTimeout) -> Result<Vec<SocketAddr>, Error> 
     thread::Builder::new()
         .spawn(move || send.send(name.to_socket_addrs().map(Vec::from_iter)))
         .map_err(|error| failed(place, &format!("starting a thread: {error}")))?;
-    match found.recv_timeout(*timeout.after) {
+    match found.recv_timeout(limit) {
         Ok(answer) => answer.map_err(|error: io::Error| failed(place, &error.to_string())),
         Err(RecvTimeoutError::Timeout) => Err(failed(place, "no answer in time")),
         Err(RecvTimeoutError::Disconnected) => Err(failed(place, "no answer")),

@@ -5,18 +5,21 @@ mod lookup;
 mod tls;
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stringless_core::certificate;
 use stringless_core::proxy::Proxy;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::Connector;
 use ureq::{Agent, AsSendBody, Body, ProxyProtocol};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::http::connect::{Tcp, Tunnel};
-use crate::http::lookup::Lookup;
+use crate::http::lookup::{Lookup, lookup};
 use crate::http::tls::Tls;
 use crate::log;
 
@@ -71,6 +74,33 @@ impl Http {
     /// There was no reply in time.
     pub fn send(&self, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
         send(&self.stores, request)
+    }
+
+    /// The host and the addresses that a request to a store's URL connects to: those of the proxy, if one is used.
+    ///
+    /// # Errors
+    /// The URL is invalid, or the name server does not know the host.
+    pub fn addresses(&self, url: &str) -> std::result::Result<(String, Vec<SocketAddr>), Failure> {
+        let uri: Uri = url.parse().map_err(|_| "it is not a URL".to_owned())?;
+        let proxy = self.stores.config().proxy().filter(|proxy| !proxy.is_no_proxy(&uri));
+        let place = match (proxy, uri.scheme().zip(uri.authority())) {
+            (Some(proxy), _) => Some(format!("{}:{}", proxy.host(), proxy.port())),
+            (None, Some((scheme, authority))) => DefaultResolver::host_and_port(scheme, authority),
+            (None, None) => None,
+        };
+        let place = place.ok_or("it names no host")?;
+        let found = lookup(&place, CONNECT).map_err(|error| explain(&error))?;
+        Ok((place, found))
+    }
+
+    /// Sends text to a URL that is no store, through the proxy if there is one. Returns the status.
+    ///
+    /// # Errors
+    /// There was no reply in time.
+    pub fn post(&self, url: &str, json: &[u8], limit: Duration) -> std::result::Result<u16, Failure> {
+        let request = ureq::http::Request::builder().method("POST").uri(url);
+        let request = request.header("content-type", "application/json").body(json);
+        Ok(run(&self.stores, request, limit)?.status().as_u16())
     }
 
     /// Sends a request to a metadata address of the cloud, never through a proxy.

@@ -115,7 +115,7 @@ impl CachedIdentity {
 
 /// Whether the firmware or the kernel's command line shows a machine of this cloud. On other machines, the
 /// addresses are not tried.
-fn is_here(metadata: &Metadata, root: &Path) -> bool {
+pub(super) fn is_here(metadata: &Metadata, root: &Path) -> bool {
     let begins = |name: &str, text: &str| {
         let said = host::firmware(root, name).unwrap_or_default();
         said.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text))

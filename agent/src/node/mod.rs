@@ -14,6 +14,7 @@ use stringless_core::name::Name;
 
 use crate::disk::write::{make_folder, replace};
 use crate::disk::{Disk, read_capped, read_text};
+use crate::http::Http;
 use crate::io::{Io, random};
 use identity::CachedIdentity;
 
@@ -54,6 +55,29 @@ pub fn identify(config: &Config, root: &Path, io: &Io) -> Node {
 /// Identifies this node without a query.
 pub fn cached(config: &Config, root: &Path, disk: &Disk) -> Node {
     node(config, root, disk, |metadata| CachedIdentity::saved(metadata, root, disk))
+}
+
+/// Queries the metadata service of the configuration, whether that is due or not, and saves nothing.
+pub fn look(metadata: &Metadata, root: &Path, http: &Http) -> MetadataState {
+    if !identity::is_here(metadata, root) {
+        return MetadataState::Elsewhere;
+    }
+    let answers = metadata::query(metadata, http);
+    match (answers.failure, answers.instance_id) {
+        (Some(why), _) => MetadataState::Failed(why),
+        (None, id) => MetadataState::Answered(id.map(|id| id.to_string()).unwrap_or_default()),
+    }
+}
+
+/// What the metadata service does now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataState {
+    /// The firmware shows a machine of another cloud, so the service is not asked.
+    Elsewhere,
+    /// It gave this id.
+    Answered(String),
+    /// It gave no answer, or an unusable one.
+    Failed(String),
 }
 
 fn node(config: &Config, root: &Path, disk: &Disk, lookup: impl FnOnce(&Metadata) -> CachedIdentity) -> Node {

@@ -7,8 +7,8 @@ mod file;
 mod reply;
 
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use stringless_core::answer::Foreign;
@@ -17,6 +17,7 @@ use stringless_core::sigv4::{self, EMPTY_PAYLOAD, Scope};
 use stringless_core::store::{Bucket, Store};
 use stringless_core::time::Timestamp;
 
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::http::{Reply, Request};
 use crate::io::Io;
@@ -32,6 +33,8 @@ pub struct StoreClient {
     keyring: Keyring,
     /// Seconds that this store's clock is ahead of ours. Used only for signatures for this store.
     skew: AtomicI64,
+    /// Seconds that the clock of the last answer was ahead of the system clock.
+    ahead: Mutex<Option<i64>>,
     io: Arc<Io>,
 }
 
@@ -65,6 +68,8 @@ pub struct RequestError {
     retry: Option<Option<u64>>,
     /// The status of the answer; 0 if there was none.
     status: u16,
+    /// What the store's answer says, for people; empty if it says nothing.
+    pub said: String,
 }
 
 /// A request for an object.
@@ -88,7 +93,40 @@ impl StoreClient {
     pub fn new(settings: &NodeStore, io: &Arc<Io>) -> Result<Self> {
         let store = settings.parse().map_err(Error::configuration)?;
         let keyring = Keyring::new(settings.credentials.clone());
-        Ok(Self { name: settings.url.clone(), store, keyring, skew: AtomicI64::new(0), io: Arc::clone(io) })
+        let name = settings.url.clone();
+        Ok(Self {
+            name,
+            store,
+            keyring,
+            skew: AtomicI64::new(0),
+            ahead: Mutex::new(None),
+            io: Arc::clone(io),
+        })
+    }
+
+    /// The URL of an object; `None` for a folder, which needs no network.
+    pub fn url(&self, key: &str) -> Option<String> {
+        match &self.store {
+            Store::File { .. } => None,
+            Store::Web { .. } => Some(self.store.object(key)),
+            Store::S3(bucket) => Some(bucket.url(key)),
+        }
+    }
+
+    /// Where the credentials come from and until when they are valid; `None` for a store without any.
+    ///
+    /// # Errors
+    /// Each source with the reason why it failed.
+    pub fn credentials(&self) -> std::result::Result<Option<String>, String> {
+        match &self.store {
+            Store::S3(_) => self.keyring.source(&self.io).map(Some),
+            Store::File { .. } | Store::Web { .. } => Ok(None),
+        }
+    }
+
+    /// Seconds that the store's clock was ahead of the system clock in its last answer, if it named a time.
+    pub fn ahead(&self) -> Option<i64> {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a request once. Sends it again with a new signature if the clock or the keys were wrong.
@@ -117,8 +155,7 @@ impl StoreClient {
             let credentials = self.keyring.get(&self.io).map_err(|why| RequestError {
                 message: format!("no credentials: {why}"),
                 hint: Some("`credentials` of the store names the sources to try"),
-                retry: Some(None),
-                status: 0,
+                ..RequestError::retryable(String::new())
             })?;
             let time = self.now();
             let mut headers = conditions(wanted);
@@ -159,7 +196,6 @@ impl StoreClient {
     /// Adopts the store's time for later signatures. True: it differs so much from the time of the last
     /// signature that signing again makes sense.
     fn correct(&self, signed: Timestamp, server: Timestamp) -> bool {
-        let seconds = |time: Timestamp| i64::try_from(time.seconds()).unwrap_or(i64::MAX);
         self.skew.store(seconds(server) - seconds(self.io.clock.now()), Ordering::Relaxed);
         server.seconds().abs_diff(signed.seconds()) > TOLERANCE
     }
@@ -172,8 +208,17 @@ impl StoreClient {
     ) -> std::result::Result<Reply, RequestError> {
         self.io.traffic.request();
         let request = Request { method: "GET", url, headers, limit };
-        self.io.http.send(&request).map_err(RequestError::retryable)
+        let reply = self.io.http.send(&request).map_err(RequestError::retryable)?;
+        if let Some(server) = reply.header("date").and_then(|text| Timestamp::parse_http(text).ok()) {
+            let ahead = seconds(server).saturating_sub(seconds(Clock::system()));
+            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
+        Ok(reply)
     }
+}
+
+fn seconds(time: Timestamp) -> i64 {
+    i64::try_from(time.seconds()).unwrap_or(i64::MAX)
 }
 
 impl RequestError {
@@ -184,12 +229,12 @@ impl RequestError {
 
     /// A temporary error.
     pub fn retryable(message: String) -> Self {
-        Self { message, hint: None, retry: Some(None), status: 0 }
+        Self { message, hint: None, retry: Some(None), status: 0, said: String::new() }
     }
 
     /// An error that a retry does not solve.
     pub fn permanent(message: String, hint: Option<&'static str>) -> Self {
-        Self { message, hint, retry: None, status: 0 }
+        Self { message, hint, retry: None, status: 0, said: String::new() }
     }
 
     /// Whether a retry of the same request is useless.

@@ -39,6 +39,7 @@ impl ErrorReply {
             hint: Some(hint).filter(|hint| !hint.is_empty()),
             status: self.status,
             retry: matches!(self.status, 408 | 429 | 500..=599).then_some(self.retry_after),
+            said: said(&self.body),
         }
     }
 }
@@ -104,6 +105,18 @@ fn origin(url: &str) -> String {
     if origin.is_empty() { "another path".to_owned() } else { origin }
 }
 
+/// What an answer says for people: the message of S3, or the beginning of a text that is not XML.
+fn said(body: &str) -> String {
+    let message = body.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>"));
+    let text = match message {
+        Some((message, _)) => message,
+        None if body.trim_start().starts_with('<') => "",
+        None => body.trim(),
+    };
+    let line = text.lines().next().unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).take(SAID).collect()
+}
+
 fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(open)?;
     let (inner, _) = rest.split_once(close)?;
@@ -111,10 +124,25 @@ fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
 }
 
 const ERROR_BODY: u64 = 64 * 1024;
+/// The most characters of an answer that a message quotes.
+const SAID: usize = 200;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quotes_what_an_answer_says_for_people() {
+        for (body, expected) in [
+            ("<Error><Code>X</Code><Message>No such key.</Message></Error>", "No such key."),
+            ("<html><body>Log in</body></html>", ""),
+            ("denied by \u{1b}[1mpolicy\nmore", "denied by [1mpolicy"),
+            ("", ""),
+        ] {
+            assert_eq!(said(body), expected);
+        }
+        assert_eq!(said(&"x".repeat(500)).len(), SAID);
+    }
 
     #[test]
     fn a_redirect_is_named_without_its_path() {

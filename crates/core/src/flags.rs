@@ -52,6 +52,11 @@ pub const COMMANDS: &[Command] = &[
         help: "show what is applied here and the result of the last run",
     },
     Command {
+        name: "doctor",
+        arguments: "",
+        help: "check what a run needs, and say what to do; changes nothing; exit 0 or 1",
+    },
+    Command {
         name: "verify",
         arguments: "FILE",
         help: "verify a signed document with the keys that this node trusts",

@@ -19,6 +19,7 @@ pub mod entry;
 pub mod fault;
 pub mod flags;
 pub mod hash;
+pub mod history;
 pub mod json;
 pub mod key;
 pub mod layout;

@@ -55,6 +55,26 @@ impl Outcome {
         }
     }
 
+    /// The outcome in one or two words, for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::Changed => "changed",
+            Self::Temporary => "temporary error",
+            Self::Refused => "refused",
+            Self::EngineFailed => "engine failed",
+            Self::Usage => "wrong usage",
+            Self::Configuration => "wrong configuration",
+        }
+    }
+
+    /// Whether the run did not do what it should.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        self > Self::Changed
+    }
+
     /// What the code means, for the manual.
     #[must_use]
     pub fn meaning(self) -> &'static str {

@@ -5,6 +5,7 @@ mod imds;
 mod container;
 
 use std::env::VarError;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -28,21 +29,16 @@ pub struct Keyring {
 struct Cached {
     credentials: Option<Credentials>,
     expires: Option<Timestamp>,
+    /// Where they come from, for people.
+    from: &'static str,
 }
 
-impl Cached {
+impl fmt::Display for Cached {
     /// Where the credentials come from and until when they are valid, without a key.
-    fn source(&self, source: &CredentialSource) -> String {
-        let from = match source {
-            CredentialSource::None => "none: requests are not signed",
-            CredentialSource::Static(_) => "the keys in the configuration",
-            CredentialSource::Environment => "the environment variables",
-            CredentialSource::InstanceRole => "the role of the instance",
-            CredentialSource::Container => "the role of the container",
-        };
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.expires {
-            Some(expires) => format!("{from}, valid until {expires}"),
-            None => from.to_owned(),
+            Some(expires) => write!(f, "{}, valid until {expires}", self.from),
+            None => f.write_str(self.from),
         }
     }
 }
@@ -75,7 +71,7 @@ impl Keyring {
                 Ok(found) => {
                     let credentials = found.credentials.clone();
                     log::hide(credentials.iter().flat_map(secrets));
-                    log::step(format_args!("credentials: {}", found.source(source)));
+                    log::step(format_args!("credentials: {found}"));
                     *cached = Some(found);
                     return Ok(credentials);
                 }
@@ -89,6 +85,16 @@ impl Keyring {
         }
     }
 
+    /// Where the credentials come from and until when they are valid.
+    ///
+    /// # Errors
+    /// As [`Keyring::get`].
+    pub fn source(&self, io: &Io) -> Result<String, String> {
+        self.get(io)?;
+        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(cached.as_ref().map(ToString::to_string).unwrap_or_default())
+    }
+
     /// Drops the cached credentials, because the service rejects them.
     pub fn forget(&self) {
         *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -96,17 +102,21 @@ impl Keyring {
 }
 
 fn obtain(source: &CredentialSource, http: &Http) -> Result<Cached, String> {
-    let lasting = |credentials| Ok(Cached { credentials, expires: None });
+    let lasting = |credentials, from| Ok(Cached { credentials, expires: None, from });
+    let of_role = |found: Result<String, String>, from, why_not| {
+        let found = found.and_then(|text| role_document(&text, from));
+        found.map_err(|why| format!("{why_not}: {why}"))
+    };
     match source {
-        CredentialSource::None => lasting(None),
-        CredentialSource::Static(credentials) => lasting(Some(credentials.clone())),
-        CredentialSource::Environment => lasting(Some(environment()?)),
-        CredentialSource::InstanceRole => imds::role(http)
-            .and_then(|text| role_document(&text))
-            .map_err(|why| format!("instance role: {why}")),
-        CredentialSource::Container => container::role(http)
-            .and_then(|text| role_document(&text))
-            .map_err(|why| format!("container: {why}")),
+        CredentialSource::None => lasting(None, "none: requests are not signed"),
+        CredentialSource::Static(keys) => lasting(Some(keys.clone()), "the keys in agent.json"),
+        CredentialSource::Environment => lasting(Some(environment()?), "the environment variables"),
+        CredentialSource::InstanceRole => {
+            of_role(imds::role(http), "the role of the instance", "instance role")
+        }
+        CredentialSource::Container => {
+            of_role(container::role(http), "the role of the container", "container")
+        }
     }
 }
 
@@ -156,9 +166,10 @@ struct RoleDocument {
     expiration: Timestamp,
 }
 
-fn role_document(text: &str) -> Result<Cached, String> {
+fn role_document(text: &str, from: &'static str) -> Result<Cached, String> {
     let document: RoleDocument = json::parse(text.as_bytes()).map_err(|_| reason(text))?;
     Ok(Cached {
+        from,
         expires: Some(document.expiration),
         credentials: Some(Credentials {
             access_key_id: document.access_key_id,
@@ -205,13 +216,13 @@ mod tests {
     fn reads_a_role_document() {
         let text = r#"{"Code": "Success", "AccessKeyId": "A", "SecretAccessKey": "S", "Token": "T",
                        "Expiration": "2026-11-20T18:00:00Z", "Type": "AWS-HMAC"}"#;
-        let cached = role_document(text).unwrap();
+        let cached = role_document(text, "x").unwrap();
         assert_eq!(cached.credentials.unwrap().session_token.as_deref(), Some("T"));
     }
 
     #[test]
     fn an_error_does_not_quote_a_secret() {
-        let error = role_document(r#"{"AccessKeyId": 1, "SecretAccessKey": "hidden"}"#).err().unwrap();
+        let error = role_document(r#"{"AccessKeyId": 1, "SecretAccessKey": "hidden"}"#, "x").err().unwrap();
         assert!(!error.contains("hidden"));
     }
 
@@ -228,7 +239,7 @@ mod tests {
             (r#"{"Code": "Success", "SecretAccessKey": "hidden"}"#, "the role's keys have an unknown form"),
             (r#"{"SecretAccessKey": "hidden", "#, "the role's keys have an unknown form"),
         ] {
-            assert_eq!(role_document(answer).err().as_deref(), Some(expected), "{answer}");
+            assert_eq!(role_document(answer, "x").err().as_deref(), Some(expected), "{answer}");
         }
     }
 }

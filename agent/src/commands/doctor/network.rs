@@ -1,0 +1,179 @@
+//! A store: the name of its host, the credentials, its manifest, and its clock.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use stringless_core::config::{Layer, NodeStore};
+use stringless_core::layout;
+use stringless_core::refusal::Refusal;
+use stringless_core::verify;
+
+use super::Node;
+use super::finding::Finding;
+use crate::flow::warnings::expiries;
+use crate::store::document::{DocumentAnswer, RetryPolicy};
+use crate::store::{RequestError, StoreClient};
+use crate::trust::TrustInUse;
+
+/// Looks at store `s` of layer `l`, as far as it gets.
+pub fn look(node: &Arc<Node>, l: usize, s: usize) -> Vec<Finding> {
+    let Some((layer, settings)) =
+        node.config.layers.get(l).and_then(|layer| Some((layer, layer.stores.get(s)?)))
+    else {
+        return Vec::new();
+    };
+    match StoreClient::new(settings, &node.io) {
+        Ok(client) => look_at(node, layer, settings, &client),
+        Err(error) => vec![Finding::error("store", &error, "correct the store's settings in agent.json")],
+    }
+}
+
+fn look_at(node: &Node, layer: &Layer, settings: &NodeStore, client: &StoreClient) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let key = layout::manifest(&layer.environment);
+    if let Some(url) = client.url(&key) {
+        let found = host(node, &client.name, &url);
+        let hint = found.hint.is_some();
+        findings.push(found);
+        if hint {
+            return findings;
+        }
+    }
+    match client.credentials() {
+        Ok(None) => {}
+        Ok(Some(found)) => findings.push(Finding::ok("credentials", format!("`{}`: {found}", client.name))),
+        Err(why) => {
+            let listed = settings.credentials.len();
+            let found = format!("`{}`: no credentials from {listed} source(s): {why}", client.name);
+            findings.push(Finding::failure("credentials", found, NO_CREDENTIALS));
+            return findings;
+        }
+    }
+    let began = Instant::now();
+    let answer = client.document(&key, None, &RetryPolicy::brief());
+    let took = began.elapsed().as_millis();
+    findings.push(match answer {
+        Ok(DocumentAnswer::Document(bytes, _)) => manifest(node, layer, client, &bytes, took),
+        Ok(DocumentAnswer::Missing | DocumentAnswer::NotModified) => {
+            let found = format!("`{}`: there is no object `{key}`", client.name);
+            Finding::failure(
+                "store",
+                found,
+                "`stringless publish` puts it there; is `environment` the right one?",
+            )
+        }
+        Err((failure, _)) => refused(client, &key, &failure),
+    });
+    if let Some(ahead) = client.ahead() {
+        findings.push(clock(&client.name, ahead));
+    }
+    findings
+}
+
+/// Looks up the host that a request connects to.
+fn host(node: &Node, name: &str, url: &str) -> Finding {
+    match node.io.http.addresses(url) {
+        Ok((place, found)) => {
+            let addresses: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
+            Finding::ok("dns", format!("`{place}` is {}", addresses.join(", ")))
+        }
+        Err(why) => Finding::failure("dns", format!("`{name}`: {why}"), NO_HOST),
+    }
+}
+
+/// Whether the answer is a manifest that this node follows.
+fn manifest(node: &Node, layer: &Layer, client: &StoreClient, bytes: &[u8], took: u128) -> Finding {
+    let name = &client.name;
+    let disk = node.io.disk.layer(&layer.site);
+    let trust = match TrustInUse::load(&layer.trust, &layer.site, &disk) {
+        Ok(trust) => trust,
+        Err(error) => return Finding::error("store", &error, "run doctor as root"),
+    };
+    match verify::manifest(bytes, &trust.keys, &layer.site, &layer.environment) {
+        Ok(manifest) => {
+            let found = format!("`{name}`: release {} of {}, {took} ms", manifest.serial, layer.environment);
+            let seen =
+                disk.state().ok().and_then(|(state, _)| Some(state.seen.get(&layer.environment)?.serial));
+            if let Some(seen) = seen.filter(|seen| *seen > manifest.serial) {
+                let found = format!("{found}; but this node has seen release {seen}");
+                return Finding::failure(
+                    "store",
+                    found,
+                    "this store is behind: `stringless mirror` copies releases",
+                );
+            }
+            match expiries(&manifest, trust.expires(), node.io.clock.now()).into_iter().next() {
+                Some(expiry) => Finding::warning("store", format!("{found}; {expiry}"), "renew it in time"),
+                None => Finding::ok("store", found),
+            }
+        }
+        Err(refusal @ (Refusal::Signatures { .. } | Refusal::TrustMissing { .. })) => {
+            let found = format!("`{name}`: {refusal} [{}]", refusal.code());
+            Finding::failure(
+                "store",
+                found,
+                "`stringless-agent --once` looks for a newer trust first; if it refuses the manifest, too, these are the keys of another site",
+            )
+        }
+        Err(refusal) => {
+            let found = format!("`{name}`: {refusal} [{}]", refusal.code());
+            Finding::failure(
+                "store",
+                found,
+                "publish again, or correct `site` and `environment` in agent.json",
+            )
+        }
+    }
+}
+
+/// The store's refusal, in its own words.
+fn refused(client: &StoreClient, key: &str, failure: &RequestError) -> Finding {
+    let said = if failure.said.is_empty() { String::new() } else { format!(": \"{}\"", failure.said) };
+    let found = format!("`{}`: reading `{key}`: {}{said}", client.name, failure.message);
+    Finding::failure("store", found, failure.hint.unwrap_or(NO_ANSWER))
+}
+
+/// How far the system clock is from the store's.
+fn clock(name: &str, ahead: i64) -> Finding {
+    let by = ahead.unsigned_abs();
+    let way = if ahead > 0 { "behind" } else { "ahead of" };
+    let found = format!("the system clock is {by} s {way} `{name}`");
+    match by {
+        0..=CLOSE => Finding::ok("clock", format!("within {CLOSE} s of `{name}`")),
+        0..=FAR => Finding::warning("clock", found, SET_CLOCK),
+        _ => Finding::failure("clock", found, SET_CLOCK),
+    }
+}
+
+/// Seconds that a clock may differ.
+const CLOSE: u64 = 60;
+/// Seconds from which certificates and expiries count wrongly.
+const FAR: u64 = 3600;
+const SET_CLOCK: &str = "set the clock, and start a program that keeps it right (NTP)";
+const NO_HOST: &str = "is the network up, and does /etc/resolv.conf name a name server that answers? Else correct the \
+                       host in `url`, `endpoint` or `proxy`";
+const NO_ANSWER: &str = "is the store's address reachable from here: firewall, route, proxy?";
+const NO_CREDENTIALS: &str = "give the machine a role that may read the bucket, or name keys in `credentials` of the \
+                              store in agent.json";
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Verdict;
+    use super::*;
+
+    #[test]
+    fn judges_a_clock_by_its_distance() {
+        for (ahead, result, said) in [
+            (0, Verdict::Ok, "within 60 s"),
+            (-60, Verdict::Ok, "within 60 s"),
+            (61, Verdict::Warning, "is 61 s behind `x`"),
+            (-600, Verdict::Warning, "is 600 s ahead of `x`"),
+            (3601, Verdict::Failure, "is 3601 s behind"),
+            (i64::MIN, Verdict::Failure, "ahead of"),
+        ] {
+            let found = clock("x", ahead);
+            assert!(found.result == result && found.found.contains(said), "{found:?}");
+            assert_eq!(found.hint.is_some(), result != Verdict::Ok);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The status as text.
+
+use stringless_core::history::{LayerRun, Run};
+use stringless_core::state::Release;
+
+use super::{NextCheck, Pin, Status};
+
+/// The status as text.
+pub fn text(status: &Status) -> String {
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none yet".to_owned());
+    let release = |release: &Option<Release>| {
+        or_none(release.as_ref().map(|r| format!("{} of {}", r.serial, r.environment)))
+    };
+    let mut text = format!("agent       {}\nnode        {}\n", status.agent, status.node);
+    if let Some(region) = &status.region {
+        text += &format!("region      {region}\n");
+    }
+    for schedule in &status.schedule {
+        let enabled = if schedule.enabled { "" } else { ", not enabled" };
+        text += &format!("schedule    {}, `{}`{enabled}\n", schedule.kind.as_str(), schedule.file.display());
+    }
+    if status.schedule.is_empty() {
+        text += "schedule    none found: nothing starts the agent\n";
+    }
+    for warning in &status.warnings {
+        text += &format!("warning     {warning}\n");
+    }
+    for layer in &status.layers {
+        text += &format!("\n{} / {}\n", layer.site, layer.environment);
+        for store in &layer.stores {
+            text += &format!("  store     {store}\n");
+        }
+        text += &format!("  checked   {}\n", or_none(layer.checked.map(|time| time.to_string())));
+        if let Some(NextCheck { earliest, latest }) = &layer.next_check {
+            text += &format!("  next      check at {earliest}, at the latest {latest}\n");
+        }
+        text += &format!("  live      release {}\n", release(&layer.live));
+        text += &format!("  last good release {}\n", release(&layer.last_good));
+        text += &format!("  trust     version {}\n", layer.trust_version);
+        if let Some(Pin { version, minimum }) = &layer.agent {
+            text += &format!("  agent     {version} is published, {minimum} or newer is needed\n");
+        }
+        if let Some(expires) = layer.expires {
+            text += &format!("  expires   {expires}\n");
+        }
+        if let Some(applied) = &layer.state.applied {
+            let how = if applied.ok { "succeeded" } else { "failed, or was cut off" };
+            text += &format!("  applied   {} ({how})\n", applied.at);
+        }
+        for warning in &layer.warnings {
+            text += &format!("  warning   {warning}\n");
+        }
+    }
+    if let Some(last) = &status.last_run {
+        text += &format!("\nlast run    {} (exit code {})\n", last.started, last.exit_code);
+        for layer in &last.layers {
+            if layer.noop {
+                text += &format!("  {}: run with --noop, so nothing was applied\n", layer.site);
+            }
+            for line in layer.error.iter().chain(&layer.warnings) {
+                text += &format!("  {}: {line}\n", layer.site);
+            }
+        }
+    }
+    if !status.runs.is_empty() {
+        text += "\nruns that did something, or ended in another way than the run before\n";
+    }
+    for run in &status.runs {
+        for layer in &run.layers {
+            text += &line(run, layer);
+        }
+    }
+    text
+}
+
+/// One layer of a run, on one line.
+fn line(run: &Run, layer: &LayerRun) -> String {
+    let serial = layer.serial.map_or_else(|| "no release".to_owned(), |serial| format!("release {serial}"));
+    let noop = if layer.noop { ", with --noop" } else { "" };
+    let why = layer.reason.iter().chain(&layer.error).map(|text| format!(": {text}")).collect::<String>();
+    let outcome = layer.outcome.word();
+    format!("  {} {}/{} {outcome}, {serial}{noop}{why}\n", run.started, layer.site, layer.environment)
+}
