@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may end at once")]
 
 mod damage;
+mod doctor;
 mod exhaustion;
 mod fifos;
 mod flow;
@@ -12,6 +13,7 @@ mod proxies;
 mod reports;
 mod retired;
 mod signals;
+mod verbose;
 
 use std::time::{Duration, Instant};
 

@@ -34,7 +34,7 @@ use stringless_core::name::Name;
 use stringless_core::state::{self, Release, State};
 use stringless_core::time::Timestamp;
 
-pub use self::read::{check_regular, is_folder, metadata_of, read_capped, read_text};
+pub use self::read::{check_owned, check_regular, is_folder, metadata_of, read_capped, read_text};
 use crate::error::{At, Error, Result};
 
 /// The state folder.

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use stringless_core::json::MAX_BYTES;
 
-use crate::error::{At, Error, Result};
+use crate::error::{AS_ROOT, At, Error, Result};
 
 /// The metadata of a path, without following a link; `None` if nothing is there.
 ///
@@ -61,4 +62,26 @@ pub fn check_regular(path: &Path, file: &File) -> Result<()> {
     }
     Err(Error::tampered(format!("opening `{}`: it is not a regular file", path.display()))
         .hint("find out who put it there, then remove it"))
+}
+
+/// Checks that a path is a folder of this user that no other user can write to.
+///
+/// # Errors
+/// Temporary: another user asks, and it belongs to root. Refused: it is something else.
+pub fn check_owned(path: &Path, found: &fs::Metadata) -> Result<()> {
+    let wrong = if !found.is_dir() {
+        "it is not a folder"
+    } else if found.uid() != rustix::process::geteuid().as_raw() {
+        "it belongs to another user"
+    } else if found.mode() & 0o022 != 0 {
+        "other users can write to it"
+    } else {
+        return Ok(());
+    };
+    let message = format!("using the folder `{}`: {wrong}", path.display());
+    if found.uid() == 0 && !rustix::process::geteuid().is_root() {
+        return Err(Error::temporary(message).hint(AS_ROOT));
+    }
+    Err(Error::tampered(message)
+        .hint("the agent creates this folder itself; find out who changed it, then remove it"))
 }

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::check_regular;
+use super::{check_owned, check_regular};
 use crate::checkpoint::{Checkpoint, reach};
-use crate::error::{AS_ROOT, At, Error, Result};
+use crate::error::{At, Result};
 
 /// Replaces a small file. A reader finds the old bytes or the new ones, even after a power cut.
 ///
@@ -172,28 +172,6 @@ pub fn make_root(path: &Path) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => make_folder(path),
         Err(error) => Err(error).at("looking at", path),
     }
-}
-
-/// Checks that a path is a folder of this user that no other user can write to.
-///
-/// # Errors
-/// Temporary: another user asks, and it belongs to root. Refused: it is something else.
-pub fn check_owned(path: &Path, found: &fs::Metadata) -> Result<()> {
-    let wrong = if !found.is_dir() {
-        "it is not a folder"
-    } else if found.uid() != rustix::process::geteuid().as_raw() {
-        "it belongs to another user"
-    } else if found.mode() & 0o022 != 0 {
-        "other users can write to it"
-    } else {
-        return Ok(());
-    };
-    let message = format!("using the folder `{}`: {wrong}", path.display());
-    if found.uid() == 0 && !rustix::process::geteuid().is_root() {
-        return Err(Error::temporary(message).hint(AS_ROOT));
-    }
-    Err(Error::tampered(message)
-        .hint("the agent creates this folder itself; find out who changed it, then remove it"))
 }
 
 /// Removes a file or a link. It is not an error if it does not exist.

@@ -8,7 +8,7 @@ use stringless_core::manifest::Engine;
 
 use super::Node;
 use super::finding::Finding;
-use crate::disk::write::check_owned;
+use crate::disk::check_owned;
 use crate::flow::space;
 
 /// The state folder.

@@ -1,0 +1,288 @@
+//! `doctor`: each check is made to fail once, and its hint is read. Nothing on the node changes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use e2e::agent::{Node, Run};
+use e2e::netns::Net;
+use e2e::server::{Fault, Reply, Server};
+use e2e::tls::Authority;
+use serde_json::{Value, json};
+
+use crate::runs::Pair;
+
+/// The findings of one check: the result, what was found, and the hint.
+fn findings(run: &Run, check: &str) -> Vec<(String, String, String)> {
+    let output: Value =
+        serde_json::from_str(&run.out).unwrap_or_else(|e| panic!("{e}: {}{}", run.out, run.err));
+    assert_eq!(output["format"], 1);
+    let failed = output["checks"].as_array().unwrap().iter().any(|one| one["result"] == "failure");
+    assert_eq!((output["ok"] == json!(true), run.code), (!failed, i32::from(failed)), "{}", run.out);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let all = output["checks"].as_array().unwrap().iter().filter(|one| one["check"] == check);
+    all.map(|one| (text(&one["result"]), text(&one["found"]), text(&one["hint"]))).collect()
+}
+
+/// Some finding of the check has this result, says this and hints at that.
+fn assert_found(run: &Run, check: &str, result: &str, said: &str, hint: &str) {
+    let all = findings(run, check);
+    let found = all.iter().any(|one| one.0 == result && one.1.contains(said) && one.2.contains(hint));
+    assert!(found, "{check}: no {result} with {said:?} and {hint:?} in {all:#?}");
+}
+
+/// Every file below a folder: its path, its bytes, its time.
+fn tree(folder: &Path, into: &mut Vec<(String, Vec<u8>, std::time::SystemTime)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let meta = path.symlink_metadata().unwrap();
+        let bytes = if meta.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
+        into.push((path.display().to_string(), bytes, meta.modified().unwrap()));
+        if meta.is_dir() {
+            tree(&path, into);
+        }
+    }
+    into.sort();
+}
+
+#[test]
+fn a_converged_node_is_well_and_nothing_changes() {
+    let Some(pair) = Pair::converged() else { return };
+    pair.node.write("etc/cron.d/stringless", "1 * * * * root /usr/local/bin/stringless-agent --once\n");
+    let state = || {
+        let mut all = Vec::new();
+        tree(pair.node.root(), &mut all);
+        all
+    };
+    let before = state();
+    let run = pair.run(&["doctor", "--json"]).expect(0);
+    assert_eq!(before, state(), "doctor changed the node");
+    assert_found(&run, "configuration", "ok", "agent.json", "");
+    assert_found(&run, "store", "ok", "release 7 of production", "");
+    assert_found(&run, "metadata", "ok", "not used", "");
+    assert_found(&run, "disk", "ok", "inodes are free", "");
+    assert_found(&run, "program", "ok", "stringless-agent", "");
+    assert_found(&run, "schedule", "ok", "cron", "");
+    let text = pair.run(&["doctor"]).expect(0).out;
+    assert!(text.contains("ok       store ") && text.ends_with(" 0 failed, 0 need attention\n"), "{text}");
+}
+
+#[test]
+fn a_configuration_that_no_run_could_use_does_not_stop_the_other_checks() {
+    let Some(pair) = Pair::converged() else { return };
+    let mut config = pair.forge.config(&pair.forge.url());
+    config["layers"][0]["environment"] = json!("../x");
+    pair.node.configure(&config);
+    let run = pair.run(&["doctor", "--json"]).expect(1);
+    assert_found(&run, "configuration", "failure", "name `../x`", "correct the file");
+    assert_found(&run, "schedule", "warning", "nothing starts the agent", "run the user-data");
+    fs::remove_file(pair.node.root().join("etc/stringless/agent.json")).unwrap();
+    let run = pair.run(&["doctor", "--json"]).expect(1);
+    assert_found(&run, "configuration", "failure", "no such file", "--config FILE");
+}
+
+#[test]
+fn a_store_is_told_with_what_to_do() {
+    let Some(pair) = Pair::converged() else { return };
+    let doctor = |url: &str| {
+        pair.node.configure(&pair.forge.config(url));
+        pair.run(&["doctor", "--json"])
+    };
+    let run = doctor("file:///nowhere");
+    assert_found(
+        &run,
+        "store",
+        "failure",
+        "there is no object `env/production/manifest`",
+        "stringless publish",
+    );
+    let run = doctor("https://nowhere.invalid/x");
+    assert_found(&run, "dns", "failure", "looking up the host `nowhere.invalid`", "resolv.conf");
+    assert!(findings(&run, "store").is_empty(), "a store without an address is not asked");
+    let run = doctor("https://127.0.0.1:1/x");
+    assert_found(&run, "store", "failure", "connecting to `127.0.0.1:1`", "firewall");
+    // A manifest that another key has signed; an older one; a damaged one.
+    let other = e2e::forge::Forge::new();
+    other.release(7, "seven");
+    assert_found(&doctor(&other.url()), "store", "failure", "[", "newer trust");
+    pair.forge.release(6, "six");
+    let run = doctor(&pair.forge.url());
+    assert_found(&run, "store", "failure", "this node has seen release 7", "stringless mirror");
+    pair.forge.put("env/production/manifest", b"<html>");
+    assert_found(&doctor(&pair.forge.url()), "store", "failure", "the answer is wrong", "");
+}
+
+#[test]
+fn a_store_speaks_in_its_own_words_and_has_a_clock() {
+    let Some(pair) = Pair::converged() else { return };
+    let authority = Authority::new();
+    let server = Server::start(&Net::host(), pair.forge.bucket(), Some(&authority.issue(&["127.0.0.1"])));
+    let mut config = pair.forge.config(&server.url(""));
+    config["ca_file"] = json!("/etc/stringless/ca.pem");
+    pair.node.write("etc/stringless/ca.pem", authority.pem());
+    pair.node.configure(&config);
+    let doctor = || pair.run(&["doctor", "--json"]);
+    assert_found(&doctor().expect(0), "dns", "ok", "`127.0.0.1:", "");
+    let path = "/env/production/manifest";
+    let denied = "<Error><Code>AccessDenied</Code><Message>Ask the owner of the bucket</Message></Error>";
+    server.fault(path, Fault::Answer(Reply::new(403, denied)));
+    let said = "answered 403 AccessDenied: \"Ask the owner of the bucket\"";
+    assert_found(&doctor(), "store", "failure", said, "credentials");
+    for (date, result, said) in [
+        ("Thu, 01 Jan 2099 00:00:00 GMT", "failure", "behind `https://127.0.0.1"),
+        ("Thu, 01 Jan 2015 00:00:00 GMT", "failure", "ahead of `https://127.0.0.1"),
+    ] {
+        server.fault(path, Fault::Answer(Reply::new(500, "").with("date", date)));
+        assert_found(&doctor(), "clock", result, said, "set the clock");
+    }
+    // A certificate that nobody signed for this node.
+    config["ca_file"] = Value::Null;
+    config.as_object_mut().unwrap().remove("ca_file");
+    pair.node.configure(&config);
+    assert_found(&doctor(), "store", "failure", "certificate", "");
+}
+
+#[test]
+fn credentials_are_named_and_never_shown() {
+    let Some(pair) = Pair::converged() else { return };
+    let follow = |credentials: Value| {
+        let mut config = pair.forge.config("");
+        config["layers"][0]["stores"] = json!([{"url": "s3://bucket/x", "region": "x", "style": "path",
+            "endpoint": "http://127.0.0.1:1", "credentials": credentials}]);
+        pair.node.configure(&config);
+    };
+    follow(json!([{"static": {"access_key_id": "AKID", "secret_access_key": "hidden-value"}}]));
+    for args in [&["doctor", "--json", "-vv"][..], &["doctor", "-vv"], &["--once", "-vv"]] {
+        let run = pair.run(args).expect(1);
+        assert!(
+            !run.out.contains("hidden-value") && !run.err.contains("hidden-value"),
+            "{}{}",
+            run.out,
+            run.err
+        );
+    }
+    let run = pair.run(&["doctor", "--json"]).expect(1);
+    assert_found(&run, "credentials", "ok", "the keys in agent.json", "");
+    assert_found(&run, "store", "failure", "connecting to `127.0.0.1:1`", "");
+    follow(json!(["environment"]));
+    let mut command = pair.node.command(&["doctor", "--json"]);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let run = Run::of(&mut command).expect(1);
+    assert_found(
+        &run,
+        "credentials",
+        "failure",
+        "AWS_ACCESS_KEY_ID is not set",
+        "name keys in `credentials`",
+    );
+    assert!(findings(&run, "store").is_empty());
+}
+
+#[test]
+fn a_disk_that_is_read_only_noexec_or_full_is_told() {
+    let Some(pair) = Pair::converged() else { return };
+    let state = pair.state("");
+    let doctor = |prepare: &str| {
+        let agent = pair.node.command(&["doctor", "--json"]);
+        let mut shell = Command::new("unshare");
+        let script = format!("{prepare} && shift && exec \"$@\"");
+        shell
+            .args(["-m", "sh", "-c", &script, "sh"])
+            .arg(&state)
+            .arg(agent.get_program())
+            .args(agent.get_args());
+        Run::of(&mut shell)
+    };
+    let bind = "mount --bind \"$1\" \"$1\"";
+    let run = doctor(&format!("{bind} && mount -o remount,bind,ro \"$1\"")).expect(1);
+    assert_found(&run, "disk", "failure", "mounted read-only", "mount it writable");
+    let run = doctor(&format!("{bind} && mount -o remount,bind,noexec \"$1\"")).expect(1);
+    assert_found(
+        &run,
+        "disk",
+        "failure",
+        "mounted noexec, and scripts are run from it",
+        "another `state_dir`",
+    );
+    let full = "mount -t tmpfs -o size=1M none /mnt && cp -a \"$1/.\" /mnt/ && mount --bind /mnt \"$1\"";
+    assert_found(&doctor(full).expect(1), "disk", "failure", "are free", "free space");
+    let inodes =
+        "mount -t tmpfs -o nr_inodes=60 none /mnt && cp -a \"$1/.\" /mnt/ && mount --bind /mnt \"$1\"";
+    assert_found(&doctor(inodes).expect(1), "disk", "failure", "inodes are free", "free space");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).unwrap();
+    let run = pair.run(&["doctor", "--json"]).expect(1);
+    assert_found(&run, "disk", "failure", "other users can write to it", "find out who changed it");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut config = pair.forge.config(&pair.forge.url());
+    config["disk_budget"] = json!(1);
+    pair.node.configure(&config);
+    let run = pair.run(&["doctor", "--json"]).expect(0);
+    assert_found(&run, "disk", "warning", "`disk_budget` leaves 0", "");
+}
+
+#[test]
+fn an_engine_that_cannot_run_is_told() {
+    let Some(pair) = Pair::converged() else { return };
+    let script = pair.state("layers/example/current/apply");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o644)).unwrap();
+    let run = pair.run(&["doctor", "--json"]).expect(1);
+    assert_found(&run, "engine", "failure", "not an executable file", "--force");
+    // Puppet: none, one that is broken, one that works.
+    let forge = e2e::forge::Forge::new();
+    let mut manifest = forge.manifest(1, vec![forge.script("true")]);
+    manifest.apply.engine = serde_json::from_value(json!({"puppet": {}})).unwrap();
+    forge.publish(&manifest);
+    let Some(node) = Node::on_this_machine(&forge.config(&forge.url())) else { return };
+    let empty = tempfile::tempdir().unwrap();
+    let with = |program: Option<&str>, args: &[&str]| {
+        let path = empty.path().join("puppet");
+        if let Some(text) = program {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Run::of(node.command(args).env("PATH", format!("{}:/usr/bin:/bin", empty.path().display())))
+    };
+    with(Some("#!/bin/sh\nexit 0\n"), &["--once"]).expect(0);
+    let run = with(Some("#!/bin/sh\necho 8.10.0\n"), &["doctor", "--json"]);
+    if Path::new("/opt/puppetlabs/bin/puppet").exists() {
+        println!("this machine has a Puppet of its own");
+        return;
+    }
+    assert_found(&run, "engine", "ok", "puppet 8.10.0", "");
+    let run = with(Some("#!/bin/sh\necho no ruby >&2\nexit 9\n"), &["doctor", "--json"]).expect(1);
+    assert_found(&run, "engine", "failure", "it ended with status 9: no ruby", "install the package again");
+}
+
+#[test]
+fn a_schedule_that_starts_nothing_is_told() {
+    let Some(pair) = Pair::converged() else { return };
+    let doctor = || pair.run(&["doctor", "--json"]);
+    assert_found(&doctor().expect(0), "schedule", "warning", "nothing starts the agent", "user-data");
+    pair.node.write("etc/systemd/system/stringless.timer", "[Timer]\n");
+    assert_found(&doctor().expect(1), "schedule", "failure", "not enabled", "systemctl enable --now");
+    pair.node.write("etc/systemd/system/timers.target.wants/stringless.timer", "");
+    assert_found(&doctor().expect(1), "schedule", "failure", "does not run here", "user-data");
+    pair.node.write("run/systemd/system/x", "");
+    assert_found(&doctor().expect(0), "schedule", "ok", "systemd timer", "");
+    pair.node.write("etc/cron.d/stringless", "1 * * * * root stringless-agent --once\n");
+    assert_found(&doctor().expect(0), "schedule", "warning", "systemd timer and cron", "remove the other");
+    pair.node.write("etc/stringless/bootstrap.sh", "");
+    assert_found(
+        &doctor().expect(0),
+        "schedule",
+        "warning",
+        "the first boot is not complete",
+        "log says why",
+    );
+}
+
+#[test]
+fn a_metadata_service_that_is_silent_is_told() {
+    let Some(pair) = Pair::converged() else { return };
+    let mut config = pair.forge.config(&pair.forge.url());
+    config["metadata"] = json!({"address": ["http://127.0.0.1:1"], "instance_id": {"path": "/id"}});
+    pair.node.configure(&config);
+    let run = pair.run(&["doctor", "--json"]).expect(0);
+    assert_found(&run, "metadata", "warning", "connecting to `127.0.0.1:1`", "runs continue without it");
+}
