@@ -5,7 +5,7 @@ mod proxy;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use stringless_core::{backoff, certificate};
@@ -18,6 +18,7 @@ use self::lookup::Lookup;
 use crate::error::{Error, Result};
 use crate::random::random_number;
 use crate::signals;
+use crate::verbose::{self, plain_url};
 
 /// The environment variable that names a PEM file of additional certificate authorities.
 pub const CA_FILE: &str = "STRINGLESS_CA_FILE";
@@ -123,7 +124,11 @@ impl Http {
             };
             let retry = retry && !signals::stop_requested();
             match retry.then(|| backoff::wait(attempts, random_number())).flatten() {
-                Some(wait) => signals::sleep(Duration::from_millis(wait)),
+                Some(wait) => {
+                    let (url, why) = (plain_url(url), outcome(&result));
+                    verbose::step(format_args!("{url}: try {attempts} failed: {why}; again in {wait} ms"));
+                    signals::sleep(Duration::from_millis(wait));
+                }
                 None => return result.map_err(|error| unreachable_server(url, self.proxy_for(url), &error)),
             }
         }
@@ -152,7 +157,11 @@ impl Http {
                     .hint("run it again: it continues where it stopped"));
             }
             let n = (first + n) % self.agents.len();
-            match once(&self.agents[n], url, cap, call, limits.attempt) {
+            let start = Instant::now();
+            let result = once(&self.agents[n], url, cap, call, limits.attempt);
+            let (method, shown, took) = (&call.method, plain_url(url), start.elapsed().as_millis());
+            verbose::detail(format_args!("{method} {shown}: {}, {took} ms", outcome(&result)));
+            match result {
                 Ok(answer) => {
                     self.preferred.store(n, Ordering::Relaxed);
                     return Ok(Ok(answer));
@@ -163,6 +172,11 @@ impl Http {
         }
         Ok(Err(failure.unwrap_or(ureq::Error::ConnectionFailed)))
     }
+}
+
+/// The status or the error, for a line with `-v`.
+fn outcome(result: &std::result::Result<Answer, ureq::Error>) -> String {
+    result.as_ref().map_or_else(ToString::to_string, |answer| answer.status.to_string())
 }
 
 fn once(

@@ -24,3 +24,4 @@ pub mod site;
 pub mod source;
 pub mod store;
 pub mod trust;
+pub mod verbose;

@@ -13,6 +13,7 @@ use stringless::commands::{
 };
 use stringless::error::Error;
 use stringless::output::print;
+use stringless::verbose;
 
 fn main() -> ExitCode {
     completions::answer(Cli::command);
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    verbose::set_level(cli.verbose);
     let site = cli.site_file.as_deref().filter(|path| !path.as_os_str().is_empty());
     let result = match &cli.command {
         Command::Init(args) => init::run(args),

@@ -38,6 +38,9 @@ pub struct Cli {
     /// The site file, or the folder that holds it.
     #[arg(long, short = 'f', global = true, env = "STRINGLESS_SITE_FILE", value_name = "FILE", value_parser = path())]
     pub site_file: Option<PathBuf>,
+    /// Print which stores and repositories are used, and what is tried again; with -vv, each request, too.
+    #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
     /// The command.
     #[command(subcommand)]
     pub command: Command,

@@ -12,6 +12,7 @@ use stringless_render::site::git_url::redacted;
 use super::finish::{MOST, finish};
 use super::settings;
 use crate::error::{Error, Result};
+use crate::verbose::{self, plain_url};
 
 /// A git repository on which commands run.
 #[derive(Clone, Debug)]
@@ -91,6 +92,7 @@ impl Git {
         url: &str,
         limit: Duration,
     ) -> std::result::Result<String, Failure> {
+        verbose::step(format_args!("asking the repository {}", plain_url(url)));
         let child = self.start(arguments).map_err(|e| Failure::of(&e))?;
         let output = finish(child, b"", limit).map_err(|e| Failure::of(&e))?;
         if output.status.success() {

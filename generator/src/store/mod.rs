@@ -15,6 +15,7 @@ pub use self::file::Locked;
 pub use self::s3::S3Store;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Http, Limits};
+use crate::verbose::{self, plain_url};
 
 /// An opened store.
 #[derive(Debug)]
@@ -75,6 +76,7 @@ impl Store {
     /// When the settings are not understood, or keys for S3 are missing.
     pub fn open(settings: &StoreSettings, ca: Option<&[u8]>) -> Result<Self> {
         let address = settings.parse().map_err(|e| Error::configuration(format!("opening {e}")))?;
+        verbose::step(format_args!("using the store {}", plain_url(&settings.url)));
         Ok(match address {
             Address::File { root } => Self::File(file::FileStore::new(root.into())),
             Address::Web { base } => Self::Web(web::WebStore::new(base, Http::new(ca)?)),
