@@ -32,7 +32,7 @@ fn the_service_of_openrc_runs_the_copy_until_it_has_succeeded() {
     assert_eq!(root.mode("etc/init.d/stringless-bootstrap"), 0o755);
     assert_converges(&root, &copy, OPENRC);
     assert_eq!(root.read("pauses").lines().count(), 4, "the loop ends with the copy");
-    assert!(root.read("var/log/stringless.log").ends_with("stringless: ready\n"));
+    assert!(root.read("var/log/stringless-bootstrap.log").ends_with("stringless: ready\n"));
     assert!(!root.exists("etc/init.d/stringless-bootstrap"));
 }
 
