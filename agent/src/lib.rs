@@ -17,6 +17,7 @@ pub mod http;
 pub mod io;
 pub mod log;
 mod node;
+mod notify;
 mod output;
 mod release;
 mod session;

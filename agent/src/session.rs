@@ -241,6 +241,7 @@ fn check_permissions(path: &Path, config: &Config) -> Result<()> {
     let mut sources =
         config.layers.iter().flat_map(|layer| &layer.stores).flat_map(|store| &store.credentials);
     let secret = sources.any(|source| matches!(source, Static(_)))
+        || config.notify.as_ref().is_some_and(|notify| notify.url.is_some())
         || config.proxy().is_ok_and(|proxy| proxy.is_some_and(|proxy| proxy.has_login()));
     let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
     if secret && mode & 0o077 != 0 {

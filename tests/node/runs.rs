@@ -9,6 +9,7 @@ mod fifos;
 mod flow;
 mod https;
 mod layers_removed;
+mod notices;
 mod proxies;
 mod reports;
 mod retired;

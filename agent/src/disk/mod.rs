@@ -4,6 +4,7 @@
 //! <state_dir>/lock                              locked while a run writes
 //! <state_dir>/last-run.json                     the report of the last run
 //! <state_dir>/runs.json                         the last runs that did something
+//! <state_dir>/notices.json                      when notices were sent, and whether the last run failed
 //! <state_dir>/incoming/<sha256>                 packs that are being downloaded
 //! <state_dir>/packs/<sha256>/                   verified, unpacked packs
 //! <state_dir>/engine                            which engine is running; only while it runs

@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 use crate::flow::run::{LayerRun, label, make_room};
 use crate::flow::selection::{Chosen, Selection, StoreAnswer};
 use crate::log;
-use crate::store::StoreClient;
 use crate::store::document::{DocumentAnswer, RetryPolicy, query_all};
+use crate::store::{RequestError, StoreClient};
 use crate::trust::TrustInUse;
 
 /// The manifest to follow.
@@ -98,6 +98,21 @@ pub fn record_check(run: &LayerRun<'_>, head: &Head, report: &mut LayerReport) {
     }
 }
 
+/// Logs the answer of a store, with `-v`.
+fn log_answer(
+    run: &LayerRun<'_>,
+    name: &str,
+    answer: &std::result::Result<DocumentAnswer, (RequestError, u32)>,
+) {
+    let said = match answer {
+        Ok(DocumentAnswer::Document(bytes, _)) => format!("a document of {} bytes", bytes.len()),
+        Ok(DocumentAnswer::NotModified) => "unchanged".to_owned(),
+        Ok(DocumentAnswer::Missing) => "there is no such object".to_owned(),
+        Err((failure, _)) => failure.message.clone(),
+    };
+    log::step(format_args!("{}: store `{name}`: {said}", label(run)));
+}
+
 impl Selection<'_> {
     /// The ETags to send: only if the complete manifest that they belong to is saved.
     fn etags(&self, saved: Option<&Verified<Manifest>>, trust_version: u64) -> BTreeMap<String, String> {
@@ -122,6 +137,7 @@ impl Selection<'_> {
         let mut answers: Vec<StoreAnswer> = sources.iter().map(|_| StoreAnswer::Pending).collect();
         query_all(sources, &key, etags, &RetryPolicy::full(), |number, answer| {
             let source = &sources[number];
+            log_answer(self.run, &source.name, &answer);
             answers[number] = match answer {
                 Ok(DocumentAnswer::Document(bytes, etag)) => StoreAnswer::Document(bytes, etag),
                 Ok(DocumentAnswer::NotModified) => {
@@ -135,7 +151,6 @@ impl Selection<'_> {
                 }
                 Err((failure, tried)) => StoreAnswer::Unusable(source.error(&key, &failure, tried)),
             };
-            log::step(format_args!("{}: store `{}`: {}", label(self.run), source.name, answers[number]));
             matches!(&answers[number], StoreAnswer::Document(bytes, _) if self.admit(bytes, trust).is_ok())
         })?;
         Ok(answers)

@@ -1,6 +1,5 @@
 //! Selects the manifest to follow from the answers of the stores.
 
-use std::fmt;
 use std::sync::Arc;
 
 use stringless_core::layout;
@@ -26,18 +25,6 @@ pub(super) enum StoreAnswer {
     Document(Vec<u8>, Option<String>),
     /// The answer is an error.
     Unusable(Error),
-}
-
-impl fmt::Display for StoreAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pending => f.write_str("no answer yet"),
-            Self::Document(bytes, _) => {
-                write!(f, "a manifest of {} bytes, or the saved one is unchanged", bytes.len())
-            }
-            Self::Unusable(error) => error.fmt(f),
-        }
-    }
 }
 
 /// What a manifest must match in this run.

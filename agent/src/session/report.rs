@@ -9,6 +9,7 @@ use super::Session;
 use crate::args::Action;
 use crate::disk::{read_capped, write};
 use crate::log;
+use crate::notify::Notifier;
 use crate::output::print;
 
 impl Session<'_> {
@@ -44,6 +45,10 @@ impl Session<'_> {
         report.exit_code = report.outcome.exit_code(self.args.detailed);
         if let Err(error) = write::replace(&path, &json::write(&report)) {
             log::warn(format_args!("saving the report: {error}"));
+        }
+        if let Some(notify) = self.config.notify.as_ref().filter(|_| !self.args.noop) {
+            let (root, secrets) = (self.other_root(), &self.secrets);
+            Notifier { notify, io: &self.io, root, secrets }.after(&report);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::metadata::Metadata;
 use crate::name::Name;
 pub use crate::node_store::NodeStore;
+use crate::notify::Notify;
 use crate::proxy::{self, Proxy};
 use crate::sigv4::Credentials;
 use crate::store::Store;
@@ -69,6 +70,9 @@ pub struct Config {
     /// disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
+    /// Where notices go after a run that failed, or that went well again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
     /// The layers that the node follows, in order. Modules of earlier layers come before those of later ones.
     pub layers: Vec<Layer>,
 }
@@ -156,6 +160,9 @@ impl Config {
         if let Some(metadata) = &self.metadata {
             metadata.check().map_err(|why| format!("metadata: {why}"))?;
         }
+        if let Some(notify) = &self.notify {
+            notify.check().map_err(|(key, why)| format!("notify.{key}: {why}"))?;
+        }
         if self.layers.is_empty() {
             return Err("layers: at least one is required".into());
         }
@@ -194,7 +201,7 @@ impl Config {
         stores.any(|store| store.credentials.contains(&CredentialSource::Environment))
     }
 
-    /// The secrets that no output may show: static keys and the proxy's password.
+    /// The secrets that no output may show: static keys, the proxy's password, and the URL of notices.
     pub fn secrets(&self) -> impl Iterator<Item = String> {
         let stores = self.layers.iter().flat_map(|layer| &layer.stores);
         let keys = stores.flat_map(|store| &store.credentials).filter_map(|source| match source {
@@ -203,7 +210,8 @@ impl Config {
         });
         let keys = keys.flat_map(|keys| [Some(keys.secret_access_key.clone()), keys.session_token.clone()]);
         let login = self.proxy.as_deref().map(proxy::secrets).unwrap_or_default();
-        keys.flatten().chain(login).filter(|secret| !secret.is_empty())
+        let notify = self.notify.iter().flat_map(Notify::secrets);
+        keys.flatten().chain(login).chain(notify).filter(|secret| !secret.is_empty())
     }
 }
 

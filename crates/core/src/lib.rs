@@ -28,6 +28,7 @@ pub mod manifest;
 pub mod metadata;
 pub mod name;
 pub mod node_store;
+pub mod notify;
 pub mod pack;
 pub mod plan;
 pub mod proxy;

@@ -41,6 +41,8 @@ pub const LIFETIME: Limit = Limit { least: 1, most: u64::MAX, words: "at least 1
 pub const INTERVAL: Limit = Limit { least: 10, most: 7 * DAY, words: "10 seconds to 7 days" };
 /// `node.splay`, in seconds.
 pub const SPLAY: Limit = Limit { least: 0, most: 7 * DAY, words: "at most 7 days" };
+/// `node.notify.per_hour`.
+pub const NOTICES: Limit = Limit { least: 1, most: 60, words: "1 to 60" };
 /// `node.disk_budget`, in bytes.
 pub const DISK_BUDGET: Limit = Limit { least: 1 << 20, most: u64::MAX, words: "at least 1MiB" };
 

@@ -8,7 +8,7 @@ use super::STATIC_KEYS;
 use super::request::Request;
 use crate::layer;
 use crate::platform::Form;
-use crate::site::{CredentialKind, Size};
+use crate::site::{CredentialKind, NotifySettings, Size};
 
 /// The node's configuration, checked by the node's own code.
 pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
@@ -36,6 +36,7 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
         no_proxy: node.no_proxy.clone(),
         ca_file: node.ca_file.as_ref().map(|_| format!("{}/ca.pem", request.distro.paths.etc)),
         metadata: request.cloud.metadata.clone().filter(|_| !identity_saved),
+        notify: node.notify.as_ref().map(NotifySettings::for_node),
         layers: Vec::new(),
     };
     let role = request.cloud.credentials.contains(&CredentialKind::InstanceRole);

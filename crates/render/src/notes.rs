@@ -51,6 +51,9 @@ pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
     if proxy.is_some_and(|proxy| proxy.is_ok_and(|proxy| proxy.has_login())) {
         notes.insert(0, secret(request, "the user-data holds the password of `node.proxy`"));
     }
+    if request.site.node.notify.as_ref().is_some_and(|notify| notify.url.is_some()) {
+        notes.insert(0, secret(request, "the user-data holds `node.notify.url`, which may hold a token"));
+    }
     if request.site.first_fetch() == FirstFetch::Presigned {
         let session = request.presigned.values().any(|link| link.contains("X-Amz-Security-Token="));
         notes.push(if session {

@@ -83,6 +83,18 @@ fn a_configuration_that_no_run_could_use_does_not_stop_the_other_checks() {
 }
 
 #[test]
+fn keys_that_the_agent_does_not_know_need_attention() {
+    let Some(pair) = Pair::converged() else { return };
+    let mut config = pair.forge.config(&pair.forge.url());
+    config["disk_bugdet"] = json!(5);
+    config["layers"][0]["colour"] = json!({"a": []});
+    pair.node.configure(&config);
+    let run = pair.run(&["doctor", "--json"]).expect(0);
+    let said = "does not know `disk_bugdet`, `layers.0.colour`";
+    assert_found(&run, "configuration", "warning", said, "newer agent");
+}
+
+#[test]
 fn a_store_is_told_with_what_to_do() {
     let Some(pair) = Pair::converged() else { return };
     let doctor = |url: &str| {
@@ -124,7 +136,7 @@ fn a_store_speaks_in_its_own_words_and_has_a_clock() {
     pair.node.configure(&config);
     let doctor = || pair.run(&["doctor", "--json"]);
     assert_found(&doctor().expect(0), "dns", "ok", "`127.0.0.1:", "");
-    let path = "/env/production/manifest";
+    let path = "env/production/manifest";
     let denied = "<Error><Code>AccessDenied</Code><Message>Ask the owner of the bucket</Message></Error>";
     server.fault(path, Fault::Answer(Reply::new(403, denied)));
     let said = "answered 403 AccessDenied: \"Ask the owner of the bucket\"";

@@ -96,6 +96,7 @@ impl Default for NodeSettings {
             no_proxy: None,
             ca_file: None,
             name: None,
+            notify: None,
             layers: LayerFiles::default(),
         }
     }
@@ -108,6 +109,9 @@ impl NodeSettings {
         limits::SPLAY.check(self.splay.seconds()).map_err(|why| ("splay", why))?;
         if let Some(budget) = self.disk_budget {
             limits::DISK_BUDGET.check(budget.bytes()).map_err(|why| ("disk_budget", why))?;
+        }
+        if let Some(notify) = &self.notify {
+            notify.check()?;
         }
         for (n, kind) in self.credentials.iter().enumerate() {
             if self.credentials[..n].contains(kind) {

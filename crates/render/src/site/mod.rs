@@ -8,6 +8,7 @@ mod checks;
 pub mod git_url;
 mod layers;
 mod modules;
+mod notify;
 mod puppet;
 
 #[cfg(feature = "patterns")]
@@ -30,6 +31,7 @@ pub use self::apply::{PuppetApplySettings, ScriptSettings};
 pub use self::checks::{CheckSettings, Want};
 pub use self::layers::LayerFiles;
 pub use self::modules::{LockNeed, ModulesSettings};
+pub use self::notify::NotifySettings;
 pub use self::puppet::{PackageChoice, PuppetPackage, PuppetSettings};
 pub use self::size::Size;
 pub use self::source::{Branches, Invalid, Prefix, Source};
@@ -118,6 +120,9 @@ pub struct NodeSettings {
     /// The node's name on a cloud without instance ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
+    /// Who is told after a run that failed, or that went well again. Default: nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotifySettings>,
     /// Other sites that nodes follow. Default: none.
     #[serde(skip_serializing_if = "LayerFiles::is_empty")]
     pub layers: LayerFiles,

@@ -182,6 +182,10 @@ fn numbers_that_nodes_refuse_are_refused_here() {
         (fault("expires: 0s"), "expires: expected at least 1 second, or `never`"),
         (fault("node: {splay: 8d}"), "node.splay: expected at most 7 days"),
         (fault("node: {disk_budget: 1KiB}"), "node.disk_budget: expected at least 1MiB"),
+        (
+            fault("node: {notify: {on: [failed], run: /x, per_hour: 61}}"),
+            "node.notify.per_hour: expected 1 to 60",
+        ),
         (apply("timeout: 0s"), "apply.timeout: expected 1 second to 1 day"),
         (apply("timeout: 25h"), "apply.timeout: expected 1 second to 1 day"),
         (apply("reapply: 0s"), "apply.reapply: expected at least 1 second, or `never`"),
@@ -191,6 +195,26 @@ fn numbers_that_nodes_refuse_are_refused_here() {
     }
     let many = "x, ".repeat(1001);
     assert!(fault(&format!("checks: {{ignore: [{many}]}}")).ends_with("expected at most 1000 entries"));
+}
+
+#[test]
+fn a_notice_goes_to_a_program_or_to_a_url() {
+    let notify = |text: &str| parse(&format!("{SMALLEST}node: {{notify: {text}}}\n"));
+    let site = notify("{on: [failed, recovered], url: 'https://hooks.example.net/T0/hidden'}").unwrap();
+    assert!(!format!("{site:?}").contains("hidden"), "{site:?}");
+    let on_node = site.node.notify.unwrap().for_node();
+    assert_eq!((on_node.on.len(), on_node.per_hour), (2, 6));
+    for (text, why) in [
+        ("{on: [failed]}", "node.notify.run: expected either `run` or `url`"),
+        ("{on: [], run: /x}", "node.notify.on: expected"),
+        ("{on: [failed], run: x}", "node.notify.run: expected the absolute path"),
+        ("{on: [failed], url: 'http://a/hidden'}", "node.notify.url: expected `https://"),
+        ("{on: [faild], run: /x}", "unknown variant `faild`"),
+        ("{on: [failed], runs: /x}", "unknown field `runs`"),
+    ] {
+        let fault = notify(text).unwrap_err();
+        assert!(fault.message.contains(why) && !fault.message.contains("hidden"), "{text}: {fault}");
+    }
 }
 
 #[test]
