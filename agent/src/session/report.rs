@@ -33,7 +33,8 @@ impl Session<'_> {
             log::idle(format_args!("nothing to do: {}", what_is_live(&report)));
         }
         if report.layers.iter().all(idle) && last.as_ref().is_some_and(well) {
-            return;
+            // The run that went well before may have been a dry run.
+            return self.notify(&report);
         }
         self.save_history(&report);
         // Keep the last report of each followed layer that did not run this time.
@@ -46,9 +47,14 @@ impl Session<'_> {
         if let Err(error) = write::replace(&path, &json::write(&report)) {
             log::warn(format_args!("saving the report: {error}"));
         }
+        self.notify(&report);
+    }
+
+    /// Tells people, if the configuration says so.
+    fn notify(&self, report: &Report) {
         if let Some(notify) = self.config.notify.as_ref().filter(|_| !self.args.noop) {
             let (root, secrets) = (self.other_root(), &self.secrets);
-            Notifier { notify, io: &self.io, root, secrets }.after(&report);
+            Notifier { notify, io: &self.io, root, secrets }.after(report);
         }
     }
 

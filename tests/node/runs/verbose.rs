@@ -22,7 +22,7 @@ fn v_tells_decisions_and_vv_each_request() {
     config["ca_file"] = json!("/etc/stringless/ca.pem");
     pair.node.write("etc/stringless/ca.pem", authority.pem());
     pair.node.configure(&config);
-    let url = server.url("/env/production/manifest");
+    let url = server.url("env/production/manifest");
     server.fault_times("env/production/manifest", Fault::status(503), 1);
     let run = pair.run(&["--once", "-v"]).expect(0);
     for said in [
