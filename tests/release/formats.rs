@@ -12,10 +12,12 @@ use stringless::site::agent_lock::{AgentLock, PuppetPins, ReleasePin};
 use stringless_core::config::{Config, CredentialSource, Layer, NodeStore};
 use stringless_core::document::Document;
 use stringless_core::hash::Sha256;
+use stringless_core::history::History;
 use stringless_core::manifest::{
     AgentFile, AgentPin, Apply, Engine, Failure, Manifest, ManifestType, Module, Origin, ScriptEngine, Source,
 };
 use stringless_core::metadata::Metadata;
+use stringless_core::notify::{Event, Notices, Notify};
 use stringless_core::pack::Pack;
 use stringless_core::report::{LayerReport, Outcome, Over, Report};
 use stringless_core::sigv4::Credentials;
@@ -212,6 +214,12 @@ fn the_configuration_of_a_node_and_a_layer() {
         no_proxy: Some("localhost".into()),
         ca_file: Some("/etc/stringless/ca.pem".into()),
         metadata: Some(serde_json::from_str::<Metadata>(metadata).unwrap()),
+        notify: Some(Notify {
+            on: vec![Event::Failed, Event::Recovered],
+            run: Some("/usr/local/sbin/notice".into()),
+            url: None,
+            per_hour: 12,
+        }),
         layers: vec![layer, own],
     };
     let bytes = document("agent.json", &config);
@@ -267,6 +275,12 @@ fn what_a_node_remembers_and_reports() {
         }],
     };
     document("last-run.json", &report);
+    let mut history = History::default();
+    assert!(history.add(&report));
+    assert_eq!(History::parse(&document("runs.json", &history)), history);
+    let notices =
+        Notices { failing: Some(Outcome::EngineFailed), sent: vec![at], left_out: 2, ..Notices::default() };
+    document("notices.json", &notices);
 }
 
 #[test]

@@ -69,8 +69,8 @@ impl History {
     /// no run depends on it.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {
-        let history = json::parse::<Self>(bytes).ok();
-        history.filter(|history| history.format == FORMAT).unwrap_or_default()
+        let known = json::check_head(bytes, FORMAT).is_ok();
+        json::parse::<Self>(bytes).ok().filter(|_| known).unwrap_or_default()
     }
 
     /// Adds a run, if it did something or ended in another way than the last one of these layers. False: there

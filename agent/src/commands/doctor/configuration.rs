@@ -12,7 +12,11 @@ use crate::error::Error;
 pub fn look(path: &Path, error: Option<&Error>) -> Vec<Finding> {
     let shown = path.display();
     if let Some(error) = error {
-        return vec![Finding::error(CHECK, error, "correct the file, or run the user-data of this node again")];
+        return vec![Finding::error(
+            CHECK,
+            error,
+            "correct the file, or run the user-data of this node again",
+        )];
     }
     let mut findings = vec![Finding::ok(CHECK, format!("`{shown}`"))];
     let bytes = read_capped(path).ok().flatten().unwrap_or_default();
