@@ -23,6 +23,8 @@ pub struct Args {
     pub json: bool,
     /// `--detailed-exitcodes`
     pub detailed: bool,
+    /// `--keep-config`
+    pub keep_config: bool,
     /// `--due`
     pub due: bool,
     /// `--environment`: the site, if one was given, and the environment.
@@ -53,6 +55,8 @@ pub enum Action {
     Doctor,
     /// Verify a file.
     Verify(PathBuf),
+    /// Remove the installation.
+    Uninstall,
 }
 
 impl Action {
@@ -109,6 +113,9 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args> {
         action if args.due && *action != Action::Once => {
             Err(usage("`--due` works only with `--once`".into()))
         }
+        action if args.keep_config && *action != Action::Uninstall => {
+            Err(usage("`--keep-config` works only with `uninstall`".into()))
+        }
         Action::Daemon if args.force => Err(usage("`--force` works only with `--once`".into())),
         Action::Verify(file) if file.as_os_str().is_empty() => Err(usage("`verify` needs a FILE".into())),
         _ => Ok(args),
@@ -133,6 +140,7 @@ fn flag(name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<Opti
         "noop" => args.noop = true,
         "force" => args.force = true,
         "due" => args.due = true,
+        "keep-config" => args.keep_config = true,
         "json" => args.json = true,
         "verbose" => args.verbose = args.verbose.saturating_add(1),
         "detailed-exitcodes" => args.detailed = true,
@@ -157,6 +165,7 @@ fn command(word: &str) -> Result<Action> {
         "status" => Ok(Action::Status),
         "doctor" => Ok(Action::Doctor),
         "verify" => Ok(Action::Verify(PathBuf::new())),
+        "uninstall" => Ok(Action::Uninstall),
         "version" => Ok(Action::Version),
         "help" => Ok(Action::Help),
         _ => {
@@ -229,6 +238,7 @@ mod tests {
             assert!(parsed(&line).unwrap_err().to_string().contains("--environment: name"), "{line}");
         }
         assert!(error("agent --daemon --due").contains("only with `--once`"));
+        assert!(error("agent --once --keep-config").contains("only with `uninstall`"));
         assert!(error("agent --config").contains("missing argument"));
     }
 }

@@ -1,6 +1,8 @@
 //! The reference, `docs/reference/`: written from the platforms, the command line and the table of exit codes, so
 //! that it says what the program does. `make golden` writes it, and a test compares it.
 
+mod installed;
+
 use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory};
@@ -23,6 +25,7 @@ pub fn pages() -> Result<Vec<(&'static str, String)>, Fault> {
         ("pairs.md", pairs(&platforms)),
         ("cli.md", cli()),
         ("errors.md", errors()),
+        ("installed.md", installed::page(&platforms)),
     ];
     Ok(pages.into_iter().map(|(name, text)| (name, format!("{GENERATED}\n{text}"))).collect())
 }

@@ -8,3 +8,4 @@ mod layers;
 mod metadata;
 mod power_cuts;
 mod runs;
+mod uninstall;

@@ -8,6 +8,7 @@ mod every_pair;
 mod golden;
 mod hostile;
 mod ignition;
+mod installed;
 mod layers;
 mod metadata_lock;
 mod platforms;

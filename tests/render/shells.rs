@@ -1,5 +1,4 @@
 //! The script, run for real in throw-away roots: under each shell, and into each refusal.
-//!
 //! The agent here is a stand-in that writes down its runs: this is about what happens before it.
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
@@ -15,6 +14,7 @@ mod repetition;
 mod root;
 mod signing;
 mod strict;
+mod uninstall;
 
 use e2e::netns::Net;
 use e2e::rendering::{Case, SCRIPT, site};

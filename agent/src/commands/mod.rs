@@ -3,6 +3,7 @@
 mod daemon;
 mod doctor;
 mod status;
+mod uninstall;
 mod verify;
 
 use stringless_core::report::Outcome;
@@ -29,5 +30,6 @@ pub fn run(args: &Args) -> Result<Outcome> {
         Action::Status => status::status(&Session::open(args)?),
         Action::Doctor => doctor::doctor(args),
         Action::Verify(file) => verify::verify(&Session::open(args)?, file),
+        Action::Uninstall => uninstall::uninstall(args),
     }
 }

@@ -1,4 +1,5 @@
-//! The state folder: the paths in it, the lock, and the small files.
+//! The state folder: the paths in it, the lock, and the small files. Each is also in the table
+//! `stringless_core::installed`, by which `uninstall` removes it.
 //!
 //! ```text
 //! <state_dir>/lock                              locked while a run writes
@@ -20,6 +21,7 @@
 
 pub(crate) mod content;
 pub(crate) mod log_file;
+pub(crate) mod system;
 pub(crate) mod write;
 
 mod read;
@@ -59,16 +61,23 @@ impl Disk {
     /// # Errors
     /// Temporary: another run holds the lock, or the folder cannot be written.
     pub fn lock(&self) -> Result<Lock> {
+        self.try_lock()?.ok_or_else(|| {
+            let message = format!("another run holds the lock `{}`", self.file("lock").display());
+            Error::temporary(message).hint("a run by timer, daemon or cron is active; try again later")
+        })
+    }
+
+    /// The same; `None` if another run holds the lock.
+    ///
+    /// # Errors
+    /// Temporary: the folder cannot be written.
+    pub fn try_lock(&self) -> Result<Option<Lock>> {
         write::make_root(&self.root)?;
         let path = self.root.join("lock");
         let file = write::append(&path)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock(file)),
-            Err(Errno::WOULDBLOCK) => {
-                let message = format!("another run holds the lock `{}`", path.display());
-                Err(Error::temporary(message)
-                    .hint("a run by timer, daemon or cron is active; try again later"))
-            }
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error).at("locking", &path),
         }
     }

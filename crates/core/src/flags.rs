@@ -39,6 +39,7 @@ pub const FLAGS: &[Flag] = &[
     flag("root", Some("DIR"), "use DIR as /; run only an engine that keeps to it"),
     flag("json", None, "print the report or the status as JSON"),
     flag("verbose", None, "-v: log decisions and retries; -vv: each request, too"),
+    flag("keep-config", None, "with uninstall: keep the configuration"),
     flag("detailed-exitcodes", None, "exit 2 if something was changed"),
     flag("help", None, "print this text"),
     flag("version", None, "print the version"),
@@ -60,6 +61,11 @@ pub const COMMANDS: &[Command] = &[
         name: "verify",
         arguments: "FILE",
         help: "verify a signed document with the keys that this node trusts",
+    },
+    Command {
+        name: "uninstall",
+        arguments: "",
+        help: "remove schedule, state, configuration and program; with --noop: show them",
     },
     Command { name: "version", arguments: "", help: "print the version" },
 ];

@@ -20,6 +20,7 @@ pub mod fault;
 pub mod flags;
 pub mod hash;
 pub mod history;
+pub mod installed;
 pub mod json;
 pub mod key;
 pub mod layout;

@@ -224,7 +224,7 @@ clean_up() {
 
 main() {
   # At a later boot nothing is left to do.
-  [ "$(cat $state/bootstrapped 2>/dev/null)" != a9c1ecad13c1e120 ] || exit 0
+  [ "$(cat $state/bootstrapped 2>/dev/null)" != boot-a9c1ecad13c ] || exit 0
   trap clean_up EXIT
   trap 'copy=/; exit 1' HUP INT TERM
   check_machine
@@ -239,7 +239,7 @@ main() {
   try 30 run_agent
   [ "$status" = 1 ] || try 30 set_schedule || die 'cannot schedule the agent'
   [ "$status" = 0 ] || { say "the first run failed with exit status $status (reason above)"; exit "$status"; }
-  echo a9c1ecad13c1e120 >$state/bootstrapped
+  echo boot-a9c1ecad13c >$state/bootstrapped
   sync
   rm -f $copy /etc/cron.d/stringless-bootstrap $unit-bootstrap.service ${unit%/*}/*.wants/stringless-bootstrap.service
   say 'ready'

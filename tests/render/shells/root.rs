@@ -170,4 +170,4 @@ const OWN: [&str; 7] = [
     "usr/bin/yash",
     "usr/bin/busybox",
 ];
-const LIMIT: Duration = e2e::process::PATIENCE;
+pub const LIMIT: Duration = e2e::process::PATIENCE;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use stringless_core::config::Config;
 use stringless_core::fault::Fault;
 use stringless_core::hash::Sha256;
+use stringless_core::installed::EVERY_BOOT;
 use stringless_core::name::Name;
 use stringless_core::time::Timestamp;
 
@@ -137,19 +138,22 @@ impl Page {
             lock6,
             lock_https: request.cloud.lock_https,
         };
-        let mark = page.mark(config)?;
+        let mark = page.mark(config, request.form)?;
         Ok(Self { mark, ..page })
     }
 
     /// A short hash of everything in the page, except the time and what is signed for that time.
-    fn mark(&self, config: Config) -> Result<String, Fault> {
+    fn mark(&self, config: Config, form: Form) -> Result<String, Fault> {
         let text = |error: serde_json::Error| Fault::new(error.to_string());
         let timeless = Config { rendered: Timestamp::from_seconds(0), ..config };
         let agent_json = quote::json(&timeless).map_err(text)?;
         let pins = self.pins.iter().map(|pin| Pin { signature: String::new(), ..pin.clone() }).collect();
         let page = Self { agent_json, pins, fetch: self.fetch.without_signature(), ..self.clone() };
         let values = serde_json::to_vec(&page).map_err(text)?;
-        Ok(Sha256::of(&values).to_string()[..16].to_owned())
+        let hash = Sha256::of(&values).to_string();
+        // By its first letters `uninstall` knows that the file with the mark has to stay.
+        let first = if self.every_boot || form == Form::Bootcmd { EVERY_BOOT } else { "" };
+        Ok(format!("{first}{}", &hash[..16 - first.len()]))
     }
 
     /// The agent for the single CPU of a document: the requested one, or the distro's usual one.
