@@ -10,6 +10,7 @@ pub mod disk;
 mod engine;
 mod error;
 pub mod fetch;
+mod first_run;
 mod flow;
 pub mod guard;
 mod host;

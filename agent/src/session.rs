@@ -25,7 +25,7 @@ use crate::io::Io;
 use crate::node::{self, Node};
 use crate::release;
 use crate::store::credentials::check_environment;
-use crate::{flow, log};
+use crate::{first_run, flow, log};
 
 /// The configuration and the outside world.
 pub struct Session<'a> {
@@ -115,6 +115,7 @@ impl<'a> Session<'a> {
             }
         }
         let outcome = reports.iter().map(|report| report.outcome).max().unwrap_or(Outcome::Converged);
+        self.signal(&node, outcome, &mut reports);
         let report = Report {
             format: 1,
             needs: Vec::new(),
@@ -129,6 +130,22 @@ impl<'a> Session<'a> {
         };
         self.report(report);
         Ok(outcome)
+    }
+
+    /// Sends the signals of the first run. Warnings about them stand in the report of the last layer.
+    fn signal(&self, node: &Node, outcome: Outcome, reports: &mut [LayerReport]) {
+        if self.args.noop {
+            return;
+        }
+        let is_good = |layer: &Layer| {
+            let state = self.io.disk.layer(&layer.site).state();
+            state.is_ok_and(|(state, _)| state.last_good.contains_key(self.environment(layer)))
+        };
+        let complete = || self.config.layers.iter().all(is_good);
+        let warnings = first_run::report(&self.config.signal, node, outcome, complete, &self.io);
+        if let Some(last) = reports.last_mut() {
+            last.warnings.extend(warnings);
+        }
     }
 
     /// Removes what is left of layers that are no longer in the configuration. A failure here stops no layer.
@@ -238,9 +255,7 @@ fn read(path: &Path) -> Result<Config> {
 fn check_permissions(path: &Path, config: &Config) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     use stringless_core::config::CredentialSource::Static;
-    let mut sources =
-        config.layers.iter().flat_map(|layer| &layer.stores).flat_map(|store| &store.credentials);
-    let secret = sources.any(|source| matches!(source, Static(_)))
+    let secret = config.credentials().any(|source| matches!(source, Static(_)))
         || config.notify.as_ref().is_some_and(|notify| notify.url.is_some())
         || config.proxy().is_ok_and(|proxy| proxy.is_some_and(|proxy| proxy.has_login()));
     let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());

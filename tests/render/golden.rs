@@ -11,7 +11,7 @@ use e2e::rendering::{BUCKET, Case, SCRIPT, puppet_site, site};
 use e2e::tools;
 use similar::TextDiff;
 use stringless_render::platform::{Cloud, Form, Platforms};
-use stringless_render::request::{Request, Tool};
+use stringless_render::request::{Request, Tool, group};
 use stringless_render::{embed, encoding, render};
 
 /// What the others are seen beside.
@@ -70,6 +70,13 @@ fn renderings_are_as_expected() {
         let request = Request { tool: Some(tool), encoding, ..plain };
         let text = embed::source(&request, &render(&request).unwrap(), tool, None).unwrap();
         expected.push((PathBuf::from(format!("as/{}.{end}", tool.as_str())), text));
+    }
+    for (tool, end) in [(Tool::Terraform, "tf"), (Tool::CloudFormation, "yaml")] {
+        let plain = cases[0].request(distro, cloud, Some(Form::Script)).unwrap();
+        let group = group(Some(tool), cloud).unwrap();
+        let request = Request { tool: Some(tool), group: Some(group), signals: &group.signal, ..plain };
+        let text = embed::source(&request, &render(&request).unwrap(), tool, None).unwrap();
+        expected.push((PathBuf::from(format!("as/{}-group.{end}", tool.as_str())), text));
     }
     compare("tests/golden", &expected);
 }

@@ -110,6 +110,8 @@ impl Case {
             encoding: encode::encoding(cloud, boot, None)?,
             with: &[],
             tool: None,
+            group: None,
+            signals: &[],
             cpu: None,
             site: &self.site,
             environment: &self.environment,

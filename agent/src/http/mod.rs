@@ -33,7 +33,7 @@ pub struct Http {
 /// A request.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// `GET` or `PUT`; never with a body.
+    /// `GET` or `PUT`, without a body; or `POST`, with the body that [`Http::send_body`] takes.
     pub method: &'a str,
     /// The absolute URL.
     pub url: &'a str,
@@ -73,7 +73,15 @@ impl Http {
     /// # Errors
     /// There was no reply in time.
     pub fn send(&self, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
-        send(&self.stores, request)
+        send(&self.stores, request, &[])
+    }
+
+    /// Sends a request with a body, through the proxy if there is one.
+    ///
+    /// # Errors
+    /// There was no reply in time.
+    pub fn send_body(&self, request: &Request<'_>, body: &[u8]) -> std::result::Result<Reply, Failure> {
+        send(&self.stores, request, body)
     }
 
     /// The host and the addresses that a request to a store's URL connects to: those of the proxy, if one is used.
@@ -108,7 +116,7 @@ impl Http {
     /// # Errors
     /// There was no reply in time.
     pub fn send_local(&self, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
-        send(&self.local, request)
+        send(&self.local, request, &[])
     }
 }
 
@@ -131,9 +139,9 @@ impl Reply {
     }
 }
 
-fn send(agent: &Agent, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
+fn send(agent: &Agent, request: &Request<'_>, body: &[u8]) -> std::result::Result<Reply, Failure> {
     let start = Instant::now();
-    let reply = exchange(agent, request);
+    let reply = exchange(agent, request, body);
     let (method, url, took) = (request.method, without_query(request.url), start.elapsed().as_millis());
     match &reply {
         Ok(reply) => log::detail(format_args!("{method} {url}: {} in {took} ms", reply.status)),
@@ -147,16 +155,16 @@ fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 
-fn exchange(agent: &Agent, request: &Request<'_>) -> std::result::Result<Reply, Failure> {
+fn exchange(agent: &Agent, request: &Request<'_>, body: &[u8]) -> std::result::Result<Reply, Failure> {
     let mut builder = ureq::http::Request::builder().method(request.method).uri(request.url);
     for (name, value) in request.headers {
         builder = builder.header(*name, value);
     }
-    let reply = if request.method == "PUT" {
-        // An empty body has a known length; without it, the request would be sent in chunks.
-        run(agent, builder.body(&[][..]), request.limit)
-    } else {
+    let reply = if request.method == "GET" {
         run(agent, builder.body(()), request.limit)
+    } else {
+        // Even an empty body has a known length; without it, the request would be sent in chunks.
+        run(agent, builder.body(body), request.limit)
     }?;
     Ok(Reply { status: reply.status().as_u16(), reply })
 }

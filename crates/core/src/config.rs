@@ -13,6 +13,7 @@ use crate::name::Name;
 pub use crate::node_store::NodeStore;
 use crate::notify::Notify;
 use crate::proxy::{self, Proxy};
+use crate::signal::Signal;
 use crate::sigv4::Credentials;
 use crate::store::Store;
 use crate::time::Timestamp;
@@ -73,6 +74,9 @@ pub struct Config {
     /// Where notices go after a run that failed, or that went well again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<Notify>,
+    /// Requests that say how the first run ended, to what waits for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signal: Vec<Signal>,
     /// The layers that the node follows, in order. Modules of earlier layers come before those of later ones.
     pub layers: Vec<Layer>,
 }
@@ -163,6 +167,7 @@ impl Config {
         if let Some(notify) = &self.notify {
             notify.check().map_err(|(key, why)| format!("notify.{key}: {why}"))?;
         }
+        self.signal.iter().try_for_each(Signal::check).map_err(|why| format!("signal: {why}"))?;
         if self.layers.is_empty() {
             return Err("layers: at least one is required".into());
         }
@@ -194,17 +199,21 @@ impl Config {
         self.proxy.as_deref().map(Proxy::parse).transpose().map_err(wrong)
     }
 
-    /// Whether a store takes its keys from the environment.
+    /// All sources of credentials: those of the stores, and those of the signals.
+    pub fn credentials(&self) -> impl Iterator<Item = &CredentialSource> {
+        let stores = self.layers.iter().flat_map(|layer| &layer.stores);
+        stores.flat_map(|store| &store.credentials).chain(self.signal.iter().flat_map(|one| &one.credentials))
+    }
+
+    /// Whether a store or a signal takes its keys from the environment.
     #[must_use]
     pub fn reads_environment(&self) -> bool {
-        let mut stores = self.layers.iter().flat_map(|layer| &layer.stores);
-        stores.any(|store| store.credentials.contains(&CredentialSource::Environment))
+        self.credentials().any(|source| *source == CredentialSource::Environment)
     }
 
     /// The secrets that no output may show: static keys, the proxy's password, and the URL of notices.
     pub fn secrets(&self) -> impl Iterator<Item = String> {
-        let stores = self.layers.iter().flat_map(|layer| &layer.stores);
-        let keys = stores.flat_map(|store| &store.credentials).filter_map(|source| match source {
+        let keys = self.credentials().filter_map(|source| match source {
             CredentialSource::Static(keys) => Some(keys),
             _ => None,
         });
@@ -348,6 +357,12 @@ mod tests {
             ("instance_role", "instance_rule", "did you mean `instance_role`"),
             ("\"min_serial\": 3", "\"min_serial\": -1", "line 2"),
             ("\"min_serial\": 3", "\"min_serial\": 3, \"interval\": 1", "interval"),
+            (
+                "\"layers\"",
+                r#""signal": [{"service": "s", "region": "r", "endpoint": "ftp://h/", "credentials": ["none"],
+                   "fields": {}, "success": {}, "failure": {}}], "layers""#,
+                "signal: endpoint `ftp://h/`",
+            ),
         ];
         for (from, to, expected) in cases {
             let error = Config::parse(GOOD.replace(from, to).as_bytes()).unwrap_err();

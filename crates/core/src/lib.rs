@@ -35,6 +35,7 @@ pub mod plan;
 pub mod proxy;
 pub mod refusal;
 pub mod report;
+pub mod signal;
 pub mod sigv4;
 pub mod state;
 pub mod store;

@@ -142,7 +142,7 @@ pub fn presign(request: &Request<'_>, scope: &Scope<'_>, credentials: &Credentia
     }
     let (canonical, _) = canonical_request(&Request { query: &query, ..*request });
     let signature = signature(&canonical, scope, credentials);
-    format!("{}&X-Amz-Signature={signature}", canonical_query(&query))
+    format!("{}&X-Amz-Signature={signature}", self::query(&query))
 }
 
 /// The canonical request and its list of signed headers.
@@ -160,7 +160,7 @@ pub fn canonical_request(request: &Request<'_>) -> (String, String) {
     let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
     let signed = signed_headers(request.headers);
     let Request { method, path, payload, .. } = request;
-    let query = canonical_query(request.query);
+    let query = query(request.query);
     (format!("{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}"), signed)
 }
 
@@ -201,7 +201,9 @@ fn signed_headers(headers: &[(&str, &str)]) -> String {
     names.join(";")
 }
 
-fn canonical_query(query: &[(&str, &str)]) -> String {
+/// These pairs as a query string or a form: encoded and sorted.
+#[must_use]
+pub fn query(query: &[(&str, &str)]) -> String {
     let mut pairs: Vec<_> = query.iter().map(|(key, value)| (encode(key, b""), encode(value, b""))).collect();
     pairs.sort();
     let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();

@@ -37,6 +37,7 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
         ca_file: node.ca_file.as_ref().map(|_| format!("{}/ca.pem", request.distro.paths.etc)),
         metadata: request.cloud.metadata.clone().filter(|_| !identity_saved),
         notify: node.notify.as_ref().map(NotifySettings::for_node),
+        signal: request.signals.to_vec(),
         layers: Vec::new(),
     };
     let role = request.cloud.credentials.contains(&CredentialKind::InstanceRole);

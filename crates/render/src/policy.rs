@@ -9,6 +9,7 @@ use stringless_core::name::Name;
 use tera::Context;
 
 use crate::platform::{self, Platforms};
+use crate::request::Tool;
 use crate::site::Site;
 use crate::templates::fill;
 
@@ -33,6 +34,8 @@ pub struct PolicyRequest<'a> {
     pub audience: Option<Audience>,
     /// The name of that party, if the store requires one.
     pub principal: Option<&'a str>,
+    /// The tool whose groups wait for signals of the nodes; `None`: the nodes signal nothing.
+    pub group: Option<Tool>,
     /// `policy`, or another form of the dialect.
     pub form: &'a str,
     /// The version of the program that writes it.
@@ -65,8 +68,19 @@ struct PolicyContext<'a> {
     one: bool,
     for_publisher: bool,
     principal: &'a str,
+    /// The tool whose groups wait for signals, or empty.
+    group: &'a str,
+    /// How the names of these groups begin.
+    group_prefix: String,
     /// `bucket/prefix/`: the text before the key of an object.
     place: String,
+}
+
+/// How the names of groups begin whose nodes may signal them.
+#[must_use]
+pub fn group_prefix(site: &Site) -> String {
+    let name = site.site.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    format!("stringless-{}-", name.collect::<String>())
 }
 
 /// The dialect with this name, or the dialect of the cloud with this id or alias.
@@ -121,6 +135,15 @@ pub fn policy(dialect: &str, ask: &PolicyRequest<'_>) -> Result<Policy, Fault> {
             principal.escape_default()
         )));
     }
+    if let Some(group) = ask.group
+        && !group_named(dialect, group)
+    {
+        return Err(Fault::new(format!(
+            "writing the policy: `{dialect}` knows no group of `{}` that waits for signals",
+            group.as_str()
+        ))
+        .hint("leave out `--group`"));
+    }
     let mut context = context(ask, ask.audience)?;
     for (name, audience) in [("nodes_policy", Audience::Nodes), ("publisher_policy", Audience::Publisher)] {
         if text.contains(name) {
@@ -138,6 +161,13 @@ pub fn policy(dialect: &str, ask: &PolicyRequest<'_>) -> Result<Policy, Fault> {
             .push(format!("NOT LEAST PRIVILEGE: it is for every environment, not for `{environment}` alone"));
     }
     Ok(policy)
+}
+
+/// Whether the policy for nodes in `dialect` has a permission for the groups of `tool`.
+fn group_named(dialect: &str, tool: Tool) -> bool {
+    let name = format!("policies/{dialect}/{POLICY}.tera");
+    let text = platform::templates().find(|(one, _)| *one == name).map_or("", |(_, text)| text);
+    text.contains(&format!("group == \"{}\"", tool.as_str()))
 }
 
 /// The name of the template for this form.
@@ -194,6 +224,8 @@ fn context(ask: &PolicyRequest<'_>, audience: Option<Audience>) -> Result<Contex
         one: ask.environment.is_some(),
         for_publisher: audience == Some(Audience::Publisher),
         principal: ask.principal.unwrap_or_default(),
+        group: ask.group.map(Tool::as_str).unwrap_or_default(),
+        group_prefix: group_prefix(ask.site),
         place: format!("{bucket}/{prefix}"),
         prefix,
     };

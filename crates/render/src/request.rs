@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use stringless_core::fault::Fault;
 use stringless_core::manifest::AgentFile;
 use stringless_core::name::Name;
+use stringless_core::signal::Signal;
 use stringless_core::sigv4::Credentials;
 use stringless_core::time::Timestamp;
 use stringless_core::trust::TrustedKeys;
@@ -12,7 +13,7 @@ use stringless_core::version::Version;
 
 use crate::envelope::Attachment;
 use crate::layer::Layers;
-use crate::platform::{BootAgent, Cloud, Distro, Encoding, Form, Platforms};
+use crate::platform::{BootAgent, Cloud, Distro, Encoding, Form, Group, Platforms};
 use crate::site::Site;
 
 /// Everything that a rendering depends on: the same request gives the same bytes.
@@ -34,6 +35,10 @@ pub struct Request<'a> {
     pub with: &'a [Attachment],
     /// The tool whose file embeds the user-data; `None`: the user-data goes to the cloud directly.
     pub tool: Option<Tool>,
+    /// The group of machines that the tool's file starts; `None`: one machine.
+    pub group: Option<&'a Group>,
+    /// What the node sends after its first run: nothing, or the signals of the group.
+    pub signals: &'a [Signal],
     /// The CPU, as `uname -m` names it, for forms with a single agent; `None`: the distro's usual one.
     pub cpu: Option<&'a str>,
     /// The site's settings.
@@ -92,6 +97,26 @@ pub struct Delivery<'a> {
     pub also: Vec<&'a BootAgent>,
     /// The form of the user-data.
     pub form: Form,
+}
+
+/// The group that `tool` starts on `cloud`.
+///
+/// # Errors
+/// When the tool starts no groups there.
+pub fn group(tool: Option<Tool>, cloud: &Cloud) -> Result<&Group, Fault> {
+    let group = match tool {
+        Some(Tool::Terraform) => cloud.terraform.as_ref().and_then(|terraform| terraform.group.as_ref()),
+        Some(Tool::CloudFormation) => cloud.cloudformation.as_ref().and_then(|known| known.group.as_ref()),
+        _ => {
+            return Err(Fault::new("rendering a group: the user-data alone starts no machine")
+                .hint("add `--as terraform` or `--as cloudformation`"));
+        }
+    };
+    let tool = tool.map(Tool::as_str).unwrap_or_default();
+    group.ok_or_else(|| {
+        Fault::new(format!("rendering for {} as {tool}: no group of machines is known there", cloud.name))
+            .hint("leave out `--group`, and put the user-data into a group of your own")
+    })
 }
 
 /// How user-data reaches `distro` on `cloud`: in the wanted form and through the wanted boot agent (an id),

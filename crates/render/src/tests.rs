@@ -66,6 +66,8 @@ impl Case {
             encoding: Encoding::Plain,
             with: &[],
             tool: None,
+            group: None,
+            signals: &[],
             cpu: None,
             site: &self.site,
             environment: &self.environment,

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use stringless_core::name::Name;
 use stringless_core::store::Style;
 use stringless_render::policy::Audience;
+use stringless_render::request::Tool;
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]
@@ -181,6 +182,10 @@ pub struct PolicyArgs {
     /// The name of the nodes or publishers in the store, for stores whose policies contain it.
     #[arg(long, value_name = "NAME")]
     pub principal: Option<String>,
+    /// Let the nodes say how their first run ended, to the groups of `render --as TOOL --group`: terraform or
+    /// cloudformation.
+    #[arg(long, value_name = "TOOL", value_parser = super::render::tool)]
+    pub group: Option<Tool>,
     /// policy; or, where the store supports them, cloudformation or terraform: a complete file for bucket, role and keys
     /// [default: policy].
     #[arg(long, value_name = "FORM")]

@@ -43,6 +43,13 @@ pub struct RenderArgs {
     /// Print the user-data as part of a file for packer, terraform, cloudformation, curl or seed.
     #[arg(long = "as", value_name = "TOOL", value_parser = tool)]
     pub tool: Option<Tool>,
+    /// With --as terraform or cloudformation: a launch template and a group of machines, which waits until the first run
+    /// of each machine went well.
+    #[arg(long, requires = "tool", conflicts_with = "check")]
+    pub group: bool,
+    /// With --group: do not wait for the first runs.
+    #[arg(long, requires = "group")]
+    pub no_signal: bool,
     /// With --as curl: the URL that will serve the file of --out. The machine fetches it, compares its hash, and runs it.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
@@ -112,7 +119,7 @@ fn lock(text: &str) -> Result<MetadataLock, String> {
     }
 }
 
-fn tool(text: &str) -> Result<Tool, String> {
+pub(super) fn tool(text: &str) -> Result<Tool, String> {
     let known = Tool::ALL.into_iter().find(|tool| tool.as_str() == text);
     known.ok_or_else(|| format!("expected {}", Tool::ALL.map(Tool::as_str).join(", ")))
 }

@@ -37,6 +37,7 @@ pub fn run(site: Option<&Path>, args: &PolicyArgs) -> Result<u8> {
         environment: args.environment.as_ref(),
         audience: args.audience.map(Into::into),
         principal: args.principal.as_deref(),
+        group: args.group,
         form,
         tool_version: env!("CARGO_PKG_VERSION"),
     };

@@ -2,6 +2,7 @@
 
 mod iso;
 mod packer;
+pub(crate) mod reference;
 mod seed;
 mod templates;
 

@@ -5,9 +5,11 @@ use stringless_core::fault::Fault;
 use stringless_core::hash::Sha256;
 use tera::Context;
 
+use crate::embed::reference::{references, split};
 use crate::encode::{encode, gzip};
 use crate::encoding::arguments;
 use crate::platform::Encoding;
+use crate::policy::group_prefix;
 use crate::request::{Request, UserData};
 use crate::site::CredentialKind;
 use crate::templates::fill;
@@ -17,6 +19,14 @@ pub(crate) fn terraform(request: &Request<'_>, data: &UserData) -> Result<String
     let mut context = context(request);
     let missing = || Fault::new(format!("rendering for {} as terraform: no resource", request.cloud.name));
     let terraform = request.cloud.terraform.as_ref().ok_or_else(missing)?;
+    let user_data = match request.encoding {
+        Encoding::Plain => quote::hcl_template(&data.text, &references(request, data)?),
+        _ => quote::hcl(&text_of(data)),
+    };
+    context.insert("user_data", &user_data);
+    if let Some(group) = request.group {
+        return fill(&format!("as/{}.tera", group.template), &context);
+    }
     let argument = arguments(request.cloud, request.boot).and_then(|all| all.get(&request.encoding));
     context.insert("resource", &terraform.resource);
     let comment =
@@ -30,13 +40,6 @@ pub(crate) fn terraform(request: &Request<'_>, data: &UserData) -> Result<String
     context.insert("replaces", &replaces.join(", "));
     let argument = argument.lines().map(str::to_owned);
     context.insert("lines", &comment.chain(argument).collect::<Vec<_>>());
-    context.insert(
-        "user_data",
-        &match request.encoding {
-            Encoding::Plain => quote::hcl_text(&data.text),
-            _ => quote::hcl(&text_of(data)),
-        },
-    );
     fill("as/terraform.tera", &context)
 }
 
@@ -46,14 +49,34 @@ pub(crate) fn cloudformation(request: &Request<'_>, data: &UserData) -> Result<S
     let known = known.ok_or_else(|| Fault::new("rendering as cloudformation: no resource"))?;
     context.insert("resource", &known.resource);
     context.insert("property", &known.property);
-    context.insert(
-        "user_data",
-        &match request.encoding {
-            Encoding::Plain => format!("\n        Fn::Base64: {}", quote::yaml_text(&data.text, 10)),
-            _ => format!(" {}", text_of(data)),
-        },
-    );
-    fill("as/cloudformation.tera", &context)
+    let references = references(request, data)?;
+    // The key `UserData` is indented by so much.
+    let indent = if request.group.is_some() { 8 } else { 6 };
+    let user_data = match request.encoding {
+        Encoding::Plain if references.is_empty() => {
+            format!("\n{:indent$}  Fn::Base64: {}", "", quote::yaml_text(&data.text, indent + 4))
+        }
+        Encoding::Plain => {
+            let (pad, parts) = (" ".repeat(indent + 2), joined(&data.text, &references, indent + 8));
+            format!("\n{pad}Fn::Base64:\n{pad}  Fn::Join:\n{pad}    - \"\"\n{pad}    - {parts}")
+        }
+        _ => format!(" {}", text_of(data)),
+    };
+    context.insert("user_data", &user_data);
+    let template = request.group.map_or("cloudformation", |group| &group.template);
+    fill(&format!("as/{template}.tera"), &context)
+}
+
+/// The parts of `text` for `Fn::Join`, as the entries of a YAML list at `indent`. `Fn::Sub` would also take the
+/// variables of the shell for its own, and its escape says nothing about a brace within braces.
+fn joined(text: &str, references: &[String], indent: usize) -> String {
+    let parts = split(text, references).into_iter().map(|(text, reference)| {
+        let name = reference.trim_start_matches("${").trim_end_matches('}');
+        let text = quote::yaml_text(text, indent + 2);
+        let more = if name.is_empty() { String::new() } else { format!("\n{:indent$}- !Ref {name}", "") };
+        format!("- {text}{more}")
+    });
+    parts.collect::<Vec<_>>().join(&format!("\n{:indent$}", ""))
 }
 
 pub(crate) fn curl(request: &Request<'_>, data: &UserData, url: Option<&str>) -> Result<String, Fault> {
@@ -75,7 +98,13 @@ pub(crate) fn context(request: &Request<'_>) -> Context {
     let mut context = Context::new();
     context.insert("distro_name", &request.distro.name);
     context.insert("cloud_name", &request.cloud.name);
-    context.insert("role", &uses(request, CredentialKind::InstanceRole));
+    let signal = !request.signals.is_empty();
+    context.insert("cloud", &request.cloud.id);
+    context.insert("role", &(signal || uses(request, CredentialKind::InstanceRole)));
+    context.insert("signal", &signal);
+    context.insert("encoded", &(request.encoding != Encoding::Plain));
+    context.insert("prefix", &group_prefix(request.site));
+    context.insert("tags", &false);
     context
 }
 

@@ -2,6 +2,7 @@
 
 use stringless_core::fault::Fault;
 
+use crate::embed::reference;
 use crate::encode::encode;
 use crate::encoding;
 use crate::platform::{Cloud, Counts, Encoding, Form};
@@ -21,7 +22,7 @@ pub(crate) fn counted(cloud: &Cloud, text: &str, encoding: Encoding) -> usize {
 /// Refuses user-data that is larger than the cloud accepts. The hint names what can be removed.
 pub(crate) fn check(request: &Request<'_>, script: &str, text: &str) -> Result<(), Fault> {
     let (cloud, encoding) = (request.cloud, request.encoding);
-    let size = counted(cloud, text, encoding);
+    let size = counted(cloud, text, encoding) + reference::room(request);
     let through = request.tool.is_none_or(|tool| !tool.goes_past_the_cloud());
     let Some(max) = cloud.max_bytes.filter(|max| through && size > *max) else { return Ok(()) };
     let mut drops = Vec::new();

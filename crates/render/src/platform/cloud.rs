@@ -6,6 +6,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use stringless_core::metadata::Metadata;
 use stringless_core::name::Name;
+use stringless_core::signal::Signal;
 use stringless_core::store::Style;
 
 use super::{Encoding, Form};
@@ -140,6 +141,9 @@ pub struct Terraform {
     /// The same by boot agent, for boot agents that need other lines.
     #[serde(default)]
     pub elsewhere: BTreeMap<String, BTreeMap<Encoding, String>>,
+    /// How it starts a group of machines; `None`: it cannot, or nobody has written it down.
+    #[serde(default)]
+    pub group: Option<Group>,
 }
 
 /// How CloudFormation starts a machine.
@@ -150,6 +154,20 @@ pub struct CloudFormation {
     pub resource: String,
     /// The property for user-data, as base64.
     pub property: String,
+    /// How it starts a group of machines.
+    #[serde(default)]
+    pub group: Option<Group>,
+}
+
+/// How a tool starts a group of machines with the same user-data.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// The template: the stem of a file in `templates/as/`.
+    pub template: String,
+    /// What the nodes send after their first run, because the tool waits for it. `${NAME}` in a text is a value
+    /// that the tool fills in.
+    pub signal: Vec<Signal>,
 }
 
 /// The type belongs to `agent.json`, whose readers pass over unknown keys; this file is written by people.

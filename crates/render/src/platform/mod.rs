@@ -13,7 +13,7 @@ use serde_yaml::{Mapping, Value};
 use stringless_core::fault::Fault;
 
 pub use self::boot::{BootAgent, Encoding, Form};
-pub use self::cloud::{Cloud, CloudFormation, Counts, ObjectStore, Terraform};
+pub use self::cloud::{Cloud, CloudFormation, Counts, Group, ObjectStore, Terraform};
 pub use self::distro::{Distro, OsRelease, Paths, PuppetPackages};
 pub use self::level::{Level, Levels};
 use crate::yaml::from_yaml;

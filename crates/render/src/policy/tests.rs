@@ -20,6 +20,7 @@ fn ask<'a>(site: &'a Site, audience: Audience) -> PolicyRequest<'a> {
         environment: None,
         audience: Some(audience),
         principal: None,
+        group: None,
         form: POLICY,
         tool_version: "0.1.0",
     }

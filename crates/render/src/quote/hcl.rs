@@ -2,6 +2,8 @@
 
 use base64ct::{Base64, Encoding as _};
 
+use crate::embed::reference::split;
+
 /// `text` as an HCL expression on one line.
 pub(crate) fn hcl(text: &str) -> String {
     if !is_plain(text) {
@@ -30,6 +32,18 @@ pub(crate) fn hcl_text(text: &str) -> String {
         mark.push('_');
     }
     format!("<<{mark}\n{}{mark}", escaped(text))
+}
+
+/// The same for a text in which Terraform fills in the `references`, each `${NAME}`.
+pub(crate) fn hcl_template(text: &str, references: &[String]) -> String {
+    if references.is_empty() || is_plain(text) && text.ends_with('\n') {
+        return references.iter().fold(hcl_text(text), |text, one| text.replace(&escaped(one), one));
+    }
+    let parts = split(text, references).into_iter().flat_map(|(text, reference)| {
+        let name = reference.trim_start_matches("${").trim_end_matches('}');
+        [Some(hcl(text)), Some(name.to_owned()).filter(|name| !name.is_empty())]
+    });
+    format!("join(\"\", [{}])", parts.flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// Whether HCL keeps `text` unchanged. `$${` in the text is ambiguous, and HCL converts all characters
@@ -62,6 +76,11 @@ mod tests {
         for text in ["a", "$${a}\n", "%%{a}\n", "\u{e9}\n", "a\r\n", "\0\n"] {
             assert!(hcl_text(text).starts_with("base64decode(\""), "{text:?}");
         }
+        let references = ["${a.b}".to_owned(), "${c}".to_owned()];
+        let template = |text| hcl_template(text, &references);
+        assert_eq!(template("${c}${d}${a.b}\n"), "<<STRINGLESS\n${c}$${d}${a.b}\nSTRINGLESS");
+        assert_eq!(template("${d}\n"), "<<STRINGLESS\n$${d}\nSTRINGLESS");
+        assert_eq!(template("x${c}$${d}${a.b}"), r#"join("", ["x", c, base64decode("JCR7ZH0="), a.b, ""])"#);
         for text in ["$${a}", "e\u{301}"] {
             assert!(hcl(text).starts_with("base64decode(\""), "{text:?}");
         }

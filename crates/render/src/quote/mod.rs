@@ -10,7 +10,7 @@ use tera::{Kwargs, State, Tera};
 
 use crate::encode::gzip;
 
-pub(crate) use self::hcl::{hcl, hcl_text};
+pub(crate) use self::hcl::{hcl, hcl_template, hcl_text};
 
 /// Adds the filters `hcl`, `sh`, `json`, `nix`, `nix_lines`, `base64` and `gzip_base64`.
 pub(crate) fn register(tera: &mut Tera) {
@@ -37,11 +37,12 @@ pub(crate) fn sh(text: &str) -> String {
 /// `text` as a YAML scalar: a block indented by `indent`, or one double-quoted line.
 pub(crate) fn yaml_text(text: &str, indent: usize) -> String {
     let plain = text.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b));
-    if !plain || !text.ends_with('\n') || text.ends_with("\n\n") || text.starts_with([' ', '\n']) {
+    if !plain || !text.contains('\n') || text.ends_with("\n\n") || text.starts_with([' ', '\n']) {
         return yaml(text);
     }
+    let end = if text.ends_with('\n') { "" } else { "-" };
     let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("\n{:indent$}{line}", "") };
-    format!("|{}", text.lines().map(line).collect::<String>())
+    format!("|{end}{}", text.lines().map(line).collect::<String>())
 }
 
 /// `text` as a double-quoted YAML scalar in ASCII: like JSON, except for characters above 16 bits.

@@ -27,6 +27,9 @@ impl Rendering {
             environment: &layer.environment,
             min_serial: layer.min_serial,
             presigned: std::collections::BTreeMap::new(),
+            group: None,
+            // A tool has filled in their texts, or will.
+            signals: &self.config.signal,
             static_keys: self.static_keys(),
             lock: self.lock(),
             now: self.config.rendered,

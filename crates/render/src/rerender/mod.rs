@@ -6,6 +6,7 @@ use std::io::Read;
 
 use base64ct::{Base64, Encoding};
 use serde::Serialize;
+use serde_yaml::Value;
 use stringless_core::config::{Config, CredentialSource, Layer};
 use stringless_core::fault::Fault;
 use stringless_core::manifest::AgentPin;
@@ -63,7 +64,7 @@ impl Rendering {
         let mut text = decoded(bytes).ok_or_else(none)?;
         // Documents hold files as base64; lines of shell hold scripts as base64.
         let carried: Vec<String> = runs(&text).iter().filter_map(|run| decoded(run.as_bytes())).collect();
-        for more in carried {
+        for more in carried.into_iter().chain(joined(&text)) {
             text.push('\n');
             text.push_str(&more);
         }
@@ -230,6 +231,28 @@ fn decoded(bytes: &[u8]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The text that a template of CloudFormation joins of parts, with `${NAME}` for each reference.
+fn joined(text: &str) -> Option<String> {
+    let parts = |found: &Value| Some(found.get(JOIN)?.as_sequence()?.get(1)?.as_sequence()?.clone());
+    let part = |part: &Value| match part {
+        Value::Tagged(reference) => Some(format!("${{{}}}", reference.value.as_str()?)),
+        text => text.as_str().map(str::to_owned),
+    };
+    let mut left: Vec<Value> =
+        text.contains(JOIN).then(|| serde_yaml::from_str(text).ok())?.into_iter().collect();
+    while let Some(next) = left.pop() {
+        if let Some(parts) = parts(&next) {
+            return parts.iter().map(part).collect();
+        }
+        match next {
+            Value::Mapping(map) => left.extend(map.into_iter().map(|(_, value)| value)),
+            Value::Sequence(all) => left.extend(all),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// The long runs of base64 in `text`. A run over several lines counts as one. The word that ends a shell's
 /// here-document can look like base64, so each run is also tried without its last line.
 fn runs(text: &str) -> Vec<String> {
@@ -245,6 +268,8 @@ fn runs(text: &str) -> Vec<String> {
     blocks.chain(words).filter(is_run).collect()
 }
 
+/// The function of CloudFormation that joins texts.
+const JOIN: &str = "Fn::Join";
 /// The beginnings of a configuration, plain and quoted.
 const CONFIG: [&str; 2] = [r#"{"format":"#, r#"{\"format\":"#];
 /// The shortest run: longer than any word and any hash.

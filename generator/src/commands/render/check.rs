@@ -111,6 +111,8 @@ fn rerendered(
             encoding: Encoding::Plain,
             with: &[],
             tool: None,
+            group: None,
+            signals: &[],
             cpu: args.cpu.as_deref(),
             site: &site.site,
             environment: &layer.environment,

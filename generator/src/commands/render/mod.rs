@@ -17,7 +17,7 @@ use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
 use stringless_render::envelope::summary::Explain;
 use stringless_render::platform::{Cloud, Distro, Encoding, Form, Platforms};
-use stringless_render::request::{AgentPins, Delivery, Part, Request, Tool, delivery};
+use stringless_render::request::{AgentPins, Delivery, Part, Request, Tool, delivery, group};
 use stringless_render::site::FirstFetch;
 use stringless_render::{STATIC_KEYS, encoding, render};
 
@@ -78,6 +78,8 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     let Delivery { boot, also, form } =
         delivery(&platforms, distro, cloud, form, args.boot_agent.as_deref())?;
     let encoding = encoding::encoding(args.tool, cloud, boot, form, args.encoding)?;
+    let group = if args.group { Some(group(args.tool, cloud)?) } else { None };
+    let signals = group.filter(|_| !args.no_signal).map_or(&[][..], |group| &group.signal);
     let mut site = SiteDir::open(site)?;
     site.add_puppet_pins(&platforms)?;
     let environment = site.environment(args.environment.as_ref())?;
@@ -98,6 +100,8 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         encoding,
         with: &with,
         tool: args.tool,
+        group,
+        signals,
         cpu: args.cpu.as_deref(),
         site: &site.site,
         environment: &environment,
