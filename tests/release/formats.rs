@@ -203,6 +203,8 @@ fn the_configuration_of_a_node_and_a_layer() {
         "address": ["http://169.254.169.254", "http://[fd00:ec2::254]"], "headers": {"Metadata": "true"},
         "token": {"path": "/token", "headers": {"ttl": "60"}, "header": "token"},
         "instance_id": {"path": "/id"}, "region": {"path": "/zone", "json": "/zone", "after": "/", "before": "-"}}"#;
+    let signal = r#"{"service": "example", "region": "eu-central-1", "endpoint": "https://example.org/",
+        "credentials": ["instance_role"], "fields": {"Id": "{instance}"}, "success": {"A": "1"}, "failure": {"A": "0"}}"#;
     let config = Config {
         format: 1,
         needs: Vec::new(),
@@ -220,6 +222,7 @@ fn the_configuration_of_a_node_and_a_layer() {
             url: None,
             per_hour: 12,
         }),
+        signal: vec![serde_json::from_str(signal).unwrap()],
         layers: vec![layer, own],
     };
     let bytes = document("agent.json", &config);

@@ -167,11 +167,24 @@ pub struct Group {
     pub template: String,
     /// What the nodes send after their first run, because the tool waits for it. `${NAME}` in a text is a value
     /// that the tool fills in.
+    #[serde(deserialize_with = "strict_signal")]
     pub signal: Vec<Signal>,
 }
 
 /// The type belongs to `agent.json`, whose readers pass over unknown keys; this file is written by people.
 fn strict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Metadata>, D::Error> {
+    strict_value("metadata", deserializer)
+}
+
+fn strict_signal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Signal>, D::Error> {
+    strict_value("signal", deserializer)
+}
+
+/// A value, in which an unknown key is an error that names its place below `key`.
+fn strict_value<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    key: &str,
+    deserializer: D,
+) -> Result<T, D::Error> {
     let mut unknown = None;
     let value = serde_ignored::deserialize(deserializer, |path| {
         unknown.get_or_insert_with(|| path.to_string());
@@ -180,7 +193,7 @@ fn strict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Metadata>
         None => Ok(value),
         // What is optional is a step of the path, too.
         Some(path) => {
-            let steps = ["metadata"].into_iter().chain(path.split('.').filter(|step| *step != "?"));
+            let steps = [key].into_iter().chain(path.split('.').filter(|step| *step != "?"));
             let path = steps.collect::<Vec<_>>().join(".");
             let (place, key) = path.rsplit_once('.').unwrap_or_default();
             Err(D::Error::custom(format!("{place}: unknown field `{key}`")))
