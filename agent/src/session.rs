@@ -103,7 +103,7 @@ impl<'a> Session<'a> {
         if !self.args.noop {
             self.forget_other_layers();
         }
-        let node = node::identify(&self.config, &self.root, &self.io);
+        let node = node::identify(&self.config, &self.root, &self.io, self.args.force);
         let mut reports: Vec<LayerReport> = Vec::new();
         for (n, layer) in self.config.layers.iter().enumerate() {
             // Read after the earlier layers have run, so that their new modules count.
@@ -122,6 +122,9 @@ impl<'a> Session<'a> {
             agent: env!("CARGO_PKG_VERSION").to_owned(),
             node: node.id,
             region: node.region,
+            role: node.role,
+            role_from: node.role_from,
+            labels: node.labels,
             started,
             milliseconds: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
             outcome,

@@ -134,6 +134,8 @@ fn facts(platforms: &Platforms, cloud: &Cloud) -> Vec<[String; 2]> {
         .collect();
     rows.push(["credentials".into(), credentials.join(", ")]);
     rows.push(["node id".into(), cloud.node_id.clone()]);
+    let tags = cloud.tags.as_ref().map(|tags| format!("yes: {}", tags.needs.replace("{key}", "KEY")));
+    rows.push(["`node.role_from`".into(), tags.unwrap_or_else(|| "no: use `--role`".into())]);
     if let Some(store) = &cloud.object_store {
         let endpoint = store.endpoint.as_deref().unwrap_or("the agent's own default");
         rows.push([

@@ -122,7 +122,11 @@ fn tells_the_story(demo: &Demo, output: &Output) {
     for part in [
         "published example production 1",
         "release 1 applied: changed",
+        "role=web\n",
+        "port=80\n",
         "greeting=Hello from the first release",
+        "role        web, from the configuration\n",
+        "label       dc=lab\n",
         "published example production 2",
         "release 2 applied: changed",
         "    Hello from the second release\n",

@@ -27,7 +27,8 @@ main() {
     run stringless publish
 
     step "Render user-data for $distro on $cloud"
-    run stringless render "$distro" "$cloud" --out "$demo/user-data"
+    note 'the role chooses lines of data/roles'
+    run stringless render "$distro" "$cloud" --role web --label dc=lab --out "$demo/user-data"
     note "$(wc -c <"$demo/user-data" | tr -d ' ') bytes, the beginning of it:"
     sed -n 's/^# /    | &/p' "$demo/user-data" | head -n 5
 

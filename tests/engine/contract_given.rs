@@ -105,7 +105,8 @@ fn names(environment: &BTreeMap<String, String>) -> BTreeSet<&str> {
     environment.keys().map(String::as_str).collect()
 }
 
-const OURS: [&str; 9] = [
+/// What a node with the label `dc` gives: the last one is that label.
+const OURS: [&str; 11] = [
     "STRINGLESS_SITE",
     "STRINGLESS_ENVIRONMENT",
     "STRINGLESS_SERIAL",
@@ -115,13 +116,19 @@ const OURS: [&str; 9] = [
     "STRINGLESS_REGION",
     "STRINGLESS_NOOP",
     "STRINGLESS_ROOT",
+    "STRINGLESS_ROLE",
+    "STRINGLESS_LABEL_DC",
 ];
+/// What each node gives.
+const ALWAYS: usize = OURS.len() - 1;
 
 #[test]
 fn environment_of_an_agent_that_has_none() {
     let Some(pair) = Pair::new() else { return };
     let mut config = pair.forge.config(&pair.forge.url());
     config["node"] = json!("web1");
+    config["role"] = json!("web");
+    config["labels"] = json!({"dc": "fra1; $(true) 'x'"});
     pair.node.configure(&config);
     pair.forge.publish(&pair.forge.manifest(41, vec![pair.forge.script(PRINTS)]));
     let found = environment(&pair, &[], &["--once"]);
@@ -140,6 +147,8 @@ fn environment_of_an_agent_that_has_none() {
         (OURS[6], ""),
         (OURS[7], ""),
         (OURS[8], &root),
+        (OURS[9], "web"),
+        (OURS[10], "fra1; $(true) 'x'"),
     ];
     let expected: BTreeMap<_, _> = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(found, expected);
@@ -169,9 +178,12 @@ fn environment_comes_from_the_agent() {
         ("STRINGLESS_ROOT", "/"),
         ("STRINGLESS_SITE", "another"),
         ("STRINGLESS_SERIAL", "99"),
+        ("STRINGLESS_ROLE", "stale"),
+        ("STRINGLESS_LABEL_DC", "stale"),
+        ("STRINGLESS_LABEL_", "stale"),
     ];
     let found = environment(&pair, &agent, &["--once"]);
-    let expected: BTreeSet<&str> = OURS.into_iter().chain(["PATH", "HOME", "LANG"]).collect();
+    let expected: BTreeSet<&str> = OURS[..ALWAYS].iter().copied().chain(["PATH", "HOME", "LANG"]).collect();
     assert_eq!(names(&found), expected);
     for (name, value) in [
         ("PATH", "/usr/bin:/bin"),
@@ -183,6 +195,7 @@ fn environment_comes_from_the_agent() {
         ("STRINGLESS_SERIAL", "1"),
         ("STRINGLESS_NODE", "i-0123456789abcdef0"),
         ("STRINGLESS_REGION", "eu-central-1"),
+        ("STRINGLESS_ROLE", ""),
     ] {
         assert_eq!(found[name], value, "{name}");
     }
@@ -204,7 +217,7 @@ fn environment_has_the_proxy() {
     ] {
         assert_eq!((found[name].as_str(), found[&name.to_uppercase()].as_str()), (value, value), "{name}");
     }
-    assert_eq!(found.len(), OURS.len() + 8);
+    assert_eq!(found.len(), ALWAYS + 8);
 }
 
 #[test]

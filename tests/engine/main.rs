@@ -15,6 +15,7 @@ mod migration;
 mod output;
 mod puppet;
 mod retention;
+mod role;
 mod secrets;
 
 use std::fs;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -72,6 +73,51 @@ fn a_control_repo_is_applied_and_a_change_arrives() {
     assert!(lab.managed("var/lib/web-reloads").lines().count() == 2, "the web server learns of the change");
 }
 
+/// The role is a level of Hiera; the labels are facts; the machine's own facts and those of modules stay.
+#[test]
+fn the_role_and_the_labels_are_facts() {
+    let change = |config: &mut Value| {
+        config["role"] = json!("db");
+        config["labels"] = json!({"dc": "fra1", "rack.row": "7' \"#{x}"});
+    };
+    let Some(lab) = Lab::with("web1", change) else { return };
+    lab.edit("hiera.yaml", "role/%{facts.role}.yaml", "role/%{facts.stringless_role}.yaml");
+    let levels = "  - name: \"Data center\"\n    path: \"dc/%{facts.stringless.labels.dc}.yaml\"\n\n";
+    lab.edit(
+        "hiera.yaml",
+        "  - name: \"Operating system\"\n",
+        &format!("{levels}  - name: \"Operating system\"\n"),
+    );
+    lab.write("data/dc/fra1.yaml", "---\nplace: Frankfurt\n");
+    let says = r#"
+  $own = $facts['stringless']
+  notice("place=${lookup('place')} site=${own['site']}/${own['environment']} serial=${own['serial']}")
+  notice("node=${own['node']} role=${own['role']} top=${stringless_role} row=${facts['stringless_label_rack_row']}")
+  notice("labels=${own['labels']} module=${facts['of_a_module']} inherited=${facts['of_the_machine']}")
+"#;
+    lab.edit("manifests/site.pp", "node default {\n", &format!("node default {{\n{says}"));
+    // External facts of a module, and facts of the folders that the machine's own FACTERLIB names.
+    lab.write("modules/motd/facts.d/own.txt", "of_a_module=kept\n");
+    let own = lab.folder.path().join("facts");
+    fs::create_dir(&own).unwrap();
+    fs::write(own.join("own.rb"), "Facter.add(:of_the_machine) { setcode { 'kept' } }\n").unwrap();
+    lab.publish();
+    let run = Run::of(lab.command(&["--once"]).env("FACTERLIB", &own)).expect(0);
+    for said in [
+        "place=Frankfurt site=example/production serial=1",
+        "node=web1 role=db top=db row=7' \"#{x}",
+        "labels={dc => fra1, rack.row => 7' \"#{x}} module=kept inherited=kept",
+    ] {
+        assert!(run.out.contains(said), "lacks `{said}`\n{}", run.out);
+    }
+    assert!(lab.base().join("etc/db/shop.database").exists(), "data/role/db.yaml counts");
+    // What the agent wrote for Puppet is its own.
+    for file in ["stringless.json", "stringless.rb"] {
+        let path = lab.node.root().join("var/lib/stringless/facts").join(file);
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{file}");
+    }
+}
+
 #[test]
 fn another_name_is_another_role() {
     let Some(lab) = Lab::new("db1") else { return };
@@ -131,6 +177,11 @@ struct Lab {
 
 impl Lab {
     fn new(name: &str) -> Option<Self> {
+        Self::with(name, |_| ())
+    }
+
+    /// A lab whose node has this configuration.
+    fn with(name: &str, change: impl FnOnce(&mut Value)) -> Option<Self> {
         let generator = tools::generator()?;
         tools::program("puppet")?;
         let folder = tempfile::tempdir().unwrap();
@@ -159,7 +210,7 @@ impl Lab {
         let trust = fs::read_to_string(at("site/trust/1.json")).unwrap();
         let trust: Value = serde_json::from_str(trust.split_once("\n\n").unwrap().1).unwrap();
         let keys: Vec<&Value> = trust["keys"].as_array().unwrap().iter().map(|key| &key["key"]).collect();
-        let config = json!({
+        let mut config = json!({
             "format": 1,
             "rendered": "2026-01-01T00:00:00Z",
             "node": name,
@@ -171,6 +222,7 @@ impl Lab {
                 "stores": [{"url": bucket}],
             }],
         });
+        change(&mut config);
         let node = Node::on_this_machine(&config)?;
         Some(Self { generator, folder, node })
     }
@@ -215,6 +267,13 @@ impl Lab {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.contains(from), "{path} lacks `{from}`");
         fs::write(file, text.replace(from, to)).unwrap();
+    }
+
+    /// Adds a file to the repo.
+    fn write(&self, path: &str, text: &str) {
+        let file = self.folder.path().join("repo").join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
     }
 
     fn packs(&self) -> BTreeSet<PathBuf> {

@@ -8,6 +8,7 @@
 mod clouds;
 mod distrust;
 mod identity;
+mod tags;
 
 use std::process::Command;
 use std::time::Duration;

@@ -13,16 +13,18 @@ use stringless_core::config::{Config, CredentialSource, Layer, NodeStore};
 use stringless_core::document::Document;
 use stringless_core::hash::Sha256;
 use stringless_core::history::History;
+use stringless_core::label::{self, Labels};
 use stringless_core::manifest::{
     AgentFile, AgentPin, Apply, Engine, Failure, Manifest, ManifestType, Module, Origin, ScriptEngine, Source,
 };
 use stringless_core::metadata::Metadata;
 use stringless_core::notify::{Event, Notices, Notify};
 use stringless_core::pack::Pack;
-use stringless_core::report::{LayerReport, Outcome, Over, Report};
+use stringless_core::report::{LayerReport, Outcome, Over, Report, RoleSource};
 use stringless_core::sigv4::Credentials;
 use stringless_core::state::{Applied, Failed, Release, Seen, State};
 use stringless_core::store::Style;
+use stringless_core::tag::RoleTag;
 use stringless_core::time::Timestamp;
 use stringless_core::trust::{Trust, TrustKey, TrustType};
 use stringless_core::version::Version;
@@ -205,11 +207,15 @@ fn the_configuration_of_a_node_and_a_layer() {
         "instance_id": {"path": "/id"}, "region": {"path": "/zone", "json": "/zone", "after": "/", "before": "-"}}"#;
     let signal = r#"{"service": "example", "region": "eu-central-1", "endpoint": "https://example.org/",
         "credentials": ["instance_role"], "fields": {"Id": "{instance}"}, "success": {"A": "1"}, "failure": {"A": "0"}}"#;
+    let tag = r#"{"tag": "role", "path": "/tags", "answer": {"pairs": "/list"}, "needs": "the tag `role`"}"#;
     let config = Config {
         format: 1,
         needs: Vec::new(),
         rendered: time("2026-11-20T18:00:00Z"),
         node: Some(name("web-1")),
+        role: None,
+        role_from: Some(serde_json::from_str::<RoleTag>(tag).unwrap()),
+        labels: labels(),
         state_dir: "/srv/stringless".into(),
         disk_budget: Some(2 << 30),
         proxy: Some("http://proxy:3128".into()),
@@ -229,11 +235,16 @@ fn the_configuration_of_a_node_and_a_layer() {
     assert_eq!(Config::parse_and_list_unknown(&bytes), Ok((config, Vec::new())));
 }
 
+fn labels() -> Labels {
+    Labels::new([(name("dc"), "fra1".to_owned())].into()).unwrap()
+}
+
 #[test]
 fn what_a_node_remembers_and_reports() {
     let release = |serial| Release { environment: name("production"), serial, id: "0123456789abcdef".into() };
     let at = time("2026-11-20T19:00:00Z");
     let over = Some(Sha256::of(b"modules"));
+    let role = label::identity(Some(&name("web")), &labels());
     let seen = Seen {
         serial: 12,
         trust_version: 2,
@@ -246,8 +257,8 @@ fn what_a_node_remembers_and_reports() {
         needs: Vec::new(),
         seen: [(name("production"), seen)].into(),
         last_good: [(name("production"), release(11))].into(),
-        applied: Some(Applied { release: release(12), at, ok: false, over }),
-        failed: [(name("production"), Failed { release: release(12), times: 2, at, over })].into(),
+        applied: Some(Applied { release: release(12), at, ok: false, over, role }),
+        failed: [(name("production"), Failed { release: release(12), times: 2, at, over, role })].into(),
     };
     document("state.json", &state);
     let report = Report {
@@ -256,6 +267,9 @@ fn what_a_node_remembers_and_reports() {
         agent: "0.1.0".into(),
         node: "i-0123456789abcdef0".into(),
         region: Some(name("eu-central-1")),
+        role: Some(name("web")),
+        role_from: Some(RoleSource::Tag),
+        labels: labels(),
         started: at,
         milliseconds: 1234,
         outcome: Outcome::EngineFailed,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use stringless_core::fault::Fault;
 use stringless_core::hash::Sha256;
 use stringless_core::key::PublicKey;
+use stringless_core::label::Labels;
 use stringless_core::manifest::{AgentFile, Engine};
 use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
@@ -30,6 +31,8 @@ pub struct Case {
     pub site: Site,
     /// The environment that the node follows.
     pub environment: Name,
+    /// Labels of the node.
+    pub labels: Labels,
     /// Layers of other sites.
     pub layers: Layers,
     /// The pinned agent of each target.
@@ -62,6 +65,7 @@ impl Case {
         Self {
             site: Site::parse(site, "stringless.yaml").unwrap_or_else(|fault| panic!("{fault}\n{site}")),
             environment: Name::new("production").unwrap(),
+            labels: Labels::default(),
             layers: Layers::default(),
             targets: targets.iter().map(|target| (target.clone(), file(target))).collect(),
             presigned: BTreeMap::new(),
@@ -115,6 +119,8 @@ impl Case {
             cpu: None,
             site: &self.site,
             environment: &self.environment,
+            role: None,
+            labels: &self.labels,
             layers: &self.layers,
             trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
             min_serial: 7,

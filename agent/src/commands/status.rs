@@ -5,8 +5,9 @@ mod text;
 use serde::Serialize;
 use stringless_core::count::count;
 use stringless_core::history::{History, Run};
+use stringless_core::label::Labels;
 use stringless_core::name::Name;
-use stringless_core::report::{Outcome, Report};
+use stringless_core::report::{Outcome, Report, RoleSource};
 use stringless_core::state::{Failed, Release, State};
 use stringless_core::time::Timestamp;
 use stringless_core::version::Version;
@@ -31,6 +32,10 @@ struct Status {
     /// Where the node's id comes from.
     node_from: IdSource,
     region: Option<Name>,
+    role: Option<Name>,
+    /// Where the role comes from.
+    role_from: Option<RoleSource>,
+    labels: Labels,
     /// What needs attention on the node itself.
     warnings: Vec<String>,
     /// What starts the agent here.
@@ -88,13 +93,17 @@ struct Pin {
 pub fn status(session: &Session<'_>) -> Result<Outcome> {
     let last_run = read_capped(&session.io.disk.file("last-run.json"))?;
     let node = node::cached(&session.config, &session.root, &session.io.disk);
+    let no_role = node.no_role.map(|missing| format!("no role: the tag `{}`: {}", missing.tag, missing.why));
     let mut status = Status {
         format: 1,
         agent: env!("CARGO_PKG_VERSION"),
         node: node.id,
         node_from: node.id_source,
         region: node.region,
-        warnings: node.warning.into_iter().collect(),
+        role: node.role,
+        role_from: node.role_from,
+        labels: node.labels,
+        warnings: node.warning.into_iter().chain(node.role_warning).chain(no_role).collect(),
         schedule: schedule::find(&session.root),
         layers: Vec::new(),
         last_run: last_run.and_then(|bytes| json::parse(&bytes).ok()),

@@ -33,6 +33,8 @@ pub struct Job<'a> {
     pub json: bool,
     /// The file that records the running engine.
     pub record: PathBuf,
+    /// The folder for the facts of this run.
+    pub facts: PathBuf,
     /// The proxy for the engine's downloads, and the hosts to reach without it.
     pub proxy: Option<(&'a str, &'a str)>,
     /// Secrets to remove from its output.

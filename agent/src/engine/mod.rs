@@ -6,6 +6,7 @@ pub mod orphan;
 pub mod root;
 
 mod environment_conf;
+mod facts;
 pub mod process;
 pub mod puppet;
 pub mod redact;
@@ -16,6 +17,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use stringless_core::label;
 use stringless_core::manifest::{Apply, Engine};
 use stringless_core::name::Name;
 use stringless_core::report::Outcome;
@@ -45,7 +47,7 @@ pub fn apply(apply: &Apply, job: &Job<'_>) -> Result<Applied, Failed> {
             return Ok(Applied { changed: true, status: None, output: String::new() });
         }
         Engine::Script(script) => ("script", script::command(script, job)),
-        Engine::Puppet(_) => ("puppet", puppet::command(job)),
+        Engine::Puppet(_) => ("puppet", puppet::command(job).and_then(|command| facts::add(command, job))),
     };
     let mut command = command.map_err(unable)?;
     set_environment(&mut command, job);
@@ -93,7 +95,9 @@ fn is_exhaustion(error: i32) -> bool {
 /// Sets what every program of the agent gets of its environment: all but credentials, and a `PATH` and a `HOME`.
 pub fn set_basics(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("AWS_") {
+        let text = name.to_string_lossy();
+        // A label that this node does not have must not come from the caller's shell.
+        if text.starts_with("AWS_") || text.starts_with(label::PREFIX) {
             command.env_remove(name);
         }
     }
@@ -122,6 +126,8 @@ fn set_environment(command: &mut Command, job: &Job<'_>) {
         .env("STRINGLESS_RELEASE", job.path)
         .env("STRINGLESS_NODE", &job.node.id)
         .env("STRINGLESS_REGION", job.node.region.as_ref().map_or("", Name::as_str))
+        .env("STRINGLESS_ROLE", job.node.role.as_ref().map_or("", Name::as_str))
+        .envs(job.node.labels.variables())
         // These two are set in every run, so that a value from the caller's shell never turns a real run into
         // a dry run, and never moves it to another folder.
         .env("STRINGLESS_NOOP", if job.noop { "1" } else { "" })

@@ -5,14 +5,14 @@ use stringless_core::count::count;
 use stringless_core::manifest::Manifest;
 use stringless_core::plan;
 use stringless_core::report::LayerReport;
-use stringless_core::state::{Applied, Release, State};
+use stringless_core::state::{Applied, Inputs, Release, State};
 use stringless_core::time::Timestamp;
 use stringless_core::verify::{self, Verified};
 
 use crate::checkpoint::{Checkpoint, reach};
 use crate::error::{Error, Result};
 use crate::flow::check::Head;
-use crate::flow::run::{LayerRun, job, label, modules};
+use crate::flow::run::{LayerRun, inputs, job, label, modules};
 use crate::release::{self, Live, Staged};
 use crate::{engine, log, signals};
 
@@ -101,8 +101,9 @@ fn apply_last_good(
     // Saved only after the engine has ended: an interrupted run is not a failed one, so the next run repeats
     // it.
     if applied.is_ok() || !signals::stop_requested() {
+        let Inputs { over, role } = inputs(run, &modules);
         state.applied =
-            Some(Applied { release: staged.release.clone(), at, ok: applied.is_ok(), over: modules.id });
+            Some(Applied { release: staged.release.clone(), at, ok: applied.is_ok(), over, role });
         run.disk.save_state(&state)?;
         reach(Checkpoint::Recorded);
     }

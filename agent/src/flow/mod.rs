@@ -8,18 +8,18 @@ mod fallback;
 mod selection;
 pub mod space;
 
-use stringless_core::hash::Sha256;
 use stringless_core::manifest::Manifest;
 use stringless_core::plan::{self, Due, Reason};
 use stringless_core::report::{LayerReport, Outcome};
-use stringless_core::state::{Applied, Failed, Release, State};
+use stringless_core::state::{Applied, Failed, Inputs, Release, State};
 
-use self::run::{LayerRun, job, label, make_room, modules, releases_to_keep};
+use self::run::{LayerRun, inputs, job, label, make_room, modules, releases_to_keep};
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::{is_folder, write};
 use crate::error::{Error, Result};
 use crate::flow::check::{Head, record_check};
 use crate::flow::fallback::{fall_back, quarantined};
+use crate::node::RoleMissing;
 use crate::release::{self, Live, Staged};
 use crate::{engine, fetch, log, signals};
 
@@ -56,6 +56,7 @@ pub fn run(run: &LayerRun<'_>) -> LayerReport {
 
 fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
     signals::check()?;
+    has_role(run)?;
     run.io.disk.make()?;
     run.disk.make()?;
     warn_on_error(release::clean_up(&run.io.disk, &run.disk), "cleaning up", report);
@@ -68,8 +69,8 @@ fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
     if manifest.retired {
         return Err(retired(run, manifest, live.as_ref()));
     }
-    let (release, over) = (Release::from_manifest(manifest), modules(run, manifest).id);
-    match plan::due(&state, live.as_ref(), &release, &manifest.apply, over, now, run.args.force) {
+    let (release, sees) = (Release::from_manifest(manifest), inputs(run, &modules(run, manifest)));
+    match plan::due(&state, live.as_ref(), &release, &manifest.apply, sees, now, run.args.force) {
         Due::Nothing => {
             warnings::log_idle(run, &state, manifest);
             Ok(Outcome::Converged)
@@ -77,6 +78,15 @@ fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
         Due::Quarantined(until) => Err(quarantined(run, &head, state, until, report)?),
         Due::Run(reason) => install(run, &head, reason, state, report),
     }
+}
+
+/// A node whose role should come from a tag applies nothing before it has one.
+fn has_role(run: &LayerRun<'_>) -> Result<()> {
+    let Some(RoleMissing { tag, why, wrong, needs }) = &run.node.no_role else { return Ok(()) };
+    let message = format!("finding the role of this node: reading the tag `{tag}`: {why}");
+    let error = if *wrong { Error::configuration(message) } else { Error::temporary(message) };
+    let needs = needs.clone().unwrap_or_else(|| format!("the tag `{tag}` with the name of its role"));
+    Err(error.hint(format!("this machine needs {needs}")))
 }
 
 /// The error of a node whose environment has ended: the live release stays as it is.
@@ -186,7 +196,7 @@ fn apply(
     let release = staged.release.clone();
     let modules = modules(run, &head.manifest);
     report.over.clone_from(&modules.over);
-    record_start(run, &release, modules.id, &mut state)?;
+    record_start(run, &release, inputs(run, &modules), &mut state)?;
     let applied = match engine::apply(&head.manifest.apply, &job(run, &head.manifest, staged, &modules)) {
         Ok(applied) => applied,
         Err(failed) => {
@@ -222,20 +232,16 @@ fn apply(
 
 /// Records the run as failed before the engine starts. So an interrupted run is repeated, but a release that
 /// crashes the machine is not tried forever.
-fn record_start(
-    run: &LayerRun<'_>,
-    release: &Release,
-    over: Option<Sha256>,
-    state: &mut State,
-) -> Result<()> {
+fn record_start(run: &LayerRun<'_>, release: &Release, sees: Inputs, state: &mut State) -> Result<()> {
     let at = run.io.clock.now();
-    let same = |failed: &&Failed| failed.release == *release && failed.over == over;
+    let same = |failed: &&Failed| failed.release == *release && failed.saw() == sees;
     let before = state.failed.get(&release.environment).filter(same);
     let times = before.map_or(0, |failed| failed.times).saturating_add(1);
-    let failed = Failed { release: release.clone(), times, at, over };
+    let Inputs { over, role } = sees;
+    let failed = Failed { release: release.clone(), times, at, over, role };
     state.failed.retain(|environment, _| *environment == run.layer.environment);
     state.failed.insert(release.environment.clone(), failed);
-    state.applied = Some(Applied { release: release.clone(), at, ok: false, over });
+    state.applied = Some(Applied { release: release.clone(), at, ok: false, over, role });
     run.disk.save_state(state)?;
     reach(Checkpoint::Started);
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stringless_core::config::Layer;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
-use stringless_core::state::{Release, State};
+use stringless_core::state::{Inputs, Release, State};
 use stringless_core::verify::Verified;
 
 use crate::args::Args;
@@ -64,6 +64,11 @@ pub fn make_room(run: &LayerRun<'_>, state: &State, next: Option<&Verified<Manif
     release::sweep(&keep.collect::<Vec<_>>(), wanted, &run.io.disk, &run.disk)
 }
 
+/// What the engine of a release sees besides it.
+pub fn inputs(run: &LayerRun<'_>, modules: &Modules) -> Inputs {
+    Inputs { over: modules.id, role: run.node.role_id() }
+}
+
 /// The modules of earlier layers that the manifest's engine sees.
 pub fn modules(run: &LayerRun<'_>, manifest: &Manifest) -> Modules {
     Modules::from_layers(run.earlier, &manifest.apply.engine, &run.io.disk)
@@ -87,6 +92,7 @@ pub fn job<'a>(
         noop: run.args.noop,
         json: run.args.json,
         record: run.io.disk.file(engine::orphan::FILE),
+        facts: run.io.disk.file("facts"),
         proxy: run.proxy,
         secrets: run.secrets,
     }

@@ -106,10 +106,15 @@ impl CachedIdentity {
     /// Whether the answers are complete, or it is too early for the next query: that is a minute after the
     /// first failure, then twice as long each time, up to an hour.
     fn is_settled(&self, now: Timestamp) -> bool {
-        self.failed.as_ref().is_none_or(|failed| {
-            let pause = (FIRST_PAUSE << failed.times.saturating_sub(1).min(6)).min(LAST_PAUSE);
-            failed.at <= now && now < failed.at.plus(pause)
-        })
+        self.failed.as_ref().is_none_or(|failed| failed.rests(now))
+    }
+}
+
+impl Failed {
+    /// Whether it is too early for the next query.
+    pub fn rests(&self, now: Timestamp) -> bool {
+        let pause = (FIRST_PAUSE << self.times.saturating_sub(1).min(6)).min(LAST_PAUSE);
+        self.at <= now && now < self.at.plus(pause)
     }
 }
 

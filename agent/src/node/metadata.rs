@@ -25,16 +25,11 @@ pub struct Answers {
 
 /// Queries the id and the region: a few short tries, never through a proxy, without redirects.
 pub fn query(metadata: &Metadata, http: &Http) -> Answers {
-    let hosts = metadata.address.iter().flat_map(|address| hosts(address, &host::interfaces())).collect();
-    let service = Service { http, hosts, answered: Cell::new(0), until: Instant::now() + ALL };
-    let mut headers = sent(&metadata.headers);
     let mut answers = Answers::default();
-    if let Some(token) = &metadata.token {
-        match service.token(&token.path, &sent(&token.headers)) {
-            Ok(text) => headers.push((&token.header, text)),
-            Err(why) => return Answers { failure: Some(why), ..answers },
-        }
-    }
+    let (service, headers) = match open(metadata, http) {
+        Ok(opened) => opened,
+        Err(why) => return Answers { failure: Some(why), ..answers },
+    };
     // One document may hold both answers.
     let mut answer = (String::new(), String::new());
     let questions = [Some(&metadata.instance_id), metadata.region.as_ref()];
@@ -57,6 +52,26 @@ pub fn query(metadata: &Metadata, http: &Http) -> Answers {
         }
     }
     answers
+}
+
+/// Asks for one path, in the same way.
+///
+/// # Errors
+/// A sentence that names the address.
+pub fn ask(metadata: &Metadata, http: &Http, path: &str) -> Result<String, String> {
+    let (service, headers) = open(metadata, http)?;
+    service.send("GET", path, &headers)
+}
+
+/// The service, and the headers of every request: with a token, if it requires one.
+fn open<'a>(metadata: &'a Metadata, http: &'a Http) -> Result<(Service<'a>, Headers<'a>), String> {
+    let hosts = metadata.address.iter().flat_map(|address| hosts(address, &host::interfaces())).collect();
+    let service = Service { http, hosts, answered: Cell::new(0), until: Instant::now() + ALL };
+    let mut headers = sent(&metadata.headers);
+    if let Some(token) = &metadata.token {
+        headers.push((&token.header, service.token(&token.path, &sent(&token.headers))?));
+    }
+    Ok((service, headers))
 }
 
 type Headers<'a> = Vec<(&'a str, String)>;

@@ -1,22 +1,26 @@
-//! The id and the region of this node. The id comes from cloud-init, or else from the cloud's metadata
+//! The id, the region and the role of this node. The id comes from cloud-init, or else from the cloud's metadata
 //! service, the configured name, a hash of the machine id, or a random name.
 
 mod identity;
 mod metadata;
+mod role;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use stringless_core::config::Config;
 use stringless_core::hash::Sha256;
+use stringless_core::label::{self, Labels};
 use stringless_core::metadata::Metadata;
 use stringless_core::name::Name;
+use stringless_core::report::RoleSource;
 
 use crate::disk::write::{make_folder, replace};
 use crate::disk::{Disk, read_capped, read_text};
 use crate::http::Http;
 use crate::io::{Io, random};
 use identity::CachedIdentity;
+use role::TaggedRole;
 
 /// A node.
 #[derive(Clone, Debug)]
@@ -29,6 +33,36 @@ pub struct Node {
     pub id_source: IdSource,
     /// Why the metadata service gave no answer, if there was a query.
     pub warning: Option<String>,
+    /// The role, if it has one.
+    pub role: Option<Name>,
+    /// Where the role comes from.
+    pub role_from: Option<RoleSource>,
+    /// Present if the role was not found: nothing may be applied.
+    pub no_role: Option<RoleMissing>,
+    /// Why a role that is known may be out of date.
+    pub role_warning: Option<String>,
+    /// The labels.
+    pub labels: Labels,
+}
+
+impl Node {
+    /// Identifies the role and the labels; none if it has neither.
+    pub fn role_id(&self) -> Option<Sha256> {
+        label::identity(self.role.as_ref(), &self.labels)
+    }
+}
+
+/// Why a node with `role_from` has no role.
+#[derive(Clone, Debug)]
+pub struct RoleMissing {
+    /// The key of the tag.
+    pub tag: String,
+    /// The reason.
+    pub why: String,
+    /// Whether somebody must change the tag or the configuration; otherwise it may change by itself.
+    pub wrong: bool,
+    /// What the cloud needs so that the machine can read its tags.
+    pub needs: Option<String>,
 }
 
 /// Where a node's id comes from.
@@ -47,14 +81,35 @@ pub enum IdSource {
     MadeUp,
 }
 
-/// Identifies this node. Queries the metadata service if that is due, and saves the answers.
-pub fn identify(config: &Config, root: &Path, io: &Io) -> Node {
-    node(config, root, &io.disk, |metadata| CachedIdentity::current(metadata, root, io))
+/// Identifies this node. Queries the metadata service if that is due, and saves the answers. `again`: reads the tag
+/// with the role in any case.
+pub fn identify(config: &Config, root: &Path, io: &Io, again: bool) -> Node {
+    let node = node(config, root, &io.disk, |metadata| CachedIdentity::current(metadata, root, io));
+    let tagged = TaggedRole::current(config, &node.id, root, io, again);
+    with_tag(node, config, tagged)
 }
 
 /// Identifies this node without a query.
 pub fn cached(config: &Config, root: &Path, disk: &Disk) -> Node {
-    node(config, root, disk, |metadata| CachedIdentity::saved(metadata, root, disk))
+    let node = node(config, root, disk, |metadata| CachedIdentity::saved(metadata, root, disk));
+    let tagged = TaggedRole::saved(config, &node.id, root, disk);
+    with_tag(node, config, tagged)
+}
+
+fn with_tag(node: Node, config: &Config, tagged: Option<TaggedRole>) -> Node {
+    let Some((tag, tagged)) = config.role_from.as_ref().zip(tagged) else { return node };
+    let why = tagged.failed.map(|failed| failed.why);
+    if tagged.role.is_some() {
+        let role_warning = why.map(|why| format!("reading the tag `{}`: {why}", tag.tag));
+        return Node { role: tagged.role, role_from: Some(RoleSource::Tag), role_warning, ..node };
+    }
+    let missing = RoleMissing {
+        tag: tag.tag.to_string(),
+        why: why.unwrap_or_else(|| "it was not read yet".to_owned()),
+        wrong: tagged.wrong,
+        needs: tag.needs.clone(),
+    };
+    Node { no_role: Some(missing), ..node }
 }
 
 /// Queries the metadata service of the configuration, whether that is due or not, and saves nothing.
@@ -99,7 +154,17 @@ fn node(config: &Config, root: &Path, disk: &Disk, lookup: impl FnOnce(&Metadata
         Some((name, source)) => (name.to_string(), source),
         None => from_machine_id(root).unwrap_or_else(|| (random_name(&disk.file("node")), IdSource::MadeUp)),
     };
-    Node { id, region, id_source, warning }
+    Node {
+        id,
+        region,
+        id_source,
+        warning,
+        role: config.role.clone(),
+        role_from: config.role.as_ref().map(|_| RoleSource::Configuration),
+        no_role: None,
+        role_warning: None,
+        labels: config.labels.clone(),
+    }
 }
 
 /// The part of cloud-init's public data that the agent reads.

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{self, JsonError};
+use crate::label::Labels;
 use crate::limits;
 use crate::metadata::Metadata;
 use crate::name::Name;
@@ -16,6 +17,7 @@ use crate::proxy::{self, Proxy};
 use crate::signal::Signal;
 use crate::sigv4::Credentials;
 use crate::store::Store;
+use crate::tag::RoleTag;
 use crate::time::Timestamp;
 use crate::trust::TrustedKeys;
 
@@ -52,6 +54,15 @@ pub struct Config {
     /// The node's name, for clouds without an instance id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<Name>,
+    /// What the node is: engines see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Name>,
+    /// The tag of the machine that holds the role instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_from: Option<RoleTag>,
+    /// What else engines see of the node.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// The folder that holds packs, releases and state: an absolute path.
     #[serde(default = "state_dir", skip_serializing_if = "is_state_dir")]
     pub state_dir: String,
@@ -168,6 +179,9 @@ impl Config {
             notify.check().map_err(|(key, why)| format!("notify.{key}: {why}"))?;
         }
         self.signal.iter().try_for_each(Signal::check).map_err(|why| format!("signal: {why}"))?;
+        if let Some(tag) = &self.role_from {
+            tag.check_beside(self.role.as_ref(), self.metadata.as_ref())?;
+        }
         if self.layers.is_empty() {
             return Err("layers: at least one is required".into());
         }
@@ -293,6 +307,7 @@ fn splay() -> u64 {
 mod tests {
     use super::*;
 
+    const FROM: &str = r#""role_from": {"tag": "role", "path": "/a"}"#;
     const GOOD: &str = r#"{"format": 1, "rendered": "2026-11-20T18:00:00Z", "layers": [{
         "site": "example", "environment": "production", "min_serial": 3,
         "trust": {"version": 1, "threshold": 1,
@@ -355,6 +370,14 @@ mod tests {
             ("RWQf6", "RWQf7a", "minisign public key"),
             ("\"site\": \"example\"", "\"site\": \"../x\"", "name `../x`"),
             ("instance_role", "instance_rule", "did you mean `instance_role`"),
+            ("\"format\": 1", "\"format\": 1, \"role\": \"a/b\"", "name `a/b`"),
+            (
+                "\"format\": 1",
+                "\"format\": 1, \"labels\": {\"a\": \"1\", \"A\": \"2\"}",
+                "labels `A` and `a`: both would be the variable STRINGLESS_LABEL_A",
+            ),
+            ("\"format\": 1", &format!("\"format\": 1, \"role\": \"web\", {FROM}"), "only one of them"),
+            ("\"format\": 1", &format!("\"format\": 1, {FROM}"), "role_from: `metadata` is required"),
             ("\"min_serial\": 3", "\"min_serial\": -1", "line 2"),
             ("\"min_serial\": 3", "\"min_serial\": 3, \"interval\": 1", "interval"),
             (

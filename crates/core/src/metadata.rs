@@ -228,7 +228,7 @@ fn is_six(text: &str) -> bool {
     bare.parse::<core::net::Ipv6Addr>().is_ok_and(|six| (six.segments()[0] & 0xffc0 == 0xfe80) == scoped)
 }
 
-fn path(key: &str, path: &str) -> Result<(), String> {
+pub(crate) fn path(key: &str, path: &str) -> Result<(), String> {
     if path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
         return Ok(());
     }
@@ -250,7 +250,7 @@ fn is_header(name: &str) -> bool {
 }
 
 /// A pointer (RFC 6901, 3) to a part of the document.
-fn is_pointer(text: &str) -> bool {
+pub(crate) fn is_pointer(text: &str) -> bool {
     text.starts_with('/') && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 

@@ -2,10 +2,9 @@
 
 use alloc::string::ToString;
 
-use crate::hash::Sha256;
 use crate::manifest::{Apply, Failure, Manifest};
 use crate::refusal::Refusal;
-use crate::state::{Applied, Failed, Release, Seen, State};
+use crate::state::{Applied, Failed, Inputs, Release, Seen, State};
 use crate::time::Timestamp;
 use crate::verify::{Verified, not_expired};
 use crate::version::Version;
@@ -142,6 +141,8 @@ pub enum Reason {
     NewRelease,
     /// The modules of an earlier layer changed since the release was applied.
     NewModules,
+    /// The role or a label of the node changed since the release was applied.
+    NewRole,
     /// The last run failed or was interrupted.
     Retry,
     /// The release is due to be applied again, to undo drift.
@@ -150,15 +151,15 @@ pub enum Reason {
     FallBack,
 }
 
-/// Decides what is due for `release`. `apply` is its setting, `over` identifies the modules of earlier
-/// layers, and `live` is the complete release that is live now.
+/// Decides what is due for `release`. `apply` is its setting, `sees` is what the engine
+/// would see besides it, and `live` is the complete release that is live now.
 #[must_use]
 pub fn due(
     state: &State,
     live: Option<&Release>,
     release: &Release,
     apply: &Apply,
-    over: Option<Sha256>,
+    sees: Inputs,
     now: Timestamp,
     force: bool,
 ) -> Due {
@@ -166,7 +167,7 @@ pub fn due(
         return Due::Run(Reason::Forced);
     }
     let failed = state.failed.get(&release.environment);
-    let failed = failed.filter(|failed| failed.release == *release && failed.over == over);
+    let failed = failed.filter(|failed| failed.release == *release && failed.saw() == sees);
     if let Some(failed) = failed {
         return quarantine(failed, &apply.failure, now).unwrap_or(Due::Run(Reason::Retry));
     }
@@ -176,8 +177,11 @@ pub fn due(
     if live != Some(release) {
         return Due::Run(Reason::NewRelease);
     }
-    if applied.over != over {
+    if applied.over != sees.over {
         return Due::Run(Reason::NewModules);
+    }
+    if applied.role != sees.role {
+        return Due::Run(Reason::NewRole);
     }
     if !applied.ok {
         return Due::Run(Reason::Retry);
@@ -232,6 +236,7 @@ impl Reason {
             Self::Forced => "forced",
             Self::NewRelease => "new release",
             Self::NewModules => "modules of an earlier layer changed",
+            Self::NewRole => "role or labels changed",
             Self::Retry => "last run failed",
             Self::Reapply => "reapply is due",
             Self::FallBack => "falling back to the last good release",

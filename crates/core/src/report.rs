@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::label::Labels;
 use crate::name::Name;
 use crate::state::Release;
 use crate::time::Timestamp;
@@ -105,6 +106,15 @@ pub struct Report {
     /// The region, if the node knows it from its cloud.
     #[serde(default)]
     pub region: Option<Name>,
+    /// The role, if the node has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Name>,
+    /// Where the role comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_from: Option<RoleSource>,
+    /// The labels.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// When the run began.
     pub started: Timestamp,
     /// How long the run took.
@@ -115,6 +125,27 @@ pub struct Report {
     pub exit_code: u8,
     /// One report for each layer.
     pub layers: Vec<LayerReport>,
+}
+
+/// Where a node's role comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleSource {
+    /// `role` in the configuration.
+    Configuration,
+    /// The machine's own tag, as the cloud's metadata service gave it.
+    Tag,
+}
+
+impl RoleSource {
+    /// The text for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Configuration => "the configuration",
+            Self::Tag => "the machine's tag",
+        }
+    }
 }
 
 /// The release of an earlier layer that the engine of a later layer saw.

@@ -108,6 +108,25 @@ pub struct Applied {
     /// Identifies the modules of earlier layers that the engine saw; none if it saw none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Sha256>,
+    /// Identifies the role and the labels that the engine saw; none if the node had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Sha256>,
+}
+
+impl Applied {
+    /// What the engine saw besides the release.
+    #[must_use]
+    pub fn saw(&self) -> Inputs {
+        Inputs { over: self.over, role: self.role }
+    }
+}
+
+impl Failed {
+    /// What the engine saw besides the release.
+    #[must_use]
+    pub fn saw(&self) -> Inputs {
+        Inputs { over: self.over, role: self.role }
+    }
 }
 
 /// The failed runs of a release.
@@ -122,6 +141,18 @@ pub struct Failed {
     /// See [`Applied::over`]. With other modules, the release may succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Sha256>,
+    /// See [`Applied::role`]. With another role, the release may succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Sha256>,
+}
+
+/// What an engine's run depends on besides its release.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Identifies the modules of earlier layers; none if there are none.
+    pub over: Option<Sha256>,
+    /// Identifies the role and the labels of the node; none if it has none.
+    pub role: Option<Sha256>,
 }
 
 impl Default for State {

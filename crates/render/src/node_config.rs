@@ -2,7 +2,9 @@
 
 use stringless_core::config::{Config, CredentialSource, Layer, NodeStore};
 use stringless_core::fault::Fault;
+use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
+use stringless_core::tag::RoleTag;
 
 use super::STATIC_KEYS;
 use super::request::Request;
@@ -25,6 +27,7 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
         });
     }
     let identity_saved = request.boot_agents().all(|agent| agent.keeps_identity);
+    let role_from = role_from(request)?;
     let mut config = Config {
         format: 1,
         needs: Vec::new(),
@@ -35,9 +38,15 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
         proxy: node.proxy.clone(),
         no_proxy: node.no_proxy.clone(),
         ca_file: node.ca_file.as_ref().map(|_| format!("{}/ca.pem", request.distro.paths.etc)),
-        metadata: request.cloud.metadata.clone().filter(|_| !identity_saved),
         notify: node.notify.as_ref().map(NotifySettings::for_node),
         signal: request.signals.to_vec(),
+        metadata: request.cloud.metadata.clone().filter(|_| !identity_saved || role_from.is_some()),
+        role: role(request).cloned(),
+        role_from,
+        labels: node.labels.replaced_by(request.labels).map_err(|why| {
+            Fault::new(format!("rendering the labels of the node: {why}"))
+                .hint("`--label KEY=VALUE` replaces a label of `node.labels`")
+        })?,
         layers: Vec::new(),
     };
     let role = request.cloud.credentials.contains(&CredentialKind::InstanceRole);
@@ -56,6 +65,26 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
     config.layers = before.into_iter().chain([own]).chain(after).collect();
     config.check().map_err(|why| Fault::new(format!("rendering the node's configuration: {why}")))?;
     Ok(config)
+}
+
+/// The role of the node, unless a tag holds it.
+fn role<'a>(request: &Request<'a>) -> Option<&'a Name> {
+    request.role.or(request.site.node.role.as_ref())
+}
+
+/// How the node finds its role in a tag of its machine.
+pub(crate) fn role_from(request: &Request<'_>) -> Result<Option<RoleTag>, Fault> {
+    let Some(from) = request.site.node.role_from.as_ref().filter(|_| request.role.is_none()) else {
+        return Ok(None);
+    };
+    let tags = request.cloud.tags.as_ref().ok_or_else(|| {
+        Fault::new(format!(
+            "rendering for {}: `node.role_from` names the tag `{}`, but a machine there cannot read its own tags",
+            request.cloud.name, from.tag
+        ))
+        .hint("give the role with `--role ROLE`: one user-data for each role")
+    })?;
+    Ok(Some(tags.of(&from.tag)))
 }
 
 /// The sources of credentials that this node uses: those of the site that the cloud supports, or if the

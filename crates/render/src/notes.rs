@@ -3,6 +3,7 @@
 use stringless_core::config::Layer;
 use stringless_core::name::Name;
 use stringless_core::proxy::Proxy;
+use stringless_core::tag::RoleTag;
 
 use super::bootstrap::{cron, engine};
 use super::envelope::Attachment;
@@ -65,6 +66,9 @@ pub(crate) fn notes(request: &Request<'_>, body: &str) -> Vec<String> {
         });
     }
     notes.extend(engine_notes(request));
+    if let Ok(Some(RoleTag { needs: Some(needs), .. })) = node_config::role_from(request) {
+        notes.push(format!("the machine finds its role in its tag: it needs {needs}"));
+    }
     notes
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use stringless_core::fault::Fault;
+use stringless_core::label::Labels;
 use stringless_core::manifest::AgentFile;
 use stringless_core::name::Name;
 use stringless_core::signal::Signal;
@@ -45,6 +46,10 @@ pub struct Request<'a> {
     pub site: &'a Site,
     /// The environment that the node follows.
     pub environment: &'a Name,
+    /// The role of the node, in place of `node.role` and `node.role_from` of the site.
+    pub role: Option<&'a Name>,
+    /// Labels of the node, besides those of the site.
+    pub labels: &'a Labels,
     /// The layers of other sites that the node also follows.
     pub layers: &'a Layers,
     /// The currently trusted keys.

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use stringless_core::hash::Sha256;
 use stringless_core::key::PublicKey;
+use stringless_core::label::Labels;
 use stringless_core::manifest::AgentFile;
 use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
@@ -16,6 +17,7 @@ use crate::request::{AgentPins, Delivery, MetadataLock, delivery};
 use crate::site::{CredentialKind, Site};
 
 mod notes;
+mod role;
 
 const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 const SITE: &str = "\
@@ -29,6 +31,7 @@ struct Case {
     platforms: Platforms,
     site: Site,
     environment: Name,
+    labels: Labels,
     layers: Layers,
     targets: BTreeMap<Name, AgentFile>,
 }
@@ -40,6 +43,7 @@ impl Case {
             platforms: Platforms::embedded().unwrap(),
             site: Site::parse(site, "stringless.yaml").unwrap(),
             environment: Name::new("production").unwrap(),
+            labels: Labels::default(),
             layers: Layers::default(),
             targets: ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"].iter().map(target).collect(),
         }
@@ -71,6 +75,8 @@ impl Case {
             cpu: None,
             site: &self.site,
             environment: &self.environment,
+            role: None,
+            labels: &self.labels,
             layers: &self.layers,
             trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
             min_serial: 7,

@@ -21,6 +21,14 @@ pub struct RenderArgs {
     /// The environment that the node follows [default: the only one, or production].
     #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
+    /// The role of the node, which engines see: for example web. It replaces `node.role` and `node.role_from` of the
+    /// site file.
+    #[arg(long, value_name = "ROLE", value_parser = name)]
+    pub role: Option<Name>,
+    /// A label of the node, which engines see: for example dc=fra1; repeat the flag for more. It replaces the same label
+    /// of `node.labels`.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub labels: Vec<(Name, String)>,
     /// script, cloud-config, bootcmd, mime, ignition or nix [default: what the boot agent prefers]. bootcmd is for images
     /// that mount /var with noexec.
     #[arg(long, value_name = "FORM")]
@@ -82,7 +90,7 @@ pub struct RenderArgs {
     #[arg(long, conflicts_with_all = ["check", "out", "tool"])]
     pub draft: bool,
     /// Check whether the user-data in this file, rendered earlier, is out of date, and why. If it is, exit with 2.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "explain", "min_serial", "environment"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "explain", "min_serial", "environment", "role", "labels"])]
     pub check: Option<PathBuf>,
     /// With --check: ignore that a newer release is published.
     #[arg(long, requires = "check")]
@@ -109,6 +117,11 @@ pub struct LayerArgs {
 fn encoding(text: &str) -> Result<Encoding, String> {
     let known = Encoding::ALL.into_iter().find(|encoding| encoding.as_str() == text);
     known.ok_or_else(|| format!("expected {}", Encoding::ALL.map(Encoding::as_str).join(", ")))
+}
+
+fn label(text: &str) -> Result<(Name, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((name(key)?, value.to_owned()))
 }
 
 fn lock(text: &str) -> Result<MetadataLock, String> {

@@ -15,6 +15,12 @@ pub fn text(status: &Status) -> String {
     if let Some(region) = &status.region {
         text += &format!("region      {region}\n");
     }
+    if let Some((role, from)) = status.role.as_ref().zip(status.role_from) {
+        text += &format!("role        {role}, from {}\n", from.as_str());
+    }
+    for (key, value) in status.labels.iter() {
+        text += &format!("label       {key}={value}\n");
+    }
     for schedule in &status.schedule {
         let enabled = if schedule.enabled { "" } else { ", not enabled" };
         text += &format!("schedule    {}, `{}`{enabled}\n", schedule.kind.as_str(), schedule.file.display());

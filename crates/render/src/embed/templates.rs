@@ -8,6 +8,7 @@ use tera::Context;
 use crate::embed::reference::{references, split};
 use crate::encode::{encode, gzip};
 use crate::encoding::arguments;
+use crate::node_config::role_from;
 use crate::platform::Encoding;
 use crate::policy::group_prefix;
 use crate::request::{Request, UserData};
@@ -38,7 +39,12 @@ pub(crate) fn terraform(request: &Request<'_>, data: &UserData) -> Result<String
     };
     let replaces: Vec<&str> = terraform.replaces.iter().filter(set).map(String::as_str).collect();
     context.insert("replaces", &replaces.join(", "));
-    let argument = argument.lines().map(str::to_owned);
+    let on = if role_from(request)?.is_some() { request.cloud.tags.as_ref() } else { None };
+    let on = on.map_or("", |tags| &*tags.terraform);
+    let argument = argument.lines().flat_map(|line| match line.split_once(TAGS) {
+        Some((indent, _)) => on.lines().map(|line| format!("{indent}{line}")).collect(),
+        None => vec![line.to_owned()],
+    });
     context.insert("lines", &comment.chain(argument).collect::<Vec<_>>());
     fill("as/terraform.tera", &context)
 }
@@ -93,6 +99,9 @@ pub(crate) fn curl(request: &Request<'_>, data: &UserData, url: Option<&str>) ->
     fill("as/curl.tera", &context)
 }
 
+/// Stands for the lines that let a machine read its tags.
+const TAGS: &str = "{tags}";
+
 /// The values that all templates use.
 pub(crate) fn context(request: &Request<'_>) -> Context {
     let mut context = Context::new();
@@ -104,7 +113,7 @@ pub(crate) fn context(request: &Request<'_>) -> Context {
     context.insert("signal", &signal);
     context.insert("encoded", &(request.encoding != Encoding::Plain));
     context.insert("prefix", &group_prefix(request.site));
-    context.insert("tags", &false);
+    context.insert("tags", &role_from(request).is_ok_and(|tag| tag.is_some()));
     context
 }
 

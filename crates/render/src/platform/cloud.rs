@@ -9,7 +9,7 @@ use stringless_core::name::Name;
 use stringless_core::signal::Signal;
 use stringless_core::store::Style;
 
-use super::{Encoding, Form};
+use super::{Encoding, Form, Tags};
 use crate::site::CredentialKind;
 
 /// A cloud, or another place where machines start.
@@ -58,6 +58,9 @@ pub struct Cloud {
     /// Its metadata service; `None`: it has none.
     #[serde(default, deserialize_with = "strict")]
     pub metadata: Option<Metadata>,
+    /// How a machine reads its own tags; `None`: it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Tags>,
     /// What the agent uses as the node's id there.
     pub node_id: String,
     /// Who can read the user-data.
@@ -136,7 +139,8 @@ pub struct Terraform {
     /// The arguments with user-data whose change makes the provider replace the machine.
     #[serde(default)]
     pub replaces: Vec<String>,
-    /// By encoding, the lines of the resource that pass `local.user_data`, in HCL.
+    /// By encoding, the lines of the resource that pass `local.user_data`, in HCL. The line `{tags}` stands for
+    /// `tags.terraform`.
     pub arguments: BTreeMap<Encoding, String>,
     /// The same by boot agent, for boot agents that need other lines.
     #[serde(default)]

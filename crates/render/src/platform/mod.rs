@@ -4,6 +4,7 @@ mod boot;
 mod cloud;
 mod distro;
 mod level;
+mod tags;
 
 use std::cmp::Reverse;
 use std::sync::OnceLock;
@@ -16,6 +17,7 @@ pub use self::boot::{BootAgent, Encoding, Form};
 pub use self::cloud::{Cloud, CloudFormation, Counts, Group, ObjectStore, Terraform};
 pub use self::distro::{Distro, OsRelease, Paths, PuppetPackages};
 pub use self::level::{Level, Levels};
+pub use self::tags::Tags;
 use crate::yaml::from_yaml;
 
 /// All distros, clouds and boot agents.

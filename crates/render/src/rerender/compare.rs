@@ -25,6 +25,8 @@ impl Rendering {
             // A tool without the cloud's size limit: the size was checked when the older one was rendered.
             tool: Some(Tool::Curl),
             environment: &layer.environment,
+            role: self.config.role.as_ref(),
+            labels: &self.config.labels,
             min_serial: layer.min_serial,
             presigned: std::collections::BTreeMap::new(),
             group: None,

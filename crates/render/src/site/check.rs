@@ -1,6 +1,7 @@
 //! The rules of the site file that its types do not express.
 
 use stringless_core::fault::Fault;
+use stringless_core::label::Labels;
 use stringless_core::limits;
 use stringless_core::manifest::Engine;
 use stringless_core::proxy::Proxy;
@@ -97,6 +98,9 @@ impl Default for NodeSettings {
             ca_file: None,
             name: None,
             notify: None,
+            role: None,
+            role_from: None,
+            labels: Labels::default(),
             layers: LayerFiles::default(),
         }
     }
@@ -122,6 +126,9 @@ impl NodeSettings {
             Proxy::parse(proxy).map_err(|why| {
                 ("proxy", format!("expected `http://[user:password@]host:port`, but {why}"))
             })?;
+        }
+        if self.role.is_some() && self.role_from.is_some() {
+            return Err(("role_from", "`node.role` is set, too: only one of them is possible".into()));
         }
         if !self.no_proxy.as_deref().is_none_or(plain) {
             return Err(("no_proxy", "expected hosts with commas between them, without spaces".into()));

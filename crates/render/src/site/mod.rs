@@ -21,9 +21,11 @@ mod stores;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use stringless_core::label::Labels;
 use stringless_core::manifest::{Apply, Engine, Failure};
 use stringless_core::name::Name;
 use stringless_core::store::StoreSettings;
+use stringless_core::tag::TagKey;
 use stringless_core::version::Version;
 
 pub use self::apply::{ApplyOverride, ApplySettings, EngineSettings, FailureSettings};
@@ -123,9 +125,26 @@ pub struct NodeSettings {
     /// Who is told after a run that failed, or that went well again. Default: nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notify: Option<NotifySettings>,
+    /// The role of nodes; `render --role` replaces it. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Name>,
+    /// The tag of the machine that holds its role instead: one user-data for machines of several roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_from: Option<RoleFrom>,
+    /// Labels of nodes, as `{dc: fra1}`; `render --label` adds to them. Default: none.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// Other sites that nodes follow. Default: none.
     #[serde(skip_serializing_if = "LayerFiles::is_empty")]
     pub layers: LayerFiles,
+}
+
+/// Where a node finds its role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleFrom {
+    /// The key of a tag of the machine, as the cloud's metadata service gives it.
+    pub tag: TagKey,
 }
 
 /// What runs the agent.

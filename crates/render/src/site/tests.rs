@@ -36,6 +36,8 @@ node:
   no_proxy: 10.0.0.0/8,.internal
   ca_file: ca.pem
   name: web-1
+  role: web
+  labels: {dc: fra1}
 puppet:
   package: openvox
   version: 8.28.1
@@ -116,6 +118,13 @@ fn a_fault_names_file_line_key_and_remedy() {
         ),
         ("http://proxy:3128", "https://proxy:3128", "only proxies with `http://` are supported", ""),
         (".internal", "'.internal, .b'", "no_proxy", ""),
+        ("role: web", "role: web/1", "stringless.yaml:27: node.role: name `web/1` is not allowed", ""),
+        ("role: web", "role: web\n  role_from: {tag: role}", "node.role_from: `node.role` is set, too", ""),
+        ("role: web", "role_from: {tag: a/b}", "node.role_from: tag `a/b`: use 1 to 100", ""),
+        ("role: web", "role_from: {tags: role}", "unknown field `tags`", "did you mean `tag`?"),
+        ("dc: fra1", "dc: 'fra1 '", "node: label `dc`: its value is not allowed", ""),
+        ("dc: fra1", "d/c: fra1", "name `d/c` is not allowed", ""),
+        ("dc: fra1", "dc: fra1, Dc: fra2", "both would be the variable STRINGLESS_LABEL_DC", ""),
         ("  staging:", "  feature-x:", "environments.feature-x: Puppet allows", ""),
         ("  staging:", "  ../x:", "not allowed", ""),
         ("[instance_role, static]", "[static, static]", "is listed twice", ""),

@@ -143,7 +143,7 @@ fn site_file(args: &InitArgs, store: &StoreSettings) -> String {
          # A release expires after this time; publish or `stringless refresh` before that.\n\
          expires: 30d\n\n\
          # How nodes run the agent.\n\
-         node:\n  schedule: timer   # timer, daemon, cron or boot\n  interval: 5m\n  splay: 1m\n{puppet}"
+         node:\n  schedule: timer   # timer, daemon, cron or boot\n  interval: 5m\n  splay: 1m\n  # role: web      # what nodes are; `stringless render --role` says it for one machine\n{puppet}"
     )
 }
 

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
+use stringless_core::label::Labels;
 use stringless_core::manifest::AgentPin;
 use stringless_render::platform::{Encoding, Platforms};
 use stringless_render::request::{AgentPins, Delivery, Request, delivery};
@@ -93,6 +94,8 @@ fn rerendered(
     };
     let (distro, cloud) = (platforms.distro(&distro)?, platforms.cloud(&cloud)?);
     let Some(layer) = rendering.layer(&site.site.site) else { return Ok(Vec::new()) };
+    // Those of the rendering are used.
+    let labels = Labels::default();
     let layers = layers(site, &args.layer_before, &args.layer_after)?;
     let forms = match args.form.as_deref() {
         Some(form) => vec![parse_form(form)?],
@@ -116,6 +119,8 @@ fn rerendered(
             cpu: args.cpu.as_deref(),
             site: &site.site,
             environment: &layer.environment,
+            role: None,
+            labels: &labels,
             layers: &layers,
             trust: newest(chain)?.trusted_keys(),
             min_serial: layer.min_serial,

@@ -11,15 +11,18 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+use stringless_core::config::Config;
+use stringless_core::label::Labels;
 use stringless_core::layout;
 use stringless_core::manifest::AgentPin;
 use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
+use stringless_core::tag::TagKey;
 use stringless_render::envelope::summary::Explain;
 use stringless_render::platform::{Cloud, Distro, Encoding, Form, Platforms};
 use stringless_render::request::{AgentPins, Delivery, Part, Request, Tool, delivery, group};
 use stringless_render::site::FirstFetch;
-use stringless_render::{STATIC_KEYS, encoding, render};
+use stringless_render::{STATIC_KEYS, encoding, node_config, render};
 
 use self::deliver::Product;
 use crate::cli::RenderArgs;
@@ -38,6 +41,13 @@ struct Report<'a> {
     distro: &'a str,
     cloud: &'a str,
     environment: &'a Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a Name>,
+    /// The tag of the machine that holds the role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_from: Option<&'a TagKey>,
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    labels: &'a Labels,
     form: &'a str,
     encoding: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +93,7 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     let mut site = SiteDir::open(site)?;
     site.add_puppet_pins(&platforms)?;
     let environment = site.environment(args.environment.as_ref())?;
+    let labels = labels(args)?;
     let layers = layers(&site, &args.layer_before, &args.layer_after)?;
     let chain = site.trust()?;
     let pin = if args.draft { draft::pin(&site, distro)? } else { pin(&site)? };
@@ -105,6 +116,8 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         cpu: args.cpu.as_deref(),
         site: &site.site,
         environment: &environment,
+        role: args.role.as_ref(),
+        labels: &labels,
         layers: &layers,
         trust: trust_chain::newest(&chain)?.trusted_keys(),
         min_serial: min_serial.max(1),
@@ -120,6 +133,7 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     if args.draft {
         data.notes.insert(0, draft::NOTE.into());
     }
+    let node = node_config(&request)?;
     let product = Product::of(args, &request, &data)?;
     let file = args.out.as_ref().and_then(|out| out.file_name()).map(|name| name.to_string_lossy());
     let explain = data.explain(&request, file.as_deref().unwrap_or("user-data"));
@@ -136,6 +150,9 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
                 distro: &distro.id,
                 cloud: &cloud.id,
                 environment: &environment,
+                role: node.role.as_ref(),
+                role_from: node.role_from.as_ref().map(|from| &from.tag),
+                labels: &node.labels,
                 form: explain.form.as_str(),
                 encoding: explain.encoding.as_str(),
                 r#as: args.tool.map(Tool::as_str),
@@ -152,8 +169,21 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         )?;
         return Ok(0);
     }
-    print::note(&summary(&request, &explain, level, product.instance_id()));
+    print::note(&summary(&request, &node, &explain, level, product.instance_id()));
     Ok(0)
+}
+
+/// The labels of the command line.
+fn labels(args: &RenderArgs) -> Result<Labels> {
+    let mut labels = BTreeMap::new();
+    for (key, value) in &args.labels {
+        if labels.insert(key.clone(), value.clone()).is_some() {
+            return Err(Error::usage(format!("reading --label {key}={value}: `{key}` is given twice"))
+                .hint("give each label once"));
+        }
+    }
+    Labels::new(labels)
+        .map_err(|why| Error::usage(format!("reading --label: {why}")).hint("`--label dc=fra1`"))
 }
 
 /// The distro and the cloud that are named.
@@ -187,7 +217,13 @@ fn ended(platforms: &Platforms, distro: &Distro, eol: &str) -> Error {
         .hint(format!("{next}allow it with `--eol-ok`"))
 }
 
-fn summary(request: &Request<'_>, explain: &Explain, level: &str, instance_id: Option<&str>) -> String {
+fn summary(
+    request: &Request<'_>,
+    node: &Config,
+    explain: &Explain,
+    level: &str,
+    instance_id: Option<&str>,
+) -> String {
     let past = request.tool.is_some_and(Tool::goes_past_the_cloud);
     let limit = match explain.max_bytes.filter(|_| !past) {
         Some(max) => format!("{} of {max} bytes ({})", explain.bytes, explain.counted),
@@ -209,6 +245,9 @@ fn summary(request: &Request<'_>, explain: &Explain, level: &str, instance_id: O
         }
     }
     rows.extend(instance_id.map(|id| ["instance-id".into(), id.to_owned()]));
+    let from = node.role_from.as_ref().map(|from| format!("what the tag `{}` of the machine says", from.tag));
+    rows.extend(node.role.as_ref().map(ToString::to_string).or(from).map(|role| ["role".into(), role]));
+    rows.extend(node.labels.iter().map(|(key, value)| ["label".to_owned(), format!("{key}={value}")]));
     rows.push(["size".into(), limit]);
     rows.push(["tested".into(), level.to_owned()]);
     rows.push(["readable by".into(), request.cloud.readable_by.clone()]);
