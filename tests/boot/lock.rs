@@ -9,7 +9,7 @@ use e2e::process::{succeed, until};
 use e2e::tools;
 use e2e::web::Web;
 
-use super::{assert_applies, assert_becomes, assert_done, boot, fill, machine, said};
+use super::{assert_applies, assert_becomes, assert_done, boot, fill, machine, said, uninstall};
 
 #[test]
 fn the_metadata_service_stays_locked() {
@@ -62,6 +62,9 @@ fn the_metadata_service_stays_locked() {
         );
     }
     assert_done(&machine, &machine.cloud_init(super::BOOT));
+    // The rule is taken back for this boot, too.
+    uninstall(&machine);
+    assert!(answered(&machine, "65534"));
     assert!(!imds.take().is_empty());
 }
 

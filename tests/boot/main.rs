@@ -98,6 +98,26 @@ fn assert_untouched(machine: &Machine) {
     assert!(none, "{left}");
 }
 
+/// Uninstalls, and nothing of the installation is left or runs. What was applied stays.
+fn uninstall(machine: &Machine) {
+    let applied = machine.read("var/lib/applied");
+    let printed = said(machine, "/usr/local/bin/stringless-agent uninstall; echo \"exit $?\"");
+    assert!(printed.contains("removed `/usr/local/bin/stringless-agent`\n"), "{printed}");
+    assert!(
+        printed.ends_with("what was applied stays, and so do packages that were installed for it\nexit 0\n"),
+        "{printed}"
+    );
+    assert_none_left(machine);
+    assert!(applied.is_some() && machine.read("var/lib/applied") == applied);
+}
+
+/// No file of an installation and no process of it is there, but what the boot agent has of its own.
+fn assert_none_left(machine: &Machine) {
+    let files = "find /etc /usr /opt /run /var -name '*stringless*' ! -path '/var/lib/cloud/*'; \
+                 grep -rlI stringless /etc; pgrep -l stringless";
+    assert_eq!(said(machine, files), "");
+}
+
 /// What a shell line prints inside, both outputs.
 fn said(machine: &Machine, line: &str) -> String {
     both(&machine.sh(line))

@@ -16,7 +16,7 @@ use stringless_render::render;
 use stringless_render::request::AgentPins;
 
 use super::pairs::status;
-use super::{boot, fill, said};
+use super::{assert_none_left, boot, fill, said, uninstall};
 
 #[test]
 fn the_service_of_openrc_runs_and_runs_again() {
@@ -54,7 +54,18 @@ fn the_service_of_openrc_runs_and_runs_again() {
     assert_eq!(second.log.matches("stringless: ready").count(), 1, "the script ran again\n{}", second.log);
     assert_started(&machine);
     assert_follows(&machine, "1 first\n2 second\n3 third\n");
+
+    uninstall(&machine);
+    assert_eq!(said(&machine, SERVICES), "");
+    machine.halt();
+    machine.boot();
+    machine.cloud_init(super::BOOT);
+    assert_none_left(&machine);
+    assert_eq!(said(&machine, SERVICES), "");
 }
+
+/// The services of an installation that OpenRC knows.
+const SERVICES: &str = "rc-status --all | grep stringless; rc-update show | grep stringless";
 
 fn assert_started(machine: &Machine) {
     let started = until(super::BOOT, || {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use e2e::process::until;
 use e2e::web::Web;
 
-use super::{assert_applies, assert_becomes, assert_done, at_once, boot, fill, machine, said};
+use super::{
+    assert_applies, assert_becomes, assert_done, assert_none_left, at_once, boot, fill, machine, said,
+    uninstall,
+};
 
 #[test]
 fn a_resident_agent_takes_a_change() {
@@ -51,6 +54,22 @@ fn a_resident_agent_takes_a_change() {
             said(&machine, "ls /etc/systemd/system/multi-user.target.wants | grep -c stringless"),
             "0\n"
         );
+        // With systemd's units, or with cron's: all goes, and the next boot brings nothing back.
+        if *distro == "debian-12" {
+            let text = std::fs::read_to_string(web.site.path("nodes.yaml")).unwrap();
+            web.site.write("nodes.yaml", text.replace("schedule: timer", "schedule: cron"), 0o644);
+            machine.write("usr/local/sbin/cron", "#!/bin/sh\n", 0o755);
+            machine.write("root/again", web.render(distro, "nocloud", &[]), 0o700);
+            said(&machine, "sh /root/again");
+            assert_eq!(said(&machine, "ls /etc/cron.d"), "stringless\n");
+        }
+        uninstall(&machine);
+        let units = "systemctl list-units --no-legend 'stringless*'; systemctl list-unit-files --no-legend 'stringless*'";
+        assert_eq!(said(&machine, units), "");
+        machine.reboot();
+        machine.cloud_init(super::BOOT);
+        assert_none_left(&machine);
+        assert_eq!(said(&machine, units), "");
     });
 }
 

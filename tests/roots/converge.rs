@@ -131,6 +131,7 @@ fn converges(distro: &Distro, cloud: &Cloud, lab: &Lab, script: &str) {
     }
     // As cloud-init leaves it.
     root.write("var/lib/cloud/data/instance-id", format!("{}\n", pair.replace(' ', "-")), 0o644);
+    let before = root.changes();
     let ended = root.run(script);
     assert_eq!(ended.code, 0, "{pair}: {}", ended.printed);
     assert!(ended.printed.ends_with("stringless: ready\n"), "{pair}: {}", ended.printed);
@@ -157,6 +158,14 @@ fn converges(distro: &Distro, cloud: &Cloud, lab: &Lab, script: &str) {
             "{pair}"
         );
     }
+    // What the script and the agent brought goes again, but what was applied.
+    let ended = root.run(&format!("#!/bin/sh\n/{agent} uninstall\n"));
+    assert_eq!(ended.code, 0, "{pair}: {}", ended.printed);
+    let mut left = root.changes();
+    left.retain(|path| {
+        !before.contains(path) && !["user-data", "openrc", "var/lib/applied"].contains(&&**path)
+    });
+    assert_eq!(left, [] as [&str; 0], "{pair}: {}", ended.printed);
     record::proved(Level::RanInRoot, &distro.id, &cloud.id);
 }
 

@@ -2,9 +2,12 @@
 //! The agent here is a stand-in, and the store is a folder that is not there at first.
 
 use std::fs;
+use std::process::Command;
 
 use e2e::netns::Lab;
+use e2e::process::run;
 use e2e::rendering::{Case, SCRIPT, site};
+use e2e::tools;
 use stringless_core::hash::Sha256;
 use stringless_render::platform::{Distro, Form};
 
@@ -48,6 +51,13 @@ fn cron_of_busybox_runs_the_copy_until_it_has_succeeded() {
     assert_converges(&root, &copy, CRON);
     let left = root.read("etc/crontabs/root");
     assert!(!left.contains("bootstrap.sh") && left.contains("stringless-agent --once"), "{left}");
+    // The agent here is a stand-in: another one uninstalls.
+    let Some(agent) = tools::agent() else { return };
+    run(Command::new(agent).arg("--root").arg(root.path("")).arg("uninstall"), e2e::process::PATIENCE);
+    let left = root.changes().into_iter().filter(|path| {
+        !path.starts_with("srv/") && (path.contains("stringless") || path.contains("crontabs"))
+    });
+    assert_eq!(left.collect::<Vec<_>>(), ["etc/crontabs/cron.update"], "cron itself removes it");
 }
 
 /// A root in which the script has failed, its copy of itself, and the network that the root is in.

@@ -103,6 +103,23 @@ impl Root {
         self.folder.path().join("root").join(path)
     }
 
+    /// Every file and link that was written or removed, in the order of their names.
+    pub fn changes(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let upper = self.folder.path().join("upper");
+        let mut folders = vec![upper.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                match path.is_dir() && !path.is_symlink() {
+                    true => folders.push(path),
+                    false => found.push(path.strip_prefix(&upper).unwrap().display().to_string()),
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
     pub fn exists(&self, path: &str) -> bool {
         self.path(path).symlink_metadata().is_ok()
     }

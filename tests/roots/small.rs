@@ -2,11 +2,13 @@
 //! for the role of the instance. The agent here is a stand-in: this is about what happens before it.
 
 use std::fs;
+use std::process::Command;
 
 use e2e::garage::{BUCKET, Garage, Key, REGION};
 use e2e::http::{Reply, Service};
 use e2e::imds::{Facts, Imds, RoleKeys};
 use e2e::netns::Lab;
+use e2e::process::succeed;
 use e2e::random::hex;
 use e2e::rendering::{Case, SCRIPT, site};
 use e2e::tools;
@@ -15,7 +17,7 @@ use stringless_core::sigv4::Credentials;
 use stringless_core::time::Timestamp;
 use stringless_render::platform::{Distro, Form};
 
-use crate::root::Root;
+use crate::root::{LIMIT, Root};
 
 pub const AGENT: &str = "#!/bin/sh\ncase $1 in version|--once) echo \"agent $1\" ;; *) exit 64 ;; esac\n";
 /// As libfetch tells what it sees, at `-vvv`, and as fetch ends.
@@ -162,7 +164,18 @@ fn ends_well(root: &Root, distro: &Distro, script: &str) {
         let printed = root.read("calls");
         assert_eq!(printed, "sysrc stringless_enable=YES\nservice stringless start\n");
         assert_eq!(root.mode("usr/local/etc/rc.d/stringless"), 0o555);
+        uninstalls(root);
     }
+}
+
+/// The files of rc.d go. The stand-in for `sysrc` wrote nothing, and an agent for this machine uninstalls.
+fn uninstalls(root: &Root) {
+    root.write("etc/rc.conf", "hostname=web\nstringless_enable=\"YES\"\n", 0o644);
+    let Some(agent) = tools::agent() else { return };
+    succeed(Command::new(agent).arg("--root").arg(root.path("")).arg("uninstall"), LIMIT);
+    assert_eq!((root.read("etc/rc.conf").as_str(), root.mode("etc/rc.conf")), ("hostname=web\n", 0o644));
+    let left: Vec<String> = root.changes().into_iter().filter(|path| path.contains("stringless")).collect();
+    assert_eq!(left, [] as [&str; 0]);
 }
 
 /// Waits for retries at once.
