@@ -124,7 +124,8 @@ fn places(pair: &Pair, sha256: &str) -> (Vec<String>, Vec<String>) {
     let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let mut folders = own(&["packs", "incoming", "layers", "layers/example"]);
     folders.extend(own(&["layers/example/releases", "layers/example/manifests"]));
-    let mut files = own(&["lock", "last-run.json", ".last-run.json.new", "engine", ".engine.new"]);
+    let mut files =
+        own(&["lock", "last-run.json", ".last-run.json.new", "runs.json", "engine", ".engine.new"]);
     for name in ["state.json", "checked", "trust", "current", "manifests/production"] {
         let (folder, file) = name.rsplit_once('/').map_or(("", name), |(folder, file)| (folder, file));
         let slash = if folder.is_empty() { "" } else { "/" };

@@ -4,6 +4,7 @@
 
 mod damage;
 mod doctor;
+mod doctor_machine;
 mod exhaustion;
 mod fifos;
 mod flow;

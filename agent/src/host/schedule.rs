@@ -102,8 +102,7 @@ fn rc(root: &Path) -> Option<Schedule> {
         let text = read_text(&root.join(path)).unwrap_or_default();
         text.replace(['"', '\''], "").lines().any(|line| line.trim().eq_ignore_ascii_case(ENABLED))
     };
-    let enabled =
-        ["etc/rc.conf", "etc/rc.conf.local", "etc/rc.conf.d/stringless"].iter().any(|path| set(&path));
+    let enabled = ["etc/rc.conf", "etc/rc.conf.local", "etc/rc.conf.d/stringless"].iter().any(set);
     Some(Schedule { kind: Kind::Rc, file, enabled })
 }
 

@@ -240,3 +240,19 @@ const CONNECT: Duration = Duration::from_secs(10);
 const RESPONSE: Duration = Duration::from_secs(30);
 const STALLED: Duration = Duration::from_secs(15);
 const BUFFER: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_logged_without_what_signs_it() {
+        for (url, shown) in [
+            ("https://b.example/x/y?X-Amz-Signature=hidden&a=b", "https://b.example/x/y"),
+            ("https://b.example/x#hidden", "https://b.example/x"),
+            ("https://b.example/x", "https://b.example/x"),
+        ] {
+            assert_eq!(without_query(url), shown);
+        }
+    }
+}

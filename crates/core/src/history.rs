@@ -132,12 +132,10 @@ mod tests {
     use alloc::borrow::ToOwned;
 
     fn report(outcome: Outcome, reason: Option<&str>) -> Report {
-        let text = alloc::format!(
-            r#"{{"format": 1, "agent": "1.0.0", "node": "n", "started": "2026-11-20T18:00:00Z", "milliseconds": 5,
-                "outcome": "converged", "exit_code": 0, "layers": [{{"site": "example", "environment": "production",
+        let text = r#"{"format": 1, "agent": "1.0.0", "node": "n", "started": "2026-11-20T18:00:00Z", "milliseconds": 5,
+                "outcome": "converged", "exit_code": 0, "layers": [{"site": "example", "environment": "production",
                 "outcome": "converged", "live": null, "reason": null, "requests": 1, "received": 0, "fetched": 0,
-                "error": null, "engine_status": null, "output": "", "warnings": []}}]}}"#
-        );
+                "error": null, "engine_status": null, "output": "", "warnings": []}]}"#;
         let mut report: Report = json::parse(text.as_bytes()).unwrap();
         report.outcome = outcome;
         report.layers[0].outcome = outcome;

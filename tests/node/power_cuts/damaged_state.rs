@@ -44,6 +44,7 @@ fn a_file_of_the_agents_own_that_was_torn_stops_no_node() {
         "layers/example/checked",
         "layers/example/manifests/production",
         "last-run.json",
+        "runs.json",
         "engine",
         "lock",
         "node",

@@ -35,7 +35,7 @@ fn the_agents_own_files_are_never_waited_for() {
     let Some(pair) = Pair::converged() else { return };
     let release = pair.state("layers/example").join(pair.live());
     let layer = |name: &str| pair.state("layers/example").join(name);
-    let files: [(PathBuf, &[i32]); 9] = [
+    let files: [(PathBuf, &[i32]); 10] = [
         (pair.node.root().join("etc/stringless/agent.json"), &[78]),
         (pair.state("lock"), &[3]),
         (pair.state("engine"), &[3]),
@@ -43,6 +43,7 @@ fn the_agents_own_files_are_never_waited_for() {
         (layer("trust"), &[3]),
         (layer("manifests/production"), &[0]),
         (pair.state("last-run.json"), &[0]),
+        (pair.state("runs.json"), &[0]),
         (layer("checked"), &[0]),
         (release.parent().unwrap().join(".production.manifest"), &[0]),
     ];

@@ -92,7 +92,9 @@ impl Node {
         for (l, layer) in node.config.layers.iter().enumerate() {
             for s in 0..layer.stores.len() {
                 let node = Arc::clone(&node);
-                jobs.push(Job::start("store", LIMIT, move || network::look(&node, l, s)));
+                let about = format!("`{}`: ", layer.stores[s].url);
+                let job = Job::start("store", LIMIT, move || network::look(&node, l, s));
+                jobs.push(Job { about, ..job });
             }
         }
         type Check = fn(&Node) -> Vec<Finding>;
@@ -120,6 +122,8 @@ impl Node {
 /// A check that runs.
 struct Job {
     check: &'static str,
+    /// What it looks at, before the message of a check that hangs.
+    about: String,
     result: Receiver<Vec<Finding>>,
     limit: Duration,
     end: Instant,
@@ -134,7 +138,7 @@ impl Job {
         let (send, result) = mpsc::sync_channel(1);
         // Without a thread, the channel is closed at once.
         let _ = thread::Builder::new().spawn(move || send.send(look()));
-        Self { check, result, limit, end: Instant::now() + limit }
+        Self { check, about: String::new(), result, limit, end: Instant::now() + limit }
     }
 
     fn wait(self) -> Vec<Finding> {
@@ -144,6 +148,7 @@ impl Job {
                 mpsc::RecvTimeoutError::Timeout => format!("no result within {} s", self.limit.as_secs()),
                 mpsc::RecvTimeoutError::Disconnected => "the check could not be started".to_owned(),
             };
+            let found = format!("{}{found}", self.about);
             vec![Finding::failure(self.check, found, "something hangs: a file system, a server or a program")]
         })
     }
@@ -167,7 +172,7 @@ fn text(findings: &[Finding]) -> String {
 }
 
 /// The time limit of a check. Those of its requests are shorter.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(45);
 /// Puppet takes long to say its version on a busy machine.
 const ENGINE: Duration = Duration::from_secs(90);
 

@@ -138,10 +138,13 @@ fn clock(name: &str, ahead: i64) -> Finding {
     let by = ahead.unsigned_abs();
     let way = if ahead > 0 { "behind" } else { "ahead of" };
     let found = format!("the system clock is {by} s {way} `{name}`");
-    match by {
-        0..=CLOSE => Finding::ok("clock", format!("within {CLOSE} s of `{name}`")),
-        0..=FAR => Finding::warning("clock", found, SET_CLOCK),
-        _ => Finding::failure("clock", found, SET_CLOCK),
+    if by <= CLOSE {
+        return Finding::ok("clock", format!("within {CLOSE} s of `{name}`"));
+    }
+    if by <= FAR {
+        Finding::warning("clock", found, SET_CLOCK)
+    } else {
+        Finding::failure("clock", found, SET_CLOCK)
     }
 }
 
