@@ -143,7 +143,10 @@ const ENABLED: &str = "stringless_enable=yes";
 mod tests {
     use super::*;
 
-    fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
+    /// Paths and texts.
+    type Files<'a> = &'a [(&'a str, &'a str)];
+
+    fn root(files: Files<'_>) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = root.path().join(path);
@@ -161,7 +164,7 @@ mod tests {
         let openrc = ("etc/init.d/stringless", "#!/sbin/openrc-run");
         let rc = ("usr/local/etc/rc.d/stringless", "#!/bin/sh");
         let crontab = "1 * * * * root /usr/local/bin/stringless-agent --once";
-        let cases: &[(&[(&str, &str)], &[(Kind, bool)])] = &[
+        let cases: &[(Files<'_>, &[(Kind, bool)])] = &[
             (&[], &[]),
             (&[service], &[]),
             (&[timer, service], &[(Kind::SystemdTimer, false)]),
