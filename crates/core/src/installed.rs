@@ -172,6 +172,7 @@ pub const INSTALLED: &[Place] = &[
     state(How::File, "{state}/incoming/#", "a pack, half fetched"),
     state(How::Folder, "{state}/incoming", "their folder"),
     place(Kind::Openrc, Step::State, How::File, "/var/log/stringless.log*", "the output of the agent"),
+    place(Kind::Openrc, Step::State, How::File, "/var/log/stringless-bootstrap.log", "that of the script"),
     state(How::File, "{state}/lock", "the lock of a run"),
     state(How::Folder, "{state}", "the folder of state"),
     config(How::File, "{etc}/agent.json", "the agent's configuration; it may hold keys"),
