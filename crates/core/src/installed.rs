@@ -160,6 +160,7 @@ pub const INSTALLED: &[Place] = &[
     state(How::File, "{state}/last-run.json", "the report of the last run"),
     state(How::File, "{state}/runs.json", "the last runs that did something"),
     state(How::File, "{state}/notices.json", "when notices were sent"),
+    state(How::File, "{state}/signal", "what was said of the first run to what waits for it"),
     state(How::File, "{state}/identity", "the answers of the metadata service"),
     state(How::File, "{state}/node", "the node's own id"),
     state(How::File, "{state}/engine", "which engine is running"),
