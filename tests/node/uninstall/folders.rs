@@ -55,8 +55,8 @@ fn a_folder_of_the_system_is_not_cleared() {
         let node = installed(agent.clone());
         node.write("etc/stringless/agent.json", &json!({ "state_dir": folder }).to_string());
         for below in ["", "srv", "srv/x"] {
-            node.write(&format!("{below}/lock").trim_start_matches('/').to_owned(), "");
-            node.write(&format!("{below}/layers/x/state.json").trim_start_matches('/').to_owned(), "");
+            node.write(format!("{below}/lock").trim_start_matches('/'), "");
+            node.write(format!("{below}/layers/x/state.json").trim_start_matches('/'), "");
         }
         let run = node.run(&["uninstall"]).expect(1);
         let why = format!("the folder of state `{folder}`");
