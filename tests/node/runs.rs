@@ -7,6 +7,7 @@ mod doctor;
 mod doctor_machine;
 mod exhaustion;
 mod fifos;
+mod first_run;
 mod flow;
 mod https;
 mod layers_removed;
