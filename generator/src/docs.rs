@@ -6,19 +6,21 @@ mod installed;
 use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory};
-use stringless_core::fault::Fault;
 use stringless_core::report::Outcome;
 use stringless_render::platform::{Cloud, Distro, Form, Level, Platforms};
 
 use crate::cli::Cli;
 use crate::commands::list::BOOTED;
+use crate::error::Result;
+use crate::schemas::{self, Described};
 
 /// Every page: the name of its file, and its Markdown.
 ///
 /// # Errors
 /// When the embedded data of platforms is damaged.
-pub fn pages() -> Result<Vec<(&'static str, String)>, Fault> {
+pub fn pages() -> Result<Vec<(String, String)>> {
     let platforms = Platforms::embedded()?;
+    let described = schemas::all()?;
     let pages = [
         ("distros.md", distros(&platforms)),
         ("clouds.md", clouds(&platforms)),
@@ -26,8 +28,12 @@ pub fn pages() -> Result<Vec<(&'static str, String)>, Fault> {
         ("cli.md", cli()),
         ("errors.md", errors()),
         ("installed.md", installed::page(&platforms)),
+        ("schemas.md", schemas(&described)),
     ];
-    Ok(pages.into_iter().map(|(name, text)| (name, format!("{GENERATED}\n{text}"))).collect())
+    let pages = pages.into_iter().map(|(name, text)| (name.to_owned(), format!("{GENERATED}\n{text}")));
+    let files =
+        described.iter().map(|one| Ok((format!("schemas/{}.json", one.name), schemas::text(&one.schema)?)));
+    pages.map(Ok).chain(files).collect()
 }
 
 fn distros(platforms: &Platforms) -> String {
@@ -229,6 +235,27 @@ fn errors() -> String {
     );
     for outcome in Outcome::ALL {
         let _ = writeln!(text, "| {} | {} |", outcome.exit_code(true), outcome.meaning());
+    }
+    text
+}
+
+fn schemas(all: &[Described]) -> String {
+    let mut text = String::from(
+        "# Schemas\n\nJSON Schemas (draft 7), made from the types of the program. `stringless schema NAME` prints each of them; \
+         `stringless schema` lists the names.\n\n\
+         The first three are for files that people write: a file with a key that is not in the schema is refused. \
+         `stringless init` writes the one of the site file beside it, with a line that names it, so that editors with a \
+         language server for YAML complete keys and mark mistakes, without network. After an upgrade, \
+         `stringless schema site > stringless.schema.json` writes it again. A schema knows the form of each value; \
+         `stringless check` also knows the rules between them.\n\n\
+         The others are for what `--json` prints. Such objects grow: a later version may add keys, and values to the \
+         lists of possible words. Pass over keys that you do not know. A key is never removed, and keeps its type and \
+         meaning, as long as `format` is the same.\n\n\
+         | schema | of |\n|---|---|\n",
+    );
+    for one in all {
+        let of: Vec<String> = one.of.split(", ").map(|of| format!("`{of}`")).collect();
+        let _ = writeln!(text, "| [{0}](schemas/{0}.json) | {1} |", one.name, of.join(", "));
     }
     text
 }

@@ -8,11 +8,12 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use stringless::cli::{AgentCommand, Cli, Command, first_word, habit};
 use stringless::commands::{
-    agent, build, check, completions, diff, environments, gc, history, init, keygen, keys, layer, list,
-    manual, mirror, modules, pin, policy, promote, publish, refresh, render, rollback, submit, verify,
+    agent, build, check, completions, diff, doctor, environments, gc, history, init, keygen, keys, layer,
+    list, manual, mirror, modules, pin, policy, promote, publish, refresh, render, rollback, submit, verify,
 };
 use stringless::error::Error;
 use stringless::output::print;
+use stringless::schemas;
 use stringless::verbose;
 
 fn main() -> ExitCode {
@@ -41,12 +42,14 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(site, command),
         Command::Modules(command) => modules::run(site, command),
         Command::Verify(args) => verify::run(site, args),
+        Command::Doctor(args) => doctor::run(site, args),
         Command::Agent(AgentCommand::Push(args)) => agent::push(site, args),
         Command::Pin(args) => pin::run(site, args),
         Command::Render(args) => render::run(site, args),
         Command::Layer(args) => layer::run(site, args),
         Command::Policy(args) => policy::run(site, args),
         Command::List(args) => list::run(args),
+        Command::Schema(args) => schemas::run(args),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man { out } => manual::man(out.as_deref(), Cli::command()),
     };

@@ -5,6 +5,7 @@
 
 mod ci;
 mod concurrent;
+mod doctor;
 mod formats;
 mod garage;
 mod gc;

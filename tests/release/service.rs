@@ -22,6 +22,10 @@ pub struct Objects {
     pub unconditional: bool,
     /// Each page of a listing is the first one.
     pub stuck: bool,
+    /// What is written where an object is, is lost.
+    pub loses: bool,
+    /// The clock is so many seconds ahead.
+    pub ahead: u64,
     /// So many removals more, then each waits until this is more, or none.
     pub removals: Option<usize>,
 }
@@ -107,7 +111,7 @@ fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
                 Some((bytes, modified)) => Reply::new(200, bytes.clone())
                     .with("etag", etag(bytes))
                     .with("last-modified", http_date(modified))
-                    .with("date", http_date(&stringless::clock::now().to_string())),
+                    .with("date", http_date(&stringless::clock::now().plus(objects.ahead).to_string())),
                 None => error(404, "NoSuchKey"),
             };
         }
@@ -129,6 +133,9 @@ fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
     if request.method == "DELETE" {
         objects.all.remove(&path);
         return Reply::new(204, "");
+    }
+    if objects.loses && there.is_some() {
+        return Reply::new(200, "").with("etag", etag(&request.body));
     }
     let now = stringless::clock::now().to_string().replace('Z', ".000Z");
     objects.all.insert(path, (request.body.clone(), now));

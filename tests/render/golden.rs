@@ -106,7 +106,7 @@ fn compare(folder: &str, expected: &[(PathBuf, String)]) {
             differences.push(format!("{folder}/{}:\n{}", path.display(), diff.unified_diff()));
         }
     }
-    for folder in ["", "as", "distros", "clouds", "forms"] {
+    for folder in ["", "as", "distros", "clouds", "forms", "schemas"] {
         let files = fs::read_dir(home.join(folder)).into_iter().flatten().flatten();
         for entry in files.filter(|entry| entry.path().is_file()) {
             let path = Path::new(folder).join(entry.file_name());

@@ -116,6 +116,7 @@ pub struct Layer {
 
 /// A source of credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialSource {
     /// The role of an AWS instance, read by IMDSv2.

@@ -9,6 +9,7 @@ use sha2::Digest;
 
 /// A SHA-256 value; its text form is 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("pattern" = r"^[0-9a-f]{64}$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Sha256([u8; 32]);
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Its text form is the second line of a `.pub` file: 56 characters of base64.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("pattern" = r"^RW[A-Za-z0-9+/]{54}$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicKey {
     text: String,

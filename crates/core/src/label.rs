@@ -14,6 +14,7 @@ use crate::name::Name;
 /// Engines see a label as a variable or a fact, whose name is made of its key. So no two keys may give the
 /// same name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "BTreeMap<Name, String>", into = "BTreeMap<Name, String>")]
 pub struct Labels(BTreeMap<Name, String>);
 

@@ -38,6 +38,12 @@ pub fn gc_mark() -> String {
     String::from("packs/doomed")
 }
 
+/// An object that `stringless doctor --write` writes and removes. Nodes never read it.
+#[must_use]
+pub fn scratch(name: &str) -> String {
+    format!("scratch/{name}")
+}
+
 /// A pack; immutable.
 #[must_use]
 pub fn pack(sha256: &Sha256) -> String {

@@ -65,6 +65,7 @@ pub enum ManifestType {
 
 /// The agent versions that matter for a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentPin {
     /// The oldest agent that may apply this release.
     pub minimum: Version,
@@ -77,6 +78,7 @@ pub struct AgentPin {
 
 /// One published agent binary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentFile {
     /// Its size in bytes.
     pub size: u64,
@@ -146,6 +148,7 @@ pub struct PuppetEngine {}
 
 /// What a release was built from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
     /// Name and version of the generator.
     pub tool: String,
@@ -169,6 +172,7 @@ pub struct Source {
 
 /// The release whose content another release repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Origin {
     /// Its environment.
     pub environment: Name,
@@ -178,6 +182,7 @@ pub struct Origin {
 
 /// A third-party module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Module {
     /// Its folder in the release, which is also the path of its pack.
     pub path: String,

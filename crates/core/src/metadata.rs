@@ -13,6 +13,7 @@ use crate::name::Name;
 
 /// The metadata service of a cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Metadata {
     /// How to recognise a machine of this cloud: names of [`DMI`] and the beginning of their texts, ignoring
     /// case. The service is queried only if all texts of at least one set match; an empty list matches every
@@ -25,6 +26,7 @@ pub struct Metadata {
     /// Where the service is: each `http://host`, put before a path. The first address that answers is used.
     /// An address of IPv6 that is valid on one network interface only ends with [`EACH_INTERFACE`].
     #[serde(with = "addresses")]
+    #[cfg_attr(feature = "schema", schemars(with = "addresses::OneOrSeveral"))]
     pub address: Vec<String>,
     /// Headers of every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -41,6 +43,7 @@ pub struct Metadata {
 
 /// The request for a token, which later requests send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Token {
     /// The path, requested with PUT.
     pub path: String,
@@ -52,6 +55,7 @@ pub struct Token {
 
 /// A request for one value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Question {
     /// The path, requested with GET.
     pub path: String,
@@ -178,8 +182,9 @@ mod addresses {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(untagged, expecting = "address: expected `http://host`, or a list of them")]
-    enum OneOrSeveral {
+    pub(super) enum OneOrSeveral {
         One(String),
         Several(Vec<String>),
     }

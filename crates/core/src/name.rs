@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// ASCII letters, digits, `_`, `-` and `.`; starts with a letter, a digit or `_`; at most
 /// [`Name::MAX`] bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("pattern" = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 

@@ -10,6 +10,7 @@ use crate::hash::Sha256;
 
 /// One pack of a release: the place of its content, and its size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pack {
     /// The folder of the release that holds the content: `modules/ntp`, or empty for the top level.
     pub path: String,

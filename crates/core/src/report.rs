@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 
 /// The outcome of a run. Every program and document uses the same codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// There was nothing to do, or the release was applied and nothing changed.
@@ -93,6 +94,7 @@ impl Outcome {
 
 /// The report of a run, as saved on disk and printed by `--json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// 1.
     pub format: u32,
@@ -129,6 +131,7 @@ pub struct Report {
 
 /// Where a node's role comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RoleSource {
     /// `role` in the configuration.
@@ -150,6 +153,7 @@ impl RoleSource {
 
 /// The release of an earlier layer that the engine of a later layer saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Over {
     /// The earlier layer's site.
     pub site: Name,
@@ -159,6 +163,7 @@ pub struct Over {
 
 /// The report of one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LayerReport {
     /// The site.
     pub site: Name,

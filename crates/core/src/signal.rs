@@ -13,6 +13,7 @@ use crate::sigv4;
 
 /// A signed POST of a form, as the query APIs of AWS take it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Signal {
     /// The service's name in signatures.
     pub service: String,

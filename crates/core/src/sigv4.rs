@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 
 /// Keys of an account or role. The `Debug` form shows only the id.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Credentials {
     /// The public half.
     pub access_key_id: String,

@@ -15,6 +15,7 @@ use crate::verify::Verified;
 
 /// The state of one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct State {
     /// 1. A newer agent may write a higher number.
     pub format: u32,
@@ -34,6 +35,7 @@ pub struct State {
 
 /// An accepted manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Seen {
     /// Its serial.
     pub serial: u64,
@@ -63,6 +65,7 @@ impl Seen {
 
 /// A release on the node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Release {
     /// The environment.
     pub environment: Name,
@@ -98,6 +101,7 @@ impl Release {
 
 /// A run of the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Applied {
     /// The applied release.
     pub release: Release,
@@ -131,6 +135,7 @@ impl Failed {
 
 /// The failed runs of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failed {
     /// The release.
     pub release: Release,

@@ -9,6 +9,7 @@ use crate::sigv4::encode_path;
 
 /// The settings of a store, the same in `stringless.yaml` and `agent.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StoreSettings {
     /// `s3://bucket/prefix`, `https://host/path` or `file:///path`.
@@ -27,6 +28,7 @@ pub struct StoreSettings {
 
 /// Where an S3 address contains the bucket's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
     /// `https://bucket.endpoint/key`: AWS and most clouds.

@@ -14,6 +14,7 @@ use crate::name::Name;
 
 /// The tag that holds the role. Part of `agent.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct RoleTag {
     /// The key of the tag.
     pub tag: TagKey,
@@ -30,6 +31,7 @@ pub struct RoleTag {
 /// Where the value of a tag is in the service's answer. A pointer is one of RFC 6901; the empty one is the whole
 /// document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TagAnswer {
     /// The answer is the value.
@@ -47,6 +49,7 @@ pub enum TagAnswer {
 
 /// The key of a tag: it may stand in a path and in a pointer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct TagKey(String);
 

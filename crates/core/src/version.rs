@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// `major.minor.patch`, ordered by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("pattern" = r"^(0|[1-9][0-9]{0,9})(\.(0|[1-9][0-9]{0,9})){2}$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Version([u32; 3]);
 

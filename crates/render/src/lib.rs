@@ -17,6 +17,8 @@ pub mod policy;
 pub mod quote;
 pub mod request;
 pub mod rerender;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod site;
 pub mod templates;
 pub mod yaml;

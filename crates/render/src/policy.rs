@@ -15,6 +15,7 @@ use crate::templates::fill;
 
 /// The party that a policy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Audience {
     /// The machines that follow the site.

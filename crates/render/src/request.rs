@@ -203,6 +203,7 @@ pub struct UserData {
 
 /// Some lines of a text, with an explanation.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Part {
     /// The number of the first line, from 1.
     pub line: usize,

@@ -9,7 +9,7 @@ mod erb;
 mod finding;
 mod hiera;
 mod puppet;
-mod tool;
+pub mod tool;
 
 use std::path::Path;
 

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use stringless_core::name::Name;
 use stringless_core::store::Style;
 use stringless_render::policy::Audience;
 use stringless_render::request::Tool;
+
+use super::examples;
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]
@@ -52,6 +54,24 @@ pub struct InitArgs {
     /// Only print what would be written.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Also try what needs writing.
+    #[arg(long)]
+    pub write: bool,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The name of the schema, for example site.
+    pub name: Option<String>,
 }
 
 /// Engines by kind.
@@ -152,6 +172,18 @@ pub struct VerifyArgs {
     /// Print the findings as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `stringless agent`.
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// Upload the agent binaries and pin their hashes.
+    ///
+    /// The binaries of a version never change: a different file under the same version is refused.
+    ///
+    /// Effect: writes to the first of the site's stores, and stringless.lock.json.
+    #[command(after_help = examples::AGENT_PUSH)]
+    Push(AgentPushArgs),
 }
 
 /// Arguments of `agent push`.

@@ -10,6 +10,15 @@ pub(super) const INIT: &str = "\
 Examples:
   stringless init site --site example --store s3://bucket/site --region eu-central-1
   stringless init site --site example --store file:///srv/site --engine puppet";
+pub(super) const DOCTOR: &str = "\
+Examples:
+  stringless doctor
+  stringless doctor --write --json";
+pub(super) const SCHEMA: &str = "\
+Examples:
+  stringless schema
+  stringless schema site > stringless.schema.json
+  stringless schema publish-all";
 pub(super) const KEYGEN: &str = "\
 Examples:
   stringless keygen /media/usb/offline.key";

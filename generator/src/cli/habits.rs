@@ -34,7 +34,7 @@ const HABITS: &[(&[&str], &str)] = &[
          on a node",
     ),
     (
-        &["doctor", "validate", "lint", "test"],
+        &["validate", "lint", "test"],
         "`stringless check` checks what is here, `stringless verify` what is published",
     ),
     (

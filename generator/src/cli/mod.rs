@@ -54,7 +54,7 @@ pub enum Command {
     /// Asks for a password for the key, unless STRINGLESS_PASSWORD holds it or --no-password is given. Existing files
     /// are never overwritten.
     ///
-    /// Effect: writes DIR/stringless.yaml, DIR/keys/, DIR/trust/, DIR/.gitignore.
+    /// Effect: writes DIR/stringless.yaml, DIR/stringless.schema.json, DIR/keys/, DIR/trust/, DIR/.gitignore.
     #[command(after_help = examples::INIT)]
     Init(InitArgs),
     /// Make a minisign key pair.
@@ -181,6 +181,16 @@ pub enum Command {
     /// Effect: read-only.
     #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
+    /// Look at everything that the site needs: keys, dates, stores, access, clocks, tools and agents.
+    ///
+    /// Each check says ok, warning or error, and what to do; one that fails does not keep the others from running. What
+    /// a store does with writes, and whether others can write to it, can only be tried: that is done with --write. If
+    /// STRINGLESS_NODE_ACCESS_KEY_ID and STRINGLESS_NODE_SECRET_ACCESS_KEY are set, it tries what nodes may do, too. The
+    /// exit code is 1 if there is an error, 0 with warnings only.
+    ///
+    /// Effect: read-only; with --write, writes one small object to the first of the site's stores, and removes it.
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(DoctorArgs),
     /// Upload the agent that nodes install.
     #[command(subcommand, after_help = examples::AGENT)]
     Agent(AgentCommand),
@@ -231,6 +241,13 @@ pub enum Command {
     /// Effect: read-only.
     #[command(after_help = examples::LIST)]
     List(ListArgs),
+    /// Print the JSON Schema of a file, or of what a command prints with --json.
+    ///
+    /// Without NAME, lists the names. `init` writes that of the site file for editors: after an upgrade, write it again.
+    ///
+    /// Effect: read-only.
+    #[command(after_help = examples::SCHEMA)]
+    Schema(SchemaArgs),
     /// Print a completion script for a shell.
     ///
     /// The script asks `stringless` at each Tab, so it completes distros, clouds and the environments of the site file.
@@ -251,18 +268,6 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-}
-
-/// `stringless agent`.
-#[derive(Debug, Subcommand)]
-pub enum AgentCommand {
-    /// Upload the agent binaries and pin their hashes.
-    ///
-    /// The binaries of a version never change: a different file under the same version is refused.
-    ///
-    /// Effect: writes to the first of the site's stores, and stringless.lock.json.
-    #[command(after_help = examples::AGENT_PUSH)]
-    Push(AgentPushArgs),
 }
 
 /// Accepts an empty path: an empty variable counts as unset.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::hash::Sha256;
 use stringless_core::layout;
@@ -19,9 +20,12 @@ use crate::site::agent_lock::{LOCK_FILE, minimum};
 use crate::site::stores::open_store;
 use crate::store::{Condition, Put, Store};
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `agent push --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// Whether it was uploaded; false with `--dry-run`.
     pushed: bool,
+    /// The agent that is pinned, with all its targets.
     agent: &'a AgentPin,
 }
 

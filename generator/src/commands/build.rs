@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::manifest::Source;
 use stringless_core::name::Name;
@@ -18,27 +19,35 @@ use crate::pack::{self, Build, cache};
 use crate::progress::Progress;
 use crate::site::SiteDir;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `build --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The environments that were built.
     environments: Vec<Built<'a>>,
     /// With `--all`: why other environments were not built.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Failure],
 }
 
-#[derive(Serialize)]
-struct Built<'a> {
+/// An environment that was built.
+#[derive(Serialize, JsonSchema)]
+pub struct Built<'a> {
     #[serde(flatten)]
     index: Index<'a>,
+    /// What the checks of its code found.
     checks: &'a Checked,
 }
 
 /// The pack index of one environment, also written to `.stringless/index/<environment>.json`.
-#[derive(Serialize)]
-struct Index<'a> {
+#[derive(Serialize, JsonSchema)]
+pub struct Index<'a> {
+    /// The version of the format of the pack index.
     format: u32,
+    /// The environment.
     environment: &'a Name,
+    /// What it was built from.
     source: &'a Source,
+    /// Its packs, sorted by path.
     packs: &'a [Pack],
 }
 

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stdout};
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_archive::writer::ItemKind;
 use stringless_core::name::Name;
@@ -23,9 +24,12 @@ use crate::remote::site_store::SiteStore;
 use crate::remote::verified::VerifiedPack;
 use crate::site::SiteDir;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `diff --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// Whether anything changes for nodes, in any of the environments.
     changed: bool,
+    /// What changes, for each environment.
     environments: &'a [Review],
     /// With `--all`: why other environments were not compared.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::name::Name;
 
@@ -21,18 +22,23 @@ use crate::site::SiteDir;
 use crate::store::Store;
 use crate::trust::signer::Keys;
 
-#[derive(Serialize)]
-struct Report {
+/// The output of `environments list --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report {
+    /// The environments of the site, and those of the store.
     environments: Vec<Line>,
 }
 
-#[derive(Serialize)]
-struct Line {
+/// An environment.
+#[derive(Serialize, JsonSchema)]
+pub struct Line {
+    /// Its name.
     environment: Name,
     /// Whether the site has it.
     in_site: bool,
     /// The serial that nodes follow; null when nothing is published.
     serial: Option<u64>,
+    /// When the release was signed; null when nothing is published.
     created: Option<String>,
     /// Whether it has ended.
     retired: bool,

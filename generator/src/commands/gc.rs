@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::name::Name;
 
@@ -15,14 +16,20 @@ use crate::remote::site_store::SiteStore;
 use crate::site::{SiteDir, stores};
 use crate::store::Listed;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `gc --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The URL of the store.
     store: String,
     /// False without `--delete`, and with `--dry-run`.
     done: bool,
+    /// The number of releases before each published one whose packs are kept.
     keep: usize,
+    /// Packs and releases that are younger are kept, in seconds.
     grace: u64,
+    /// The releases whose packs are kept.
     environments: Vec<Kept<'a>>,
+    /// What releases need.
     needed: Sum,
     /// Not needed, but too new to be removed.
     young: Sum,
@@ -34,15 +41,21 @@ struct Report<'a> {
     foreign: Vec<&'a str>,
 }
 
-#[derive(Serialize)]
-struct Kept<'a> {
+/// The releases of an environment whose packs are kept.
+#[derive(Serialize, JsonSchema)]
+pub struct Kept<'a> {
+    /// Its name.
     environment: &'a Name,
+    /// The serials of the releases, the newest first.
     serials: &'a [u64],
 }
 
-#[derive(Clone, Copy, Serialize)]
-struct Sum {
+/// A number of packs, and their size.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+pub struct Sum {
+    /// The number of packs.
     packs: u64,
+    /// Their size in bytes.
     bytes: u64,
 }
 

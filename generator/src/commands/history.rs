@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::layout;
 use stringless_core::manifest::{Manifest, Origin};
@@ -16,40 +17,55 @@ use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::store::Store;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `history --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// Its name.
     environment: &'a Name,
     /// The serial that nodes follow.
     published: u64,
+    /// The releases, the newest first.
     releases: &'a [Line],
 }
 
-#[derive(Serialize)]
-struct Line {
+/// A release.
+#[derive(Serialize, JsonSchema)]
+pub struct Line {
+    /// Its serial.
     serial: u64,
+    /// What became of it.
     state: State,
+    /// When it was signed; null if it cannot be read.
     created: Option<String>,
+    /// When it expires; null if it never does, or cannot be read.
     expires: Option<String>,
     /// The newest trust version whose keys signed it.
     trust_version: Option<u64>,
+    /// The number of its packs.
     packs: usize,
+    /// The size of its packs, in bytes.
     bytes: u64,
     /// The number of packs that the store no longer has; null for a store that cannot list its objects.
     gone: Option<usize>,
+    /// The commit that it was built from, if it is known.
     commit: Option<String>,
+    /// Whether the tree differed from that commit.
     dirty: bool,
+    /// The branch that it was built from, if it is known.
     branch: Option<String>,
     /// The earlier release with the same content, after `rollback` and `promote`.
     release: Option<Origin>,
     /// Whether it retired the environment.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     retired: bool,
+    /// Why it cannot be read.
     error: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+/// The state of a release.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum State {
+pub enum State {
     /// Nodes follow this release.
     Published,
     /// Nodes followed this release earlier.

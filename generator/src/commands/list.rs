@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_render::platform::{BootAgent, Cloud, Distro, Form, Level, Platforms};
 
@@ -10,14 +11,19 @@ use crate::clock::time;
 use crate::error::Result;
 use crate::output::{format, json, print};
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `list --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The distros, sorted by id.
     #[serde(skip_serializing_if = "Option::is_none")]
     distros: Option<&'a [Distro]>,
+    /// The clouds, sorted by id.
     #[serde(skip_serializing_if = "Option::is_none")]
     clouds: Option<&'a [Cloud]>,
+    /// The programs that run user-data, sorted by id.
     #[serde(skip_serializing_if = "Option::is_none")]
     boot_agents: Option<&'a [BootAgent]>,
+    /// Every pair that user-data reaches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pairs: Option<Vec<Pair<'a>>>,
     /// The limits of the strongest level.
@@ -25,11 +31,16 @@ struct Report<'a> {
     levels_note: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct Pair<'a> {
+/// A distro on a cloud.
+#[derive(Serialize, JsonSchema)]
+pub struct Pair<'a> {
+    /// The id of the distro.
     distro: &'a str,
+    /// The id of the cloud.
     cloud: &'a str,
+    /// The forms of user-data, the default first.
     forms: Vec<Form>,
+    /// How far the pair was tested.
     level: &'a str,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::name::Name;
 use stringless_core::store::StoreSettings;
@@ -19,12 +20,16 @@ use crate::site::stores::{self, open_one, same_url};
 use crate::store::Store;
 use crate::trust::sync;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `mirror --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The URL of the store that was copied.
     from: &'a str,
+    /// The URL of the store that it was copied to.
     to: &'a str,
     /// False with `--dry-run`.
     done: bool,
+    /// What was copied, for each environment.
     environments: &'a [Copied],
     /// What could not be copied.
     errors: &'a [Failure],

@@ -5,6 +5,7 @@ pub mod build;
 pub mod check;
 pub mod completions;
 pub mod diff;
+pub mod doctor;
 pub mod environments;
 pub mod gc;
 pub mod history;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_render::platform::Platforms;
 use stringless_render::policy::{self, Audience, POLICY, PolicyRequest};
@@ -11,13 +12,19 @@ use crate::error::{Error, Result};
 use crate::output::{json, print};
 use crate::site::SiteDir;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `policy --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The policy language.
     dialect: &'a str,
+    /// What the policy is wrapped in: `policy` is the policy alone.
     form: &'a str,
+    /// The party that it is for; null if the form is for all.
     #[serde(rename = "for")]
     audience: Option<Audience>,
+    /// The policy, ready to be loaded or run.
     policy: &'a str,
+    /// What it does, and what the store cannot express.
     notes: &'a [String],
 }
 

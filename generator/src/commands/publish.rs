@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::name::Name;
 
@@ -21,8 +22,10 @@ use crate::site::SiteDir;
 use crate::trust::signer::Keys;
 use crate::trust::sync;
 
-#[derive(Serialize)]
-struct Reports<'a> {
+/// The output of `publish --all --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Reports<'a> {
+    /// The releases, one for each environment.
     environments: Vec<release::Report>,
     /// Why other environments were not published.
     errors: &'a [Failure],

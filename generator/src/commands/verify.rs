@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
@@ -23,36 +24,61 @@ use crate::site::stores::open_one;
 use crate::site::trust_chain::TrustFile;
 use crate::trust::{expiry, sync};
 
-#[derive(Serialize)]
-struct Report {
+/// The output of `verify --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report {
+    /// Whether a node would accept everything.
     ok: bool,
+    /// One check for each environment in each store.
     checks: Vec<Check>,
 }
 
+/// The output of `verify FILE --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Document {
+    /// `trust` or `manifest`.
+    kind: &'static str,
+    /// The environment; for trust, `keys`.
+    name: String,
+    /// The serial, or the version of the trust.
+    number: u64,
+    /// The trust version whose keys signed it.
+    trust_version: u64,
+}
+
 /// The result for one environment in one store.
-#[derive(Serialize)]
-struct Check {
+#[derive(Serialize, JsonSchema)]
+pub struct Check {
+    /// The URL of the store.
     store: String,
+    /// The environment.
     environment: Name,
     /// Null when nothing is published, or the release is refused.
     serial: Option<u64>,
+    /// The newest trust version whose keys signed the release.
     trust_version: Option<u64>,
+    /// When the release was signed.
     created: Option<String>,
+    /// When the release expires; null if it never does.
     expires: Option<String>,
+    /// The number of its packs.
     packs: usize,
+    /// The size of its packs, in bytes.
     bytes: u64,
     /// Whether the environment has ended.
     retired: bool,
     /// Expiry dates that are near.
     warnings: Vec<String>,
+    /// What a node would do.
     result: Outcome,
     /// Null when a node would accept the release.
     error: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+/// The result of a check.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+pub enum Outcome {
     /// A node would accept the release.
     Ok,
     /// A node would refuse it.
@@ -205,13 +231,6 @@ fn summary(checks: &[Check]) -> String {
 
 /// Verifies one document on disk, as a trust document or as a manifest.
 fn document(site: &SiteDir, chain: &[TrustFile], file: &Path, json: bool) -> Result<u8> {
-    #[derive(Serialize)]
-    struct Document {
-        kind: &'static str,
-        name: String,
-        number: u64,
-        trust_version: u64,
-    }
     let bytes = fs::read(file).map_err(|e| Error::io("reading", file, e))?;
     let own = &site.site.site;
     let mut refusal = None;

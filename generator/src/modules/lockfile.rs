@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use stringless_core::fault::Fault;
@@ -28,7 +29,7 @@ pub struct Lockfile {
 }
 
 /// A block: one locked module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LockedModule {
     /// The name in the `Puppetfile`; for a dependency, `author/name`.
     pub name: String,
@@ -73,7 +74,7 @@ pub struct LockedModule {
 }
 
 /// A branch that was not declared by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Follows {
     /// The branch with the name of the environment's branch.

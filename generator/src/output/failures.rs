@@ -1,5 +1,6 @@
 //! The errors of a command that goes on after an error. Each is printed at once; the gravest decides the exit code.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::name::Name;
 
@@ -14,11 +15,13 @@ pub struct Failures {
 }
 
 /// One error, for `--json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failure {
     /// The environment that it concerns; null if it concerns all of them.
     environment: Option<Name>,
+    /// What was being done, to what, and why it failed.
     message: String,
+    /// What to do.
     hint: Option<String>,
 }
 

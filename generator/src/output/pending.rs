@@ -1,5 +1,6 @@
 //! The report of a document that waits for signatures: its file, and the command that signs it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -7,7 +8,7 @@ use crate::trust::quorum::{Quorum, title};
 use crate::trust::signer::Waiting;
 
 /// The report as JSON.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
     /// The file to sign.
     file: String,

@@ -1,5 +1,6 @@
 //! The report of a release that was published, waits for signatures, or would be published.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::manifest::{Manifest, Origin};
 use stringless_core::name::Name;
@@ -13,18 +14,24 @@ use crate::release::upload::Moved;
 use crate::trust::quorum::Quorum;
 
 /// The report as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Report {
+    /// The environment.
     environment: Name,
     /// The serial of the release that was or would be published.
     serial: u64,
+    /// Whether it was published in this run.
     published: bool,
+    /// Why it was published; empty if nothing was to be done.
     reasons: Vec<&'static str>,
+    /// When it expires; null if it never does.
     expires: Option<String>,
+    /// The number of its packs.
     packs: usize,
     /// Whether it retires the environment.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     retired: bool,
+    /// What was uploaded.
     moved: Moved,
     /// The earlier release with the same content, after `rollback` and `promote`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! What `refresh` and `submit` print of the trust and of the releases that were signed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::name::Name;
 
@@ -9,10 +10,12 @@ use super::release::{self, ReleaseReport};
 use super::trust_change::{self, TrustChange};
 use crate::error::Result;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `refresh --json` and `submit --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
     /// Null when the trust was not signed.
     trust: Option<trust_change::Report>,
+    /// The releases that were signed.
     releases: Vec<release::Report>,
     /// Why other documents were not signed or published.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::name::Name;
 use stringless_core::trust::{Trust, TrustKey};
@@ -23,14 +24,19 @@ pub struct TrustChange {
 }
 
 /// The report as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Report {
+    /// The version of the new trust.
     version: u64,
     /// Whether the trust is in the store.
     written: bool,
+    /// The number of keys that must sign.
     threshold: usize,
+    /// The names of its keys.
     keys: Vec<String>,
+    /// When it expires; null if it never does.
     expires: Option<String>,
+    /// For each environment, the lowest serial that nodes accept, where one is set.
     min_serial: BTreeMap<Name, u64>,
     /// The document that must be signed elsewhere first.
     #[serde(skip_serializing_if = "Option::is_none")]

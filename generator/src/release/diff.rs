@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 use stringless_archive::writer::ItemKind;
@@ -11,7 +12,7 @@ use stringless_archive::writer::ItemKind;
 pub type Items = BTreeMap<String, ItemKind>;
 
 /// One changed file, link or folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
     /// Its path in the release.
     pub path: String,
@@ -35,7 +36,7 @@ pub struct Change {
 }
 
 /// What there is at a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Form {
     /// `file, mode 0644` or another kind.
     #[serde(rename = "kind")]
@@ -45,7 +46,7 @@ pub struct Form {
 }
 
 /// How a file, link or folder changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// It is added.

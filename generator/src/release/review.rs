@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::manifest::{AgentPin, Apply, Manifest, Module, Source};
 use stringless_core::name::Name;
@@ -33,7 +34,7 @@ pub struct Side {
 }
 
 /// What changes from one release to another.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Review {
     /// The environment.
     pub environment: Name,
@@ -54,7 +55,7 @@ pub struct Review {
 }
 
 /// Identifies a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Point {
     /// Its environment.
     pub environment: Name,
@@ -67,7 +68,7 @@ pub struct Point {
 }
 
 /// A changed module of the `Puppetfile`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ModuleChange {
     /// Its folder in the release.
     pub path: String,
@@ -86,7 +87,7 @@ pub struct ModuleChange {
 }
 
 /// A version of a module, and its origin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Origin {
     /// A version, a commit, or the hash of an archive.
     pub version: String,
@@ -95,7 +96,7 @@ pub struct Origin {
 }
 
 /// A changed pack.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PackChange {
     /// Its path in the release.
     pub path: String,

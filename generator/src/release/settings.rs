@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use stringless_render::site::Span;
@@ -9,7 +10,7 @@ use stringless_render::site::Span;
 use crate::release::review::Side;
 
 /// A changed setting: how a release is applied, its agent, the version of the trust.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SettingChange {
     /// Its path: `apply.timeout`.
     pub key: String,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::json::MAX_BYTES;
 use stringless_core::layout;
@@ -50,7 +51,7 @@ pub enum Packs<'a> {
 }
 
 /// The packs that were uploaded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Moved {
     /// How many packs the store did not have.
     pub packs: u64,

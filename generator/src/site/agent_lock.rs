@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stringless_core::hash::Sha256;
 use stringless_core::json;
@@ -17,7 +18,7 @@ use stringless_render::site::PuppetSettings;
 use crate::error::{Error, Result};
 
 /// The lock file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentLock {
     /// The version of the format: 1.
     pub format: u32,
@@ -32,7 +33,7 @@ pub struct AgentLock {
 }
 
 /// Pinned packages of OpenVox.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PuppetPins {
     /// The version of openvox-agent.
     pub version: String,
@@ -41,7 +42,7 @@ pub struct PuppetPins {
 }
 
 /// A pinned package.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReleasePin {
     /// Its URL when it was pinned.
     pub url: String,

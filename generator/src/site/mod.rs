@@ -20,8 +20,7 @@ use stringless_core::fault::Fault;
 use stringless_core::name::Name;
 use stringless_core::verify;
 use stringless_core::version::Version;
-use stringless_render::platform::Platforms;
-use stringless_render::site::Site;
+use stringless_render::{platform::Platforms, schema::SITE_SCHEMA, site::Site};
 use tempfile::TempDir;
 
 use crate::cache;
@@ -297,4 +296,4 @@ const MAX_SITE_FILE: u64 = 1 << 20;
 pub const KEYS: &str = "keys";
 /// The cache folder. Everything in it can be made again, except `pending`.
 pub const CACHE: &str = ".stringless";
-const OWN: [&str; 5] = [KEYS, CACHE, "trust", SITE_FILE, agent_lock::LOCK_FILE];
+const OWN: [&str; 6] = [KEYS, CACHE, "trust", SITE_FILE, SITE_SCHEMA, agent_lock::LOCK_FILE];

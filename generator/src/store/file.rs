@@ -175,10 +175,15 @@ impl Locked<'_> {
     pub fn delete(&self, key: &str) -> Result<()> {
         let path = self.store.path(key);
         match fs::remove_file(&path) {
-            Ok(()) => Ok(()),
-            Err(e) if missing(&e) => Ok(()),
-            Err(e) => Err(Error::io("removing", &path, e)),
+            Ok(()) => {}
+            Err(e) if missing(&e) => return Ok(()),
+            Err(e) => return Err(Error::io("removing", &path, e)),
         }
+        // A bucket has no folders: an empty one is nothing. One that is not empty stays.
+        if let Some(folder) = path.parent().filter(|folder| *folder != self.store.root) {
+            fs::remove_dir(folder).ok();
+        }
+        Ok(())
     }
 
     /// The time by the clock of the file system, which differs from that of this machine on a network drive; `None` if

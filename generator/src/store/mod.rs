@@ -1,5 +1,6 @@
 //! Stores: a folder, a web server or an S3 bucket, with one interface.
 
+mod ask;
 pub mod credentials;
 mod file;
 mod listing;
@@ -11,6 +12,7 @@ use stringless_core::json::MAX_BYTES;
 use stringless_core::store::{Store as Address, StoreSettings};
 use stringless_core::time::Timestamp;
 
+pub use self::ask::{Asked, Reply};
 pub use self::file::Locked;
 pub use self::s3::S3Store;
 use crate::error::{Error, Result};

@@ -155,7 +155,7 @@ impl S3Store {
         Ok(format!("{url}?{}", query.join("&")))
     }
 
-    fn request(
+    pub(super) fn request(
         &self,
         method: &Method,
         url: &str,

@@ -46,10 +46,14 @@ impl WebStore {
         }
     }
 
+    /// Sends a request as it is, without credentials.
+    pub(super) fn send(&self, call: &Call<'_>, key: &str, cap: u64) -> Result<Answer> {
+        self.http.send(&self.url(key), cap, || Ok(call.clone()))
+    }
+
     fn request(&self, method: Method, key: &str, cap: u64) -> Result<Answer> {
         let headers = Vec::new();
-        let call = Call { method, headers, body: &[] };
-        self.http.send(&self.url(key), cap, || Ok(call.clone()))
+        self.send(&Call { method, headers, body: &[] }, key, cap)
     }
 }
 

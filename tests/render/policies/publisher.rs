@@ -85,6 +85,29 @@ fn a_publisher_publishes_and_can_do_nothing_else() {
     needs_each_statement(&iam, &mut site);
 }
 
+#[test]
+fn the_doctor_finds_the_least_privilege_in_order() {
+    let Some((iam, mut site)) = published(|_| {}) else { return };
+    let nodes = iam.users["nodes"].key();
+    site.set("STRINGLESS_NODE_ACCESS_KEY_ID", &nodes.id);
+    site.set("STRINGLESS_NODE_SECRET_ACCESS_KEY", &nodes.secret);
+    let run = site.run(&["doctor", "--write"]).expect(0);
+    for part in [
+        "this key may publish, and nothing else; the store honours `If-None-Match`",
+        "nobody reads it without keys",
+        "somebody without keys cannot write to it",
+        "the nodes' keys may read",
+        "a node cannot write to it",
+        "a node cannot remove objects from it",
+    ] {
+        assert!(run.out.contains(part), "{part}\n{}", run.out);
+    }
+    // The nodes' keys in the place of the publisher's.
+    site.publish_with(&nodes);
+    let run = site.run(&["doctor", "--write"]).expect(1);
+    assert!(run.out.contains("is not allowed to do this") && run.out.contains("hint: "), "{}", run.out);
+}
+
 /// The publisher's policy without one of its statements, for each of them.
 fn without_each(documents: &mut BTreeMap<String, Value>) {
     for n in 0..documents["publisher"]["Statement"].as_array().unwrap().len() {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A program that runs user-data.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BootAgent {
     /// The stem of its file.
@@ -38,6 +39,7 @@ pub struct BootAgent {
 
 /// A form of user-data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// A POSIX shell script.
@@ -56,6 +58,7 @@ pub enum Form {
 
 /// How a form is encoded for its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Encoding {
     /// Not encoded.
     #[serde(rename = "plain")]

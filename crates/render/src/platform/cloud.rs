@@ -14,6 +14,7 @@ use crate::site::CredentialKind;
 
 /// A cloud, or another place where machines start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cloud {
     /// The stem of its file.
@@ -43,6 +44,7 @@ pub struct Cloud {
     pub paste_for: BTreeMap<String, String>,
     /// By encoding, the place to paste instead: a console or program that encodes by itself would encode twice.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "ByEncoding"))]
     pub paste_encoded: BTreeMap<Encoding, String>,
     /// How the user-data may be encoded; the first is the default.
     pub encodings: Vec<Encoding>,
@@ -95,6 +97,7 @@ pub struct Cloud {
 
 /// How the size of user-data is counted against a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Counts {
     /// The bytes that arrive on the machine.
@@ -107,6 +110,7 @@ pub enum Counts {
 
 /// A cloud's S3-compatible object store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ObjectStore {
     /// The name for people.
@@ -129,6 +133,7 @@ pub struct ObjectStore {
 
 /// How Terraform starts a machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Terraform {
     /// The type of the resource.
@@ -141,9 +146,11 @@ pub struct Terraform {
     pub replaces: Vec<String>,
     /// By encoding, the lines of the resource that pass `local.user_data`, in HCL. The line `{tags}` stands for
     /// `tags.terraform`.
+    #[cfg_attr(feature = "schema", schemars(with = "ByEncoding"))]
     pub arguments: BTreeMap<Encoding, String>,
     /// The same by boot agent, for boot agents that need other lines.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, ByEncoding>"))]
     pub elsewhere: BTreeMap<String, BTreeMap<Encoding, String>>,
     /// How it starts a group of machines; `None`: it cannot, or nobody has written it down.
     #[serde(default)]
@@ -152,6 +159,7 @@ pub struct Terraform {
 
 /// How CloudFormation starts a machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CloudFormation {
     /// The type of the resource.
@@ -165,6 +173,7 @@ pub struct CloudFormation {
 
 /// How a tool starts a group of machines with the same user-data.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Group {
     /// The template: the stem of a file in `templates/as/`.
@@ -202,6 +211,26 @@ fn strict_value<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
             let (place, key) = path.rsplit_once('.').unwrap_or_default();
             Err(D::Error::custom(format!("{place}: unknown field `{key}`")))
         }
+    }
+}
+
+/// The schema of a map of texts by encoding: its keys are those of [`Encoding`] alone.
+#[cfg(feature = "schema")]
+struct ByEncoding;
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for ByEncoding {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ByEncoding".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let encoding = generator.subschema_for::<Encoding>();
+        schemars::json_schema!({
+            "type": "object",
+            "propertyNames": encoding,
+            "additionalProperties": { "type": "string" },
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use stringless_core::time::Timestamp;
 
 /// A release of an operating system.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Distro {
     /// The stem of its file.
@@ -43,6 +44,7 @@ pub struct Distro {
 
 /// Values of `/etc/os-release`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OsRelease {
     /// `ID`.
@@ -60,6 +62,7 @@ pub struct OsRelease {
 
 /// Folders on the node, absolute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Paths {
     /// For the agent's program.
@@ -72,6 +75,7 @@ pub struct Paths {
 
 /// Packages of the Puppet engine; null if there is none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PuppetPackages {
     /// The URL of the package that adds OpenVox's repository and its signing key.

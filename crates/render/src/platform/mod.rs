@@ -153,18 +153,26 @@ fn distro(id: String, text: &str, path: &str) -> Result<Distro, Fault> {
 
 /// The defaults of a family; `path` is the file that names the family.
 fn defaults(family: &str, path: &str) -> Result<Mapping, Fault> {
-    let families = || {
-        FILES.iter().filter_map(|(at, text)| {
-            let id = at.strip_prefix("templates/families/")?.strip_suffix(".yaml")?;
-            Some((id, *at, *text))
-        })
-    };
-    if let Some((_, at, text)) = families().find(|(id, ..)| *id == family) {
+    if let Some((_, at, text)) = family_files().find(|(id, ..)| *id == family) {
         return from_yaml(text, at);
     }
-    let ids: Vec<String> = families().map(|(id, ..)| format!("`{id}`")).collect();
+    let ids: Vec<String> = family_files().map(|(id, ..)| format!("`{id}`")).collect();
     let what = format!("family: unknown variant `{family}`, expected one of {}", ids.join(", "));
     Err(Fault::new(format!("reading {path}: {what}")).nearest())
+}
+
+/// The files of families: name, path and text.
+fn family_files() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    FILES.iter().filter_map(|(at, text)| {
+        let id = at.strip_prefix("templates/families/")?.strip_suffix(".yaml")?;
+        Some((id, *at, *text))
+    })
+}
+
+/// Each family with the values that its distros need not have themselves.
+#[cfg(feature = "schema")]
+pub(crate) fn families() -> Result<Vec<(&'static str, Mapping)>, Fault> {
+    family_files().map(|(id, at, text)| Ok((id, from_yaml(text, at)?))).collect()
 }
 
 fn typed<T: DeserializeOwned>(map: Mapping, path: &str) -> Result<T, Fault> {

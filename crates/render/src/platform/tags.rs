@@ -5,12 +5,14 @@ use stringless_core::tag::{RoleTag, TagAnswer, TagKey};
 
 /// How a machine reads its own tags.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Tags {
     /// The path below the metadata service. `{key}` stands for the key of the tag.
     pub path: String,
     /// Where the value is in the answer; `{key}` as in `path`.
     #[serde(default, with = "serde_yaml::with::singleton_map")]
+    #[cfg_attr(feature = "schema", schemars(with = "TagAnswer"))]
     pub answer: TagAnswer,
     /// The pointer to the value of a tag whose key is `NAMESPACE.KEY`; `{namespace}` and `{key}` are its parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]

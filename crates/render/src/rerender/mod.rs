@@ -29,6 +29,7 @@ pub struct Rendering {
 
 /// One reason why a rendering is out of date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// `keys`, `agent`, `serial`, `link`, `settings` or `script`.
     pub what: &'static str,

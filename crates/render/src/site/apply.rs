@@ -13,6 +13,7 @@ use super::{Limit, Span};
 
 /// How nodes apply a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApplySettings {
     /// The program that applies a release.
@@ -42,6 +43,7 @@ pub enum EngineSettings {
 
 /// Settings of the engine `script`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ScriptSettings {
     /// The executable file, relative to the release.
@@ -58,11 +60,13 @@ pub struct ScriptSettings {
 
 /// Settings of the engine `puppet`: none. The release's `environment.conf` holds the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PuppetApplySettings {}
 
 /// What a node does when the engine fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct FailureSettings {
     /// The node quarantines a release after this number of failed runs. Default: 3.
@@ -75,22 +79,23 @@ pub struct FailureSettings {
 
 /// The settings of [`ApplySettings`] that an environment changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApplyOverride {
-    /// See [`ApplySettings::engine`].
+    /// The engine for this environment, in the place of the site's.
     #[serde(
         default,
         serialize_with = "serde_yaml::with::singleton_map::serialize",
         skip_serializing_if = "Option::is_none"
     )]
     pub engine: Option<EngineSettings>,
-    /// See [`ApplySettings::timeout`].
+    /// The time limit of the engine, in the place of the site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// See [`ApplySettings::reapply`].
+    /// How often a node applies an unchanged release again, in the place of the site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reapply: Option<Limit>,
-    /// See [`ApplySettings::failure`].
+    /// What a node does when the engine fails, in the place of the site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureSettings>,
 }
@@ -98,6 +103,30 @@ pub struct ApplyOverride {
 impl<'de> Deserialize<'de> for EngineSettings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(EngineVisitor)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for EngineSettings {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EngineSettings".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let script = generator.subschema_for::<ScriptSettings>();
+        let puppet = generator.subschema_for::<Option<PuppetApplySettings>>();
+        let named = |name: &str, settings| {
+            schemars::json_schema!({
+                "type": "object",
+                "properties": { name: settings },
+                "required": [name],
+                "additionalProperties": false,
+            })
+        };
+        schemars::json_schema!({
+            "description": "An engine and its settings.",
+            "anyOf": [{ "const": PUPPET }, named(PUPPET, puppet), named(SCRIPT, script)],
+        })
     }
 }
 

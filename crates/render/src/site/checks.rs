@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which checks run, and whether a finding stops the build.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckSettings {
     /// `puppet parser validate` of manifests.
@@ -27,6 +28,7 @@ pub struct CheckSettings {
 
 /// What happens when a check finds a fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Want {
     /// The finding is a warning.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Files of `stringless layer`, relative to the site file, in the order of the layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct LayerFiles {
     /// Layers before this site: a provider's base, whose modules come first.

@@ -43,12 +43,14 @@ use stringless_core::fault::Fault;
 
 /// A site file: how one organisation publishes and applies its configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Site {
     /// The site's name: part of every signature.
     pub site: Name,
     /// The stores. Releases are published to the first one, and nodes fetch the agent from it first.
     #[serde(deserialize_with = "stores::read")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<stores::Written>", length(min = 1)))]
     pub stores: Vec<StoreSettings>,
     /// The environments that the site publishes.
     #[serde(default)]
@@ -80,6 +82,7 @@ pub struct Site {
 
 /// One environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
     /// Where its content comes from.
@@ -92,6 +95,7 @@ pub struct Environment {
 
 /// Settings written into each node's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct NodeSettings {
     /// What runs the agent. Default: `timer`.
@@ -141,6 +145,7 @@ pub struct NodeSettings {
 
 /// Where a node finds its role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoleFrom {
     /// The key of a tag of the machine, as the cloud's metadata service gives it.
@@ -149,6 +154,7 @@ pub struct RoleFrom {
 
 /// What runs the agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// A systemd timer; cron on systems without systemd.
@@ -164,6 +170,7 @@ pub enum Schedule {
 
 /// How the bootstrap script fetches the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FirstFetch {
     /// The script signs the request with the node's role or with static keys.
@@ -176,6 +183,7 @@ pub enum FirstFetch {
 
 /// A source of credentials for an object store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
     /// The instance's role.
@@ -192,6 +200,7 @@ pub enum CredentialKind {
 
 /// The agent that nodes install.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentSettings {
     /// The agent's version. Default: the version of the generator that reads the file.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the site gets the modules that `Puppetfile`s declare.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ModulesSettings {
     /// The URL of the forge's API; it overrides the one in a `Puppetfile`. Default: the public forge.
@@ -22,6 +23,7 @@ pub struct ModulesSettings {
 
 /// Whether a build requires a lock file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LockNeed {
     /// Without a lock file, each build takes the newest releases at that time.

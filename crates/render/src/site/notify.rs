@@ -5,6 +5,7 @@ use stringless_core::notify::{Event, Notify, PER_HOUR};
 
 /// Where nodes send notices.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NotifySettings {
     /// The events that send a notice.

@@ -9,6 +9,7 @@ use stringless_core::hash::Sha256;
 
 /// How nodes get the Puppet engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PuppetSettings {
     /// Which package. Default: `auto`.
@@ -28,6 +29,7 @@ pub struct PuppetSettings {
 
 /// A package of Puppet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PuppetPackage {
     /// `openvox` where it is pinned, otherwise `distro` where there is such a package.
@@ -41,6 +43,7 @@ pub enum PuppetPackage {
 
 /// One package for all distros, or one for each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum PackageChoice {
     /// For all.

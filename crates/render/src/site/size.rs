@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A number with a unit: `512KiB`, `64MiB`, `2GiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("pattern" = r"^[0-9]+(KiB|MiB|GiB|TiB)$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Size(u64);
 

@@ -11,6 +11,7 @@ use stringless_core::fault::Fault;
 
 /// Where an environment gets its content: from a folder, or from a git repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// A folder, relative to the site file, or with `git` to the root of the repository. Default: `.`.
@@ -32,6 +33,7 @@ pub struct Source {
 
 /// A git repository whose branches are environments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Branches {
     /// The URL of the repository.
@@ -62,6 +64,7 @@ pub struct Branches {
 
 /// What the name of an environment begins with, before the name of the branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "`prefix` is true, false or a text")]
 pub enum Prefix {
     /// True: the source's own name and `_`. False: nothing.
@@ -72,6 +75,7 @@ pub enum Prefix {
 
 /// What happens to a branch whose name is not allowed for an environment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Invalid {
     /// `_` replaces each character that is not allowed, with a warning.

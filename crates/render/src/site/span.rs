@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 
 /// A number with a unit: `90s`, `30m`, `12h`, `30d`, `2w`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("pattern" = r"^[0-9]+[smhdw]$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(u64);
 
 /// A [`Span`], or `never`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("pattern" = r"^(never|[0-9]+[smhdw])$")))]
 #[serde(try_from = "String", into = "String")]
 pub enum Limit {
     /// `never`.

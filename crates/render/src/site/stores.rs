@@ -8,9 +8,23 @@ use serde::{Deserialize, Deserializer};
 use stringless_core::store::StoreSettings;
 
 /// One store, as it is written.
-struct Written(StoreSettings);
+pub(super) struct Written(StoreSettings);
 
 struct WrittenVisitor;
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Written {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Store".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let settings = generator.subschema_for::<StoreSettings>();
+        schemars::json_schema!({
+            "anyOf": [settings, { "description": "The store's URL.", "type": "string" }],
+        })
+    }
+}
 
 /// Reads the list.
 ///

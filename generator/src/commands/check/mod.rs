@@ -1,21 +1,20 @@
 //! `stringless check`.
 
-mod findings;
 mod puppet;
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::name::Name;
 use stringless_core::trust::Trust;
 use stringless_render::platform::Platforms;
 
-use self::findings::{Finding, Findings};
 use crate::checks;
 use crate::cli::CheckArgs;
 use crate::clock::now;
+use crate::doctor::findings::{Finding, Findings};
+use crate::doctor::keys;
 use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::output::{format, json, print};
@@ -24,11 +23,14 @@ use crate::progress::Progress;
 use crate::remote::last_seen;
 use crate::site::stores::ca_pem;
 use crate::site::{SiteDir, layers};
-use crate::trust::{expiry, pending, signer};
+use crate::trust::{expiry, pending};
 
-#[derive(Serialize)]
-struct Report {
+/// The output of `check --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report {
+    /// Whether there is no error.
     ok: bool,
+    /// The findings, in the order of the checks.
     findings: Vec<Finding>,
 }
 
@@ -50,7 +52,10 @@ pub fn run(site: Option<&Path>, args: &CheckArgs) -> Result<u8> {
     }
     list.add("platforms", platforms());
     if let Some(trust) = list.add("trust", trust(&site)) {
-        check_keys(&site, &trust, &mut list);
+        if let Some(warning) = expiry::trust_warning(&trust, now()) {
+            list.warn("trust", warning, "`stringless refresh` gives it another year");
+        }
+        let _ = keys::check(&site, &trust, &mut list);
     }
     if !borrowed {
         check_waiting(&site, &mut list);
@@ -110,46 +115,6 @@ fn trust(site: &SiteDir) -> Result<(Trust, String)> {
         format::count(trust.keys.len(), "key")
     );
     Ok((trust.clone(), message))
-}
-
-fn check_keys(site: &SiteDir, trust: &Trust, list: &mut Findings) {
-    if let Some(warning) = expiry::trust_warning(trust, now()) {
-        list.warn("trust", warning, "`stringless refresh` gives it another year");
-    }
-    let mut trusted = 0;
-    for path in site.secret_keys() {
-        let shown = path.display();
-        let public = signer::public_key(&path);
-        let key = trust.keys.iter().find(|key| public.as_ref().is_ok_and(|public| *public == key.key));
-        let mode = fs::metadata(&path).map_or(0, |metadata| metadata.mode() & 0o777);
-        if mode & 0o077 != 0 {
-            let message = format!("other users can read `{shown}` (mode {mode:04o})");
-            let error = Error::refused(message).hint(format!("chmod 600 {shown}"));
-            list.add::<()>("keys", Err(error));
-        }
-        match (key, public) {
-            (Some(key), _) => {
-                trusted += 1;
-                list.ok("keys", format!("`{shown}` is `{}`, {}", key.name, key.id));
-            }
-            (None, Err(error)) => drop(list.add::<()>("keys", Err(error))),
-            (None, Ok(_)) => {
-                list.warn(
-                    "keys",
-                    format!("`{shown}` is not in the newest trust"),
-                    "nodes do not accept its signatures",
-                );
-            }
-        }
-    }
-    if trusted < trust.threshold {
-        let message = format!("{trusted} of {} needed keys are in `{}`", trust.threshold, crate::site::KEYS);
-        list.warn(
-            "keys",
-            message,
-            "publishing from here needs `--key FILE`, or signatures from elsewhere: `stringless submit`",
-        );
-    }
 }
 
 /// Documents that still wait for signatures.

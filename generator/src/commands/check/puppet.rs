@@ -5,8 +5,8 @@ use stringless_core::name::Name;
 use stringless_render::platform::Platforms;
 use stringless_render::site::PuppetPackage;
 
-use super::findings::Findings;
 use crate::checks;
+use crate::doctor::findings::Findings;
 use crate::error::Result;
 use crate::output::format;
 use crate::pack::Build;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use stringless_core::store::{StoreSettings, Style};
 use stringless_core::trust::{Trust, TrustKey, TrustType};
+use stringless_render::schema::{self, SITE_SCHEMA};
 use stringless_render::site::Site;
 
 use crate::cli::{EngineKind, InitArgs};
@@ -38,7 +39,8 @@ pub fn run(args: &InitArgs) -> Result<u8> {
     let secret = dir.join(KEYS).join(format!("{}.key", args.key_name));
     let trust = dir.join(stringless_core::layout::trust(1));
     let file = dir.join(SITE_FILE);
-    let mut new = vec![file.clone(), trust.clone()];
+    let beside = dir.join(SITE_SCHEMA);
+    let mut new = vec![file.clone(), beside.clone(), trust.clone()];
     if args.key.is_none() {
         new.extend([secret.clone(), public_path(&secret)]);
     }
@@ -70,6 +72,7 @@ pub fn run(args: &InitArgs) -> Result<u8> {
     for (path, bytes) in &ignored {
         write(path, bytes)?;
     }
+    write(&beside, schema_text()?.as_bytes())?;
     write(&file, text.as_bytes())?;
     print::out(&summary(args, &file, args.key.as_ref().unwrap_or(&secret), &key))?;
     Ok(0)
@@ -132,7 +135,8 @@ fn site_file(args: &InitArgs, store: &StoreSettings) -> String {
         EngineKind::Puppet => PUPPET,
     };
     format!(
-        "# The name of the site; it is part of every signature.\n\
+        "# yaml-language-server: $schema={SITE_SCHEMA}\n\
+         # The name of the site; it is part of every signature.\n\
          site: {site}\n\n\
          # The stores. Releases are published to the first; others are mirrors of it.\n\
          stores:\n{stores}\n\
@@ -169,6 +173,12 @@ fn summary(args: &InitArgs, file: &Path, secret: &Path, key: &SecretKey) -> Stri
         secret.display(),
         key.public().id()
     )
+}
+
+/// For editors: what they check the site file with.
+fn schema_text() -> Result<String> {
+    let text = serde_json::to_string_pretty(&schema::site());
+    Ok(text.map_err(|e| Error::temporary(format!("writing JSON: {e}")))? + "\n")
 }
 
 fn make_folder(path: &Path) -> Result<()> {

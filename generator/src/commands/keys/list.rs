@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::key::PublicKey;
 use stringless_core::name::Name;
@@ -15,19 +16,29 @@ use crate::site::{SiteDir, trust_chain};
 use crate::trust::expiry;
 use crate::trust::signer::public_key;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `keys list --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The version of the trust.
     version: u64,
+    /// The number of keys that must sign.
     threshold: usize,
+    /// When the trust expires; null if it never does.
     expires: Option<String>,
+    /// For each environment, the lowest serial that nodes accept, where one is set.
     min_serial: &'a BTreeMap<Name, u64>,
+    /// The trusted keys.
     keys: Vec<Line<'a>>,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
+/// A key that is trusted.
+#[derive(Serialize, JsonSchema)]
+pub struct Line<'a> {
+    /// Its name.
     name: &'a Name,
+    /// Its id, as minisign shows it.
     id: &'a str,
+    /// The public key.
     key: &'a PublicKey,
     /// The file of the secret key; null when the key is on another machine.
     secret: Option<String>,

@@ -1,6 +1,6 @@
 //! `stringless keys`.
 
-mod list;
+pub mod list;
 
 use std::fs;
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! `stringless modules`.
 
-mod outdated;
-mod tree;
-mod update;
-mod why;
+pub mod outdated;
+pub mod tree;
+pub mod update;
+pub mod why;
 
 use std::fs;
 use std::path::{Path, PathBuf};

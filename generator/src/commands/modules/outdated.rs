@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CHANGES, Scope, release_name};
@@ -10,22 +11,34 @@ use crate::error::Result;
 use crate::modules::outdated::{Newer, outdated};
 use crate::output::{format, json, print};
 
-#[derive(Serialize)]
-struct Report {
+/// The output of `modules outdated --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report {
+    /// Whether there are newer releases.
     outdated: bool,
+    /// The modules with newer releases, by path, and those with a note.
     modules: Vec<Line>,
 }
 
-#[derive(Serialize)]
-struct Line {
+/// A module with a newer release.
+#[derive(Serialize, JsonSchema)]
+pub struct Line {
+    /// Its folder in the release.
     path: String,
+    /// Its name.
     name: String,
+    /// The release that is locked.
     locked: String,
     /// Null when there is no newer release.
     newest: Option<String>,
+    /// What is to be known before it is updated.
     notes: Vec<String>,
 }
 
+/// Lists the locked modules that have newer releases; exit code 2 if there are any.
+///
+/// # Errors
+/// When there is no lock file, or it cannot be read.
 pub fn run(site: Option<&Path>, args: &OutdatedArgs) -> Result<u8> {
     let scope = Scope::open(site, &args.which, false)?;
     let lock = scope.locked()?;

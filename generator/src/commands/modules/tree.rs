@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Scope, release_name};
@@ -13,13 +14,17 @@ use crate::output::{json, print};
 use crate::puppetfile::model::Origin;
 use crate::puppetfile::name::same_folder;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `modules tree --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The locked modules, by path.
     modules: Vec<Line<'a>>,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
+/// A locked module.
+#[derive(Serialize, JsonSchema)]
+pub struct Line<'a> {
+    /// Its folder in the release.
     path: &'a str,
     /// The line of the Puppetfile, if it declares it.
     declared: Option<usize>,
@@ -27,6 +32,10 @@ struct Line<'a> {
     locked: &'a LockedModule,
 }
 
+/// Prints the locked modules with their dependencies.
+///
+/// # Errors
+/// When there is no lock file, or it cannot be read.
 pub fn run(site: Option<&Path>, args: &TreeArgs) -> Result<u8> {
     let scope = Scope::open(site, &args.which, true)?;
     let lock = scope.locked()?;

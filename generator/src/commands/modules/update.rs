@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Scope, release_name};
@@ -14,20 +15,27 @@ use crate::modules::update::{Update, Updated, update};
 use crate::output::{format, json, print};
 use crate::release::diff::ChangeKind;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `modules update --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The lock file.
     lock: String,
     /// False with --dry-run, and when nothing changed.
     written: bool,
+    /// The modules whose lock changed, by path.
     changes: &'a [Change],
+    /// What is to be known about the result.
     notes: &'a [String],
 }
 
 /// A module whose lock changed.
-#[derive(Serialize)]
-struct Change {
+#[derive(Serialize, JsonSchema)]
+pub struct Change {
+    /// Its folder in the release.
     path: String,
+    /// Its name.
     name: String,
+    /// How it changed.
     kind: ChangeKind,
     /// Null for a new module.
     from: Option<String>,
@@ -38,6 +46,10 @@ struct Change {
     note: Option<&'static str>,
 }
 
+/// Locks the newest releases that fit together.
+///
+/// # Errors
+/// When there is no lock file, or it cannot be read.
 pub fn run(site: Option<&Path>, args: &UpdateArgs) -> Result<u8> {
     let scope = Scope::open(site, &args.which, args.offline)?;
     // A dry run writes nothing, so it can say what would change in a commit, too.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Scope, release_name};
@@ -11,22 +12,34 @@ use crate::error::{Error, Result};
 use crate::modules::lockfile::{LOCK_FILE, Lockfile};
 use crate::output::{json, print};
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `modules why --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// Its folder in the release.
     path: &'a str,
+    /// Its name.
     name: &'a str,
+    /// The release that is locked.
     release: String,
     /// The line of the Puppetfile, if it declares it.
     declared: Option<usize>,
+    /// The modules that need it.
     needed_by: Vec<Need<'a>>,
 }
 
-#[derive(Serialize)]
-struct Need<'a> {
+/// A module that needs it.
+#[derive(Serialize, JsonSchema)]
+pub struct Need<'a> {
+    /// Its name.
     name: &'a str,
+    /// The releases that it accepts.
     range: &'a str,
 }
 
+/// Prints what needs a module.
+///
+/// # Errors
+/// When there is no lock file, or it cannot be read.
 pub fn run(site: Option<&Path>, args: &WhyArgs) -> Result<u8> {
     let scope = Scope::open(site, &args.which, true)?;
     let lock = scope.locked()?;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use package::{Origin, Transport};
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::hash::Sha256;
 use stringless_render::platform::Platforms;
@@ -20,20 +21,22 @@ use crate::site::SiteDir;
 use crate::site::agent_lock::{LOCK_FILE, PuppetPins, ReleasePin};
 use crate::site::stores::ca_pem;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `pin --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
     /// The version of openvox-agent.
     version: &'a str,
     /// Whether stringless.lock.json was written.
     written: bool,
+    /// For each distro, the package that adds OpenVox's repository.
     releases: &'a BTreeMap<String, ReleasePin>,
     /// What was read in this run, and why it is believed.
     taken: &'a [Taken],
 }
 
 /// A package that was read in this run.
-#[derive(Serialize)]
-struct Taken {
+#[derive(Serialize, JsonSchema)]
+pub struct Taken {
     /// The distro.
     distro: String,
     /// The URL that sent the package, or the path of its file.

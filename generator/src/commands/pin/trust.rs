@@ -1,6 +1,7 @@
 //! Why the SHA-256 of a package is believed. No signature is checked: a .deb package has none, and the key of the others
 //! would come from the same place as they do.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::hash::Sha256;
 
@@ -17,7 +18,7 @@ pub(super) struct Known {
 }
 
 /// Why a SHA-256 is believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Trust {
     /// The administrator gave it.

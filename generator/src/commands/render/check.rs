@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::label::Labels;
 use stringless_core::manifest::AgentPin;
@@ -21,12 +22,18 @@ use crate::site::layers::layers;
 use crate::site::stores::open_store;
 use crate::site::trust_chain::{TrustFile, newest};
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `render --check --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The file that was compared.
     file: String,
+    /// The environment that it follows.
     environment: &'a str,
+    /// When it was rendered.
     rendered: String,
+    /// Whether it should be rendered again.
     out_of_date: bool,
+    /// Why it is out of date.
     findings: &'a [Finding],
 }
 

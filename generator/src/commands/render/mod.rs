@@ -1,6 +1,6 @@
 //! `stringless render`.
 
-mod check;
+pub mod check;
 mod deliver;
 mod draft;
 mod explain;
@@ -10,6 +10,7 @@ use std::env;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::config::Config;
 use stringless_core::label::Labels;
@@ -36,28 +37,44 @@ use crate::site::stores::{ca_pem, open_store};
 use crate::site::trust_chain;
 use crate::store::Store;
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The output of `render --json`.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// The id of the distro.
     distro: &'a str,
+    /// The id of the cloud.
     cloud: &'a str,
+    /// The environment that the node follows.
     environment: &'a Name,
+    /// The role of the node.
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'a Name>,
     /// The tag of the machine that holds the role.
     #[serde(skip_serializing_if = "Option::is_none")]
     role_from: Option<&'a TagKey>,
+    /// The labels of the node.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     labels: &'a Labels,
+    /// The form of the user-data.
     form: &'a str,
+    /// How it is encoded.
     encoding: &'a str,
+    /// The tool whose file embeds it, with `--as`.
     #[serde(skip_serializing_if = "Option::is_none")]
     r#as: Option<&'a str>,
+    /// How far the pair was tested.
     tested: &'a str,
+    /// Its size, as the cloud counts it.
     bytes: usize,
+    /// The largest size that the cloud accepts; null if no limit is documented.
     max_bytes: Option<usize>,
+    /// The place for it.
     paste_into: &'a str,
+    /// Who can read it there.
     readable_by: &'a str,
+    /// What is to be known before it is used.
     notes: &'a [String],
+    /// The lowest serial that the node accepts.
     min_serial: u64,
     /// The user-data; as base64 when the encoding is `gzip`.
     user_data: &'a str,

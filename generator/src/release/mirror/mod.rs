@@ -9,6 +9,7 @@
 mod earlier;
 mod there;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::hash::Sha256;
 use stringless_core::json::MAX_BYTES;
@@ -37,7 +38,7 @@ pub struct Mirror<'a> {
 }
 
 /// What was copied of one environment, or would be in a dry run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Copied {
     /// The environment.
     pub environment: Name,
