@@ -10,6 +10,9 @@ use stringless_core::suggest::nearest;
 
 use crate::error::{Error, Result};
 
+/// The variable that hands the schedule of a daemon over to the agent that it becomes.
+pub const SCHEDULE: &str = "STRINGLESS_SCHEDULE";
+
 /// The parsed command line.
 #[derive(Clone, Debug, Default)]
 pub struct Args {
@@ -49,6 +52,8 @@ pub enum Action {
     Once,
     /// Run until SIGTERM.
     Daemon,
+    /// Check every layer without changing anything.
+    Check,
     /// Show what is applied here.
     Status,
     /// Look at everything that a run needs.
@@ -60,9 +65,9 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether it asks stores and runs engines.
+    /// Whether it asks stores.
     pub fn is_run(&self) -> bool {
-        matches!(self, Self::Once | Self::Daemon)
+        matches!(self, Self::Once | Self::Daemon | Self::Check)
     }
 
     /// Whether it asks stores.
@@ -162,6 +167,7 @@ fn flag(name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<Opti
 
 fn command(word: &str) -> Result<Action> {
     match word {
+        "check" => Ok(Action::Check),
         "status" => Ok(Action::Status),
         "doctor" => Ok(Action::Doctor),
         "verify" => Ok(Action::Verify(PathBuf::new())),

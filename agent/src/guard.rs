@@ -10,6 +10,9 @@ use crate::log;
 
 static FORMER: OnceLock<Rlimit> = OnceLock::new();
 
+/// The start of the message after a panic. The agent that tries a newer one knows its panic by it.
+pub const FAULT: &str = "a fault of the agent itself";
+
 /// Switches core files off for the agent, and makes a panic end it in order.
 pub fn set_up() {
     let former = getrlimit(Resource::Core);
@@ -26,7 +29,7 @@ pub fn set_up() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let why = panic.payload_as_str().unwrap_or("unknown");
-        let error = Error::temporary(format!("a fault of the agent itself at {place}: {why}"));
+        let error = Error::temporary(format!("{FAULT} at {place}: {why}"));
         log::error(&error.hint("report this line; the running release stays, and the next run tries again"));
         std::process::exit(1);
     }));

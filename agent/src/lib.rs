@@ -25,3 +25,5 @@ mod session;
 mod signals;
 pub mod store;
 mod trust;
+mod upgrade;
+mod version;

@@ -1,5 +1,6 @@
 //! The configuration and the outside world, which every command needs.
 
+mod follow;
 mod network;
 pub mod report;
 
@@ -25,7 +26,8 @@ use crate::io::Io;
 use crate::node::{self, Node};
 use crate::release;
 use crate::store::credentials::check_environment;
-use crate::{first_run, flow, log};
+use crate::upgrade::{Followed, Offer};
+use crate::{first_run, flow, log, upgrade, version};
 
 /// The configuration and the outside world.
 pub struct Session<'a> {
@@ -97,29 +99,41 @@ impl<'a> Session<'a> {
     /// # Errors
     /// As [`Session::once`].
     pub fn run(&self, asked: &[&Layer]) -> Result<Outcome> {
-        let _lock = self.io.disk.lock()?;
+        let mut lock = Some(self.io.disk.lock()?);
+        if self.follows() {
+            upgrade::begin(&self.io)?;
+        }
         orphan::end_orphan(&self.io.disk.file(orphan::FILE))?;
         let (started, clock) = (self.io.clock.now(), Instant::now());
         if !self.args.noop {
             self.forget_other_layers();
         }
         let node = node::identify(&self.config, &self.root, &self.io, self.args.force);
-        let mut reports: Vec<LayerReport> = Vec::new();
+        let (mut reports, mut offers): (Vec<LayerReport>, Vec<Option<Offer>>) = Default::default();
         for (n, layer) in self.config.layers.iter().enumerate() {
             // Read after the earlier layers have run, so that their new modules count.
             let earlier = self.earlier(n);
             let disk = self.io.disk.layer(&layer.site);
             let is_asked = asked.iter().any(|asked| asked.site == layer.site);
             if is_asked || !self.args.noop && modulepath::outdated(&earlier, &disk, &self.io.disk) {
-                reports.push(flow::run(&self.layer(layer, &earlier, &node)));
+                let (report, offer) = flow::run(&self.layer(layer, &earlier, &node));
+                reports.push(report);
+                offers.push(offer);
             }
         }
+        let warnings = match self.follow(&reports, offers, &node, &mut lock) {
+            Followed::Upgraded(outcome) if self.new_agent_reported(started) => return Ok(outcome),
+            // Its first run found nothing to do, so this run is the one to report.
+            Followed::Upgraded(_) => Vec::new(),
+            Followed::Stayed(warnings) => warnings,
+        };
         let outcome = reports.iter().map(|report| report.outcome).max().unwrap_or(Outcome::Converged);
         self.signal(&node, outcome, &mut reports);
+        let record = upgrade::read(&self.io.disk).unwrap_or_default();
         let report = Report {
             format: 1,
             needs: Vec::new(),
-            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            agent: version::text().to_owned(),
             node: node.id,
             region: node.region,
             role: node.role,
@@ -129,9 +143,15 @@ impl<'a> Session<'a> {
             milliseconds: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
             outcome,
             exit_code: outcome.exit_code(self.args.detailed),
+            previous: record.previous(version::own()),
+            quarantined: record.quarantined,
+            warnings,
             layers: reports,
         };
         self.report(report);
+        if self.follows() {
+            upgrade::complete(&self.io);
+        }
         Ok(outcome)
     }
 

@@ -9,3 +9,4 @@ mod metadata;
 mod power_cuts;
 mod runs;
 mod uninstall;
+mod upgrade;

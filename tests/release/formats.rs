@@ -2,10 +2,11 @@
 //! and this code reads it. Until the first release a change of a format makes them anew; from then on they stay.
 
 mod fixture;
+mod upgrade;
 
 use stringless::modules::lockfile::{Follows, LockedModule, Lockfile};
 use stringless::site::agent_lock::{AgentLock, PuppetPins, ReleasePin};
-use stringless_core::config::{Config, CredentialSource, Layer, NodeStore};
+use stringless_core::config::{AgentSettings, Config, CredentialSource, Layer, NodeStore};
 use stringless_core::hash::Sha256;
 use stringless_core::history::History;
 use stringless_core::label::{self, Labels};
@@ -25,9 +26,8 @@ use stringless_core::trust::{Trust, TrustKey, TrustType};
 use stringless_core::version::Version;
 use stringless_core::{json, verify};
 
-use e2e::forge::{name, public};
-
 use self::fixture::{document, fixture, key, signed_fixture};
+use e2e::forge::{name, public};
 
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -44,6 +44,7 @@ fn pin() -> AgentPin {
     AgentPin {
         minimum: version(),
         version: version(),
+        allow_downgrade: true,
         targets: targets.map(|(target, file)| (name(target), file)).into(),
     }
 }
@@ -180,6 +181,7 @@ fn the_configuration_of_a_node_and_a_layer() {
             per_hour: 12,
         }),
         signal: vec![serde_json::from_str(signal).unwrap()],
+        agent: AgentSettings { follow: false },
         layers: vec![layer, own],
     };
     let bytes = document("agent.json", &config);
@@ -225,6 +227,9 @@ fn what_a_node_remembers_and_reports() {
         milliseconds: 1234,
         outcome: Outcome::EngineFailed,
         exit_code: 4,
+        previous: Some(version()),
+        quarantined: Some(upgrade::left()),
+        warnings: vec!["agent 0.2.0 is not installed, and left alone".into()],
         layers: vec![LayerReport {
             site: name("example"),
             environment: name("production"),

@@ -122,7 +122,12 @@ impl Forge {
             created: Timestamp::parse("2026-11-20T18:00:00Z").unwrap(),
             expires: None,
             retired: false,
-            agent: AgentPin { minimum: version, version, targets: Default::default() },
+            agent: AgentPin {
+                minimum: version,
+                version,
+                allow_downgrade: false,
+                targets: Default::default(),
+            },
             apply: Apply {
                 engine: Engine::Script(ScriptEngine { run: "apply".into(), noop: false, root: true }),
                 timeout: 60,

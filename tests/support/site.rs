@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::agent::Run;
+use crate::agent::{Run, of_version};
 use crate::garage::{BUCKET, Garage, Key, REGION};
 use crate::netns::Net;
 use crate::process::succeed;
@@ -90,6 +90,21 @@ impl Site {
     pub fn push_agent(&self) -> Option<()> {
         let agents = tools::agent()?.parent()?.parent()?.to_path_buf();
         let _ = self.run(&["agent", "push", "--from", &agents.to_string_lossy()]).expect(0);
+        Some(())
+    }
+
+    /// The same agent, as if it were of this version: what is published from now on pins it.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn push_agent_of(&self, version: &str) -> Option<()> {
+        let agent = tools::agent()?;
+        let target = agent.parent()?.file_name()?.to_string_lossy().into_owned();
+        let bytes = of_version(&fs::read(&agent).unwrap(), env!("CARGO_PKG_VERSION"), version);
+        self.write(&format!(".stringless/newer/{target}/stringless-agent"), bytes, 0o755);
+        let text = fs::read_to_string(self.path("stringless.yaml")).unwrap();
+        self.write("stringless.yaml", format!("{text}agent: {{version: {version}}}\n"), 0o644);
+        let _ = self.run(&["agent", "push", "--from", ".stringless/newer"]).expect(0);
         Some(())
     }
 

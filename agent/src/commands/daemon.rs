@@ -1,6 +1,8 @@
 //! `--daemon`: runs each layer at its own interval until SIGTERM or SIGINT, and reads its configuration again
 //! after SIGHUP.
 
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use stringless_core::backoff::next_run;
@@ -8,13 +10,14 @@ use stringless_core::config::Layer;
 use stringless_core::name::Name;
 use stringless_core::report::Outcome;
 
-use crate::args::Args;
+use crate::args::{Args, SCHEDULE};
 use crate::disk::log_file;
 use crate::error::Result;
 use crate::io::random;
-use crate::log;
 use crate::session::Session;
 use crate::signals::{Signals, Wake};
+use crate::upgrade::place::{self, Place};
+use crate::{guard, log};
 
 /// When each layer runs next, by its site.
 type Schedule = Vec<(Instant, Name)>;
@@ -28,7 +31,7 @@ type Schedule = Vec<(Instant, Name)>;
 pub fn run(args: &Args) -> Result<Outcome> {
     let mut signals = Signals::register()?;
     let mut session = Session::open(args)?;
-    let mut due = schedule(&session.config.layers, &Vec::new());
+    let mut due = schedule(&session.config.layers, &handed_over());
     log::info(format_args!("daemon: following {}", names(&session.config.layers)));
     loop {
         // Before each sleep, so that the log is short while nothing happens.
@@ -71,7 +74,35 @@ pub fn run(args: &Args) -> Result<Outcome> {
         for (when, site) in &mut due {
             *when = next(site).unwrap_or(*when);
         }
+        if !place::is_running_here() {
+            become_installed(&due);
+        }
     }
+}
+
+/// Goes on as the agent that is installed now, in the same process: it takes the schedule over.
+fn become_installed(due: &Schedule) {
+    let Ok(place) = Place::of_this_agent() else { return };
+    let now = Instant::now();
+    let left: Vec<String> = due
+        .iter()
+        .map(|(when, site)| format!("{site}={}", when.saturating_duration_since(now).as_millis()))
+        .collect();
+    log::info(format_args!("daemon: going on as `{}`", place.exe.display()));
+    let mut command = Command::new(&place.exe);
+    command.args(std::env::args_os().skip(1)).env(SCHEDULE, left.join(","));
+    let error = guard::with_former_limit(|| command.exec());
+    log::warn(format_args!("daemon: starting `{}`: {error}; going on as before", place.exe.display()));
+}
+
+/// The schedule of the agent that this process was before.
+fn handed_over() -> Schedule {
+    let text = std::env::var(SCHEDULE).unwrap_or_default();
+    let planned = text.split(',').filter_map(|one| {
+        let (site, left) = one.split_once('=')?;
+        Some((Instant::now() + Duration::from_millis(left.parse().ok()?), Name::new(site).ok()?))
+    });
+    planned.collect()
 }
 
 /// The schedule of these layers. A layer that was scheduled before keeps its time, unless its interval is

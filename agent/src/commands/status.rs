@@ -10,6 +10,7 @@ use stringless_core::name::Name;
 use stringless_core::report::{Outcome, Report, RoleSource};
 use stringless_core::state::{Failed, Release, State};
 use stringless_core::time::Timestamp;
+use stringless_core::upgrade::LeftAlone;
 use stringless_core::version::Version;
 use stringless_core::{json, verify};
 
@@ -22,12 +23,19 @@ use crate::output::print;
 use crate::session::Session;
 use crate::session::report::HISTORY;
 use crate::trust::TrustInUse;
+use crate::{upgrade, version};
 
 /// The output of `status --json`.
 #[derive(Serialize)]
 struct Status {
     format: u32,
     agent: &'static str,
+    /// The agent before this one, if it is kept.
+    previous: Option<Version>,
+    /// The pinned agent that failed here.
+    quarantined: Option<LeftAlone>,
+    /// The pinned agent that cannot be written here.
+    unwritable: Option<LeftAlone>,
     node: String,
     /// Where the node's id comes from.
     node_from: IdSource,
@@ -94,9 +102,13 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
     let last_run = read_capped(&session.io.disk.file("last-run.json"))?;
     let node = node::cached(&session.config, &session.root, &session.io.disk);
     let no_role = node.no_role.map(|missing| format!("no role: the tag `{}`: {}", missing.tag, missing.why));
+    let record = upgrade::read(&session.io.disk).unwrap_or_default();
     let mut status = Status {
         format: 1,
-        agent: env!("CARGO_PKG_VERSION"),
+        agent: version::text(),
+        previous: record.previous(version::own()),
+        quarantined: record.quarantined,
+        unwritable: record.unwritable,
         node: node.id,
         node_from: node.id_source,
         region: node.region,

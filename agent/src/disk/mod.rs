@@ -9,6 +9,7 @@
 //! <state_dir>/incoming/<sha256>                 packs that are being downloaded
 //! <state_dir>/packs/<sha256>/                   verified, unpacked packs
 //! <state_dir>/engine                            which engine is running; only while it runs
+//! <state_dir>/upgrade.json                      how this agent came, and which one failed here
 //! <state_dir>/identity                          the answers of the metadata service
 //! <state_dir>/node                              a random node id, if nothing else gives one
 //! <state_dir>/layers/<site>/state.json
@@ -21,6 +22,7 @@
 
 pub(crate) mod content;
 pub(crate) mod log_file;
+pub(crate) mod program;
 pub(crate) mod system;
 pub(crate) mod write;
 

@@ -1,4 +1,5 @@
-//! Changes the disk. Only this module, [`super::content`] and [`super::system`] may do so; a lint (`clippy.toml`) enforces that.
+//! Changes the disk. Only this module, [`super::content`], [`super::program`] and [`super::system`] may do so; a lint
+//! (`clippy.toml`) enforces that.
 //!
 //! Each change passes a [`Checkpoint`] right after it, so that a test can simulate a power cut there. If the
 //! given path is a link, no function follows it.

@@ -3,13 +3,13 @@
 pub mod job;
 pub mod modulepath;
 pub mod orphan;
+pub mod process;
+pub mod puppet;
+pub mod redact;
 pub mod root;
 
 mod environment_conf;
 mod facts;
-pub mod process;
-pub mod puppet;
-pub mod redact;
 mod script;
 
 use std::io::{ErrorKind, Write};
@@ -22,6 +22,7 @@ use stringless_core::manifest::{Apply, Engine};
 use stringless_core::name::Name;
 use stringless_core::report::Outcome;
 
+use crate::args::SCHEDULE;
 use crate::error::Error;
 use crate::log;
 use job::{Applied, Failed, Job};
@@ -119,6 +120,7 @@ fn set_environment(command: &mut Command, job: &Job<'_>) {
         }
     }
     command
+        .env_remove(SCHEDULE)
         .env("STRINGLESS_SITE", job.site.as_str())
         .env("STRINGLESS_ENVIRONMENT", job.release.environment.as_str())
         .env("STRINGLESS_SERIAL", job.release.serial.to_string())

@@ -1,14 +1,15 @@
-//! Downloads one pack from the stores. Resumes after an interruption, and computes the hash meanwhile.
+//! Downloads one object from the stores. Resumes after an interruption, and computes the hash meanwhile.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use stringless_core::answer::Foreign;
 use stringless_core::pack::Pack;
-use stringless_core::refusal::Refusal;
-use stringless_core::{answer, backoff, layout};
+use stringless_core::{answer, backoff};
 
 use super::Work;
 use super::fault::FetchError;
+use super::object::Object;
 use super::partial::{Owner, Partial};
 use super::verified::VerifiedPack;
 use crate::disk::write;
@@ -26,14 +27,23 @@ struct Turn<'a> {
     end: Instant,
 }
 
-/// Downloads a pack, trying every store in turn, in several rounds. Each store gets an equal share of the
+/// Downloads a pack.
+///
+/// # Errors
+/// As [`download`].
+pub fn pack<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
+    let object = Object::of_pack(pack, &work.io);
+    let file = download(&object, work)?;
+    Ok(VerifiedPack { pack, file, path: object.path })
+}
+
+/// Downloads an object, trying every store in turn, in several rounds. Each store gets an equal share of the
 /// remaining time, so that a slow store does not use up the time of the others.
 ///
 /// # Errors
 /// Refused if a store sent wrong bytes and none sent the right ones; else temporary.
-pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
-    let path = work.io.disk.incoming(&pack.sha256);
-    let mut partial = Partial::open(&path, pack)?;
+pub fn download(object: &Object, work: &Work) -> Result<File> {
+    let mut partial = Partial::open(&object.path, object.size)?;
     let mut faults: Vec<Option<FetchError>> = work.sources.iter().map(|_| None).collect();
     let mut may_mix = true;
     let mut tried = 0;
@@ -46,15 +56,15 @@ pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
             let left = work.deadline().saturating_duration_since(Instant::now());
             let share = left / u32::try_from(order.len() - position).unwrap_or(u32::MAX);
             let turn = Turn { number, source: &work.sources[number], end: Instant::now() + share };
-            match from_store(&turn, &mut partial, &mut may_mix, pack, work) {
+            match from_store(&turn, &mut partial, &mut may_mix, object, work) {
                 Ok(()) => {
-                    let (from, size) = (&turn.source.name, pack.size);
-                    log::step(format_args!("pack `{}`: {size} bytes from `{from}`", pack.path));
-                    return Ok(VerifiedPack { pack, file: partial.file, path });
+                    let (from, size) = (&turn.source.name, object.size);
+                    log::step(format_args!("`{}`: {size} bytes from `{from}`", object.key));
+                    return Ok(partial.file);
                 }
                 Err(FetchError::Local(error)) => return Err(with_store_errors(error, work, &faults)),
                 Err(fault) => {
-                    log::step(format_args!("pack `{}` from `{}`: {fault}", pack.path, turn.source.name));
+                    log::step(format_args!("`{}` from `{}`: {fault}", object.key, turn.source.name));
                     faults[number] = Some(fault);
                 }
             }
@@ -66,9 +76,9 @@ pub fn download<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
         let retryable = faults.iter().flatten().any(|fault| !fault.is_permanent());
         let Some(wait) = backoff::wait(tried, random()).filter(|_| retryable) else {
             if partial.length == 0 {
-                write::remove_file(&path)?;
+                write::remove_file(&object.path)?;
             }
-            return Err(all_failed(pack, work, &faults, tried));
+            return Err(all_failed(object, work, &faults, tried));
         };
         let pause_ms = faults.iter().flatten().map(FetchError::retry_after_ms).max().unwrap_or(0);
         pause(Duration::from_millis(wait.max(pause_ms)), || work.check().is_err());
@@ -84,7 +94,7 @@ fn from_store(
     turn: &Turn<'_>,
     partial: &mut Partial,
     may_mix: &mut bool,
-    pack: &Pack,
+    object: &Object,
     work: &Work,
 ) -> std::result::Result<(), FetchError> {
     let own = Owner::Store(turn.number);
@@ -94,7 +104,7 @@ fn from_store(
     }
     loop {
         let before = partial.length;
-        match resume(turn, partial, pack, work) {
+        match resume(turn, partial, object, work) {
             Ok(()) => {}
             // Interrupted, but with progress: continue with the same store.
             Err(FetchError::Request(failure))
@@ -105,14 +115,10 @@ fn from_store(
             Err(fault) => return Err(fault),
         }
         let found = partial.sha256();
-        if partial.length == pack.size && found == pack.sha256 {
+        if partial.length == object.size && found == object.sha256 {
             return Ok(());
         }
-        let path = pack.path.clone();
-        let refusal = match partial.length > pack.size {
-            true => Refusal::Size { path, what: "bytes", expected: pack.size },
-            false => Refusal::Hash { path, found, expected: pack.sha256 },
-        };
+        let refusal = object.wrong(partial.length, found);
         if partial.encoded {
             partial.restart()?;
             let Foreign { what, hint } = answer::COMPRESSED;
@@ -133,15 +139,14 @@ fn from_store(
 fn resume(
     turn: &Turn<'_>,
     partial: &mut Partial,
-    pack: &Pack,
+    object: &Object,
     work: &Work,
 ) -> std::result::Result<(), FetchError> {
-    if partial.length == pack.size {
+    if partial.length == object.size {
         return Ok(());
     }
-    let key = layout::pack(&pack.sha256);
     let limit = turn.end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-    let part = GetRequest { key: &key, etag: None, from: partial.length, limit };
+    let part = GetRequest { key: &object.key, etag: None, from: partial.length, limit };
     let answer = match turn.source.get(&part) {
         Err(failure) if part.from > 0 && failure.may_reject_range() => {
             turn.source.get(&GetRequest { from: 0, ..part })
@@ -152,14 +157,14 @@ fn resume(
     let Answer::Content { from, body, encoding, .. } = answer else {
         return Err(FetchError::Request(RequestError::permanent(
             "there is no such object".into(),
-            Some(MISSING),
+            Some(object.missing),
         )));
     };
     if from != partial.length {
         partial.restart()?;
     }
     partial.encoded |= answer::is_encoded(encoding.as_deref());
-    let taken = partial.receive(turn.number, body, pack, &work.io, || {
+    let taken = partial.receive(turn.number, body, object.size, &work.io, || {
         work.check()?;
         if Instant::now() >= turn.end { Err(too_slow()) } else { Ok(()) }
     });
@@ -186,16 +191,17 @@ fn with_store_errors(error: Error, work: &Work, faults: &[Option<FetchError>]) -
 }
 
 /// The error after all stores failed: refusals first, then all other errors.
-fn all_failed(pack: &Pack, work: &Work, faults: &[Option<FetchError>], tried: u32) -> Error {
-    let key = layout::pack(&pack.sha256);
+fn all_failed(object: &Object, work: &Work, faults: &[Option<FetchError>], tried: u32) -> Error {
     let mut errors: Vec<(bool, Error)> = Vec::new();
     for (source, fault) in work.sources.iter().zip(faults) {
         match fault {
             Some(FetchError::WrongBytes(refusal)) => {
-                let what = format!("the release, from `{}`", source.name);
+                let what = format!("{}, from `{}`", object.owner(), source.name);
                 errors.push((true, Error::refused(what, refusal)));
             }
-            Some(FetchError::Request(failure)) => errors.push((false, source.error(&key, failure, tried))),
+            Some(FetchError::Request(failure)) => {
+                errors.push((false, source.error(&object.key, failure, tried)));
+            }
             Some(FetchError::Local(_)) | None => {}
         }
     }
@@ -207,5 +213,3 @@ fn all_failed(pack: &Pack, work: &Work, faults: &[Option<FetchError>], tried: u3
 
 /// The number of new bytes that count as progress.
 const PROGRESS: u64 = 256 * 1024;
-const MISSING: &str =
-    "the manifest names a pack that the store does not have; `stringless verify` checks the bucket";

@@ -1,5 +1,6 @@
 //! Fetches packs, a few in parallel, from any store that has them; verifies and unpacks them.
 
+pub mod object;
 pub mod unpack;
 pub mod verified;
 
@@ -8,6 +9,7 @@ mod fault;
 mod partial;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +17,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use stringless_core::pack::Pack;
+
+pub use self::object::Object;
 
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::{is_folder, write};
@@ -51,17 +55,7 @@ pub fn stage(wanted: Vec<Pack>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> R
         return Ok(0);
     }
     let bytes: u64 = wanted.iter().map(|pack| pack.size).sum();
-    let allowed = GRACE + bytes / MIN_RATE;
-    let work = Arc::new(Work {
-        queue: Mutex::new(VecDeque::from(wanted)),
-        sources: sources.to_vec(),
-        faults: sources.iter().map(|_| AtomicU32::new(0)).collect(),
-        io: Arc::clone(io),
-        started: Instant::now(),
-        allowed,
-        unpacking: AtomicU64::new(0),
-        failure: Mutex::new(None),
-    });
+    let work = Arc::new(Work::new(wanted.into(), bytes, sources, io));
     let (send, results) = mpsc::channel::<()>();
     let mut started = 0;
     for _ in 0..count.min(PARALLEL) {
@@ -90,6 +84,32 @@ pub fn stage(wanted: Vec<Pack>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> R
     }
 }
 
+/// Fetches one file that is no pack: `object`, to its path. Tries `sources` in order, and continues with the bytes of an
+/// earlier run. Returns the open file.
+///
+/// # Errors
+/// Refused if a store sent wrong bytes and none sent the right ones; else temporary.
+pub fn file(object: Object, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> Result<File> {
+    let work = Work::new(VecDeque::new(), object.size, sources, io);
+    let (send, result) = mpsc::channel();
+    let fetch = move || {
+        let _ = send.send(download::download(&object, &work));
+    };
+    thread::Builder::new()
+        .spawn(fetch)
+        .map_err(|error| Error::temporary(format!("fetching the agent: starting a thread: {error}")))?;
+    loop {
+        match result.recv_timeout(TICK) {
+            Ok(done) => return done,
+            // On a signal, do not wait for a hanging read: the process ends soon.
+            Err(RecvTimeoutError::Timeout) => signals::check()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Error::temporary("fetching the agent: its thread ended"));
+            }
+        }
+    }
+}
+
 /// The packs that are not on disk yet, without duplicates.
 pub fn missing(packs: &[Pack], io: &Io) -> Vec<Pack> {
     let mut wanted: Vec<Pack> =
@@ -100,6 +120,20 @@ pub fn missing(packs: &[Pack], io: &Io) -> Vec<Pack> {
 }
 
 impl Work {
+    /// The work of fetching `queue`, or another file, of `bytes` in all.
+    fn new(queue: VecDeque<Pack>, bytes: u64, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> Self {
+        Self {
+            queue: Mutex::new(queue),
+            sources: sources.to_vec(),
+            faults: sources.iter().map(|_| AtomicU32::new(0)).collect(),
+            io: Arc::clone(io),
+            started: Instant::now(),
+            allowed: GRACE + bytes / MIN_RATE,
+            unpacking: AtomicU64::new(0),
+            failure: Mutex::new(None),
+        }
+    }
+
     fn stage_all(&self) {
         while let Some(pack) = self.next() {
             if let Err(error) = self.stage_one(&pack) {
@@ -118,7 +152,7 @@ impl Work {
     }
 
     fn stage_one(&self, pack: &Pack) -> Result<()> {
-        let verified = download::download(pack, self)?;
+        let verified = download::pack(pack, self)?;
         reach(Checkpoint::Fetched);
         let (path, began) = (verified.path.clone(), Instant::now());
         unpack::unpack(verified, &self.io.disk.pack(&pack.sha256))?;

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use stringless_core::answer;
 use stringless_core::hash::{Hasher, Sha256};
-use stringless_core::pack::Pack;
 
 use super::fault::FetchError;
 use crate::disk::write;
@@ -45,13 +44,13 @@ pub enum Owner {
 impl Partial {
     /// Opens the file and continues with the bytes of an earlier run, unless there are more than the pack
     /// has.
-    pub fn open(path: &Path, pack: &Pack) -> Result<Self> {
+    pub fn open(path: &Path, size: u64) -> Result<Self> {
         let file = write::append(path)?;
         let path = path.to_path_buf();
         let hasher = Hasher::default();
         let mut partial =
             Self { file, path, hasher, length: 0, owner: Owner::Nobody, answers: 0, encoded: false };
-        if partial.file.metadata().at("reading", &partial.path)?.len() > pack.size {
+        if partial.file.metadata().at("reading", &partial.path)?.len() > size {
             partial.restart()?;
         }
         let mut buffer = vec![0; BUFFER];
@@ -91,7 +90,7 @@ impl Partial {
         &mut self,
         store: usize,
         mut body: impl Read,
-        pack: &Pack,
+        size: u64,
         io: &Io,
         check: impl Fn() -> std::result::Result<(), FetchError>,
     ) -> std::result::Result<(), FetchError> {
@@ -119,15 +118,15 @@ impl Partial {
             pace.check(got as u64, asked.elapsed()).map_err(FetchError::Request)?;
             self.owner = owner;
             self.length += got as u64;
-            if self.length > pack.size {
+            if self.length > size {
                 // Stop reading. The caller refuses the pack for its size.
                 return Ok(());
             }
             self.hasher.update(&buffer[..got]);
             write::write(&self.file, &buffer[..got]).at("writing", &self.path)?;
         }
-        if self.length < pack.size {
-            let message = format!("cut off after {} of {} bytes", self.length, pack.size);
+        if self.length < size {
+            let message = format!("cut off after {} of {} bytes", self.length, size);
             return Err(FetchError::Request(RequestError::retryable(message)));
         }
         Ok(())

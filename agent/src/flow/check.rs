@@ -11,18 +11,18 @@ use stringless_core::refusal::Refusal;
 use stringless_core::report::LayerReport;
 use stringless_core::state::{Seen, State};
 use stringless_core::verify::{self, Verified};
-use stringless_core::version::Version;
 use stringless_core::{layout, plan};
 
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::Checked;
 use crate::error::{Error, Result};
 use crate::flow::run::{LayerRun, label, make_room};
-use crate::flow::selection::{Chosen, Selection, StoreAnswer};
-use crate::log;
+use crate::flow::selection::{self, Chosen, Selection, StoreAnswer};
 use crate::store::document::{DocumentAnswer, RetryPolicy, query_all};
 use crate::store::{RequestError, StoreClient};
 use crate::trust::TrustInUse;
+use crate::upgrade::Offer;
+use crate::{log, version};
 
 /// The manifest to follow.
 pub struct Head {
@@ -41,11 +41,13 @@ pub struct Head {
 ///
 /// # Errors
 /// No store has a valid manifest: refused if the agent refused one, else temporary.
-pub fn check(run: &LayerRun<'_>, state: &mut State, report: &mut LayerReport) -> Result<Head> {
-    let mut sources = Vec::new();
-    for settings in &run.layer.stores {
-        sources.push(Arc::new(StoreClient::new(settings, run.io)?));
-    }
+pub fn check(
+    run: &LayerRun<'_>,
+    state: &mut State,
+    report: &mut LayerReport,
+    offer: &mut Option<Offer>,
+) -> Result<Head> {
+    let mut sources = clients(run)?;
     let mut trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
     if let Some(refusal) = &trust.damaged {
         let aside = run.disk.put_trust_aside()?;
@@ -61,13 +63,15 @@ pub fn check(run: &LayerRun<'_>, state: &mut State, report: &mut LayerReport) ->
     let from_saved = || saved.as_ref().map(|(manifest, _)| Seen::new(manifest, trust.keys.version));
     // If the state was lost, the saved manifest still protects against rollback.
     let seen = state.seen.get(run.environment).cloned().or_else(from_saved);
-    let selection = Selection { run, seen: seen.as_ref(), agent: this_version()? };
+    let selection = Selection { run, seen: seen.as_ref(), agent: version::own() };
     let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
     let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
 
     let mut answers = selection.query(&sources, &etags, &saved, &trust)?;
     selection.update_trust(&sources, &mut answers, &mut trust, state)?;
-    let chosen = selection.choose(&sources, &answers, &trust, report)?;
+    let chosen = selection.choose(&sources, &answers, &trust, report);
+    *offer = selection.offer(&sources, &answers, &trust, chosen.as_ref().ok());
+    let chosen = chosen?;
 
     let Chosen { number, manifest } = chosen;
     let (serial, from) = (manifest.serial, &sources[number].name);
@@ -86,6 +90,36 @@ pub fn check(run: &LayerRun<'_>, state: &mut State, report: &mut LayerReport) ->
     }
     sources[..=number].rotate_right(1);
     Ok(Head { manifest, document, sources, trust })
+}
+
+/// The same without changing anything: no trust is updated, no state is written. Returns the serial.
+///
+/// # Errors
+/// As [`check`]; configuration: the state cannot be read.
+pub fn probe(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<u64> {
+    let (state, _) = run.disk.state()?;
+    let sources = clients(run)?;
+    let trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
+    let saved = saved_manifest(run, &trust);
+    let from_saved = || saved.as_ref().map(|(manifest, _)| Seen::new(manifest, trust.keys.version));
+    let seen = state.seen.get(run.environment).cloned().or_else(from_saved);
+    let selection = Selection { run, seen: seen.as_ref(), agent: version::own() };
+    let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
+    let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
+    let answers = selection.query(&sources, &etags, &saved, &trust)?;
+    Ok(selection.choose(&sources, &answers, &trust, report)?.manifest.serial)
+}
+
+/// The pin of the manifest that was accepted last, for a layer that did not find one in this run.
+pub fn saved_offer(run: &LayerRun<'_>) -> Option<Offer> {
+    let trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk).ok()?;
+    let (manifest, _) = saved_manifest(run, &trust)?;
+    Some(selection::offer_of(&manifest, clients(run).ok()?))
+}
+
+/// The stores of the layer.
+fn clients(run: &LayerRun<'_>) -> Result<Vec<Arc<StoreClient>>> {
+    run.layer.stores.iter().map(|settings| Ok(Arc::new(StoreClient::new(settings, run.io)?))).collect()
 }
 
 /// Records a successful check, and raises the clock's earliest time to the one that the check proves.
@@ -230,8 +264,4 @@ fn save(run: &LayerRun<'_>, state: &mut State, seen: Seen, bytes: &[u8]) -> Resu
     run.disk.save_state(state)?;
     reach(Checkpoint::Admitted);
     Ok(())
-}
-
-fn this_version() -> Result<Version> {
-    Version::parse(env!("CARGO_PKG_VERSION")).map_err(|error| Error::configuration(error.to_string()))
 }

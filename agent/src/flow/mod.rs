@@ -3,6 +3,8 @@
 pub mod run;
 pub mod warnings;
 
+pub use self::check::saved_offer;
+
 mod check;
 mod fallback;
 mod selection;
@@ -21,11 +23,28 @@ use crate::flow::check::{Head, record_check};
 use crate::flow::fallback::{fall_back, quarantined};
 use crate::node::RoleMissing;
 use crate::release::{self, Live, Staged};
+use crate::upgrade::Offer;
 use crate::{engine, fetch, log, signals};
 
-/// Runs a layer. The report contains everything, including the error.
-pub fn run(run: &LayerRun<'_>) -> LayerReport {
-    let mut report = LayerReport {
+/// Runs a layer. The report contains everything, including the error. Also returns the pin of its manifest.
+pub fn run(run: &LayerRun<'_>) -> (LayerReport, Option<Offer>) {
+    let (mut report, mut offer) = (blank(run), None);
+    match attempt(run, &mut report, &mut offer) {
+        Ok(outcome) => report.outcome = outcome,
+        Err(error) => {
+            log::error(&error);
+            report.outcome = error.outcome;
+            report.error = Some(error.to_string());
+        }
+    }
+    report.live = run.disk.live();
+    (report.requests, report.received) = run.io.traffic.take();
+    (report, offer)
+}
+
+/// A report of nothing.
+fn blank(run: &LayerRun<'_>) -> LayerReport {
+    LayerReport {
         site: run.layer.site.clone(),
         environment: run.environment.clone(),
         outcome: Outcome::Converged,
@@ -40,21 +59,19 @@ pub fn run(run: &LayerRun<'_>) -> LayerReport {
         over: Vec::new(),
         output: String::new(),
         warnings: Vec::new(),
-    };
-    match attempt(run, &mut report) {
-        Ok(outcome) => report.outcome = outcome,
-        Err(error) => {
-            log::error(&error);
-            report.outcome = error.outcome;
-            report.error = Some(error.to_string());
-        }
     }
-    report.live = run.disk.live();
-    (report.requests, report.received) = run.io.traffic.take();
-    report
 }
 
-fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
+/// Asks the stores of a layer, and verifies what they send, without changing anything. Returns the serial of the release
+/// to follow.
+///
+/// # Errors
+/// As a run.
+pub fn probe(run: &LayerRun<'_>) -> Result<u64> {
+    check::probe(run, &mut blank(run))
+}
+
+fn attempt(run: &LayerRun<'_>, report: &mut LayerReport, offer: &mut Option<Offer>) -> Result<Outcome> {
     signals::check()?;
     has_role(run)?;
     run.io.disk.make()?;
@@ -62,7 +79,7 @@ fn attempt(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<Outcome> {
     warn_on_error(release::clean_up(&run.io.disk, &run.disk), "cleaning up", report);
     let mut state = state(run, report)?;
     warnings::clock(run, report);
-    let head = check::check(run, &mut state, report)?;
+    let head = check::check(run, &mut state, report, offer)?;
     record_check(run, &head, report);
     warnings::expiry(run, &head, report);
     let (manifest, live, now) = (&head.manifest, run.disk.live(), run.io.clock.now());

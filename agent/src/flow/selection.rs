@@ -8,6 +8,7 @@ use stringless_core::plan::{self, Floor};
 use stringless_core::refusal::Refusal;
 use stringless_core::report::{LayerReport, Outcome};
 use stringless_core::state::Seen;
+use stringless_core::upgrade::Pinned;
 use stringless_core::verify::{self, Verified};
 use stringless_core::version::Version;
 
@@ -16,6 +17,7 @@ use crate::flow::run::LayerRun;
 use crate::log;
 use crate::store::StoreClient;
 use crate::trust::TrustInUse;
+use crate::upgrade::Offer;
 
 /// The answer of a store.
 pub(super) enum StoreAnswer {
@@ -60,7 +62,9 @@ impl Selection<'_> {
                     Ok(manifest) => valid.push(Chosen { number, manifest }),
                     Err(refusal) => {
                         let what = format!("`{key}` from `{name}`");
-                        ignored.push((name, Error::refused(what, &refusal)));
+                        let error = Error::refused(what, &refusal);
+                        let newer = matches!(refusal, Refusal::Needs(_) | Refusal::AgentTooOld { .. });
+                        ignored.push((name, if newer { error.hint(UPGRADE) } else { error }));
                     }
                 },
                 StoreAnswer::Unusable(error) => ignored.push((name, error.clone())),
@@ -95,8 +99,72 @@ impl Selection<'_> {
         trust: &TrustInUse,
     ) -> std::result::Result<Verified<Manifest>, Refusal> {
         let run = self.run;
-        let manifest = verify::manifest(bytes, &trust.keys, &run.layer.site, run.environment)?;
-        let floor = Floor {
+        let manifest = verify::manifest(bytes, &trust.keys, &run.layer.site, run.environment);
+        let manifest = manifest.map_err(|refusal| match self.pinned(bytes, trust, &refusal) {
+            // What is not understood may be signed under a newer trust.
+            Some(Err(missing @ Refusal::TrustMissing { .. })) => missing,
+            _ => refusal,
+        })?;
+        plan::admit(&manifest, &self.floor(trust))?;
+        Ok(manifest)
+    }
+
+    /// What leads to another agent, in a manifest that was refused for want of one.
+    fn pinned(
+        &self,
+        bytes: &[u8],
+        trust: &TrustInUse,
+        refusal: &Refusal,
+    ) -> Option<std::result::Result<Verified<Pinned>, Refusal>> {
+        if !refusal.may_need_newer_agent() {
+            return None;
+        }
+        let pinned = verify::pinned(bytes, &trust.keys, &self.run.layer.site, self.run.environment).ok()?;
+        Some(plan::admit_pinned(&pinned, &self.floor(trust)).map(|()| pinned))
+    }
+
+    /// The pin of the freshest manifest, whether or not this agent can use it.
+    pub(super) fn offer(
+        &self,
+        sources: &[Arc<StoreClient>],
+        answers: &[StoreAnswer],
+        trust: &TrustInUse,
+        chosen: Option<&Chosen>,
+    ) -> Option<Offer> {
+        let in_order = |number: usize| {
+            let mut sources = sources.to_vec();
+            sources[..=number].rotate_right(1);
+            sources
+        };
+        let blocked = answers.iter().enumerate().filter_map(|(number, answer)| match answer {
+            StoreAnswer::Document(bytes, _) => {
+                let refusal = self.admit(bytes, trust).err()?;
+                Some((number, self.pinned(bytes, trust, &refusal)?.ok()?))
+            }
+            _ => None,
+        });
+        let blocked = blocked.max_by_key(|(_, pinned)| (pinned.trust_version, pinned.serial));
+        let fresher = |pinned: &Pinned| {
+            chosen.is_none_or(|chosen| {
+                plan::freshness(&chosen.manifest) < (pinned.trust_version, pinned.serial)
+            })
+        };
+        match blocked.filter(|(_, pinned)| fresher(pinned)) {
+            Some((number, pinned)) => Some(Offer {
+                site: pinned.site.clone(),
+                serial: pinned.serial,
+                agent: pinned.agent.clone(),
+                sources: in_order(number),
+                timeout: DAY,
+                blocked: true,
+            }),
+            None => chosen.map(|chosen| offer_of(&chosen.manifest, in_order(chosen.number))),
+        }
+    }
+
+    fn floor(&self, trust: &TrustInUse) -> Floor<'_> {
+        let run = self.run;
+        Floor {
             seen: self.seen,
             bootstrap: if *run.environment == run.layer.environment { run.layer.min_serial } else { 0 },
             bootstrap_version: run.layer.trust.version,
@@ -105,9 +173,19 @@ impl Selection<'_> {
             trust_expires: trust.expires(),
             agent: self.agent,
             now: run.io.clock.now(),
-        };
-        plan::admit(&manifest, &floor)?;
-        Ok(manifest)
+        }
+    }
+}
+
+/// The pin of a manifest that this agent can use.
+pub(super) fn offer_of(manifest: &Manifest, sources: Vec<Arc<StoreClient>>) -> Offer {
+    Offer {
+        site: manifest.site.clone(),
+        serial: manifest.serial,
+        agent: manifest.agent.clone(),
+        sources,
+        timeout: manifest.apply.timeout,
+        blocked: false,
     }
 }
 
@@ -122,3 +200,8 @@ fn no_valid_manifest(mut ignored: Vec<(&str, Error)>) -> Error {
     let first = first.prefix("no store has a valid manifest: ");
     all.fold(first, |first, (name, error)| first.append(format_args!("; `{name}`: {error}")))
 }
+
+/// The longest time that an engine may run, in seconds: what a manifest says that is not understood is unknown.
+const DAY: u64 = 86_400;
+const UPGRADE: &str = "`stringless agent push` and `stringless publish` pin a newer agent; the node then upgrades itself, \
+                       unless `agent.follow` in agent.json is false";

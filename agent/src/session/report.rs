@@ -26,13 +26,15 @@ impl Session<'_> {
             layer.outcome == Outcome::Converged && layer.reason.is_none() && layer.warnings.is_empty()
         };
         let well = |report: &Report| {
-            let quiet = report.layers.iter().all(|layer| layer.warnings.is_empty());
+            let quiet =
+                report.warnings.is_empty() && report.layers.iter().all(|layer| layer.warnings.is_empty());
             report.outcome <= Outcome::Changed && quiet
         };
-        if report.layers.iter().all(idle) && self.args.action == Action::Once {
+        let is_idle = report.warnings.is_empty() && report.layers.iter().all(idle);
+        if is_idle && self.args.action == Action::Once {
             log::idle(format_args!("nothing to do: {}", what_is_live(&report)));
         }
-        if report.layers.iter().all(idle) && last.as_ref().is_some_and(well) {
+        if is_idle && last.as_ref().is_some_and(well) {
             // The run that went well before may have been a dry run.
             return self.notify(&report);
         }

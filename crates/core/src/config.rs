@@ -20,6 +20,7 @@ use crate::store::Store;
 use crate::tag::RoleTag;
 use crate::time::Timestamp;
 use crate::trust::TrustedKeys;
+pub use crate::upgrade::AgentSettings;
 
 #[cfg(target_os = "freebsd")]
 macro_rules! config_path {
@@ -88,6 +89,9 @@ pub struct Config {
     /// Requests that say how the first run ended, to what waits for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signal: Vec<Signal>,
+    /// How the agent follows the version that manifests pin.
+    #[serde(default, skip_serializing_if = "AgentSettings::is_default")]
+    pub agent: AgentSettings,
     /// The layers that the node follows, in order. Modules of earlier layers come before those of later ones.
     pub layers: Vec<Layer>,
 }

@@ -52,6 +52,7 @@ pub const COMMANDS: &[Command] = &[
         arguments: "",
         help: "show what is applied here and the result of the last run",
     },
+    Command { name: "check", arguments: "", help: "check every layer, and change nothing" },
     Command {
         name: "doctor",
         arguments: "",

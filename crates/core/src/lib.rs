@@ -44,6 +44,7 @@ pub mod suggest;
 pub mod tag;
 pub mod time;
 pub mod trust;
+pub mod upgrade;
 pub mod verify;
 pub mod version;
 pub mod words;

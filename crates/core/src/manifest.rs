@@ -71,6 +71,9 @@ pub struct AgentPin {
     pub minimum: Version,
     /// The published agent, as the bootstrap pins it.
     pub version: Version,
+    /// Whether nodes with a newer agent go back to this one.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub allow_downgrade: bool,
     /// The published file for each target (for example `x86_64-unknown-linux-musl`); empty before `agent
     /// push`.
     pub targets: BTreeMap<Name, AgentFile>,
@@ -236,6 +239,11 @@ impl Manifest {
     /// The trusted comment that each signature of this manifest carries.
     #[must_use]
     pub fn comment(&self) -> String {
-        format!("manifest {} {} {}", self.site, self.environment, self.serial)
+        comment(&self.site, &self.environment, self.serial)
     }
+}
+
+/// The trusted comment of a manifest.
+pub(crate) fn comment(site: &Name, environment: &Name, serial: u64) -> String {
+    format!("manifest {site} {environment} {serial}")
 }

@@ -2,10 +2,12 @@
 
 use alloc::string::ToString;
 
+use crate::hash::Sha256;
 use crate::manifest::{Apply, Failure, Manifest};
 use crate::refusal::Refusal;
 use crate::state::{Applied, Failed, Inputs, Release, Seen, State};
 use crate::time::Timestamp;
+use crate::upgrade::Pinned;
 use crate::verify::{Verified, not_expired};
 use crate::version::Version;
 
@@ -43,8 +45,32 @@ pub struct Floor<'a> {
 /// # Errors
 /// The [`Refusal`].
 pub fn admit(manifest: &Verified<Manifest>, floor: &Floor<'_>) -> Result<(), Refusal> {
+    let Manifest { serial, trust_version, expires, agent, .. } = &**manifest;
+    let head =
+        Head { serial: *serial, trust_version: *trust_version, expires: *expires, sha256: manifest.sha256() };
+    admit_head(&head, Some(agent.minimum), floor)
+}
+
+/// The same for what leads to another agent, whose `minimum` does not matter.
+///
+/// # Errors
+/// The [`Refusal`].
+pub fn admit_pinned(pinned: &Verified<Pinned>, floor: &Floor<'_>) -> Result<(), Refusal> {
+    let Pinned { serial, trust_version, expires, .. } = **pinned;
+    admit_head(&Head { serial, trust_version, expires, sha256: pinned.sha256() }, None, floor)
+}
+
+/// What decides whether a manifest may be used.
+struct Head {
+    serial: u64,
+    trust_version: u64,
+    expires: Option<Timestamp>,
+    sha256: Sha256,
+}
+
+fn admit_head(manifest: &Head, minimum: Option<Version>, floor: &Floor<'_>) -> Result<(), Refusal> {
     let found = manifest.serial;
-    let in_use = |seen: &Seen| found == seen.serial && manifest.sha256() == seen.sha256;
+    let in_use = |seen: &Seen| found == seen.serial && manifest.sha256 == seen.sha256;
     // This check comes first, because a newer trust may reset the limits below.
     if manifest.trust_version > floor.trust_version && !floor.seen.is_some_and(in_use) {
         return Err(Refusal::TrustMissing { needed: manifest.trust_version, current: floor.trust_version });
@@ -72,7 +98,7 @@ pub fn admit(manifest: &Verified<Manifest>, floor: &Floor<'_>) -> Result<(), Ref
         Some(seen) if found < seen.serial => {
             return below(seen.serial, "the last one seen on this node");
         }
-        Some(seen) if found == seen.serial && manifest.sha256() != seen.sha256 => {
+        Some(seen) if found == seen.serial && manifest.sha256 != seen.sha256 => {
             return Err(Refusal::SerialReused { serial: found });
         }
         Some(seen) if found == seen.serial => return Ok(()),
@@ -82,9 +108,8 @@ pub fn admit(manifest: &Verified<Manifest>, floor: &Floor<'_>) -> Result<(), Ref
     if known > floor.trust_version {
         return Err(Refusal::TrustMissing { needed: known, current: floor.trust_version });
     }
-    if manifest.agent.minimum > floor.agent {
-        let (minimum, this) = (manifest.agent.minimum.to_string(), floor.agent.to_string());
-        return Err(Refusal::AgentTooOld { minimum, this });
+    if let Some(minimum) = minimum.filter(|minimum| *minimum > floor.agent) {
+        return Err(Refusal::AgentTooOld { minimum: minimum.to_string(), this: floor.agent.to_string() });
     }
     not_expired("trust", floor.trust_expires, floor.now)?;
     not_expired("manifest", manifest.expires, floor.now)

@@ -132,6 +132,14 @@ pub enum Refusal {
         /// The number in the manifest.
         expected: u64,
     },
+    /// A file of the agent that is not the one in the manifest.
+    #[error("it is not the agent that the manifest names: {found}, expected {expected}")]
+    Agent {
+        /// What came.
+        found: String,
+        /// What the manifest names.
+        expected: String,
+    },
     /// An archive entry that must not be unpacked.
     #[error("{}: {entry}", title(path))]
     Archive {
@@ -143,6 +151,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether another agent may accept what this one refuses: the document is signed, but not understood.
+    #[must_use]
+    pub fn may_need_newer_agent(&self) -> bool {
+        matches!(self, Self::Needs(_) | Self::Invalid(_) | Self::Payload(_) | Self::AgentTooOld { .. })
+    }
+
     /// A stable identifier for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -160,7 +174,7 @@ impl Refusal {
             Self::TrustMissing { .. } => "trust_missing",
             Self::AgentTooOld { .. } => "agent_too_old",
             Self::Needs(_) => "needs",
-            Self::Hash { .. } => "hash",
+            Self::Hash { .. } | Self::Agent { .. } => "hash",
             Self::Size { .. } => "size",
             Self::Archive { .. } => "archive",
         }

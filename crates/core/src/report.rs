@@ -9,6 +9,8 @@ use crate::label::Labels;
 use crate::name::Name;
 use crate::state::Release;
 use crate::time::Timestamp;
+use crate::upgrade::LeftAlone;
+use crate::version::Version;
 
 /// The outcome of a run. Every program and document uses the same codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -125,6 +127,15 @@ pub struct Report {
     pub outcome: Outcome,
     /// The exit code of the run.
     pub exit_code: u8,
+    /// The version of the agent before this one, if that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Version>,
+    /// The pinned agent that failed here, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<LeftAlone>,
+    /// What needs attention on the node itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// One report for each layer.
     pub layers: Vec<LayerReport>,
 }

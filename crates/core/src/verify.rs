@@ -7,11 +7,12 @@ use serde::de::DeserializeOwned;
 use crate::document::Document;
 use crate::hash::Sha256;
 use crate::json;
-use crate::manifest::{FORMAT, Manifest};
+use crate::manifest::{self, FORMAT, Manifest};
 use crate::name::Name;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::trust::{self, Trust, TrustedKeys};
+use crate::upgrade::Pinned;
 
 /// A value whose signatures, type, site and rules have been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,25 @@ pub fn manifest(
     comments(&document, trusted, &manifest.comment())?;
     manifest.check().map_err(Refusal::Invalid)?;
     Ok(Verified { value: manifest, sha256: Sha256::of(document.payload) })
+}
+
+/// Verifies of a manifest no more than what leads to another agent: for one that this version cannot read.
+///
+/// # Errors
+/// As [`manifest`], but for the rules of what it leaves out.
+pub fn pinned(
+    bytes: &[u8],
+    trusted: &TrustedKeys,
+    site: &Name,
+    environment: &Name,
+) -> Result<Verified<Pinned>, Refusal> {
+    let document = Document::parse(bytes).map_err(Refusal::Form)?;
+    signatures(&document, trusted)?;
+    let pinned: Pinned = payload(&document)?;
+    expect("site", &pinned.site, site)?;
+    expect("environment", &pinned.environment, environment)?;
+    comments(&document, trusted, &manifest::comment(site, environment, pinned.serial))?;
+    Ok(Verified { value: pinned, sha256: Sha256::of(document.payload) })
 }
 
 /// Verifies the trust document that follows `current`: version N+1, signed by enough keys of version N and by

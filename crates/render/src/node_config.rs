@@ -1,6 +1,6 @@
 //! Request → the node's `agent.json`.
 
-use stringless_core::config::{Config, CredentialSource, Layer, NodeStore};
+use stringless_core::config::{AgentSettings, Config, CredentialSource, Layer, NodeStore};
 use stringless_core::fault::Fault;
 use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
@@ -47,6 +47,7 @@ pub(crate) fn config(request: &Request<'_>) -> Result<Config, Fault> {
             Fault::new(format!("rendering the labels of the node: {why}"))
                 .hint("`--label KEY=VALUE` replaces a label of `node.labels`")
         })?,
+        agent: AgentSettings { follow: site.agent.follow },
         layers: Vec::new(),
     };
     let role = request.cloud.credentials.contains(&CredentialKind::InstanceRole);

@@ -38,7 +38,8 @@ pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
     let found = binaries(&args.from)?;
     let version = site.agent_version();
     let mut lock = site.lock()?;
-    let mut pin = AgentPin { minimum: minimum(), version, targets: lock.pin(version).targets };
+    let mut pin =
+        AgentPin { minimum: minimum(), version, allow_downgrade: false, targets: lock.pin(version).targets };
     for (target, bytes) in &found {
         let file = AgentFile { size: bytes.len() as u64, sha256: Sha256::of(bytes) };
         if pin.targets.get(target).is_some_and(|known| *known != file) {

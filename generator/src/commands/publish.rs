@@ -176,7 +176,7 @@ fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
         environment: environment.clone(),
         packs: build.packs.clone(),
         apply: site.site.apply(environment)?,
-        agent: site.lock()?.pin(site.agent_version()),
+        agent: site.lock()?.pin_of(site),
         lifetime: site.site.expires.seconds(),
         source: build.source.clone(),
         retired: false,

@@ -53,7 +53,7 @@ fn side(serial: Option<u64>, files: &[(&str, &str)], modules: &[(&str, &str)]) -
             reapply: None,
             failure: Failure::default(),
         },
-        agent: AgentPin { minimum: version, version, targets: BTreeMap::new() },
+        agent: AgentPin { minimum: version, version, allow_downgrade: false, targets: BTreeMap::new() },
         trust_version: 1,
     };
     (side, files.iter().map(file).collect())

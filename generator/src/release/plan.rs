@@ -242,7 +242,7 @@ pub(crate) mod tests {
                 reapply: None,
                 failure: Failure::default(),
             },
-            agent: AgentPin { minimum: version, version, targets: BTreeMap::new() },
+            agent: AgentPin { minimum: version, version, allow_downgrade: false, targets: BTreeMap::new() },
             lifetime: Some(3000),
             source: Source::default(),
             retired: false,

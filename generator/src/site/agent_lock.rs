@@ -15,6 +15,7 @@ use stringless_core::version::Version;
 use stringless_render::platform::Platforms;
 use stringless_render::site::PuppetSettings;
 
+use super::SiteDir;
 use crate::error::{Error, Result};
 
 /// The lock file.
@@ -89,7 +90,17 @@ impl AgentLock {
     /// The pin of the agent `version` for manifests and renderings. It has no files if that version was not pushed.
     pub fn pin(&self, version: Version) -> AgentPin {
         let pushed = self.agents.iter().find(|pin| pin.version == version).cloned();
-        pushed.unwrap_or(AgentPin { minimum: minimum(), version, targets: BTreeMap::new() })
+        pushed.unwrap_or(AgentPin {
+            minimum: minimum(),
+            version,
+            allow_downgrade: false,
+            targets: BTreeMap::new(),
+        })
+    }
+
+    /// The pin of the agent that `site` wants, for manifests.
+    pub fn pin_of(&self, site: &SiteDir) -> AgentPin {
+        AgentPin { allow_downgrade: site.site.agent.allow_downgrade, ..self.pin(site.agent_version()) }
     }
 
     /// Adds to `settings` the pins of Puppet's packages that they lack. A pin counts only for the URL that it was made for.

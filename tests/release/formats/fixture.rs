@@ -1,4 +1,4 @@
-//! The files in `tests/fixtures/formats/1`: read, and written if that was asked for.
+//! A fixture: a file of `tests/fixtures/formats/1`, which is written only if that was asked for.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,6 @@ pub fn signed_fixture(file: &str, payload: &[u8], comment: &str) -> Vec<u8> {
     there
 }
 
-/// `value` as a fixture: what is there reads as the same value.
 pub fn document<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
     file: &str,
     value: &T,

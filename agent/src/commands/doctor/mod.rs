@@ -32,6 +32,7 @@ use crate::log;
 use crate::output::print;
 use crate::session::{Session, config_path, root_of};
 use crate::trust::TrustInUse;
+use crate::version;
 
 /// What the checks look at.
 struct Node {
@@ -76,7 +77,7 @@ pub fn doctor(args: &Args) -> Result<Outcome> {
     }
     let ok = findings.iter().all(|finding| finding.result != Verdict::Failure);
     if args.json {
-        let output = Output { format: 1, agent: env!("CARGO_PKG_VERSION"), ok, checks: &findings };
+        let output = Output { format: 1, agent: version::text(), ok, checks: &findings };
         print(&log::masked(&String::from_utf8_lossy(&json::write(&output))))?;
     } else {
         print(&log::masked(&text(&findings)))?;

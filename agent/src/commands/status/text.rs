@@ -11,7 +11,8 @@ pub fn text(status: &Status) -> String {
     let release = |release: &Option<Release>| {
         or_none(release.as_ref().map(|r| format!("{} of {}", r.serial, r.environment)))
     };
-    let mut text = format!("agent       {}\nnode        {}\n", status.agent, status.node);
+    let previous = status.previous.map(|version| format!(" (before: {version})")).unwrap_or_default();
+    let mut text = format!("agent       {}{previous}\nnode        {}\n", status.agent, status.node);
     if let Some(region) = &status.region {
         text += &format!("region      {region}\n");
     }
@@ -27,6 +28,11 @@ pub fn text(status: &Status) -> String {
     }
     if status.schedule.is_empty() {
         text += "schedule    none found: nothing starts the agent\n";
+    }
+    for (left, why) in [(&status.quarantined, "failed here"), (&status.unwritable, "cannot be installed")] {
+        if let Some(left) = left {
+            text += &format!("warning     agent {} {why} at {}: {}\n", left.version, left.at, left.reason);
+        }
     }
     for warning in &status.warnings {
         text += &format!("warning     {warning}\n");
@@ -59,6 +65,9 @@ pub fn text(status: &Status) -> String {
     }
     if let Some(last) = &status.last_run {
         text += &format!("\nlast run    {} (exit code {})\n", last.started, last.exit_code);
+        for line in &last.warnings {
+            text += &format!("  {line}\n");
+        }
         for layer in &last.layers {
             if layer.noop {
                 text += &format!("  {}: run with --noop, so nothing was applied\n", layer.site);

@@ -199,13 +199,25 @@ pub enum CredentialKind {
 }
 
 /// The agent that nodes install.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentSettings {
     /// The agent's version. Default: the version of the generator that reads the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
+    /// Whether nodes install a newer version by themselves once it is published. Default: true.
+    #[serde(skip_serializing_if = "Clone::clone")]
+    pub follow: bool,
+    /// Whether nodes with a newer version go back to this one. Default: false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allow_downgrade: bool,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self { version: None, follow: true, allow_downgrade: false }
+    }
 }
 
 impl Site {

@@ -1,0 +1,153 @@
+//! A new agent that is no good, or that cannot be had: the old one stays, says why, and goes on.
+
+use super::*;
+
+/// Release 8 pins `file`; the run applies the release with the agent at hand, and leaves that version alone.
+fn leaves_alone(agent: &Path, file: &[u8], why: &str) {
+    let world = World::new(agent);
+    world.publish(8, NEW, file);
+    let seconds = |command: &mut Command| Run::of(command.env("STRINGLESS_TRIAL_SECONDS", "3"));
+    let run = seconds(&mut world.command(&["--once"])).expect(0);
+    let text = format!("agent {NEW} is not installed, and left alone: ");
+    assert!(run.err.contains(&text) && run.err.contains(why), "{why}: {}", run.err);
+    assert_eq!((world.version().as_str(), world.applied().as_str()), (OLD, "8\n"), "{why}");
+    assert!(world.beside().is_empty(), "{why}: {:?}", world.beside());
+    let report = world.report();
+    assert_eq!(report["quarantined"]["version"], NEW, "{report}");
+    assert!(report["warnings"][0].as_str().unwrap().contains(why), "{report}");
+    // It is not fetched again, and every run says so.
+    fs::remove_file(world.forge.bucket().join(key(NEW))).unwrap();
+    let run = world.once().expect(0);
+    assert!(
+        run.err.contains(&format!("agent {NEW} is left alone since ")) && run.err.contains(why),
+        "{}",
+        run.err
+    );
+    let status = world.run(&["status"]).expect(0).out;
+    assert!(status.contains(&format!("warning     agent {NEW} failed here at ")), "{status}");
+    // Another one is tried.
+    world.publish(9, "0.9.8", &renamed(agent, "0.9.8"));
+    world.once().expect(0);
+    assert_eq!((world.version().as_str(), world.applied().as_str()), ("0.9.8", "9\n"), "{why}");
+    world.once().expect(0);
+    assert_eq!(world.report()["quarantined"], Value::Null);
+}
+
+#[test]
+fn an_agent_that_crashes_at_its_start_is_left_alone() {
+    let Some(agent) = tools::agent() else { return };
+    leaves_alone(&agent, &fake("kill -SEGV $$"), "its check was ended by signal 11");
+}
+
+#[test]
+fn an_agent_that_crashes_in_its_first_run_is_left_alone() {
+    let Some(agent) = tools::agent() else { return };
+    leaves_alone(&agent, &fake("[ \"$1\" = check ] || kill -ABRT $$"), "its first run was ended by signal 6");
+}
+
+#[test]
+fn an_agent_that_panics_is_left_alone() {
+    let Some(agent) = tools::agent() else { return };
+    let script = "echo 'error: a fault of the agent itself at src/x.rs:1:1: index out of bounds' >&2; exit 1";
+    leaves_alone(&agent, &fake(script), "its last words: error: a fault of the agent itself");
+}
+
+#[test]
+fn an_agent_that_hangs_is_left_alone() {
+    let Some(agent) = tools::agent_with_checkpoints() else { return };
+    leaves_alone(&agent, &fake("exec sleep 1000"), "its check was ended after its time limit of 3 seconds");
+    let script = fake("[ \"$1\" = check ] || exec sleep 1000");
+    leaves_alone(&agent, &script, "its first run was ended after its time limit of 3 seconds");
+}
+
+#[test]
+fn an_agent_for_another_cpu_is_left_alone() {
+    let Some(agent) = tools::agent() else { return };
+    let mut file = fs::read(&agent).unwrap();
+    // The machine of the ELF header: one that no kernel here runs.
+    file[18..20].copy_from_slice(&[0xf0, 0x7f]);
+    leaves_alone(&agent, &file, "this machine cannot run it: it is for another CPU or system");
+}
+
+#[test]
+fn an_agent_that_cannot_read_the_state_is_left_alone() {
+    let Some(agent) = tools::agent() else { return };
+    let script = "echo 'error: reading `state.json`: format 1 is not supported' >&2; exit 78";
+    leaves_alone(&agent, &fake(script), "its check ended with status 78");
+    let script = format!("[ \"$1\" = check ] && exit 0; {script}");
+    leaves_alone(&agent, &fake(&script), "its first run ended with status 78");
+}
+
+/// The store lacks the file, cuts it off, or has another one: the next run tries again.
+#[test]
+fn what_the_store_does_not_have_is_fetched_later() {
+    let Some(agent) = tools::agent() else { return };
+    let good = renamed(&agent, NEW);
+    let mut other = good.clone();
+    *other.last_mut().unwrap() ^= 1;
+    let longer = [&good[..], b"more"].concat();
+    let faults: [(&str, Option<&[u8]>); 4] = [
+        ("there is no such object", None),
+        ("cut off after ", Some(&good[..good.len() / 2])),
+        ("it is not the agent that the manifest names", Some(&other)),
+        ("it is not the agent that the manifest names", Some(&longer)),
+    ];
+    for (why, there) in faults {
+        let world = World::new(&agent);
+        world.publish(8, NEW, &good);
+        match there {
+            None => fs::remove_file(world.forge.bucket().join(key(NEW))).unwrap(),
+            Some(bytes) => world.forge.put(&key(NEW), bytes),
+        }
+        for _ in 0..2 {
+            let run = world.once().expect(0);
+            assert!(
+                run.err.contains(why) && run.err.contains("the next run tries again"),
+                "{why}: {}",
+                run.err
+            );
+            assert_eq!((world.version().as_str(), world.applied().as_str()), (OLD, "8\n"), "{why}");
+        }
+        assert_eq!(world.record(), Value::Null, "{why}");
+        world.forge.put(&key(NEW), &good);
+        let run = world.once().expect(0);
+        assert_eq!(world.version(), NEW, "{why}: {}", run.err);
+    }
+}
+
+#[test]
+fn a_read_only_folder_is_reported_once_and_a_full_one_in_each_run() {
+    if tools::superuser().is_none() {
+        return;
+    }
+    let Some(agent) = tools::agent() else { return };
+    let new = renamed(&agent, NEW);
+    let size = new.len() + (4 << 20);
+    for (options, why, after) in [
+        ("ro".to_owned(), "the image must bring the new agent", 0),
+        (format!("size={size}"), "making room in ", 1),
+    ] {
+        let world = World::new(&agent);
+        world.publish(8, NEW, &new);
+        // The agent runs from a small file system of its own, in a mount namespace of its own.
+        let script = format!(
+            "mount -t tmpfs -o mode=755,{} none \"$BIN\" && cp \"$AGENT\" \"$BIN/stringless-agent\" && \
+             mount -o remount,{options} none \"$BIN\" && exec \"$BIN/stringless-agent\" --config \"$CONFIG\" --once",
+            if after == 1 { options.as_str() } else { "size=1g" }
+        );
+        for run in 0..2 {
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "sh", "-ec", &script]).env("OUT", world.folder.path());
+            command
+                .env("BIN", world.path("bin"))
+                .env("AGENT", &agent)
+                .env("CONFIG", world.path("agent.json"));
+            let done = Run::of(&mut command).expect(0);
+            assert_eq!(world.applied(), "8\n");
+            assert_eq!(done.err.contains(why), run == 0 || after == 1, "{why}: {}", done.err);
+        }
+        let status = world.run(&["status"]).expect(0).out;
+        let said = status.contains(&format!("warning     agent {NEW} cannot be installed at "));
+        assert_eq!(said, after == 0, "{status}");
+    }
+}
