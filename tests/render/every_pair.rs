@@ -271,6 +271,7 @@ fn each_is_up_to_date_when_it_is_new() {
         let pin = AgentPin {
             version: request.agent.version,
             minimum: request.agent.version,
+            allow_downgrade: false,
             targets: request.agent.targets.clone(),
         };
         let current = Current {
