@@ -8,18 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::json::{self, JsonError};
 use crate::label::Labels;
-use crate::limits;
 use crate::metadata::Metadata;
 use crate::name::Name;
+pub use crate::node_layer::Layer;
 pub use crate::node_store::NodeStore;
 use crate::notify::Notify;
 use crate::proxy::{self, Proxy};
 use crate::signal::Signal;
 use crate::sigv4::Credentials;
-use crate::store::Store;
 use crate::tag::RoleTag;
 use crate::time::Timestamp;
-use crate::trust::TrustedKeys;
 pub use crate::upgrade::AgentSettings;
 
 #[cfg(target_os = "freebsd")]
@@ -94,28 +92,6 @@ pub struct Config {
     pub agent: AgentSettings,
     /// The layers that the node follows, in order. Modules of earlier layers come before those of later ones.
     pub layers: Vec<Layer>,
-}
-
-/// One site that the node follows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layer {
-    /// The site.
-    pub site: Name,
-    /// The environment of that site.
-    pub environment: Name,
-    /// The lowest serial that the node accepts, set when the bootstrap was rendered. It holds even if the
-    /// node loses its state.
-    pub min_serial: u64,
-    /// Seconds between two checks by the daemon.
-    #[serde(default = "interval")]
-    pub interval: u64,
-    /// The most random seconds to add to `interval`.
-    #[serde(default = "splay")]
-    pub splay: u64,
-    /// The keys that were trusted when the bootstrap was rendered.
-    pub trust: TrustedKeys,
-    /// The stores to read from.
-    pub stores: Vec<NodeStore>,
 }
 
 /// A source of credentials.
@@ -206,7 +182,7 @@ impl Config {
     /// The smallest interval of all layers, in seconds.
     #[must_use]
     pub fn shortest_interval(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.interval).min().unwrap_or_else(interval)
+        self.layers.iter().map(|layer| layer.interval).min().unwrap_or_else(crate::node_layer::interval)
     }
 
     /// The proxy.
@@ -243,47 +219,6 @@ impl Config {
     }
 }
 
-impl Layer {
-    /// Whether this layer is due for a check. `checked` is the time of the last successful check; `tick` is
-    /// the time between two runs ([`Config::shortest_interval`]). A run that comes up to half a tick early
-    /// counts as due, because the next run would be almost a whole tick late.
-    #[must_use]
-    pub fn is_due(&self, checked: Option<Timestamp>, tick: u64, now: Timestamp) -> bool {
-        // If the clock was set back since the last check, the layer is due at once; otherwise it might never
-        // be.
-        checked.is_none_or(|at| now < at || now.plus(tick / 2) >= at.plus(self.interval))
-    }
-
-    /// Checks the rules that the types do not express.
-    ///
-    /// # Errors
-    /// A sentence that names the key at fault.
-    pub fn check(&self) -> Result<(), String> {
-        self.trust.check()?;
-        limits::INTERVAL.check(self.interval).map_err(|why| format!("interval: {why}"))?;
-        limits::SPLAY.check(self.splay).map_err(|why| format!("splay: {why}"))?;
-        if self.stores.is_empty() {
-            return Err("stores: at least one is required".into());
-        }
-        for store in &self.stores {
-            let signed = matches!(store.parse()?, Store::S3(_));
-            if signed == store.credentials.is_empty() {
-                let url = &store.url;
-                return Err(format!(
-                    "store `{url}`: `credentials` are required with `s3://`, and only there"
-                ));
-            }
-            for source in &store.credentials {
-                if let CredentialSource::Static(keys) = source {
-                    keys.check()
-                        .map_err(|why| format!("store `{}`: credentials: static: {why}", store.url))?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The path of the configuration. FreeBSD keeps files that are not part of the base system below
 /// `/usr/local`.
 pub const CONFIG: &str = config_path!();
@@ -298,14 +233,6 @@ fn state_dir() -> String {
 
 fn is_state_dir(path: &String) -> bool {
     path == STATE_DIR
-}
-
-fn interval() -> u64 {
-    300
-}
-
-fn splay() -> u64 {
-    60
 }
 
 #[cfg(test)]

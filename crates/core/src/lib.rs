@@ -29,6 +29,7 @@ pub mod limits;
 pub mod manifest;
 pub mod metadata;
 pub mod name;
+pub mod node_layer;
 pub mod node_store;
 pub mod notify;
 pub mod pack;

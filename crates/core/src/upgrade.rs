@@ -93,6 +93,7 @@ pub struct Installed {
 
 /// An agent that is pinned, and not installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeftAlone {
     /// Its version.
     pub version: Version,

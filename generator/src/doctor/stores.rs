@@ -82,7 +82,7 @@ impl Doctor<'_> {
                     }
                 }
                 Ok(None) if is_first => {
-                    list.warn(&place, "nothing is published".into(), "`stringless publish`")
+                    list.warn(&place, "nothing is published".into(), "`stringless publish`");
                 }
                 Ok(None) if first.contains_key(&name) => {
                     list.warn(&place, "nothing is published here, but in the first store".into(), MIRROR);
@@ -170,7 +170,7 @@ fn listing(store: &Store, what: &str, list: &mut Findings) {
     }
     match store.list("trust/") {
         Ok(found) if found.is_empty() => {
-            list.ok(what, "its objects can be listed; no trust is published yet".into())
+            list.ok(what, "its objects can be listed; no trust is published yet".into());
         }
         Ok(_) => list.ok(what, "its objects can be listed".into()),
         Err(error) => list.error(what, &error),

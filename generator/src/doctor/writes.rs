@@ -123,7 +123,7 @@ fn with_least_privilege(store: &Store, what: &str, list: &mut Findings) -> Resul
     };
     match store.put(&trust, &there.bytes, Condition::Absent)? {
         Put::Rejected => {
-            list.ok(what, "this key may publish, and nothing else; the store honours `If-None-Match`".into())
+            list.ok(what, "this key may publish, and nothing else; the store honours `If-None-Match`".into());
         }
         Put::Written => list.warn(what, "it ignores `If-None-Match`".into(), CLAIM),
     }
