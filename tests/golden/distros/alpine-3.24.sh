@@ -152,7 +152,7 @@ leave_copy() {
   openrc && cat >$service-bootstrap <<RC && chmod 755 $service-bootstrap && rc-update -q add stringless-bootstrap default
 #!/sbin/openrc-run
 command=/bin/sh
-command_args="-c 'while sleep 30 && [ -f $copy ]; do sh $copy; done >>/var/log/stringless.log 2>&1'"
+command_args="-c 'while sleep 30 && [ -f $copy ]; do sh $copy >/var/log/stringless-bootstrap.log 2>&1; done'"
 command_background=yes
 pidfile=/run/stringless-bootstrap.pid
 RC
