@@ -8,6 +8,7 @@ use stringless_core::report::{LayerReport, Outcome, Report};
 use super::Session;
 use crate::args::Action;
 use crate::disk::{read_capped, write};
+use crate::error::Result;
 use crate::log;
 use crate::notify::Notifier;
 use crate::output::print;
@@ -38,7 +39,12 @@ impl Session<'_> {
             // The run that went well before may have been a dry run.
             return self.notify(&report);
         }
-        self.save_history(&report);
+        if let Err(error) = self.save_history(&report) {
+            let warning = format!("saving the history: {error}");
+            log::warn(&warning);
+            // The next run saves it, because this one did not go well in everything.
+            report.warnings.push(warning);
+        }
         // Keep the last report of each followed layer that did not run this time.
         let ran: Vec<_> = report.layers.iter().map(|layer| layer.site.clone()).collect();
         let followed = |site: &Name| self.config.layers.iter().any(|layer| layer.site == *site);
@@ -61,15 +67,11 @@ impl Session<'_> {
     }
 
     /// Adds a run that did something, or that ended in another way than the one before.
-    fn save_history(&self, report: &Report) {
+    fn save_history(&self, report: &Report) -> Result<()> {
         let path = self.io.disk.file(HISTORY);
         let saved = read_capped(&path).ok().flatten();
         let mut history = saved.map(|bytes| History::parse(&bytes)).unwrap_or_default();
-        if history.add(report)
-            && let Err(error) = write::replace(&path, &json::write(&history))
-        {
-            log::warn(format_args!("saving the history: {error}"));
-        }
+        if history.add(report) { write::replace(&path, &json::write(&history)) } else { Ok(()) }
     }
 }
 

@@ -165,7 +165,7 @@ mod tests {
         let key = r#"{"static": {"access_key_id": "A", "secret_access_key": "hidden"}}"#;
         for (text, why) in [
             (String::new(), "EOF"),
-            (good.replace("\"site\"", "\"sites\""), "did you mean `site`"),
+            (good.replace("\"site\"", "\"sites\""), "missing field `site`"),
             (good.replace("\"base\"", "\"../x\""), "name `../x`"),
             (good.replace("\"interval\": 300", "\"interval\": 1"), "interval: expected 10 seconds"),
             (good.replace("s3://configs/p", "ftp://b/p"), "ftp://b/p"),
