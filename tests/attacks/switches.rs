@@ -35,8 +35,8 @@ fn no_flag_of_the_agent_turns_a_check_off() {
         "root" => root.clone(),
         other => panic!("a flag with a value that this test does not know: --{other}"),
     };
-    // What prints, and what runs for ever, is looked at below.
-    let apart = ["help", "version", "once", "daemon"];
+    // What prints, and what runs for ever, is looked at below; `--keep-config` belongs to `uninstall`.
+    let apart = ["help", "version", "once", "daemon", "keep-config"];
     let words = |flag: &stringless_core::flags::Flag| -> Vec<String> {
         let name = format!("--{}", flag.long);
         if flag.value.is_some() { vec![name, value(flag.long)] } else { vec![name] }
@@ -72,41 +72,34 @@ fn no_flag_of_the_agent_turns_a_check_off() {
 
 #[test]
 fn no_key_of_the_configuration_turns_a_check_off() {
-    // Every key that there is, as the parser tells them: a new one is to be thought about here.
+    // Every key that there is, as the fixture of the format has them: a new one is to be thought about here.
     let Some(pair) = Pair::new() else { return };
     let good = pair.forge.config(&pair.forge.url());
-    let top: fn(&mut Value) -> &mut Value = |config| config;
-    type Keys = (&'static str, fn(&mut Value) -> &mut Value, &'static str);
-    let known: [Keys; 4] = [
+    let fixture = fs::read(tools::root().join("tests/fixtures/formats/1/agent.json")).unwrap();
+    let fixture: Value = serde_json::from_slice(&fixture).unwrap();
+    let keys = |objects: &[&Value]| -> BTreeSet<String> {
+        objects.iter().flat_map(|object| object.as_object().unwrap().keys().cloned()).collect()
+    };
+    let layers: Vec<&Value> = fixture["layers"].as_array().unwrap().iter().collect();
+    let stores: Vec<&Value> =
+        layers.iter().flat_map(|layer| layer["stores"].as_array().unwrap().iter()).collect();
+    let trusts: Vec<&Value> = layers.iter().map(|layer| &layer["trust"]).collect();
+    // Besides: `role`, which excludes `role_from`, and `needs`, which is empty.
+    let known: [(&str, &[&Value], &str); 5] = [
         (
             "the file",
-            top,
-            "format state_dir disk_budget node rendered ca_file proxy no_proxy metadata layers",
+            &[&fixture],
+            "format state_dir disk_budget node rendered ca_file proxy no_proxy metadata layers agent labels \
+             notify role_from signal",
         ),
-        (
-            "a layer",
-            |config| &mut config["layers"][0],
-            "site environment min_serial interval splay trust stores",
-        ),
-        ("a store", |config| &mut config["layers"][0]["stores"][0], "url region endpoint style credentials"),
-        ("the trust", |config| &mut config["layers"][0]["trust"], "version threshold keys"),
+        ("a layer", &layers, "site environment min_serial interval splay trust stores"),
+        ("a store", &stores, "url region endpoint style credentials"),
+        ("the trust", &trusts, "version threshold keys"),
+        ("the agent", &[&fixture["agent"]], "follow"),
     ];
-    for (what, part, keys) in known {
-        let mut config = good.clone();
-        part(&mut config)["no-such-key"] = json!(true);
-        pair.node.configure(&config);
-        let run = pair.run(&["--once"]).expect(78);
-        let printed: BTreeSet<&str> = run
-            .err
-            .split_once("expected one of")
-            .map_or(run.err.as_str(), |(_, rest)| rest)
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(|key| !key.contains(['/', ' ']))
-            .collect();
-        let expected: BTreeSet<&str> = keys.split(' ').collect();
-        assert_eq!(printed, expected, "{what}");
+    for (what, objects, expected) in known {
+        let expected: BTreeSet<String> = expected.split(' ').map(ToOwned::to_owned).collect();
+        assert_eq!(keys(objects), expected, "{what}");
     }
     // And each value that would be the off position of a check is refused.
     type Off = (&'static str, fn(&mut Value));
@@ -199,12 +192,13 @@ fn no_flag_of_the_generator_turns_a_check_off() {
     assert!(seen.len() > 12 && flags.len() > 15, "{seen:?} {flags:?}");
     let suspicious =
         ["insecure", "skip", "verif", "check", "trust-", "unsafe", "allow", "ignore", "disable", "any"];
-    // `--no-…` takes away a password or the pager, never a check; `--check` is one.
+    // `--no-…` takes away a password, the pager or a signal, never a check; `--check` is one.
     let odd: Vec<_> = flags
         .iter()
         .filter(|flag| suspicious.iter().any(|word| flag.contains(word)) || flag.starts_with("--no-"))
         .filter(|flag| {
-            !["--no-password", "--no-pager", "--check"].contains(&flag.trim_end_matches(['`', ':', ';']))
+            !["--no-password", "--no-pager", "--no-signal", "--check"]
+                .contains(&flag.trim_end_matches(['`', ':', ';']))
         })
         .collect();
     assert!(odd.is_empty(), "{odd:?}");
