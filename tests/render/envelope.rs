@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 mod encodings;
+mod groups;
 mod hcl;
 mod limits;
 mod mime;
