@@ -159,6 +159,7 @@ pub const INSTALLED: &[Place] = &[
     state(How::Mark, "{state}/bootstrapped", "the script has succeeded"),
     state(How::File, "{state}/last-run.json", "the report of the last run"),
     state(How::File, "{state}/runs.json", "the last runs that did something"),
+    state(How::File, "{state}/upgrade.json", "how the agent came, and which one failed here"),
     state(How::File, "{state}/notices.json", "when notices were sent"),
     state(How::File, "{state}/signal", "what was said of the first run to what waits for it"),
     state(How::File, "{state}/role", "the role that a tag of the machine named"),
