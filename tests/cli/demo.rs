@@ -132,6 +132,8 @@ fn tells_the_story(demo: &Demo, output: &Output) {
         "    Hello from the second release\n",
         "packs fetched: 1\n",
         "bytes received: 0\n",
+        "agent 0.1.9 is in place; 0.1.0 is kept",
+        "agent       0.1.9 (before: 0.1.0)",
         "1 would be changed",
         "~ /etc/motd",
         "That was the whole way.",

@@ -64,6 +64,13 @@ main() {
     reported milliseconds milliseconds
     on_node stringless-agent status
 
+    step 'Publish a newer agent: the next check tries it and puts it in place'
+    newer_agent
+    run stringless agent push --from "$demo/newer"
+    run stringless publish
+    on_node stringless-agent --once
+    on_node stringless-agent status
+
     step 'Somebody changes a file by hand: --noop shows it, --force puts it right'
     printf 'changed by hand\n' >"$demo/node/etc/motd"
     on_node stringless-agent --once --force --noop
@@ -127,6 +134,18 @@ schedule() {
     sed 's/schedule: timer/schedule: boot/' stringless.yaml >stringless.yaml.new
     mv stringless.yaml.new stringless.yaml
     note 'no cron on this machine: schedule set to boot, and the demo runs the checks'
+}
+
+# The same agent, which calls itself the next version: there is no other one to show.
+newer_agent() {
+    version=$("$agent" version)
+    version=${version##* }
+    newer=${version%.*}.9
+    mkdir -p "$demo/newer/$target"
+    LC_ALL=C sed "s/version of this agent: $version\$/version of this agent: $newer/" "$agent" >"$demo/newer/$target/stringless-agent"
+    chmod 755 "$demo/newer/$target/stringless-agent"
+    printf 'agent: {version: %s}\n' "$newer" >>stringless.yaml
+    note "the agent of this demo, which calls itself $newer from now on; stringless.yaml names it"
 }
 
 # step TEXT: ends the last step and begins one.
