@@ -46,6 +46,15 @@ fn the_service_of_openrc_runs_and_runs_again() {
     assert_started(&machine);
     assert_ne!(before, said(&machine, process));
 
+    // The supervised process stays, and becomes the newer agent.
+    let before = said(&machine, DAEMON);
+    let Some(()) = web.site.push_agent_of("0.9.9") else { return };
+    web.site.publish();
+    let complete = || said(&machine, "grep -c starts /var/lib/stringless/upgrade.json") == "0\n";
+    assert!(until(super::BOOT, complete), "{}", said(&machine, "cat /var/log/stringless.log"));
+    assert_eq!(said(&machine, "stringless-agent version"), "stringless-agent 0.9.9\n");
+    assert_eq!(said(&machine, DAEMON), before, "{}", said(&machine, "cat /var/log/stringless.log"));
+
     machine.halt();
     fill(&web.site, "third");
     web.site.publish();
@@ -53,7 +62,7 @@ fn the_service_of_openrc_runs_and_runs_again() {
     let second = machine.cloud_init(super::BOOT);
     assert_eq!(second.log.matches("stringless: ready").count(), 1, "the script ran again\n{}", second.log);
     assert_started(&machine);
-    assert_follows(&machine, "1 first\n2 second\n3 third\n");
+    assert_follows(&machine, "1 first\n2 second\n3 second\n4 third\n");
 
     uninstall(&machine);
     assert_eq!(said(&machine, SERVICES), "");
@@ -67,9 +76,11 @@ fn the_service_of_openrc_runs_and_runs_again() {
 /// The services of an installation that OpenRC knows.
 const SERVICES: &str = "rc-status --all | grep stringless; rc-update show | grep stringless";
 
+const DAEMON: &str = "pgrep -f '[s]tringless-agent --daemon'";
+
 fn assert_started(machine: &Machine) {
     let started = until(super::BOOT, || {
-        said(machine, "rc-service stringless status; pgrep -f 'stringless-agent --daemon'")
+        said(machine, "rc-service stringless status; pgrep -f '[s]tringless-agent --daemon'")
             .contains("started")
     });
     assert!(started, "{}", said(machine, "rc-status -a; cat /var/log/stringless.log"));

@@ -54,6 +54,16 @@ fn a_resident_agent_takes_a_change() {
             said(&machine, "ls /etc/systemd/system/multi-user.target.wants | grep -c stringless"),
             "0\n"
         );
+        // The timer's next run takes the newer agent, and the run after that is the new one's.
+        let Some(()) = web.site.push_agent_of("0.9.9") else { return };
+        fill(&web.site, "third");
+        web.site.publish();
+        let version = "stringless-agent version";
+        assert_becomes(&machine, version, "stringless-agent 0.9.9\n");
+        assert_applies(&machine, "1 first\n2 second\n3 third\n", super::BOOT);
+        assert_becomes(&machine, "grep -c starts /var/lib/stringless/upgrade.json", "0\n");
+        let previous = "/usr/local/bin/stringless-agent.previous version";
+        assert_ne!(said(&machine, previous), said(&machine, version));
         // With systemd's units, or with cron's: all goes, and the next boot brings nothing back.
         if *distro == "debian-12" {
             let text = std::fs::read_to_string(web.site.path("nodes.yaml")).unwrap();
