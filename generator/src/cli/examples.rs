@@ -17,7 +17,7 @@ Examples:
 pub(super) const SCHEMA: &str = "\
 Examples:
   stringless schema
-  stringless schema site > stringless.schema.json
+  stringless schema site
   stringless schema publish-all";
 pub(super) const KEYGEN: &str = "\
 Examples:
