@@ -73,6 +73,7 @@ const HINTLESS: &[&str] = &[
     "site-bad-span",
     "site-engine-without-file",
     "site-ignore-too-long",
+    "site-role-twice",
     "site-sources-prefix-list",
     "site-timeout-zero",
     "site-too-deep",

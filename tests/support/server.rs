@@ -332,14 +332,16 @@ mod tests {
             assert_ne!(get(&["--output", "/dev/null"]).0, Some(0));
         }
         server.mend();
-        for (greeting, code) in [
-            (Greeting::Silence(seconds), 28),
-            (Greeting::Handshake(50, seconds), 28),
-            (Greeting::Bytes(b"nonsense".to_vec()), 35),
-            (Greeting::Reset, 35),
+        // A reset may come before curl has looked at its connection: then it says that there is none.
+        for (greeting, codes) in [
+            (Greeting::Silence(seconds), &[28][..]),
+            (Greeting::Handshake(50, seconds), &[28]),
+            (Greeting::Bytes(b"nonsense".to_vec()), &[35]),
+            (Greeting::Reset, &[35, 7]),
         ] {
             server.greet(Some(greeting));
-            assert_eq!(get(&[]).0, Some(code));
+            let code = get(&[]).0;
+            assert!(code.is_some_and(|code| codes.contains(&code)), "{code:?} is none of {codes:?}");
         }
         server.mend();
         assert_eq!(get(&[]).1, "0123456789");
