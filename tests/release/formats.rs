@@ -1,5 +1,5 @@
 //! Every format that machines write, as the program writes it: `make fixtures` writes `tests/fixtures/formats/1`,
-//! and this code reads it. Until the first release a change of a format makes them anew; from then on they stay.
+//! and this code reads it. Until the first release, they are written again when a format changes; after it, they stay.
 
 mod fixture;
 mod upgrade;

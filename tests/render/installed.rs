@@ -1,5 +1,5 @@
 //! Every path that a rendered script or document names is in the table of what an installation leaves, or is one
-//! that it only reads: what a template writes anew, `uninstall` has to remove.
+//! that it only reads: `uninstall` has to remove every path that a template starts to write.
 
 use std::collections::{BTreeMap, BTreeSet};
 

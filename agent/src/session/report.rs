@@ -58,7 +58,7 @@ impl Session<'_> {
         self.notify(&report);
     }
 
-    /// Tells people, if the configuration says so.
+    /// Sends a notice, if the configuration says so.
     fn notify(&self, report: &Report) {
         if let Some(notify) = self.config.notify.as_ref().filter(|_| !self.args.noop) {
             let (root, secrets) = (self.other_root(), &self.secrets);

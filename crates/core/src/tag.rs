@@ -1,6 +1,7 @@
 //! How a node finds its role in its own tag: what its cloud's metadata service says about the machine.
 //!
-//! A tag chooses a role, and never authorises anything: whoever may change the cloud's tags may change it.
+//! A tag chooses a role, and never authorises anything: everybody who can change the tags in the cloud can change
+//! the role.
 
 use alloc::format;
 use alloc::string::{String, ToString};

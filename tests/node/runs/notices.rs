@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::runs::Pair;
 
-/// A server that people would be told by, over TLS.
+/// A server that receives notices, over TLS.
 struct Hook {
     service: Service,
     authority: Authority,
@@ -71,16 +71,16 @@ fn the_first_failure_and_the_recovery_are_told_and_nothing_else() {
     assert!(!pair.state("notices.json").exists());
     damage(&pair, true);
     let code = pair.run(&["--once"]).expect_any(&[1, 3]).code;
-    let told = hook.take();
-    assert_eq!(told.len(), 1);
-    assert_eq!((&told[0]["event"], &told[0]["exit_code"]), (&json!("failed"), &json!(code)));
-    assert!(told[0]["layers"][0]["error"].as_str().unwrap().contains("env/production/manifest"));
-    assert!(told[0]["layers"][0].get("output").is_none());
+    let received = hook.take();
+    assert_eq!(received.len(), 1);
+    assert_eq!((&received[0]["event"], &received[0]["exit_code"]), (&json!("failed"), &json!(code)));
+    assert!(received[0]["layers"][0]["error"].as_str().unwrap().contains("env/production/manifest"));
+    assert!(received[0]["layers"][0].get("output").is_none());
     pair.run(&["--once"]).expect(code);
-    assert_eq!(hook.take().len(), 0, "the same failure is told once");
+    assert_eq!(hook.take().len(), 0, "the same failure gives one notice");
     damage(&pair, false);
     pair.run(&["--once", "--noop"]).expect(0);
-    assert_eq!(hook.take().len(), 0, "a dry run is not told");
+    assert_eq!(hook.take().len(), 0, "a dry run gives no notice");
     let run = pair.run(&["--once", "-v"]).expect(0);
     assert!(run.err.contains("notice `recovered` sent to `https://127.0.0.1:"), "{}", run.err);
     assert!(!run.err.contains("hidden"), "{}", run.err);
@@ -147,10 +147,10 @@ fn a_notice_shows_no_secret_and_is_bounded() {
     pair.forge.publish(&pair.forge.manifest(8, packs));
     let run = pair.run(&["--once"]).expect(4);
     assert!(!run.err.contains("hidden") && !run.out.contains("hidden"), "{}{}", run.out, run.err);
-    let told = hook.take();
-    let text = told[0].to_string();
+    let received = hook.take();
+    let text = received[0].to_string();
     assert!(!text.contains("hidden") && !text.contains(&long) && text.len() < 64 * 1024, "{text}");
-    assert_eq!((&told[0]["outcome"], &told[0]["exit_code"]), (&json!("engine failed"), &json!(4)));
+    assert_eq!((&received[0]["outcome"], &received[0]["exit_code"]), (&json!("engine failed"), &json!(4)));
 }
 
 /// A node that is this machine, with a program for its notices.
@@ -171,7 +171,7 @@ fn a_program_reads_the_notice_and_only_root_may_write_it() {
     fs::write(&program, text).unwrap();
     let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     mode(&program, 0o755);
-    let told = folder.path().join("notice.read");
+    let notice_file = folder.path().join("notice.read");
     let fails = |said: &str| {
         let Some((_forge, node)) = with_program(&program) else { return };
         let mut command = node.command(&["--once"]);
@@ -179,10 +179,10 @@ fn a_program_reads_the_notice_and_only_root_may_write_it() {
         assert!(run.err.contains(said), "{}", run.err);
     };
     fails("the program ended with status 7");
-    let notice: Value = serde_json::from_str(&fs::read_to_string(&told).unwrap()).unwrap();
+    let notice: Value = serde_json::from_str(&fs::read_to_string(&notice_file).unwrap()).unwrap();
     assert_eq!((&notice["format"], &notice["event"]), (&json!(1), &json!("failed")));
     assert_eq!(fs::read_to_string(folder.path().join("notice.env")).unwrap(), "key: none\n");
-    fs::remove_file(&told).unwrap();
+    fs::remove_file(&notice_file).unwrap();
     for bad in [0o775, 0o757] {
         mode(&program, bad);
         fails("can be written by other users");
@@ -198,7 +198,7 @@ fn a_program_reads_the_notice_and_only_root_may_write_it() {
     fails("is not an executable file");
     fs::rename(&program, folder.path().join("away")).unwrap();
     fails("looking for");
-    assert!(!told.exists(), "a program that is not trusted was run");
+    assert!(!notice_file.exists(), "a program that is not trusted was run");
 }
 
 #[test]

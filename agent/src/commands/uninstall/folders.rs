@@ -76,7 +76,7 @@ impl Folders {
     /// # Errors
     /// Temporary: the run takes too long.
     pub fn lock(&mut self) -> Result<Vec<Lock>> {
-        let (mut locks, mut told, mut seen) = (Vec::new(), false, Vec::new());
+        let (mut locks, mut is_logged, mut seen) = (Vec::new(), false, Vec::new());
         let end = Instant::now() + PATIENCE;
         for folder in std::mem::take(&mut self.state) {
             // A link leads to a folder that may itself be in the list.
@@ -93,9 +93,9 @@ impl Folders {
                 if Instant::now() > end {
                     return Err(busy.hint("end that run, or try again later; nothing was removed"));
                 }
-                if !told {
+                if !is_logged {
                     log::info(format_args!("{busy}; waiting for its end"));
-                    told = true;
+                    is_logged = true;
                 }
                 sleep(PAUSE);
             };

@@ -126,7 +126,7 @@ pub struct NodeSettings {
     /// The node's name on a cloud without instance ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
-    /// Who is told after a run that failed, or that went well again. Default: nobody.
+    /// Who gets a notice after a run that failed, and after the next good run. Default: nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notify: Option<NotifySettings>,
     /// The role of nodes; `render --role` replaces it. Default: none.

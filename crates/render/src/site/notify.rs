@@ -1,4 +1,4 @@
-//! The setting `node.notify` of the site file: who is told after a run.
+//! The setting `node.notify` of the site file: who gets a notice after a run.
 
 use serde::{Deserialize, Serialize};
 use stringless_core::notify::{Event, Notify, PER_HOUR};
