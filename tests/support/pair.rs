@@ -3,9 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::agent::{Node, Run};
 use crate::forge::Forge;
 use crate::netns::Net;
+use crate::server::Server;
+use crate::tls::Authority;
 
 /// A site and a node that follows it.
 #[derive(Debug)]
@@ -34,6 +38,22 @@ impl Pair {
         let _ = pair.run(&["--once"]).expect(0);
         assert_eq!(pair.applied().as_deref(), Some("seven\n"));
         Some(pair)
+    }
+
+    /// Serves the site over https, and lets the node follow it there.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    #[must_use]
+    pub fn over_https(&self) -> Server {
+        let authority = Authority::new();
+        let certificate = authority.issue(&["127.0.0.1"]);
+        let server = Server::start(&Net::host(), self.forge.bucket(), Some(&certificate));
+        let mut config = self.forge.config(&server.url(""));
+        config["ca_file"] = json!("/etc/stringless/ca.pem");
+        self.node.write("etc/stringless/ca.pem", authority.pem());
+        self.node.configure(&config);
+        server
     }
 
     /// Runs the agent; scripts find the node in `$OUT`.

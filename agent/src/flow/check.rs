@@ -60,9 +60,7 @@ pub fn check(
         report.warnings.push(text);
     }
     let saved = saved_manifest(run, &trust);
-    let from_saved = || saved.as_ref().map(|(manifest, _)| Seen::new(manifest, trust.keys.version));
-    // If the state was lost, the saved manifest still protects against rollback.
-    let seen = state.seen.get(run.environment).cloned().or_else(from_saved);
+    let seen = last_seen(run, state, saved.as_ref(), &trust);
     let selection = Selection { run, seen: seen.as_ref(), agent: version::own() };
     let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
     let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
@@ -101,8 +99,7 @@ pub fn probe(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<u64> {
     let sources = clients(run)?;
     let trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
     let saved = saved_manifest(run, &trust);
-    let from_saved = || saved.as_ref().map(|(manifest, _)| Seen::new(manifest, trust.keys.version));
-    let seen = state.seen.get(run.environment).cloned().or_else(from_saved);
+    let seen = last_seen(run, &state, saved.as_ref(), &trust);
     let selection = Selection { run, seen: seen.as_ref(), agent: version::own() };
     let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
     let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
@@ -250,8 +247,17 @@ impl Selection<'_> {
     }
 }
 
+/// A verified manifest, and its document.
+type Saved = (Verified<Manifest>, Vec<u8>);
+
+/// What the node accepted last. If the state was lost, the saved manifest still protects against rollback.
+fn last_seen(run: &LayerRun<'_>, state: &State, saved: Option<&Saved>, trust: &TrustInUse) -> Option<Seen> {
+    let from_saved = || saved.map(|(manifest, _)| Seen::new(manifest, trust.keys.version));
+    state.seen.get(run.environment).cloned().or_else(from_saved)
+}
+
 /// The saved manifest, verified again, with its bytes.
-fn saved_manifest(run: &LayerRun<'_>, trust: &TrustInUse) -> Option<(Verified<Manifest>, Vec<u8>)> {
+fn saved_manifest(run: &LayerRun<'_>, trust: &TrustInUse) -> Option<Saved> {
     let bytes = run.disk.manifest(run.environment).ok()??;
     let manifest = verify::manifest(&bytes, &trust.keys, &run.layer.site, run.environment).ok()?;
     Some((manifest, bytes))

@@ -6,9 +6,7 @@ use std::path::Path;
 
 use e2e::agent::Run;
 use e2e::http::Service;
-use e2e::netns::Net;
-use e2e::server::{Fault, Reply, Server};
-use e2e::tls::Authority;
+use e2e::server::{Fault, Reply};
 use serde_json::{Value, json};
 
 use crate::runs::Pair;
@@ -128,12 +126,7 @@ fn a_store_is_told_with_what_to_do() {
 #[test]
 fn a_store_speaks_in_its_own_words_and_has_a_clock() {
     let Some(pair) = Pair::converged() else { return };
-    let authority = Authority::new();
-    let server = Server::start(&Net::host(), pair.forge.bucket(), Some(&authority.issue(&["127.0.0.1"])));
-    let mut config = pair.forge.config(&server.url(""));
-    config["ca_file"] = json!("/etc/stringless/ca.pem");
-    pair.node.write("etc/stringless/ca.pem", authority.pem());
-    pair.node.configure(&config);
+    let server = pair.over_https();
     let doctor = || pair.run(&["doctor", "--json"]);
     assert_found(&doctor().expect(0), "dns", "ok", "`127.0.0.1:", "");
     let path = "env/production/manifest";
@@ -149,9 +142,7 @@ fn a_store_speaks_in_its_own_words_and_has_a_clock() {
         assert_found(&doctor(), "clock", result, said, "set the clock");
     }
     // A certificate that nobody signed for this node.
-    config["ca_file"] = Value::Null;
-    config.as_object_mut().unwrap().remove("ca_file");
-    pair.node.configure(&config);
+    pair.node.configure(&pair.forge.config(&server.url("")));
     assert_found(&doctor(), "store", "failure", "certificate", "");
 }
 

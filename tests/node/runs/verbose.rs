@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 use e2e::agent::Run;
 use e2e::netns::Net;
 use e2e::proxy::Proxy;
-use e2e::server::{Fault, Server};
-use e2e::tls::Authority;
+use e2e::server::Fault;
 use serde_json::{Value, json};
 
 use crate::runs::{Pair, wait_for};
@@ -16,12 +15,7 @@ use crate::runs::{Pair, wait_for};
 fn v_tells_decisions_and_vv_each_request() {
     let Some(pair) = Pair::new() else { return };
     pair.forge.release(7, "seven");
-    let authority = Authority::new();
-    let server = Server::start(&Net::host(), pair.forge.bucket(), Some(&authority.issue(&["127.0.0.1"])));
-    let mut config = pair.forge.config(&server.url(""));
-    config["ca_file"] = json!("/etc/stringless/ca.pem");
-    pair.node.write("etc/stringless/ca.pem", authority.pem());
-    pair.node.configure(&config);
+    let server = pair.over_https();
     let url = server.url("env/production/manifest");
     server.fault_times("env/production/manifest", Fault::status(503), 1);
     let run = pair.run(&["--once", "-v"]).expect(0);
