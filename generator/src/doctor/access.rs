@@ -16,16 +16,23 @@ use crate::store::{Asked, Store};
 
 impl Doctor<'_> {
     /// Tries what the nodes' keys, and requests without keys, may do.
-    pub(super) fn access(self, settings: &StoreSettings, what: &str, list: &mut Findings) {
-        if let Err(error) = self.without_keys(settings, what, list) {
+    /// `published` is whether there is anything to read: a store may refuse to say that an object is missing.
+    pub(super) fn access(self, settings: &StoreSettings, what: &str, published: bool, list: &mut Findings) {
+        if let Err(error) = self.without_keys(settings, what, published, list) {
             list.error(what, &error);
         }
-        if let Err(error) = self.with_keys_of_nodes(settings, what, list) {
+        if let Err(error) = self.with_keys_of_nodes(settings, what, published, list) {
             list.error(what, &error);
         }
     }
 
-    fn without_keys(self, settings: &StoreSettings, what: &str, list: &mut Findings) -> Result<()> {
+    fn without_keys(
+        self,
+        settings: &StoreSettings,
+        what: &str,
+        published: bool,
+        list: &mut Findings,
+    ) -> Result<()> {
         let ca = ca_pem(self.site)?;
         let Some(store) = Store::open_without_keys(settings, ca.as_deref().map(str::as_bytes))? else {
             return Ok(());
@@ -34,6 +41,7 @@ impl Doctor<'_> {
         let public = !kinds.is_empty() && kinds.iter().all(|kind| *kind == CredentialKind::None);
         let Some(reply) = store.ask(&layout::trust(1), Asked::Read)? else { return Ok(()) };
         match (reply.status, public) {
+            _ if !published => not_published(what, "whether it can be read without keys", list),
             (200, true) => list.ok(what, "nodes read it without keys".into()),
             (200, false) => list.warn(
                 what,
@@ -51,7 +59,13 @@ impl Doctor<'_> {
         self.cannot_write(&store, "somebody without keys", what, list)
     }
 
-    fn with_keys_of_nodes(self, settings: &StoreSettings, what: &str, list: &mut Findings) -> Result<()> {
+    fn with_keys_of_nodes(
+        self,
+        settings: &StoreSettings,
+        what: &str,
+        published: bool,
+        list: &mut Findings,
+    ) -> Result<()> {
         let ca = ca_pem(self.site)?;
         let Some(keys) = static_keys() else {
             if settings.url.starts_with("s3://") {
@@ -69,12 +83,8 @@ impl Doctor<'_> {
         };
         let Some(reply) = store.ask(&layout::trust(1), Asked::Read)? else { return Ok(()) };
         match reply.status {
+            _ if !published => not_published(what, "whether the nodes' keys may read", list),
             200 => list.ok(what, "the nodes' keys may read".into()),
-            404 => list.not_checked(
-                what,
-                "whether the nodes' keys may read: nothing is published yet".into(),
-                "`stringless publish`",
-            ),
             status => list.error(
                 what,
                 &Error::refused(format!("the nodes' keys may not read: the store answers {status}"))
@@ -91,11 +101,22 @@ impl Doctor<'_> {
             list.not_checked(what, format!("whether {whose} can write"), "`--write` tries it");
             return Ok(());
         }
+        let mut written = false;
         for (asked, can) in [(Asked::Add(BYTES), "write to"), (Asked::Remove, "remove objects from")] {
             let Some(reply) = store.ask(OBJECT, asked)? else { continue };
+            let removes = matches!(asked, Asked::Remove);
             if reply.is_denied() {
                 list.ok(what, format!("{whose} cannot {can} it"));
-            } else if reply.is_allowed() {
+                if removes && written {
+                    let stays = format!("what {whose} could write stays: `{}`", store.url(OBJECT));
+                    list.warn(what, stays, "remove it with a key of the bucket's owner");
+                }
+            } else if reply.status == 404 && !removes {
+                let message = format!("whether {whose} can {can} it: the store answers 404");
+                list.not_checked(what, message, "is there such a bucket?");
+                return Ok(());
+            } else if reply.is_allowed(asked) {
+                written |= !removes;
                 let error = Error::refused(format!("{whose} can {can} it"));
                 list.error(what, &error.hint("`stringless policy` prints a policy that forbids it"));
             } else {
@@ -105,6 +126,10 @@ impl Doctor<'_> {
         }
         Ok(())
     }
+}
+
+fn not_published(what: &str, whether: &str, list: &mut Findings) {
+    list.not_checked(what, format!("{whether}: nothing is published yet"), "`stringless publish`");
 }
 
 /// The keys that `stringless render` embeds for nodes.

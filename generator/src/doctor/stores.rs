@@ -40,11 +40,14 @@ impl Doctor<'_> {
                     continue;
                 }
             };
-            if let Err(error) = clock(&store, &what, list) {
-                // Every other request would end the same way, each after all its tries.
-                list.error(&what, &error);
-                continue;
-            }
+            let published = match clock(&store, &what, list) {
+                Ok(published) => published,
+                Err(error) => {
+                    // Every other request would end the same way, each after all its tries.
+                    list.error(&what, &error);
+                    continue;
+                }
+            };
             let remote = SiteStore::new(self.site, store, chain.to_vec());
             self.releases(&remote, &what, n == 0, &mut first, list);
             agent_files(self, &remote.store, &what, n == 0, list);
@@ -52,7 +55,7 @@ impl Doctor<'_> {
             if n == 0 {
                 self.writes(&remote.store, &what, list);
             }
-            self.access(settings, &what, list);
+            self.access(settings, &what, published, list);
         }
     }
 
@@ -108,19 +111,20 @@ fn behind(place: &str, serial: u64, newest: u64, is_first: bool, list: &mut Find
     }
 }
 
-/// Compares the clock of this machine with that of the store.
+/// Compares the clock of this machine with that of the store. Returns whether anything is published there.
 ///
 /// # Errors
 /// When the store does not answer.
-fn clock(store: &Store, what: &str, list: &mut Findings) -> Result<()> {
-    let Some(reply) = store.ask(&layout::trust(1), Asked::Read)? else { return Ok(()) };
+fn clock(store: &Store, what: &str, list: &mut Findings) -> Result<bool> {
+    let Some(reply) = store.ask(&layout::trust(1), Asked::Read)? else { return Ok(true) };
+    let published = reply.status == 200;
     let Some(date) = reply.date else {
         list.not_checked(
             what,
             "its clock: it sends no `Date`".into(),
             "compare the clock of this machine with another",
         );
-        return Ok(());
+        return Ok(published);
     };
     let (off, word) = difference(date, now());
     match off {
@@ -136,7 +140,7 @@ fn clock(store: &Store, what: &str, list: &mut Findings) -> Result<()> {
                 .hint("set the clock, as with NTP: stores refuse signed requests that are 15 minutes off"),
         ),
     }
-    Ok(())
+    Ok(published)
 }
 
 fn difference(store: Timestamp, here: Timestamp) -> (u64, &'static str) {

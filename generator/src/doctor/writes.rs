@@ -29,8 +29,13 @@ fn tried(store: &Store, what: &str, list: &mut Findings) -> Result<()> {
     // An object that cannot be removed has always the same name, so that no second one is left behind.
     let own = layout::scratch(&format!("doctor-{:016x}", random_number()));
     let removes = match store.ask(&own, Asked::Remove)? {
-        Some(reply) => reply.is_allowed(),
-        None => true,
+        Some(reply) if reply.is_denied() => false,
+        Some(reply) if !reply.is_allowed(Asked::Remove) => {
+            let url = store.url(&own);
+            return Err(Error::temporary(format!("removing {url}: the store answers {}", reply.status))
+                .hint("nothing was written; run it again"));
+        }
+        _ => true,
     };
     let key = if removes { own } else { layout::scratch("doctor") };
     if let Some(reply) = store.ask(&key, Asked::Add(FIRST))?

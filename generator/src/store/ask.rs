@@ -30,10 +30,11 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Whether the key may do it: it was done, or only its condition or the lack of an object kept it from being done.
+    /// Whether the key may do it: it was done, or only its condition, or the lack of an object to remove, kept it
+    /// from being done.
     #[must_use]
-    pub fn is_allowed(&self) -> bool {
-        matches!(self.status, 200..=299 | 404 | 409 | 412)
+    pub fn is_allowed(&self, asked: Asked<'_>) -> bool {
+        matches!(self.status, 200..=299 | 409 | 412) || self.status == 404 && matches!(asked, Asked::Remove)
     }
 
     /// Whether the key may not do it.
