@@ -65,7 +65,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether it asks stores.
+    /// Whether it works on the layers of the configuration.
     pub fn is_run(&self) -> bool {
         matches!(self, Self::Once | Self::Daemon | Self::Check)
     }

@@ -100,10 +100,11 @@ impl<'a> Session<'a> {
     /// As [`Session::once`].
     pub fn run(&self, asked: &[&Layer]) -> Result<Outcome> {
         let mut lock = Some(self.io.disk.lock()?);
+        // First: an engine that outlived its agent stops this run, and is no fault of a new agent.
+        orphan::end_orphan(&self.io.disk.file(orphan::FILE))?;
         if self.follows() {
             upgrade::begin(&self.io)?;
         }
-        orphan::end_orphan(&self.io.disk.file(orphan::FILE))?;
         let (started, clock) = (self.io.clock.now(), Instant::now());
         if !self.args.noop {
             self.forget_other_layers();

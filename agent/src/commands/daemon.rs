@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         for (when, site) in &mut due {
             *when = next(site).unwrap_or(*when);
         }
-        if !place::is_running_here() {
+        if !crate::signals::stop_requested() && !place::is_running_here() {
             become_installed(&due);
         }
     }

@@ -12,6 +12,9 @@
 //! <state_dir>/upgrade.json                      how this agent came, and which one failed here
 //! <state_dir>/identity                          the answers of the metadata service
 //! <state_dir>/node                              a random node id, if nothing else gives one
+//! <state_dir>/role                              the role that a tag of the machine named
+//! <state_dir>/facts/                            the facts for Puppet
+//! <state_dir>/signal                            what was said of the first run to what waits for it
 //! <state_dir>/layers/<site>/state.json
 //! <state_dir>/layers/<site>/checked             time of the last successful check, and the time it proved
 //! <state_dir>/layers/<site>/trust               the signed trust document in use

@@ -51,6 +51,21 @@ impl fmt::Display for End {
     }
 }
 
+/// How long a command may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// To run.
+    pub run: Duration,
+    /// To end, after it was asked to.
+    pub end: Duration,
+}
+
+impl From<Duration> for Limits {
+    fn from(run: Duration) -> Self {
+        Self { run, end: END_GRACE }
+    }
+}
+
 /// Runs `command`, forwards its output to `output`, and saves the end of it. `record` is the file that names the
 /// running engine; `None` for a program that a later run need not end.
 ///
@@ -58,11 +73,12 @@ impl fmt::Display for End {
 /// The command cannot be started.
 pub fn run(
     command: &mut Command,
-    limit: Duration,
+    limits: impl Into<Limits>,
     output: impl Write + Send + 'static,
     redactor: Redactor,
     record: Option<&Path>,
 ) -> io::Result<Finished> {
+    let limits = limits.into();
     let (read, write) = io::pipe()?;
     command.stdout(write.try_clone()?).stderr(write).process_group(0);
     // The reader starts first: without it, the engine must not start.
@@ -77,9 +93,9 @@ pub fn run(
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = started?;
     if let Some(record) = record {
-        orphan::record(record, child.id(), limit);
+        orphan::record(record, child.id(), limits.run);
     }
-    let end = wait(&mut child, limit)?;
+    let end = wait(&mut child, limits)?;
     if let Some(record) = record {
         orphan::forget(record);
     }
@@ -103,16 +119,16 @@ fn end_of(text: &str) -> String {
     text[start..].to_owned()
 }
 
-fn wait(child: &mut Child, limit: Duration) -> io::Result<End> {
-    if let Some(status) = poll(child, limit, signals::stop_requested)? {
+fn wait(child: &mut Child, limits: Limits) -> io::Result<End> {
+    if let Some(status) = poll(child, limits.run, signals::stop_requested)? {
         return Ok(ended(status));
     }
     let group = Pid::from_child(child);
-    for (signal, grace) in [(Signal::TERM, END_GRACE), (Signal::KILL, END_GRACE)] {
+    for (signal, grace) in [(Signal::TERM, limits.end), (Signal::KILL, END_GRACE)] {
         let _ = kill_process_group(group, signal);
         poll(child, grace, || false)?;
     }
-    Ok(if signals::stop_requested() { End::Stopped } else { End::TimedOut(limit.as_secs()) })
+    Ok(if signals::stop_requested() { End::Stopped } else { End::TimedOut(limits.run.as_secs()) })
 }
 
 /// Waits for the child, at most `limit` or until `stop` is true. The pauses between two looks become longer.
@@ -156,7 +172,7 @@ fn forward(mut from: File, tail: &Mutex<VecDeque<u8>>, mut redactor: Redactor, m
 }
 
 const OUTPUT_TAIL: usize = 16 * 1024;
-const END_GRACE: Duration = Duration::from_secs(10);
+pub const END_GRACE: Duration = Duration::from_secs(10);
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(5);
 

@@ -183,10 +183,10 @@ impl Work {
     fn check(&self) -> Result<()> {
         signals::check()?;
         if self.failure().is_some() {
-            return Err(Error::temporary("stopped because another pack failed"));
+            return Err(Error::temporary("stopped because another download failed"));
         }
         if Instant::now() >= self.deadline() {
-            let message = format!("fetching the packs took longer than {} seconds", self.allowed);
+            let message = format!("fetching took longer than {} seconds", self.allowed);
             return Err(Error::temporary(message).hint("the bytes so far are saved; the next run continues"));
         }
         Ok(())

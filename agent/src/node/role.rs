@@ -49,7 +49,9 @@ impl TaggedRole {
     pub fn current(config: &Config, node: &str, root: &Path, io: &Io, again: bool) -> Option<Self> {
         let (tag, metadata) = settings(config)?;
         let empty = Self::empty(tag, metadata, node, root);
-        let before = empty.load(&io.disk).unwrap_or_default();
+        let saved = empty.load(&io.disk);
+        let is_known = saved.is_some();
+        let before = saved.unwrap_or_default();
         let now = io.clock.now();
         let settled = before.boot == empty.boot && before.failed.as_ref().is_none_or(|f| f.rests(now));
         if before.role.is_some() && settled && !again {
@@ -83,8 +85,11 @@ impl TaggedRole {
                 Self { role: before.role, failed: Some(Failed { times, at: now, why }), wrong, ..empty }
             }
         };
-        // If it cannot be saved, the next run queries again.
-        let _ = write::replace(&io.disk.file(FILE), &json::write(&after));
+        // A node that does not know its own id for now keeps what it saved under that id. If it cannot be saved, the
+        // next run queries again.
+        if is_known || after.role.is_some() || !io.disk.file(FILE).exists() {
+            let _ = write::replace(&io.disk.file(FILE), &json::write(&after));
+        }
         Some(after)
     }
 

@@ -11,14 +11,14 @@ use crate::error::Result;
 use crate::flow;
 use crate::node::{self, Node};
 use crate::output::print;
-use crate::upgrade::{self, Followed, Offer};
+use crate::upgrade::{self, Followed, Offer, place};
 use crate::{log, version};
 
 impl Session<'_> {
-    /// Whether this run may replace the agent: with `--noop` nothing changes, and with `--root` this agent is not the one
-    /// of the system that it works on.
+    /// Whether this run may replace the agent: with `--noop` nothing changes, with `--root` this agent is not the one of
+    /// the system that it works on, and an agent on trial is not installed yet.
     pub(super) fn follows(&self) -> bool {
-        !self.args.noop && self.other_root().is_none()
+        !self.args.noop && self.other_root().is_none() && !place::is_on_trial()
     }
 
     /// Follows the first layer's pin that has a file for this machine. A layer without a manifest in this run counts with
@@ -35,7 +35,8 @@ impl Session<'_> {
         };
         let blocked = |offer: &Option<Offer>| offer.as_ref().is_some_and(|offer| offer.blocked);
         let expected = reports.iter().zip(&offers).filter(|(_, offer)| !blocked(offer));
-        let expected = expected.map(|(report, _)| report.outcome).max().unwrap_or(Outcome::Converged);
+        let expected: Vec<Outcome> = expected.map(|(report, _)| report.outcome).collect();
+        let worst = expected.iter().copied().max().unwrap_or(Outcome::Converged);
         let engines = offers.iter().flatten().map(|offer| offer.timeout).sum();
         let mut offers: Vec<(&Name, Option<Offer>)> =
             reports.iter().map(|report| &report.site).zip(offers).collect();
@@ -53,10 +54,11 @@ impl Session<'_> {
             io: &self.io,
             expected,
             engines,
+            probe: &|| self.probe().filter_map(|(_, result)| result.err()).map(|error| error.outcome).max(),
         };
         let mut followed = upgrade::follow(&node, &offer, lock);
         if let Followed::Upgraded(outcome) = &mut followed {
-            *outcome = expected.max(*outcome);
+            *outcome = worst.max(*outcome);
         }
         if lock.is_none() {
             // The report is written under the lock, unless another run has it by now.

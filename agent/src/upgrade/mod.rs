@@ -55,8 +55,11 @@ pub struct Node<'a> {
     pub secrets: &'a [String],
     /// Network, clock and disk.
     pub io: &'a Arc<Io>,
-    /// The outcome of this run without what only a newer agent can do. The new agent may end like that, too.
-    pub expected: Outcome,
+    /// The outcomes of the layers in this run, without what only a newer agent can do. The new agent may end like
+    /// one of them, too.
+    pub expected: Vec<Outcome>,
+    /// Asks the stores now, as the new agent's check does. Returns the worst outcome of what failed.
+    pub probe: &'a dyn Fn() -> Option<Outcome>,
     /// How long the engines of all layers may run, in seconds.
     pub engines: u64,
 }
@@ -81,8 +84,9 @@ pub fn follow(node: &Node<'_>, offer: &Offer, lock: &mut Option<Lock>) -> Follow
     match upgrade::decide(version::own(), &pin, &record, node.config.agent.follow) {
         Decision::Stay => Followed::Stayed(Vec::new()),
         Decision::Quarantined(one) => {
-            let error = format!("agent {} is left alone since {}: {}", one.version, one.at, one.reason);
-            Followed::Stayed(vec![warn(&error)])
+            // The report has it as `quarantined`. A warning would make it new in each run.
+            log::warn(format_args!("agent {} is left alone since {}: {}", one.version, one.at, one.reason));
+            Followed::Stayed(Vec::new())
         }
         Decision::Install => match install(node, offer, (target, file), &mut record, lock) {
             Ok(outcome) => Followed::Upgraded(outcome),
@@ -119,12 +123,15 @@ fn install(
     log::info(format_args!("agent {own}: release {} of {} pins agent {wanted}", offer.serial, offer.site));
     place.check(file)?;
     fetch_to(node, offer, file, target, &place)?;
-    let trial = Trial { node, new: &place.next };
+    let trial = Trial { node, new: &place.next, blocked: offer.blocked };
     trial.check()?;
     // The new agent locks the state folder itself.
     drop(lock.take());
     let outcome = trial.first_run()?;
     *lock = Some(node.io.disk.lock()?);
+    // While the lock was away, another program may have installed an agent, and another run may have taken notes.
+    place.check_running()?;
+    *record = read(&node.io.disk)?;
     program::keep(&place.exe, &place.previous)?;
     let (site, at) = (offer.site.clone(), node.io.clock.now());
     let sha256 = file.sha256;

@@ -43,19 +43,25 @@ impl Place {
             name.push(end);
             exe.with_file_name(name)
         };
-        Ok(Self { next: beside(".new"), previous: beside(".previous"), exe })
+        Ok(Self { next: beside(NEW), previous: beside(".previous"), exe })
+    }
+
+    /// Checks that the installed file is still the one that runs: a package may have brought another one.
+    ///
+    /// # Errors
+    /// Temporary.
+    pub fn check_running(&self) -> Result<()> {
+        if is_running(&self.exe) {
+            return Ok(());
+        }
+        Err(Error::temporary(format!("`{}` is not the agent that runs", self.exe.display())))
     }
 
     /// Checks that a program can be written and run there, and that there is space for it.
     pub fn check(&self, file: &AgentFile) -> std::result::Result<(), Failure> {
         let folder = self.exe.parent().unwrap_or(Path::new("/"));
         let shown = folder.display();
-        if !is_running(&self.exe) {
-            return Err(Failure::Passing(Error::temporary(format!(
-                "`{}` is not the agent that runs",
-                self.exe.display()
-            ))));
-        }
+        self.check_running()?;
         let system = statvfs(folder).at("asking for the free space of", folder)?;
         #[cfg(target_os = "linux")]
         if system.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC) {
@@ -82,6 +88,11 @@ pub fn is_running_here() -> bool {
     !REPLACED.load(Ordering::Relaxed) && Place::of_this_agent().map_or(true, running)
 }
 
+/// Whether this agent is a new one that the agent at work has started beside itself.
+pub fn is_on_trial() -> bool {
+    EXE.as_ref().and_then(|exe| exe.to_str()).is_some_and(|exe| exe.ends_with(NEW))
+}
+
 /// This process has put another file into its place.
 pub fn set_replaced() {
     REPLACED.store(true, Ordering::Relaxed);
@@ -93,5 +104,7 @@ fn is_running(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (running.dev(), running.ino()))
 }
 
+/// The end of the name of an agent that is not installed yet.
+const NEW: &str = ".new";
 /// What stays free, in bytes.
 const SPARE: u64 = 1 << 20;

@@ -49,7 +49,11 @@ pub fn begin(io: &Io) -> Result<()> {
     };
     match record.start(version::own()) {
         Start::Usual => Ok(()),
-        Start::Counted => save(&io.disk, &record),
+        Start::Counted => {
+            // On a full disk, this run may be the one that makes room.
+            let _ = save(&io.disk, &record).inspect_err(|error| log::warn(error));
+            Ok(())
+        }
         Start::PutBack => put_back(io, record),
     }
 }

@@ -2,13 +2,13 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use stringless_core::report::Outcome;
 
 use super::{Failure, Node};
-use crate::engine::process::{self, End, Finished};
+use crate::engine::process::{self, END_GRACE, End, Finished, Limits};
 use crate::engine::redact::Redactor;
 use crate::error::Error;
 use crate::guard::FAULT;
@@ -20,17 +20,28 @@ pub struct Trial<'a> {
     pub node: &'a Node<'a>,
     /// The new file.
     pub new: &'a Path,
+    /// Whether the agent at work cannot use the manifest: then its own refusal says nothing about the stores.
+    pub blocked: bool,
 }
 
 impl Trial<'_> {
     /// The new agent reads configuration and state, and checks every layer.
     pub fn check(&self) -> Result<(), Failure> {
-        let status = self.run("check", &["check"], CHECK)?;
-        match status {
-            0 => Ok(()),
-            status if self.is_expected(status) => Ok(()),
+        let layers = u32::try_from(self.node.config.layers.len()).unwrap_or(u32::MAX);
+        let check = || self.run("check", &["check"], CHECK.saturating_mul(layers));
+        let is_fine = |status| status == 0 || self.is_expected(status);
+        match check()? {
+            status if is_fine(status) => Ok(()),
             1 => Err(Failure::Passing(Error::temporary("its check found no store that answers"))),
-            status => Err(Failure::Unfit(format!("its check ended with status {status}"))),
+            // A store that is behind another one makes a refusal that passes.
+            REFUSED => match check()? {
+                status if is_fine(status) => Ok(()),
+                REFUSED if !self.blocked && (self.node.probe)() == Some(Outcome::Refused) => {
+                    Err(Failure::Passing(Error::temporary("its check was refused, as this agent's is now")))
+                }
+                status => Err(unfit_check(status)),
+            },
+            status => Err(unfit_check(status)),
         }
     }
 
@@ -52,7 +63,8 @@ impl Trial<'_> {
 
     /// Whether the agent at work ends like that, too, for a reason that no newer agent mends.
     fn is_expected(&self, status: i32) -> bool {
-        self.node.expected > Outcome::Changed && i32::from(self.node.expected.exit_code(true)) == status
+        let bad = self.node.expected.iter().filter(|outcome| **outcome > Outcome::Changed);
+        bad.map(|outcome| i32::from(outcome.exit_code(true))).any(|expected| expected == status)
     }
 
     fn run(&self, what: &str, words: &[&str], limit: Duration) -> Result<i32, Failure> {
@@ -74,7 +86,10 @@ impl Trial<'_> {
             command.env_remove(name);
         }
         let redactor = Redactor::new(self.node.secrets);
-        let finished = process::run(&mut command, shortened(limit), std::io::stderr(), redactor, None);
+        // It gives its engine time to end, too.
+        let limits = Limits { run: shortened(limit), end: 3 * END_GRACE };
+        command.stdin(Stdio::null());
+        let finished = process::run(&mut command, limits, std::io::stderr(), redactor, None);
         let Finished { end, output } = finished.map_err(|error| self.not_started(&error))?;
         let last = output.lines().rev().find(|line| !line.trim().is_empty());
         let last = last.map(|line| format!("; its last words: {}", line.trim())).unwrap_or_default();
@@ -103,6 +118,10 @@ impl Trial<'_> {
     }
 }
 
+fn unfit_check(status: i32) -> Failure {
+    Failure::Unfit(format!("its check ended with status {status}"))
+}
+
 /// The limit, or the one of a test.
 fn shortened(limit: Duration) -> Duration {
     #[cfg(feature = "checkpoints")]
@@ -112,7 +131,10 @@ fn shortened(limit: Duration) -> Duration {
     limit
 }
 
-const CHECK: Duration = Duration::from_secs(120);
+/// How long a check may take for each layer: a store that hangs is asked several times.
+const CHECK: Duration = Duration::from_secs(300);
+/// The exit code of what was refused.
+const REFUSED: i32 = 3;
 /// How long a run may take besides its engines.
 const RUN: Duration = Duration::from_secs(1800);
 const ENOEXEC: i32 = 8;

@@ -117,14 +117,6 @@ pub struct Applied {
     pub role: Option<Sha256>,
 }
 
-impl Applied {
-    /// What the engine saw besides the release.
-    #[must_use]
-    pub fn saw(&self) -> Inputs {
-        Inputs { over: self.over, role: self.role }
-    }
-}
-
 impl Failed {
     /// What the engine saw besides the release.
     #[must_use]

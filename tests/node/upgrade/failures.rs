@@ -25,12 +25,50 @@ fn leaves_alone(agent: &Path, file: &[u8], why: &str) {
     );
     let status = world.run(&["status"]).expect(0).out;
     assert!(status.contains(&format!("warning     agent {NEW} failed here at ")), "{status}");
+    // An idle run writes no report for it.
+    let saved = fs::read(world.path("state/last-run.json")).unwrap();
+    world.once().expect(0);
+    assert_eq!(fs::read(world.path("state/last-run.json")).unwrap(), saved, "{why}");
     // Another one is tried.
     world.publish(9, "0.9.8", &renamed(agent, "0.9.8"));
     world.once().expect(0);
     assert_eq!((world.version().as_str(), world.applied().as_str()), ("0.9.8", "9\n"), "{why}");
     world.once().expect(0);
     assert_eq!(world.report()["quarantined"], Value::Null);
+}
+
+#[test]
+fn an_agent_that_another_program_installed_is_not_replaced() {
+    let Some(agent) = tools::agent() else { return };
+    let world = World::new(&agent);
+    fs::write(world.path("third"), renamed(&agent, "0.9.8")).unwrap();
+    let minimum = Version::parse(NEW).unwrap();
+    // Only the new agent, in its first run, applies this release, whose script installs a third one.
+    world.publish_as(8, NEW, &renamed(&agent, NEW), |manifest| {
+        let script = "cd \"$OUT\" && chmod 755 third && mv third bin/stringless-agent && echo 8 >applied";
+        manifest.packs = vec![world.forge.script(script)];
+        manifest.agent.minimum = minimum;
+    });
+    let run = world.once();
+    assert!(run.err.contains("is not the agent that runs"), "{}", run.err);
+    assert_eq!((world.version().as_str(), world.applied().as_str()), ("0.9.8", "8\n"), "{}", run.err);
+    assert_eq!(world.record()["installed"], Value::Null);
+}
+
+#[test]
+fn an_agent_on_trial_follows_no_pin() {
+    let Some(agent) = tools::agent() else { return };
+    let world = World::new(&agent);
+    fs::copy(&agent, world.path("bin/stringless-agent.new")).unwrap();
+    world.publish(8, NEW, &renamed(&agent, NEW));
+    let mut command = Command::new(world.path("bin/stringless-agent.new"));
+    command.arg("--config").arg(world.path("agent.json")).arg("--once").env("OUT", world.folder.path());
+    Run::of(&mut command).expect(0);
+    assert_eq!((world.version().as_str(), world.applied().as_str()), (OLD, "8\n"));
+    assert_eq!(world.beside(), ["stringless-agent.new"]);
+    // The agent at work does.
+    world.once().expect(0);
+    assert_eq!(world.version(), NEW);
 }
 
 #[test]
