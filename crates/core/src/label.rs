@@ -14,7 +14,17 @@ use crate::name::Name;
 /// Engines see a label as a variable or a fact, whose name is made of its key. So no two keys may give the
 /// same name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(extend(
+        "maxProperties" = 32,
+        "additionalProperties" = false,
+        "patternProperties" = {
+            "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$": { "type": "string", "pattern": "^[!-~]([ -~]{0,126}[!-~])?$" },
+        },
+    ))
+)]
 #[serde(try_from = "BTreeMap<Name, String>", into = "BTreeMap<Name, String>")]
 pub struct Labels(BTreeMap<Name, String>);
 

@@ -50,7 +50,11 @@ pub enum TagAnswer {
 
 /// The key of a tag: it may stand in a path and in a pointer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(extend("pattern" = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$"))
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct TagKey(String);
 

@@ -136,6 +136,10 @@ pub fn policy(dialect: &str, ask: &PolicyRequest<'_>) -> Result<Policy, Fault> {
             principal.escape_default()
         )));
     }
+    if ask.group.is_some() && ask.audience == Some(Audience::Publisher) {
+        return Err(Fault::new("writing the policy: a publisher sends no signals to groups")
+            .hint("leave out `--group`, or write the policy `--for nodes`"));
+    }
     if let Some(group) = ask.group
         && !group_named(dialect, group)
     {

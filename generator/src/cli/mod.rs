@@ -188,7 +188,7 @@ pub enum Command {
     /// STRINGLESS_NODE_ACCESS_KEY_ID and STRINGLESS_NODE_SECRET_ACCESS_KEY are set, it tries what nodes may do, too. The
     /// exit code is 1 if there is an error, 0 with warnings only.
     ///
-    /// Effect: read-only; with --write, writes one small object to the first of the site's stores, and removes it.
+    /// Effect: read-only; with --write, writes and removes a small object, and tries the same as others in each bucket.
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Upload the agent that nodes install.

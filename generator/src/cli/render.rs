@@ -90,6 +90,7 @@ pub struct RenderArgs {
     #[arg(long, conflicts_with_all = ["check", "out", "tool"])]
     pub draft: bool,
     /// Check whether the user-data in this file, rendered earlier, is out of date, and why. If it is, exit with 2.
+    /// Role and labels are taken from the file: other ones in the site file do not count.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "explain", "min_serial", "environment", "role", "labels"])]
     pub check: Option<PathBuf>,
     /// With --check: ignore that a newer release is published.

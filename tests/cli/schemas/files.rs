@@ -198,7 +198,7 @@ fn one_change_in_a_site_file_is_judged_as_the_program_judges_it() {
     assert!(refused > 300, "{refused}");
 }
 
-/// Every key of a site file.
+/// Every key of a site file, but `role_from` and `notify.url`: `role` and `run` exclude them.
 const SITE: &str = "
 site: example
 stores:
@@ -229,11 +229,13 @@ node:
   no_proxy: localhost
   ca_file: ca.pem
   name: web
+  role: base
+  labels: {dc: fra1, rack: '7'}
   layers: {before: [a], after: [b]}
   notify: {on: [failed, recovered], run: /usr/bin/notify, per_hour: 6}
 modules: {forge: 'https://example.org', puppetfile: true, lock: required, dependencies: true, override: [a/b]}
 puppet: {package: {default: auto}, version: 8.0.0, release_sha256: {}}
-agent: {version: 1.2.3}
+agent: {version: 1.2.3, follow: false, allow_downgrade: true}
 ";
 
 #[test]

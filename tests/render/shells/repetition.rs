@@ -94,7 +94,7 @@ fn each_form_is_repeated() {
             let Ok(data) = case.render(&distro.id, &cloud.id, form) else { continue };
             let what = match distro.init.as_str() {
                 "systemd" => "Restart=on-failure",
-                "openrc" | "rc" => "do sh $copy; done",
+                "openrc" | "rc" => "do sh $copy",
                 other => panic!("{other}"),
             };
             let at = |text: &str| data.body.find(text).unwrap_or_else(|| panic!("{}: {text}", distro.id));

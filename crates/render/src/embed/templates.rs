@@ -113,7 +113,8 @@ pub(crate) fn context(request: &Request<'_>) -> Context {
     context.insert("signal", &signal);
     context.insert("encoded", &(request.encoding != Encoding::Plain));
     context.insert("prefix", &group_prefix(request.site));
-    context.insert("tags", &role_from(request).is_ok_and(|tag| tag.is_some()));
+    let tag = role_from(request).ok().flatten().map(|from| from.tag.to_string());
+    context.insert("tag", &tag.unwrap_or_default());
     context
 }
 
