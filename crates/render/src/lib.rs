@@ -17,6 +17,7 @@ pub mod policy;
 pub mod quote;
 pub mod request;
 pub mod rerender;
+pub mod service;
 pub mod site;
 pub mod templates;
 pub mod yaml;

@@ -153,20 +153,6 @@ pub struct VerifyArgs {
     pub json: bool,
 }
 
-/// Arguments of `agent push`.
-#[derive(Debug, Args)]
-pub struct AgentPushArgs {
-    /// The folder that holds TARGET/stringless-agent for each target.
-    #[arg(long, value_name = "DIR", default_value = "target/agents")]
-    pub from: PathBuf,
-    /// Only print what would be uploaded.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print the pin as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// Arguments of `policy`.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {

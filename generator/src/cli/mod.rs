@@ -1,5 +1,6 @@
 //! The command line; its help text is the manual.
 
+mod agent;
 mod args;
 mod build;
 mod examples;
@@ -16,6 +17,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use self::agent::*;
 pub use self::args::*;
 pub use self::build::*;
 pub use self::habits::{first_word, habit};
@@ -242,6 +244,12 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+    /// Write the service files that the packages of the agent hold.
+    #[command(hide = true)]
+    ServiceFiles {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// Print the manual page, or write a page for each command and for the agent into a folder.
     ///
     /// Effect: read-only, except for --out.
@@ -251,18 +259,6 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-}
-
-/// `stringless agent`.
-#[derive(Debug, Subcommand)]
-pub enum AgentCommand {
-    /// Upload the agent binaries and pin their hashes.
-    ///
-    /// The binaries of a version never change: a different file under the same version is refused.
-    ///
-    /// Effect: writes to the first of the site's stores, and stringless.lock.json.
-    #[command(after_help = examples::AGENT_PUSH)]
-    Push(AgentPushArgs),
 }
 
 /// Accepts an empty path: an empty variable counts as unset.

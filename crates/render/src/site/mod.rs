@@ -172,12 +172,16 @@ pub enum CredentialKind {
 }
 
 /// The agent that nodes install.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentSettings {
     /// The agent's version. Default: the version of the generator that reads the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
+    /// Where `stringless agent push` fetches agents that were not built here: `https://…` or `file://…`, with
+    /// `{version}` for the version. Default: the address of the generator's releases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 impl Site {
