@@ -6,6 +6,11 @@ SHELL := /bin/sh
 CPU := $(shell uname -m)
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO ?= cargo
+# The pinned toolchain, where it is installed under another name.
+TOOLCHAIN := $(shell .ci/toolchain)
+ifneq ($(TOOLCHAIN),)
+export RUSTUP_TOOLCHAIN := $(TOOLCHAIN)
+endif
 # The version of each tool stands in tests/tools/setup.sh alone.
 CARGO_FUZZ = $(or $(lastword $(sort $(wildcard $(STRINGLESS_CACHE)/cargo-fuzz-*/bin/cargo-fuzz))),cargo-fuzz)
 CARGO_DENY = $(or $(lastword $(sort $(wildcard $(STRINGLESS_CACHE)/cargo-deny-*/bin/cargo-deny))),cargo-deny)
@@ -116,6 +121,19 @@ agents: targets ## the agent, one file per node target: target/agents/*/stringle
 .PHONY: check-agents
 check-agents: agents
 	.ci/agent $(TARGET_DIR) $(NODE_TARGETS) $(FREEBSD_TARGETS)
+
+# Where all compilers are: a release is never made of less.
+.PHONY: dist
+dist: export CI = 1
+dist: targets ## what a release holds: target/dist; signed with the key in STRINGLESS_RELEASE_KEY_FILE
+	@tests/tools/nfpm.sh
+	@tests/tools/cargo-tool.sh cargo-cyclonedx 0.5.9
+	@targets=$$(.ci/node-targets $(NODE_TARGETS)) && dist/all.sh $(TARGET_DIR)/release-files $(TARGET_DIR)/dist \
+		$$targets $(if $(wildcard $(ZIG)/cargo-zigbuild),$(FREEBSD_TARGETS))
+
+.PHONY: dist-check
+dist-check: ## make dist in two checkouts, by two users, and compare what comes out; half an hour
+	dist/agree.sh
 
 .PHONY: checkpoints
 checkpoints: ## the agent that a test can kill at a named point

@@ -222,7 +222,7 @@ fn help(command: &mut Command, name: &str, text: &mut String) {
     let long = command.render_long_help().to_string();
     let lines: Vec<&str> = long.lines().map(str::trim_end).collect();
     let _ = write!(text, "\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim_end());
-    for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+    for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()) {
         let name = format!("{name} {}", sub.get_name());
         help(sub, &name, text);
     }

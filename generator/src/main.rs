@@ -9,7 +9,8 @@ use clap::{CommandFactory, Parser};
 use stringless::cli::{AgentCommand, Cli, Command, first_word, habit};
 use stringless::commands::{
     agent, build, check, completions, diff, doctor, environments, gc, history, init, keygen, keys, layer,
-    list, manual, mirror, modules, pin, policy, promote, publish, refresh, render, rollback, submit, verify,
+    list, manual, mirror, modules, pin, policy, promote, publish, refresh, render, rollback, service_files,
+    submit, verify,
 };
 use stringless::error::Error;
 use stringless::output::print;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::List(args) => list::run(args),
         Command::Schema(args) => schemas::run(args),
         Command::Completions { shell } => completions::run(*shell),
+        Command::ServiceFiles { dir } => service_files::write(dir),
         Command::Man { out } => manual::man(out.as_deref(), Cli::command()),
     };
     match result {

@@ -19,6 +19,7 @@ machines=$!
 zig=$!
 "$tools/vectors.sh"
 "$tools/pip.sh"
+"$tools/nfpm.sh"
 "$tools/cargo-tool.sh" cargo-deny 0.20.2
 "$tools/mdbook.sh"
 "$tools/cargo-tool.sh" cargo-fuzz 0.13.1

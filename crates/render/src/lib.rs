@@ -19,6 +19,7 @@ pub mod request;
 pub mod rerender;
 #[cfg(feature = "schema")]
 pub mod schema;
+pub mod service;
 pub mod site;
 pub mod templates;
 pub mod yaml;

@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use stringless_core::name::Name;
 use stringless_core::store::Style;
 use stringless_render::policy::Audience;
 use stringless_render::request::Tool;
-
-use super::examples;
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]
@@ -170,32 +168,6 @@ pub struct VerifyArgs {
     #[arg(long, short, value_name = "E", value_parser = name)]
     pub environment: Option<Name>,
     /// Print the findings as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `stringless agent`.
-#[derive(Debug, Subcommand)]
-pub enum AgentCommand {
-    /// Upload the agent binaries and pin their hashes.
-    ///
-    /// The binaries of a version never change: a different file under the same version is refused.
-    ///
-    /// Effect: writes to the first of the site's stores, and stringless.lock.json.
-    #[command(after_help = examples::AGENT_PUSH)]
-    Push(AgentPushArgs),
-}
-
-/// Arguments of `agent push`.
-#[derive(Debug, Args)]
-pub struct AgentPushArgs {
-    /// The folder that holds TARGET/stringless-agent for each target.
-    #[arg(long, value_name = "DIR", default_value = "target/agents")]
-    pub from: PathBuf,
-    /// Only print what would be uploaded.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print the pin as JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -129,7 +129,8 @@ Examples:
 pub(super) const AGENT_PUSH: &str = "\
 Examples:
   stringless agent push --dry-run
-  stringless agent push --from target/agents";
+  stringless agent push --from target/agents
+  stringless agent push --from 'https://mirror.example.com/stringless/{version}'";
 pub(super) const PIN: &str = "\
 Examples:
   stringless pin

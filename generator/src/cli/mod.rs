@@ -1,7 +1,9 @@
 //! The command line; its help text is the manual.
 
+mod agent;
 mod args;
 mod build;
+mod environment;
 mod examples;
 mod habits;
 mod modules;
@@ -16,8 +18,10 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use self::agent::*;
 pub use self::args::*;
 pub use self::build::*;
+use self::environment::VARIABLES;
 pub use self::habits::{first_word, habit};
 pub use self::modules::*;
 pub use self::releases::*;
@@ -259,6 +263,12 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+    /// Write the service files that the packages of the agent hold.
+    #[command(hide = true)]
+    ServiceFiles {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// Print the manual page, or write a page for each command and for the agent into a folder.
     ///
     /// Effect: read-only, except for --out.
@@ -278,20 +288,6 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
 const USAGE_OF_RENDER: &str = "\
 stringless render [OPTIONS] <DISTRO> <CLOUD>
        stringless render [OPTIONS] --check <FILE> [DISTRO CLOUD]";
-
-const VARIABLES: &str = "\
-Environment:
-  STRINGLESS_SITE_FILE   same as --site-file
-  STRINGLESS_PASSWORD    the password of secret keys, instead of a prompt
-  STRINGLESS_FORGE_TOKEN the access token of a forge that requires one
-  STRINGLESS_CA_FILE     a PEM file with certificate authorities, beside the built-in ones
-  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
-                         keys for s3:// stores; without them, the keys of the profile AWS_PROFILE
-                         in AWS_SHARED_CREDENTIALS_FILE [~/.aws/credentials] or AWS_CONFIG_FILE
-  HTTPS_PROXY, HTTP_PROXY, NO_PROXY
-                         proxies for the stores
-  PAGER                  the program that shows a long `diff` on a terminal [less -R]; `cat`: none
-  NO_COLOR               plain output";
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

@@ -32,7 +32,7 @@ fn pages(command: &Command, name: &str, out: &Path) -> Result<()> {
     // `stringless-agent` is a program, and has a page of its own.
     let title = if name == AGENT { format!("{name}-commands") } else { name.to_owned() };
     write(command, &title, out)?;
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()) {
         pages(sub, &format!("{name}-{}", sub.get_name()), out)?;
     }
     Ok(())

@@ -24,5 +24,6 @@ pub mod publish;
 pub mod refresh;
 pub mod render;
 pub mod rollback;
+pub mod service_files;
 pub mod submit;
 pub mod verify;

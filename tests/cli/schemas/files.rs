@@ -235,7 +235,7 @@ node:
   notify: {on: [failed, recovered], run: /usr/bin/notify, per_hour: 6}
 modules: {forge: 'https://example.org', puppetfile: true, lock: required, dependencies: true, override: [a/b]}
 puppet: {package: {default: auto}, version: 8.0.0, release_sha256: {}}
-agent: {version: 1.2.3, follow: false, allow_downgrade: true}
+agent: {version: 1.2.3, follow: false, allow_downgrade: true, from: 'https://example.org/{version}'}
 ";
 
 #[test]

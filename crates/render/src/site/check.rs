@@ -80,6 +80,12 @@ impl Site {
         self.modules.check().map_err(|(key, why)| {
             fault(&format!("modules.{key}"), &why).hint("`docs/reference/site.md` has the keys of `modules`")
         })?;
+        let kinds = ["https://", "file:///"];
+        let fetched = |from: &String| plain(from) && kinds.iter().any(|kind| from.starts_with(kind));
+        if !self.agent.from.as_ref().is_none_or(fetched) {
+            return Err(fault("agent.from", "expected `https://…` or `file:///…`, without spaces")
+                .hint("as `https://mirror.example.com/stringless/{version}`"));
+        }
         self.node.check().map_err(|(key, why)| fault(&format!("node.{key}"), &why))
     }
 }

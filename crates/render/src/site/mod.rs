@@ -199,7 +199,7 @@ pub enum CredentialKind {
 }
 
 /// The agent that nodes install.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentSettings {
@@ -212,11 +212,16 @@ pub struct AgentSettings {
     /// Whether nodes with a newer version go back to this one. Default: false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub allow_downgrade: bool,
+    /// Where `stringless agent push` fetches agents that were not built here: `https://…` or `file://…`, with
+    /// `{version}` for the version. Default: the address of the generator's releases.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = r"^(https://|file:///)[!-~]*$")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 impl Default for AgentSettings {
     fn default() -> Self {
-        Self { version: None, follow: true, allow_downgrade: false }
+        Self { version: None, follow: true, allow_downgrade: false, from: None }
     }
 }
 
