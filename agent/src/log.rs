@@ -9,30 +9,50 @@ use crate::error::Error;
 
 /// How much is logged besides the usual lines: 0 nothing, 1 (`-v`) decisions and retries, 2 (`-vv`) each request.
 static LEVEL: AtomicU8 = AtomicU8::new(0);
+static SECRETS: Mutex<Secrets> = Mutex::new(Secrets { lasting: Vec::new(), passing: Vec::new() });
+
 /// The texts that no line may show.
-static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+struct Secrets {
+    /// Those of the configuration.
+    lasting: Vec<String>,
+    /// Those that other ones replace after some hours, the newest at the end: a daemon sees many of them.
+    passing: Vec<String>,
+}
 
 /// Sets how much is logged: the number of `-v`.
 pub fn set_level(level: u8) {
     LEVEL.store(level, Ordering::Relaxed);
 }
 
-/// Adds texts that no line may show. Keys of a role are known only while the agent runs.
+/// Adds texts that no line may show.
 pub fn hide(texts: impl IntoIterator<Item = String>) {
     let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    add(&mut secrets.lasting, texts);
+}
+
+/// Adds texts that no line may show while they are in use. Keys of a role are known only while the agent runs.
+pub fn hide_for_now(texts: impl IntoIterator<Item = String>) {
+    let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    add(&mut secrets.passing, texts);
+    let old = secrets.passing.len().saturating_sub(MAX_PASSING);
+    secrets.passing.drain(..old);
+}
+
+fn add(secrets: &mut Vec<String>, texts: impl IntoIterator<Item = String>) {
     for text in texts {
         if !text.is_empty() && !secrets.contains(&text) {
             secrets.push(text);
         }
     }
-    // One may be a part of another.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
 }
 
 /// The text without secrets.
 pub fn masked(text: &str) -> String {
     let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
-    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "********"))
+    let mut all: Vec<&str> = secrets.lasting.iter().chain(&secrets.passing).map(String::as_str).collect();
+    // One may be a part of another.
+    all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    all.into_iter().fold(text.to_owned(), |text, secret| text.replace(secret, "********"))
 }
 
 /// Logs what the agent is doing.
@@ -87,6 +107,9 @@ fn line(text: Arguments<'_>) {
     let text = masked(&format!("stringless-agent: {text}\n"));
     let _ = stderr().write_all(text.as_bytes());
 }
+
+/// The keys of some days.
+const MAX_PASSING: usize = 64;
 
 #[cfg(test)]
 mod tests {

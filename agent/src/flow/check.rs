@@ -18,11 +18,11 @@ use crate::disk::Checked;
 use crate::error::{Error, Result};
 use crate::flow::run::{LayerRun, label, make_room};
 use crate::flow::selection::{self, Chosen, Selection, StoreAnswer};
+use crate::log;
 use crate::store::document::{DocumentAnswer, RetryPolicy, query_all};
 use crate::store::{RequestError, StoreClient};
 use crate::trust::TrustInUse;
 use crate::upgrade::Offer;
-use crate::{log, version};
 
 /// The manifest to follow.
 pub struct Head {
@@ -61,7 +61,7 @@ pub fn check(
     }
     let saved = saved_manifest(run, &trust);
     let seen = last_seen(run, state, saved.as_ref(), &trust);
-    let selection = Selection { run, seen: seen.as_ref(), agent: version::own() };
+    let selection = Selection { run, seen: seen.as_ref() };
     let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
     let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
 
@@ -100,7 +100,7 @@ pub fn probe(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<u64> {
     let trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
     let saved = saved_manifest(run, &trust);
     let seen = last_seen(run, &state, saved.as_ref(), &trust);
-    let selection = Selection { run, seen: seen.as_ref(), agent: version::own() };
+    let selection = Selection { run, seen: seen.as_ref() };
     let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
     let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
     let answers = selection.query(&sources, &etags, &saved, &trust)?;

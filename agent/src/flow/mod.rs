@@ -1,5 +1,6 @@
 //! The run of one layer: check → fetch → verify → stage → apply → report. Read this file from the top.
 
+pub mod floor;
 pub mod run;
 pub mod warnings;
 

@@ -10,9 +10,9 @@ use stringless_core::report::{LayerReport, Outcome};
 use stringless_core::state::Seen;
 use stringless_core::upgrade::Pinned;
 use stringless_core::verify::{self, Verified};
-use stringless_core::version::Version;
 
 use crate::error::{Error, Result};
+use crate::flow::floor::floor;
 use crate::flow::run::LayerRun;
 use crate::log;
 use crate::store::StoreClient;
@@ -33,7 +33,6 @@ pub(super) enum StoreAnswer {
 pub(super) struct Selection<'a> {
     pub(super) run: &'a LayerRun<'a>,
     pub(super) seen: Option<&'a Seen>,
-    pub(super) agent: Version,
 }
 
 /// A manifest and the number of the store that sent it.
@@ -164,16 +163,7 @@ impl Selection<'_> {
 
     fn floor(&self, trust: &TrustInUse) -> Floor<'_> {
         let run = self.run;
-        Floor {
-            seen: self.seen,
-            bootstrap: if *run.environment == run.layer.environment { run.layer.min_serial } else { 0 },
-            bootstrap_version: run.layer.trust.version,
-            trust: trust.min_serial(run.environment),
-            trust_version: trust.keys.version,
-            trust_expires: trust.expires(),
-            agent: self.agent,
-            now: run.io.clock.now(),
-        }
+        floor(run.layer, run.environment, self.seen, trust, run.io.clock.now())
     }
 }
 

@@ -187,11 +187,16 @@ pub const INSTALLED: &[Place] = &[
     config(How::File, "{etc}/environment", "variables for the agent, if you wrote this file"),
     config(How::Folder, "{etc}", "the folder of configuration"),
     program(How::File, "{bin}/stringless-agent.*", "downloads, and the agent before an upgrade"),
+    program(How::File, "/usr/bin/stringless-agent.*", "the same, beside the program of a package"),
     program(How::File, "{bin}/stringless-agent", "the agent"),
     // Where the program is in the folder of state, only now nothing is left in it.
     program(How::Folder, "{state}/bin", "the folder of the program, on a system that has no other"),
     program(How::Folder, "{state}", "the folder of state, if the program was in it"),
-    never(Kind::Every, PACKAGED, "a package brought it: remove the package"),
+    never(
+        Kind::Every,
+        PACKAGED,
+        "a package brought it, or an upgrade of what it brought: remove the package",
+    ),
     place(
         Kind::Systemd,
         Step::Never,

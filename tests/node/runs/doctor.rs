@@ -118,7 +118,20 @@ fn a_store_is_told_with_what_to_do() {
     assert_found(&doctor(&other.url()), "store", "failure", "[", "newer trust");
     pair.forge.release(6, "six");
     let run = doctor(&pair.forge.url());
-    assert_found(&run, "store", "failure", "this node has seen release 7", "stringless mirror");
+    assert_found(&run, "store", "failure", "serial 6 is below 7, the last one seen", "stringless mirror");
+    let mut config = pair.forge.config(&pair.forge.url());
+    config["layers"][0]["min_serial"] = json!(9);
+    pair.node.configure(&config);
+    let run = pair.run(&["doctor", "--json"]);
+    assert_found(&run, "store", "failure", "below 9, the lowest that this node's bootstrap allows", "mirror");
+    pair.forge.release(7, "another seven");
+    assert_found(
+        &doctor(&pair.forge.url()),
+        "store",
+        "failure",
+        "seen before with other bytes",
+        "publish again",
+    );
     pair.forge.put("env/production/manifest", b"<html>");
     assert_found(&doctor(&pair.forge.url()), "store", "failure", "the answer is wrong", "");
 }

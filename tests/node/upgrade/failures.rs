@@ -154,7 +154,7 @@ fn what_the_store_does_not_have_is_fetched_later() {
 }
 
 #[test]
-fn a_read_only_folder_is_reported_once_and_a_full_one_in_each_run() {
+fn a_folder_for_no_program_is_reported_once_and_a_full_one_in_each_run() {
     if tools::superuser().is_none() {
         return;
     }
@@ -162,19 +162,23 @@ fn a_read_only_folder_is_reported_once_and_a_full_one_in_each_run() {
     let new = renamed(&agent, NEW);
     // Room for the old one and half of the new one.
     let size = new.len() + new.len() / 2;
-    for (options, why, after) in [
-        ("ro".to_owned(), "the image must bring the new agent", 0),
-        (format!("size={size}"), "making room in ", 1),
+    let (remount, run) = ("mount -o remount,", "exec \"$BIN/stringless-agent\"");
+    // The agent was started before: from the file system that another view of it now hides.
+    let noexec =
+        "exec 3<\"$BIN/stringless-agent\"; mount --bind \"$BIN\" \"$BIN\" && mount -o remount,bind,noexec";
+    for (size, change, run, why, after) in [
+        ("1g".to_owned(), format!("{remount}ro"), run, "the image must bring the new agent", 0),
+        ("1g".to_owned(), noexec.to_owned(), "exec /proc/self/fd/3", "is mounted noexec", 0),
+        (size.to_string(), format!("{remount}size={size}"), run, "making room in ", 1),
     ] {
         let world = World::new(&agent);
         world.publish(8, NEW, &new);
         // The agent runs from a small file system of its own, in a mount namespace of its own.
         let script = format!(
-            "mount -t tmpfs -o mode=755,{} none \"$BIN\" && cp \"$AGENT\" \"$BIN/stringless-agent\" && \
-             mount -o remount,{options} none \"$BIN\" && exec \"$BIN/stringless-agent\" --config \"$CONFIG\" --once",
-            if after == 1 { options.as_str() } else { "size=1g" }
+            "mount -t tmpfs -o mode=755,size={size} none \"$BIN\" && cp \"$AGENT\" \"$BIN/stringless-agent\" && \
+             {change} none \"$BIN\" && {run} --config \"$CONFIG\" --once"
         );
-        for run in 0..2 {
+        for round in 0..2 {
             let mut command = Command::new("unshare");
             command.args(["--mount", "sh", "-ec", &script]).env("OUT", world.folder.path());
             command
@@ -183,7 +187,7 @@ fn a_read_only_folder_is_reported_once_and_a_full_one_in_each_run() {
                 .env("CONFIG", world.path("agent.json"));
             let done = Run::of(&mut command).expect(0);
             assert_eq!(world.applied(), "8\n");
-            assert_eq!(done.err.contains(why), run == 0 || after == 1, "{why}: {}", done.err);
+            assert_eq!(done.err.contains(why), round == 0 || after == 1, "{why}: {}", done.err);
         }
         let status = world.run(&["status"]).expect(0).out;
         let said = status.contains(&format!("warning     agent {NEW} cannot be installed at "));

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use stringless_core::config::{Layer, NodeStore};
 use stringless_core::layout;
+use stringless_core::plan;
 use stringless_core::refusal::Refusal;
 use stringless_core::verify;
 
 use super::Node;
 use super::finding::Finding;
+use crate::flow::floor::floor;
 use crate::flow::warnings::expiries;
 use crate::store::document::{DocumentAnswer, RetryPolicy};
 use crate::store::{RequestError, StoreClient};
@@ -89,40 +91,43 @@ fn manifest(node: &Node, layer: &Layer, client: &StoreClient, bytes: &[u8], took
         Ok(trust) => trust,
         Err(error) => return Finding::error("store", &error, "run doctor as root"),
     };
-    match verify::manifest(bytes, &trust.keys, &layer.site, &layer.environment) {
+    let seen = disk.state().ok().and_then(|(state, _)| state.seen.get(&layer.environment).cloned());
+    let now = node.io.clock.now();
+    let floor = floor(layer, &layer.environment, seen.as_ref(), &trust, now);
+    let valid = verify::manifest(bytes, &trust.keys, &layer.site, &layer.environment)
+        .and_then(|manifest| plan::admit(&manifest, &floor).map(|()| manifest));
+    match valid {
         Ok(manifest) => {
             let found = format!("`{name}`: release {} of {}, {took} ms", manifest.serial, layer.environment);
-            let seen =
-                disk.state().ok().and_then(|(state, _)| Some(state.seen.get(&layer.environment)?.serial));
-            if let Some(seen) = seen.filter(|seen| *seen > manifest.serial) {
-                let found = format!("{found}; but this node has seen release {seen}");
-                return Finding::failure(
-                    "store",
-                    found,
-                    "this store is behind: `stringless mirror` copies releases",
-                );
-            }
-            match expiries(&manifest, trust.expires(), node.io.clock.now()).into_iter().next() {
+            match expiries(&manifest, trust.expires(), now).into_iter().next() {
                 Some(expiry) => Finding::warning("store", format!("{found}; {expiry}"), "renew it in time"),
                 None => Finding::ok("store", found),
             }
         }
-        Err(refusal @ (Refusal::Signatures { .. } | Refusal::TrustMissing { .. })) => {
-            let found = format!("`{name}`: {refusal} [{}]", refusal.code());
-            Finding::failure(
-                "store",
-                found,
-                "`stringless-agent --once` looks for a newer trust first; if it refuses the manifest, too, these are the keys of another site",
-            )
-        }
         Err(refusal) => {
             let found = format!("`{name}`: {refusal} [{}]", refusal.code());
-            Finding::failure(
-                "store",
-                found,
-                "publish again, or correct `site` and `environment` in agent.json",
-            )
+            Finding::failure("store", found, what_to_do(&refusal))
         }
+    }
+}
+
+/// What makes a node follow a manifest that it refuses.
+fn what_to_do(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Signatures { .. } | Refusal::TrustMissing { .. } => {
+            "`stringless-agent --once` looks for a newer trust first; if it refuses the manifest, too, these are the \
+             keys of another site"
+        }
+        Refusal::Rollback { .. } | Refusal::OlderTrust { .. } => {
+            "this store is behind, and `stringless mirror` copies releases; or it is an older copy, and \
+             `stringless rollback` publishes an older release as a new one"
+        }
+        Refusal::SerialReused { .. } => "somebody published twice under one number: publish again",
+        Refusal::Expired { .. } => "`stringless refresh` renews it; is the clock of this machine right?",
+        Refusal::Needs(_) | Refusal::AgentTooOld { .. } => {
+            "`stringless-agent --once` installs the agent that the release names, unless `agent.follow` is false"
+        }
+        _ => "publish again, or correct `site` and `environment` in agent.json",
     }
 }
 

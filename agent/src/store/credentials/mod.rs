@@ -70,7 +70,7 @@ impl Keyring {
             match obtain(source, &io.http) {
                 Ok(found) => {
                     let credentials = found.credentials.clone();
-                    log::hide(credentials.iter().flat_map(secrets));
+                    log::hide_for_now(credentials.iter().flat_map(secrets));
                     log::step(format_args!("credentials: {found}"));
                     *cached = Some(found);
                     return Ok(credentials);
