@@ -90,6 +90,8 @@ pub fn all() -> Result<Vec<Described>> {
         printed::<verify::Report>("verify", "verify"),
         printed::<verify::Document>("verify-file", "verify FILE"),
         node::<stringless_core::report::Report>("agent-run", "stringless-agent"),
+        node::<stringless_core::status::Status>("agent-status", "stringless-agent status"),
+        node::<stringless_core::diagnosis::Diagnosis>("agent-doctor", "stringless-agent doctor"),
     ])
 }
 

@@ -161,7 +161,7 @@ impl Case {
         let (out, err) = (shown(&output.stdout), shown(&output.stderr));
         let status = output.status.code().unwrap_or(-1);
         let right = status == self.status && matches(&self.stdout, &out) && matches(&self.stderr, &err);
-        if right && let Some(why) = schemas::fault_of(&self.run, &out) {
+        if right && let Some(why) = e2e::schema::fault_of(&self.run, &out) {
             return Some(format!("== {}: {why}\n{out}", self.name));
         }
         (!right).then(|| format!("== {}\nstatus: {status}\nstdout: |\n{out}\nstderr: |\n{err}", self.name))

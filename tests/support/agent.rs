@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::netns::Net;
 use crate::process::{Running, run};
+use crate::schema::fault_of;
 use crate::tools;
 
 /// A node; dropping it removes its folder.
@@ -152,9 +153,15 @@ impl Node {
         command
     }
 
-    /// Runs the agent to its end.
+    /// Runs the agent to its end. What it prints with `--json` is as its schema says.
+    ///
+    /// # Panics
+    /// When it is not.
     pub fn run(&self, args: &[&str]) -> Run {
-        Run::of(&mut self.command(args))
+        let run = Run::of(&mut self.command(args));
+        let fault = fault_of(&format!("stringless-agent {}", args.join(" ")), &run.out);
+        assert_eq!(fault, None, "{args:?}\n{}", run.out);
+        run
     }
 
     /// One run, as at boot or by the timer.

@@ -29,6 +29,7 @@ pub mod record;
 pub mod rendering;
 pub mod repository;
 pub mod scenario;
+pub mod schema;
 pub mod server;
 pub mod site;
 pub mod tls;

@@ -2,97 +2,23 @@
 
 mod text;
 
-use serde::Serialize;
 use stringless_core::count::count;
-use stringless_core::history::{History, Run};
-use stringless_core::label::Labels;
-use stringless_core::name::Name;
-use stringless_core::report::{Outcome, Report, RoleSource};
-use stringless_core::state::{Failed, Release, State};
-use stringless_core::time::Timestamp;
-use stringless_core::upgrade::LeftAlone;
-use stringless_core::version::Version;
+use stringless_core::history::History;
+use stringless_core::report::Outcome;
+use stringless_core::state::Failed;
+use stringless_core::status::{LayerStatus, NextCheck, Pin, Status};
 use stringless_core::{json, verify};
 
 use crate::disk::read_capped;
 use crate::error::Result;
 use crate::flow::warnings;
-use crate::host::schedule::{self, Schedule};
-use crate::node::{self, IdSource};
+use crate::host::schedule;
+use crate::node;
 use crate::output::print;
 use crate::session::Session;
 use crate::session::report::HISTORY;
 use crate::trust::TrustInUse;
 use crate::{upgrade, version};
-
-/// The output of `status --json`.
-#[derive(Serialize)]
-struct Status {
-    format: u32,
-    agent: &'static str,
-    /// The agent before this one, if it is kept.
-    previous: Option<Version>,
-    /// The pinned agent that failed here.
-    quarantined: Option<LeftAlone>,
-    /// The pinned agent that cannot be written here.
-    unwritable: Option<LeftAlone>,
-    node: String,
-    /// Where the node's id comes from.
-    node_from: IdSource,
-    region: Option<Name>,
-    role: Option<Name>,
-    /// Where the role comes from.
-    role_from: Option<RoleSource>,
-    labels: Labels,
-    /// What needs attention on the node itself.
-    warnings: Vec<String>,
-    /// What starts the agent here.
-    schedule: Vec<Schedule>,
-    layers: Vec<LayerStatus>,
-    last_run: Option<Report>,
-    /// The last runs that did something or ended in another way than the run before, the newest first.
-    runs: Vec<Run>,
-}
-
-#[derive(Serialize)]
-struct LayerStatus {
-    site: Name,
-    environment: Name,
-    /// The URLs of the stores, in order.
-    stores: Vec<String>,
-    trust_version: u64,
-    /// Seconds between two checks.
-    interval: u64,
-    /// When the next check is due; null if nothing starts the agent, or before the first check.
-    next_check: Option<NextCheck>,
-    /// The agent that the last accepted manifest names.
-    agent: Option<Pin>,
-    /// The time of the last successful check.
-    checked: Option<Timestamp>,
-    live: Option<Release>,
-    last_good: Option<Release>,
-    /// When the last accepted manifest expires.
-    expires: Option<Timestamp>,
-    /// When the trust in use expires.
-    trust_expires: Option<Timestamp>,
-    state: State,
-    /// What needs attention: an expiry soon, failed releases.
-    warnings: Vec<String>,
-}
-
-/// When a check is due.
-#[derive(Serialize)]
-struct NextCheck {
-    earliest: Timestamp,
-    latest: Timestamp,
-}
-
-/// The agent versions of a manifest.
-#[derive(Serialize)]
-struct Pin {
-    version: Version,
-    minimum: Version,
-}
 
 /// Prints what is applied here, as text or as JSON.
 ///

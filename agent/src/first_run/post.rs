@@ -12,9 +12,10 @@ use stringless_core::time::Timestamp;
 
 use crate::http::Request;
 use crate::io::{Io, random};
-use crate::node::{IdSource, Node};
+use crate::node::Node;
 use crate::signals;
 use crate::store::credentials::Keyring;
+use stringless_core::status::IdSource;
 
 /// Why a signal was not taken.
 pub struct Failure {

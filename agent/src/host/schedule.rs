@@ -3,49 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use stringless_core::status::{Kind, Schedule};
 
 use crate::disk::read_text;
-
-/// A thing that starts the agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Schedule {
-    /// What it is.
-    pub kind: Kind,
-    /// Its file.
-    pub file: PathBuf,
-    /// Whether it starts at the next boot.
-    pub enabled: bool,
-}
-
-/// A kind of schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// A timer of systemd.
-    SystemdTimer,
-    /// A service of systemd, which keeps running.
-    SystemdService,
-    /// A service of OpenRC.
-    Openrc,
-    /// A script of rc.d.
-    Rc,
-    /// An entry of cron.
-    Cron,
-}
-
-impl Kind {
-    /// Its name for people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SystemdTimer => "systemd timer",
-            Self::SystemdService => "systemd service",
-            Self::Openrc => "OpenRC service",
-            Self::Rc => "rc.d script",
-            Self::Cron => "cron",
-        }
-    }
-}
 
 /// All that starts the agent.
 pub fn find(root: &Path) -> Vec<Schedule> {
@@ -80,11 +40,11 @@ fn systemd(root: &Path) -> Option<Schedule> {
         wants.into_iter().any(|folder| folder.join(name).symlink_metadata().is_ok())
     };
     if let Some(file) = unit(TIMER) {
-        return Some(Schedule { kind: Kind::SystemdTimer, file, enabled: enabled(TIMER) });
+        return Some(Schedule { kind: Kind::SystemdTimer, file: shown(&file), enabled: enabled(TIMER) });
     }
     let file = unit(SERVICE)?;
     let daemon = read_text(&file).is_none_or(|text| text.contains("--daemon"));
-    daemon.then(|| Schedule { kind: Kind::SystemdService, enabled: enabled(SERVICE), file })
+    daemon.then(|| Schedule { kind: Kind::SystemdService, enabled: enabled(SERVICE), file: shown(&file) })
 }
 
 fn openrc(root: &Path) -> Option<Schedule> {
@@ -92,7 +52,7 @@ fn openrc(root: &Path) -> Option<Schedule> {
     let text = read_text(&file)?;
     let levels = fs::read_dir(root.join("etc/runlevels")).into_iter().flatten().flatten();
     let enabled = levels.into_iter().any(|level| level.path().join("stringless").symlink_metadata().is_ok());
-    text.contains("openrc-run").then_some(Schedule { kind: Kind::Openrc, file, enabled })
+    text.contains("openrc-run").then_some(Schedule { kind: Kind::Openrc, file: shown(&file), enabled })
 }
 
 fn rc(root: &Path) -> Option<Schedule> {
@@ -103,7 +63,7 @@ fn rc(root: &Path) -> Option<Schedule> {
         text.replace(['"', '\''], "").lines().any(|line| line.trim().eq_ignore_ascii_case(ENABLED))
     };
     let enabled = ["etc/rc.conf", "etc/rc.conf.local", "etc/rc.conf.d/stringless"].iter().any(set);
-    Some(Schedule { kind: Kind::Rc, file, enabled })
+    Some(Schedule { kind: Kind::Rc, file: shown(&file), enabled })
 }
 
 fn cron(root: &Path) -> Option<Schedule> {
@@ -113,7 +73,7 @@ fn cron(root: &Path) -> Option<Schedule> {
     };
     let file =
         ["etc/cron.d/stringless", "etc/crontabs/root"].iter().map(|path| root.join(path)).find(calls)?;
-    Some(Schedule { kind: Kind::Cron, file, enabled: true })
+    Some(Schedule { kind: Kind::Cron, file: shown(&file), enabled: true })
 }
 
 /// Whether a process with one of these names runs; `None`: unknown, because this is another root or there is no
@@ -137,6 +97,10 @@ pub const SERVICE: &str = "stringless.service";
 const UNITS: [&str; 4] =
     ["etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"];
 const ENABLED: &str = "stringless_enable=yes";
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests prepare the disk")]

@@ -7,13 +7,14 @@ mod role;
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use stringless_core::config::Config;
 use stringless_core::hash::Sha256;
 use stringless_core::label::{self, Labels};
 use stringless_core::metadata::Metadata;
 use stringless_core::name::Name;
 use stringless_core::report::RoleSource;
+use stringless_core::status::IdSource;
 
 use crate::disk::write::{make_folder, replace};
 use crate::disk::{Disk, read_capped, read_text};
@@ -63,22 +64,6 @@ pub struct RoleMissing {
     pub wrong: bool,
     /// What the cloud needs so that the machine can read its tags.
     pub needs: Option<String>,
-}
-
-/// Where a node's id comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IdSource {
-    /// cloud-init, which got it from the cloud.
-    CloudInit,
-    /// The metadata service.
-    Metadata,
-    /// `node` in the configuration.
-    Configuration,
-    /// A hash of the machine id.
-    MachineId,
-    /// A random name, created once.
-    MadeUp,
 }
 
 /// Identifies this node. Queries the metadata service if that is due, and saves the answers. `again`: reads the tag

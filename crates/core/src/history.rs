@@ -22,6 +22,7 @@ pub struct History {
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Run {
     /// When the run began.
     pub started: Timestamp,
@@ -37,6 +38,7 @@ pub struct Run {
 
 /// One layer in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LayerRun {
     /// The site.
     pub site: Name,

@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use e2e::schema::{refusal, schema, validator};
 use e2e::tools;
 use serde_json::{Value, json};
 use serde_yaml::Mapping;
 use stringless_render::platform::{Cloud, Distro};
 use stringless_render::site::Site;
-
-use super::{refusal, schema, validator};
 
 /// A text of YAML as the JSON that a language server checks.
 fn parsed(text: &str) -> Option<Value> {

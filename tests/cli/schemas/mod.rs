@@ -3,28 +3,7 @@
 mod files;
 mod outputs;
 
-use jsonschema::Validator;
 use serde_json::Value;
-
-pub use outputs::fault_of;
-
-/// The schema with this name.
-fn schema(name: &str) -> Value {
-    let all = stringless::schemas::all().unwrap();
-    let found = all.into_iter().find(|one| one.name == name).unwrap_or_else(|| panic!("no schema {name}"));
-    found.schema.into()
-}
-
-fn validator(schema: &Value) -> Validator {
-    jsonschema::draft7::new(schema).unwrap_or_else(|e| panic!("{e}"))
-}
-
-/// Why the schema refuses a document, if it does.
-fn refusal(validator: &Validator, document: &Value) -> Option<String> {
-    let faults: Vec<String> =
-        validator.iter_errors(document).map(|e| format!("{} {e}", e.instance_path())).collect();
-    (!faults.is_empty()).then(|| faults.join("; "))
-}
 
 #[test]
 fn every_schema_is_one_and_explains_itself() {

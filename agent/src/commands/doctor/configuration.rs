@@ -4,15 +4,16 @@ use std::path::Path;
 
 use stringless_core::config::Config;
 
-use super::finding::Finding;
+use super::finding;
 use crate::disk::read_capped;
 use crate::error::Error;
+use stringless_core::diagnosis::Finding;
 
 /// `error` is the reason why a run could not use the configuration.
 pub fn look(path: &Path, error: Option<&Error>) -> Vec<Finding> {
     let shown = path.display();
     if let Some(error) = error {
-        return vec![Finding::error(
+        return vec![finding::error(
             CHECK,
             error,
             "correct the file, or run the user-data of this node again",

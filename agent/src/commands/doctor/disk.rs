@@ -7,9 +7,10 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use stringless_core::manifest::Engine;
 
 use super::Node;
-use super::finding::Finding;
+use super::finding;
 use crate::disk::check_owned;
 use crate::flow::space;
+use stringless_core::diagnosis::Finding;
 
 /// The state folder.
 pub fn look(node: &Node) -> Vec<Finding> {
@@ -18,7 +19,7 @@ pub fn look(node: &Node) -> Vec<Finding> {
     if let Ok(meta) = fs::metadata(&folder)
         && let Err(error) = check_owned(&folder, &meta)
     {
-        findings.push(Finding::error(CHECK, &error, "run doctor as root"));
+        findings.push(finding::error(CHECK, &error, "run doctor as root"));
     }
     let Some((at, system)) = file_system(&folder) else {
         let found = format!("`{}`: its file system cannot be asked", folder.display());
@@ -52,7 +53,10 @@ pub fn look(node: &Node) -> Vec<Finding> {
             space::check(manifest, &manifest.packs, true, node.config.disk_budget, &node.io.disk)
         {
             let hint = "free space on it, or raise `disk_budget` in agent.json";
-            findings.push(Finding { result: super::Verdict::Warning, ..Finding::error(CHECK, &error, hint) });
+            findings.push(Finding {
+                result: stringless_core::diagnosis::Verdict::Warning,
+                ..finding::error(CHECK, &error, hint)
+            });
         }
     }
     let (bytes, inodes) = (system.f_bavail.saturating_mul(system.f_frsize), system.f_favail);

@@ -9,11 +9,12 @@ use stringless_core::config::Layer;
 use stringless_core::manifest::{Engine, ScriptEngine};
 
 use super::Node;
-use super::finding::Finding;
+use super::finding;
 use crate::engine::process::{self, End};
 use crate::engine::puppet;
 use crate::engine::redact::Redactor;
 use crate::engine::root;
+use stringless_core::diagnosis::Finding;
 
 /// Looks at the engines of all layers.
 pub fn look(node: &Node) -> Vec<Finding> {
@@ -26,7 +27,7 @@ pub fn look(node: &Node) -> Vec<Finding> {
         };
         let other_root = node.is_other_root.then_some(&*node.root);
         if let Err(error) = root::check(&manifest.apply.engine, other_root, manifest.serial) {
-            findings.push(Finding::error(CHECK, &error, ""));
+            findings.push(finding::error(CHECK, &error, ""));
             continue;
         }
         findings.push(match &manifest.apply.engine {

@@ -1,8 +1,8 @@
 //! The cloud's metadata service, if the configuration names one.
 
 use super::Node;
-use super::finding::Finding;
 use crate::node::{self, MetadataState};
+use stringless_core::diagnosis::Finding;
 
 /// Asks the service.
 pub fn look(node: &Node) -> Vec<Finding> {

@@ -17,14 +17,13 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use stringless_core::config::{Config, Layer};
+use stringless_core::diagnosis::{Diagnosis, Finding, Verdict};
 use stringless_core::json;
 use stringless_core::manifest::Manifest;
 use stringless_core::report::Outcome;
 use stringless_core::verify::{self, Verified};
 
-use self::finding::{Finding, Verdict};
 use crate::args::Args;
 use crate::error::Result;
 use crate::io::Io;
@@ -41,16 +40,6 @@ struct Node {
     root: PathBuf,
     is_other_root: bool,
     io: Arc<Io>,
-}
-
-/// The output of `doctor --json`.
-#[derive(Serialize)]
-struct Output<'a> {
-    format: u32,
-    agent: &'static str,
-    /// Whether no check failed.
-    ok: bool,
-    checks: &'a [Finding],
 }
 
 /// Runs all checks and prints what they found. The outcome is temporary (exit code 1) if one failed.
@@ -77,7 +66,7 @@ pub fn doctor(args: &Args) -> Result<Outcome> {
     }
     let ok = findings.iter().all(|finding| finding.result != Verdict::Failure);
     if args.json {
-        let output = Output { format: 1, agent: version::text(), ok, checks: &findings };
+        let output = Diagnosis { format: 1, agent: version::text(), ok, checks: findings };
         print(&log::masked(&String::from_utf8_lossy(&json::write(&output))))?;
     } else {
         print(&log::masked(&text(&findings)))?;

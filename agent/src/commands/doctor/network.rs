@@ -10,12 +10,13 @@ use stringless_core::refusal::Refusal;
 use stringless_core::verify;
 
 use super::Node;
-use super::finding::Finding;
+use super::finding;
 use crate::flow::floor::floor;
 use crate::flow::warnings::expiries;
 use crate::store::document::{DocumentAnswer, RetryPolicy};
 use crate::store::{RequestError, StoreClient};
 use crate::trust::TrustInUse;
+use stringless_core::diagnosis::Finding;
 
 /// Looks at store `s` of layer `l`, as far as it gets.
 pub fn look(node: &Arc<Node>, l: usize, s: usize) -> Vec<Finding> {
@@ -26,7 +27,7 @@ pub fn look(node: &Arc<Node>, l: usize, s: usize) -> Vec<Finding> {
     };
     match StoreClient::new(settings, &node.io) {
         Ok(client) => look_at(node, layer, settings, &client),
-        Err(error) => vec![Finding::error("store", &error, "correct the store's settings in agent.json")],
+        Err(error) => vec![finding::error("store", &error, "correct the store's settings in agent.json")],
     }
 }
 
@@ -89,7 +90,7 @@ fn manifest(node: &Node, layer: &Layer, client: &StoreClient, bytes: &[u8], took
     let disk = node.io.disk.layer(&layer.site);
     let trust = match TrustInUse::load(&layer.trust, &layer.site, &disk) {
         Ok(trust) => trust,
-        Err(error) => return Finding::error("store", &error, "run doctor as root"),
+        Err(error) => return finding::error("store", &error, "run doctor as root"),
     };
     let seen = disk.state().ok().and_then(|(state, _)| state.seen.get(&layer.environment).cloned());
     let now = node.io.clock.now();
@@ -166,8 +167,8 @@ const NO_CREDENTIALS: &str = "give the machine a role that may read the bucket, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::Verdict;
     use super::*;
+    use stringless_core::diagnosis::Verdict;
 
     #[test]
     fn judges_a_clock_by_its_distance() {

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::finding::Finding;
 use crate::engine::process::{self, End};
 use crate::engine::redact::Redactor;
-use crate::host::schedule::{self, Kind, SERVICE, Schedule, TIMER};
+use crate::host::schedule::{self, SERVICE, TIMER};
+use stringless_core::diagnosis::Finding;
+use stringless_core::status::{Kind, Schedule};
 
 /// Looks at all that starts the agent.
 pub fn look(root: &Path, config: &Path) -> Vec<Finding> {
@@ -36,7 +37,7 @@ pub fn look(root: &Path, config: &Path) -> Vec<Finding> {
 }
 
 fn judge(schedule: &Schedule, root: &Path) -> Finding {
-    let (kind, file) = (schedule.kind, schedule.file.display());
+    let (kind, file) = (schedule.kind, &schedule.file);
     let found = format!("{}, `{file}`", kind.as_str());
     if !schedule.enabled {
         return Finding::failure(CHECK, format!("{found}: not enabled, so no boot starts it"), enable(kind));

@@ -3,7 +3,7 @@
 use stringless_core::history::{LayerRun, Run};
 use stringless_core::state::Release;
 
-use super::{NextCheck, Pin, Status};
+use stringless_core::status::{NextCheck, Pin, Status};
 
 /// The status as text.
 pub fn text(status: &Status) -> String {
@@ -24,7 +24,7 @@ pub fn text(status: &Status) -> String {
     }
     for schedule in &status.schedule {
         let enabled = if schedule.enabled { "" } else { ", not enabled" };
-        text += &format!("schedule    {}, `{}`{enabled}\n", schedule.kind.as_str(), schedule.file.display());
+        text += &format!("schedule    {}, `{}`{enabled}\n", schedule.kind.as_str(), schedule.file);
     }
     if status.schedule.is_empty() {
         text += "schedule    none found: nothing starts the agent\n";
