@@ -5,6 +5,7 @@
 
 mod failures;
 mod kills;
+mod places;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +15,6 @@ use std::process::Command;
 use e2e::agent::Run;
 use e2e::forge::{Forge, name};
 use e2e::{process, tools};
-use rustix::fs::{XattrFlags, getxattr, setxattr};
 use serde_json::{Value, json};
 use stringless_core::hash::Sha256;
 use stringless_core::layout;
@@ -179,27 +179,6 @@ fn an_agent_installs_the_newer_one_that_is_pinned() {
         serde_json::from_str::<Value>(&run.out).unwrap()["layers"][0]["requests"].clone()
     };
     assert_eq!(requests(&world), 0, "a store in a folder is asked without requests");
-}
-
-/// SELinux lets systemd start only what has the label of a program. The label is an attribute of the file, so it can
-/// be looked at without SELinux, too.
-#[test]
-fn the_new_agent_has_the_label_of_the_old_one() {
-    if tools::superuser().is_none() {
-        return;
-    }
-    let Some(agent) = tools::agent() else { return };
-    let world = World::new(&agent);
-    let label = b"system_u:object_r:bin_t:s0\0";
-    setxattr(world.agent(), "security.selinux", label, XattrFlags::empty()).unwrap();
-    world.publish(8, NEW, &renamed(&agent, NEW));
-    world.once().expect(0);
-    assert_eq!(world.version(), NEW);
-    for name in ["stringless-agent", "stringless-agent.previous"] {
-        let mut found = [0; 64];
-        let length = getxattr(world.path("bin").join(name), "security.selinux", &mut found).unwrap();
-        assert_eq!(&found[..length], label, "{name}");
-    }
 }
 
 #[test]

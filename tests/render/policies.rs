@@ -8,6 +8,7 @@
 
 mod files;
 mod garage;
+mod groups;
 mod nodes;
 mod publisher;
 
