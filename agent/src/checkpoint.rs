@@ -24,13 +24,13 @@ pub enum Checkpoint {
     ManifestKept,
     /// The state names the manifest; no pack was fetched yet.
     Admitted,
-    /// A pack is fetched and verified, but not unpacked.
+    /// A pack is on disk and verified, but not unpacked.
     Fetched,
-    /// A pack is unpacked, but does not have its final name yet.
+    /// A pack is unpacked into the folder of the release, which is not complete yet.
     Unpacked,
-    /// All packs are in place; there is no release folder yet.
+    /// All packs are unpacked, but not synced yet.
     PacksStaged,
-    /// The release folder is complete, but does not have its final name yet.
+    /// The release folder is complete and synced, but does not have its final name yet.
     Marked,
     /// The release folder is complete, but not live.
     Staged,

@@ -27,8 +27,12 @@ fn refuses_each(cases: impl IntoIterator<Item = (impl AsRef<str>, Pack)>, pair: 
             continue;
         }
         pair.goes_on();
-        assert_eq!(names(pair, "packs").len(), 1, "{}: only the live release's pack", what.as_ref());
-        assert!(names(pair, "incoming").len() <= 1, "{}: litter grows", what.as_ref());
+        assert!(
+            names(pair, "packs").len() <= 2,
+            "{}: only the live release's pack and this one",
+            what.as_ref()
+        );
+        assert_eq!(names(pair, "layers/example/releases").len(), 1, "{}: nothing is unpacked", what.as_ref());
     }
     assert!(taken.is_empty(), "not refused for `{why}`:\n{}", taken.join("\n"));
 }

@@ -62,7 +62,7 @@ fn flip_each(share: usize, of: usize) -> usize {
             pair.forge.put(key, &bad);
             if let Some(pack) = key.strip_prefix("packs/").and_then(|name| name.strip_suffix(".tar.gz")) {
                 // It came whole while the other one was flipped.
-                let _ = fs::remove_dir_all(pair.state("packs").join(pack));
+                let _ = fs::remove_file(pair.state("packs").join(pack));
             }
             let run = pair.run(&["--once"]);
             assert_eq!(run.code, 3, "byte {at} of {key}: {}", run.err);

@@ -16,6 +16,8 @@ use e2e::process::until;
 use e2e::tools;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::{Pid, Signal, kill_process};
+use stringless_core::document::Document;
+use stringless_core::hash::Sha256;
 use stringless_core::layout;
 
 /// Runs the agent, holds it at this point, acts, and lets it go on.
@@ -57,30 +59,28 @@ fn file_swapped_between_verify_and_use() {
     let path = |key| pair.forge.bucket().join(layout::pack(key));
     let mut swapped = fs::read(path(&evil.sha256)).unwrap();
     swapped.resize(usize::try_from(good.packs[0].size).unwrap(), 0);
-    let incoming = pair.state("incoming").join(good.packs[0].sha256.to_string());
+    let file = pair.state("packs").join(good.packs[0].sha256.to_string());
     // Written over, in place.
-    let run = held_at(&pair, "Fetched", || fs::write(&incoming, &swapped).unwrap());
+    let run = held_at(&pair, "Fetched", || fs::write(&file, &swapped).unwrap());
     assert!(run.code == 3, "{}", run.err);
     pair.goes_on();
-    assert!(!pair.state("packs").join(good.packs[0].sha256.to_string()).exists());
+    assert!(!pair.state(&format!("layers/example/{}", next_of(&pair, 8))).exists());
     // One byte of it, in the middle of a stream that unpacks all the same.
-    let _ = fs::remove_file(&incoming);
     let stored = stored(&pair.forge, "echo eight >\"$OUT/applied\"");
     pair.forge.publish(&pair.forge.manifest(9, vec![stored.clone()]));
-    let incoming = pair.state("incoming").join(stored.sha256.to_string());
+    let file = pair.state("packs").join(stored.sha256.to_string());
     let run = held_at(&pair, "Fetched", || {
-        let mut bytes = fs::read(&incoming).unwrap();
+        let mut bytes = fs::read(&file).unwrap();
         let at = bytes.windows(5).position(|five| five == b"eight").unwrap();
         bytes[at] = b'E';
-        fs::write(&incoming, bytes).unwrap();
+        fs::write(&file, bytes).unwrap();
     });
     assert!(run.code == 3, "{}", run.err);
     pair.goes_on();
-    // Another file under its name: what was verified is what is used.
-    let _ = fs::remove_file(&incoming);
+    // Another file under its name: what was verified is what is used. The damaged one is fetched again before.
     let run = held_at(&pair, "Fetched", || {
-        fs::write(incoming.with_extension("x"), &swapped).unwrap();
-        fs::rename(incoming.with_extension("x"), &incoming).unwrap();
+        fs::write(file.with_extension("x"), &swapped).unwrap();
+        fs::rename(file.with_extension("x"), &file).unwrap();
     });
     assert_eq!(run.code, 0, "{}", run.err);
     assert_eq!(pair.applied().as_deref(), Some("eight\n"));
@@ -122,7 +122,7 @@ fn places(pair: &Pair, sha256: &str) -> (Vec<String>, Vec<String>) {
     let release = release.strip_suffix("/production").unwrap();
     let next = release.replace("releases/7-", "releases/8-");
     let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let mut folders = own(&["packs", "incoming", "layers", "layers/example"]);
+    let mut folders = own(&["packs", "layers", "layers/example"]);
     folders.extend(own(&["layers/example/releases", "layers/example/manifests"]));
     let mut files =
         own(&["lock", "last-run.json", ".last-run.json.new", "runs.json", "engine", ".engine.new"]);
@@ -133,7 +133,7 @@ fn places(pair: &Pair, sha256: &str) -> (Vec<String>, Vec<String>) {
         files.push(format!("layers/example/{folder}{slash}.{file}.new"));
         files.push(format!("layers/example/{name}.new"));
     }
-    files.extend([format!("incoming/{sha256}"), format!("packs/{sha256}"), format!("packs/{sha256}.new")]);
+    files.push(format!("packs/{sha256}"));
     files.push(format!("layers/example/{next}"));
     files.push(format!("layers/example/{release}/.production.new"));
     (folders, files)
@@ -230,8 +230,9 @@ fn unpacking_raced_by_links() {
         vec![Entry::file("apply", 0o755, "#!/bin/sh\n"), Entry::folder("a/"), Entry::folder("a/b/")];
     entries.extend(names.iter().map(|name| Entry::file(name, 0o644, "x")));
     let pack = pair.forge.pack("", &entries);
-    pair.forge.publish(&pair.forge.manifest(8, vec![pack.clone()]));
-    let fresh = pair.state("packs").join(format!("{}.new", pack.sha256));
+    pair.forge.publish(&pair.forge.manifest(8, vec![pack]));
+    let release = pair.state(&format!("layers/example/{}", next_of(&pair, 8)));
+    let fresh = release.with_file_name(".production.new");
     let (over, bait) = (AtomicBool::new(false), pair.node.root().join("bait"));
     fs::create_dir_all(bait.join("b")).unwrap();
     let swaps = std::thread::scope(|scope| {
@@ -240,7 +241,6 @@ fn unpacking_raced_by_links() {
             // Whichever way it ends: by the disk's error, or with the release in place.
             let run = pair.run(&["--once", "--force"]);
             assert!(matches!(run.code, 0 | 1 | 3), "{} {}", run.code, run.err);
-            let _ = fs::remove_dir_all(pair.state("packs").join(pack.sha256.to_string()));
         }
         over.store(true, Ordering::Relaxed);
         racer.join().unwrap()
@@ -248,6 +248,13 @@ fn unpacking_raced_by_links() {
     assert!(swaps > 0, "the race never began");
     let files: Vec<PathBuf> = walk(&bait);
     assert!(files.is_empty(), "{} files climbed out, after {swaps} swaps: {:?}", files.len(), files[0]);
+}
+
+/// The folder, below the layer, of the published release with this serial.
+fn next_of(pair: &Pair, serial: u64) -> String {
+    let document = fs::read(pair.forge.bucket().join("env/production/manifest")).unwrap();
+    let id = Sha256::of(Document::parse(&document).unwrap().payload).to_string();
+    format!("releases/{serial}-{}/production", &id[..16])
 }
 
 /// Swaps a folder of the fresh tree for a link that leads out, and back, as fast as it can.

@@ -20,7 +20,7 @@ fn mix_and_match_of_packs() {
     assert_eq!(other.len() as u64, next.packs[0].size, "of one length, so that only the hash tells");
     pair.forge.put(&layout::pack(&next.packs[0].sha256), &other);
     let _ = pair.refuses("hash");
-    assert_eq!(fs::read_dir(pair.state("incoming")).unwrap().count(), 0, "nothing of it stays");
+    assert_eq!(fs::read_dir(pair.state("packs")).unwrap().count(), 1, "nothing of it stays");
     // One pack of two is of the other release.
     let data = |text| pair.forge.pack("data", &[Entry::file("f", 0o644, text)]);
     let (old, new) = (data("old"), data("new"));

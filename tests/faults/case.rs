@@ -9,6 +9,7 @@ use e2e::server::Server;
 use e2e::tls::Authority;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use stringless_core::hash::Sha256;
 
 use crate::objects::Shelf;
 use crate::store::Store;
@@ -158,11 +159,18 @@ impl Rotated {
         let last = run();
         let right = last.code == 0 && live(&node) == Some(case.mended);
         check(right, format!("after mending: status {}, live {:?}\n{}", last.code, live(&node), last.err));
-        let left = fs::read_dir(node.root().join("var/lib/stringless/incoming")).map_or(0, Iterator::count);
+        let left = parts(&node.root().join("var/lib/stringless/packs"));
         check(left == 0, format!("{left} parts of packs are left"));
         let head = format!("== {} (rotated by {by}, {:?})", case.name, first.took);
         (!wrong.is_empty()).then(|| format!("{head}\n{}\n-- it said\n{said}", wrong.join("\n")))
     }
+}
+
+/// How many files in the folder of packs are not whole.
+fn parts(packs: &Path) -> usize {
+    let files = fs::read_dir(packs).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let whole = |file: &Path| file.ends_with(Sha256::of(&fs::read(file).unwrap()).to_string());
+    files.filter(|file| !whole(file)).count()
 }
 
 /// The serial of the release that is live, and was applied.

@@ -115,8 +115,8 @@ fn publish(forge: &PuppetForge, number: usize, version: &str, shape: Shape) {
     forge.publish(&Release { module: &module, version, dependencies: &[], files: &files });
 }
 
-/// A module of the size that is usual on the Forge; versions differ in a line here and there.
-fn module(number: usize, version: &str, shape: Shape) -> Vec<Text> {
+/// The files of a module of the size that is usual on the Forge; versions differ in a line here and there.
+pub fn module(number: usize, version: &str, shape: Shape) -> Vec<Text> {
     let name = name(number);
     let mut words = Words(Dice::new(number as u64 + 1));
     let mut files = vec![

@@ -1,5 +1,5 @@
-//! What a node holds on its disk: every release and every pack under its name is whole, byte for byte
-//! what was published, or it is not there.
+//! What a node holds on its disk: every release under its name is whole, byte for byte what was published, or it
+//! is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,7 +24,6 @@ pub type Tree = BTreeMap<String, String>;
 pub struct Published {
     /// By the folder's name below `releases/`.
     releases: BTreeMap<String, Vec<Tree>>,
-    packs: BTreeMap<String, Tree>,
 }
 
 impl Published {
@@ -48,8 +47,7 @@ impl Published {
                 release.insert(at.clone(), folder());
                 at += "/";
             }
-            release.extend(tree.iter().map(|(path, what)| (format!("{at}{path}"), what.clone())));
-            self.packs.insert(pack.sha256.to_string(), tree);
+            release.extend(tree.into_iter().map(|(path, what)| (format!("{at}{path}"), what)));
         }
         self.releases.insert(name.clone(), vec![release]);
         name
@@ -75,10 +73,6 @@ impl Published {
                 whole.is_some_and(|whole| whole.contains(&found)),
                 "{when}: {release} is not whole:\n{found:#?}\nbut\n{whole:#?}"
             );
-        }
-        for pack in named(&state.join("packs"), 1).iter().filter(|name| Sha256::parse(name).is_ok()) {
-            let whole = self.packs.get(pack);
-            assert!(whole == Some(&tree(&state.join("packs").join(pack))), "{when}: half a pack: {pack}");
         }
         let target = fs::read_link(layer.join("current")).ok()?;
         let live = target.to_str().unwrap().strip_prefix("releases/").unwrap().to_owned();

@@ -6,8 +6,7 @@
 //! <state_dir>/last-run.json                     the report of the last run
 //! <state_dir>/runs.json                         the last runs that did something
 //! <state_dir>/notices.json                      when notices were sent, and whether the last run failed
-//! <state_dir>/incoming/<sha256>                 packs that are being downloaded
-//! <state_dir>/packs/<sha256>/                   verified, unpacked packs
+//! <state_dir>/packs/<sha256>                    packs as they came, whole or in part
 //! <state_dir>/engine                            which engine is running; only while it runs
 //! <state_dir>/upgrade.json                      how this agent came, and which one failed here
 //! <state_dir>/identity                          the answers of the metadata service
@@ -42,7 +41,9 @@ use stringless_core::name::Name;
 use stringless_core::state::{self, Release, State};
 use stringless_core::time::Timestamp;
 
-pub use self::read::{check_owned, check_regular, is_folder, metadata_of, read_capped, read_text};
+pub use self::read::{
+    check_owned, check_regular, is_folder, metadata_of, open_regular, read_capped, read_text,
+};
 use crate::error::{At, Error, Result};
 
 /// The state folder.
@@ -92,14 +93,10 @@ impl Disk {
         self.root.join(name)
     }
 
-    /// The folder of a verified, unpacked pack.
+    /// The file of a pack. Each use checks its hash: a download may have been interrupted, or a power cut may
+    /// have damaged it.
     pub fn pack(&self, sha256: &Sha256) -> PathBuf {
         self.root.join("packs").join(sha256.to_string())
-    }
-
-    /// The path of a pack while it is downloaded.
-    pub fn incoming(&self, sha256: &Sha256) -> PathBuf {
-        self.root.join("incoming").join(sha256.to_string())
     }
 
     /// Creates the folders that all layers share.
@@ -108,7 +105,7 @@ impl Disk {
     /// As [`write::make_folder`].
     pub fn make(&self) -> Result<()> {
         write::remove_leftovers(&self.root)?;
-        ["packs", "incoming", "layers"].iter().try_for_each(|name| write::make_folder(&self.root.join(name)))
+        ["packs", "layers"].iter().try_for_each(|name| write::make_folder(&self.root.join(name)))
     }
 
     /// A layer's folder.

@@ -33,6 +33,17 @@ pub fn is_folder(path: &Path) -> bool {
 /// # Errors
 /// Temporary. Refused: it is not a regular file.
 pub fn read_capped(path: &Path) -> Result<Option<Vec<u8>>> {
+    let Some(file) = open_regular(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).at("reading", path)?;
+    Ok(Some(bytes))
+}
+
+/// Opens a regular file for reading; `None` if there is no such file.
+///
+/// # Errors
+/// Temporary. Refused: it is not a regular file.
+pub fn open_regular(path: &Path) -> Result<Option<File>> {
     // Without NONBLOCK, a FIFO in its place would make the agent wait for a writer, for ever.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -41,9 +52,7 @@ pub fn read_capped(path: &Path) -> Result<Option<Vec<u8>>> {
         Err(error) => return Err(error).at("opening", path),
     };
     check_regular(path, &file)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).at("reading", path)?;
-    Ok(Some(bytes))
+    Ok(Some(file))
 }
 
 /// The text of a regular file without outer blanks; `None` if there is none, or if it is not UTF-8.

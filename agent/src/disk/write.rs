@@ -8,7 +8,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::OFlags;
 
@@ -93,21 +93,6 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).at("renaming to", to)?;
     reach(Checkpoint::Renamed);
     sync_folder_of(to)
-}
-
-/// Moves `paths` into a new folder next to them, with one sync for all. After a power cut, whatever still has
-/// its old name is untouched.
-///
-/// # Errors
-/// Temporary.
-pub fn move_into<'p>(folder: &Path, paths: impl Iterator<Item = &'p PathBuf>) -> Result<()> {
-    remove(folder)?;
-    make_folder(folder)?;
-    for path in paths {
-        fs::rename(path, folder.join(path.file_name().unwrap_or_default())).at("removing", path)?;
-        reach(Checkpoint::Renamed);
-    }
-    sync_folder_of(folder)
 }
 
 /// Exchanges two names and syncs the folder. False: the file system cannot do that.

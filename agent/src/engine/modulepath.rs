@@ -108,7 +108,8 @@ fn provides(pack: &Pack, entry: &str, disk: &Disk) -> bool {
     let path = Path::new(&pack.path);
     match folder.strip_prefix(path) {
         // The pack's folder is above the entry: look whether the pack contains the rest of the path.
-        Ok(rest) => disk.pack(&pack.sha256).join(rest).exists(),
+        Ok(rest) if rest.as_os_str().is_empty() => true,
+        Ok(rest) => release::search::contains(pack, &rest.to_string_lossy(), disk),
         Err(_) => path.starts_with(&folder),
     }
 }

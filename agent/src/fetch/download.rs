@@ -1,6 +1,7 @@
 //! Downloads one object from the stores. Resumes after an interruption, and computes the hash meanwhile.
 
 use std::fs::File;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use stringless_core::answer::Foreign;
@@ -11,11 +12,11 @@ use super::Work;
 use super::fault::FetchError;
 use super::object::Object;
 use super::partial::{Owner, Partial};
-use super::verified::VerifiedPack;
 use crate::disk::write;
 use crate::error::{Error, Result};
 use crate::io::random;
 use crate::log;
+use crate::release::verified::VerifiedPack;
 use crate::store::document::pause;
 use crate::store::{Answer, GetRequest, RequestError, StoreClient};
 
@@ -27,14 +28,16 @@ struct Turn<'a> {
     end: Instant,
 }
 
-/// Downloads a pack.
+/// Verifies a pack on disk, and downloads what is missing or wrong. `packs` have the same bytes; `None`: there
+/// are none of them.
 ///
 /// # Errors
 /// As [`download`].
-pub fn pack<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
-    let object = Object::of_pack(pack, &work.io);
+pub fn pack<'p>(packs: &'p [Pack], work: &Work) -> Result<Option<VerifiedPack<'p>>> {
+    let Some(first) = packs.first() else { return Ok(None) };
+    let object = Object::of_pack(first, &work.io);
     let file = download(&object, work)?;
-    Ok(VerifiedPack { pack, file, path: object.path })
+    Ok(Some(VerifiedPack { packs, file, path: object.path }))
 }
 
 /// Downloads an object, trying every store in turn, in several rounds. Each store gets an equal share of the
@@ -44,6 +47,9 @@ pub fn pack<'p>(pack: &'p Pack, work: &Work) -> Result<VerifiedPack<'p>> {
 /// Refused if a store sent wrong bytes and none sent the right ones; else temporary.
 pub fn download(object: &Object, work: &Work) -> Result<File> {
     let mut partial = Partial::open(&object.path, object.size)?;
+    if partial.length == object.size && partial.sha256() == object.sha256 {
+        return Ok(partial.file);
+    }
     let mut faults: Vec<Option<FetchError>> = work.sources.iter().map(|_| None).collect();
     let mut may_mix = true;
     let mut tried = 0;
@@ -58,6 +64,7 @@ pub fn download(object: &Object, work: &Work) -> Result<File> {
             let turn = Turn { number, source: &work.sources[number], end: Instant::now() + share };
             match from_store(&turn, &mut partial, &mut may_mix, object, work) {
                 Ok(()) => {
+                    work.fetched.fetch_add(1, Ordering::Relaxed);
                     let (from, size) = (&turn.source.name, object.size);
                     log::step(format_args!("`{}`: {size} bytes from `{from}`", object.key));
                     return Ok(partial.file);

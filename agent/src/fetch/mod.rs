@@ -1,8 +1,6 @@
-//! Fetches packs, a few in parallel, from any store that has them; verifies and unpacks them.
+//! Fetches packs, a few in parallel, from any store that has them; verifies them, and unpacks them into a release.
 
 pub mod object;
-pub mod unpack;
-pub mod verified;
 
 mod download;
 mod fault;
@@ -21,15 +19,17 @@ use stringless_core::pack::Pack;
 pub use self::object::Object;
 
 use crate::checkpoint::{Checkpoint, reach};
-use crate::disk::{is_folder, write};
+use crate::disk::{Disk, metadata_of};
 use crate::error::{Error, Result};
 use crate::io::Io;
+use crate::release::tree::Tree;
 use crate::signals;
 use crate::store::StoreClient;
 
 /// The shared data of a run's downloads.
 struct Work {
-    queue: Mutex<VecDeque<Pack>>,
+    /// The packs, those with the same bytes together.
+    queue: Mutex<VecDeque<Vec<Pack>>>,
     sources: Vec<Arc<StoreClient>>,
     /// The number of failures of each store. Stores with more failures are tried later.
     faults: Vec<AtomicU32>,
@@ -40,28 +40,33 @@ struct Work {
     /// Milliseconds spent on unpacking. They do not count towards the limit: a busy disk is not the stores'
     /// fault.
     unpacking: AtomicU64,
+    /// The number of packs for which a store sent bytes.
+    fetched: AtomicU64,
     /// The first error. Later errors only follow from it.
     failure: Mutex<Option<Error>>,
 }
 
-/// Fetches packs, verifies them, and unpacks them below `packs/`. Tries `sources` in order. Returns the
+/// Unpacks `packs` into `tree`, and fetches those that are not on disk. Tries `sources` in order. Returns the
 /// number of fetched packs.
 ///
 /// # Errors
-/// The first error of any pack. Packs that were complete before it stay.
-pub fn stage(wanted: Vec<Pack>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> Result<u64> {
-    let count = wanted.len();
-    if count == 0 {
-        return Ok(0);
-    }
-    let bytes: u64 = wanted.iter().map(|pack| pack.size).sum();
-    let work = Arc::new(Work::new(wanted.into(), bytes, sources, io));
+/// The first error of any pack. The packs that were fetched before it stay.
+pub fn unpack(packs: &[Pack], tree: &Arc<Tree>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> Result<u64> {
+    let missing = missing(packs, &io.disk)?;
+    let bytes: u64 = missing.iter().map(|pack| pack.size).sum();
+    let mut packs = packs.to_vec();
+    // First what takes longest, and what may fail.
+    let is_there = |pack: &Pack| missing.binary_search_by_key(&pack.sha256, |pack| pack.sha256).is_err();
+    packs.sort_by_key(|pack| (is_there(pack), pack.sha256));
+    let queue: VecDeque<_> = packs.chunk_by(|a, b| a.sha256 == b.sha256).map(<[Pack]>::to_vec).collect();
+    let count = queue.len();
+    let work = Arc::new(Work::new(queue, bytes, sources, io));
     let (send, results) = mpsc::channel::<()>();
     let mut started = 0;
     for _ in 0..count.min(PARALLEL) {
-        let (send, work) = (send.clone(), Arc::clone(&work));
+        let (send, work, tree) = (send.clone(), Arc::clone(&work), Arc::clone(tree));
         let run = move || {
-            work.stage_all();
+            work.unpack_all(&tree);
             drop(send);
         };
         match thread::Builder::new().spawn(run) {
@@ -80,7 +85,7 @@ pub fn stage(wanted: Vec<Pack>, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> R
     }
     match work.failure().take() {
         Some(error) => Err(error),
-        None => Ok(count as u64),
+        None => Ok(work.fetched.load(Ordering::Relaxed)),
     }
 }
 
@@ -110,18 +115,27 @@ pub fn file(object: Object, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> Resul
     }
 }
 
-/// The packs that are not on disk yet, without duplicates.
-pub fn missing(packs: &[Pack], io: &Io) -> Vec<Pack> {
-    let mut wanted: Vec<Pack> =
-        packs.iter().filter(|pack| !is_folder(&io.disk.pack(&pack.sha256))).cloned().collect();
-    wanted.sort_by_key(|pack| pack.sha256);
-    wanted.dedup_by_key(|pack| pack.sha256);
-    wanted
+/// The packs that are not complete on disk, without duplicates, in the order of their hashes. Only the lengths
+/// count here: a damaged pack is found when it is used, and needs no more space than it has.
+///
+/// # Errors
+/// Temporary: the disk.
+pub fn missing(packs: &[Pack], disk: &Disk) -> Result<Vec<Pack>> {
+    let mut missing = Vec::new();
+    for pack in packs {
+        let found = metadata_of(&disk.pack(&pack.sha256))?;
+        if found.is_none_or(|found| found.len() != pack.size) {
+            missing.push(pack.clone());
+        }
+    }
+    missing.sort_by_key(|pack| pack.sha256);
+    missing.dedup_by_key(|pack| pack.sha256);
+    Ok(missing)
 }
 
 impl Work {
     /// The work of fetching `queue`, or another file, of `bytes` in all.
-    fn new(queue: VecDeque<Pack>, bytes: u64, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> Self {
+    fn new(queue: VecDeque<Vec<Pack>>, bytes: u64, sources: &[Arc<StoreClient>], io: &Arc<Io>) -> Self {
         Self {
             queue: Mutex::new(queue),
             sources: sources.to_vec(),
@@ -130,19 +144,20 @@ impl Work {
             started: Instant::now(),
             allowed: GRACE + bytes / MIN_RATE,
             unpacking: AtomicU64::new(0),
+            fetched: AtomicU64::new(0),
             failure: Mutex::new(None),
         }
     }
 
-    fn stage_all(&self) {
-        while let Some(pack) = self.next() {
-            if let Err(error) = self.stage_one(&pack) {
+    fn unpack_all(&self, tree: &Tree) {
+        while let Some(packs) = self.next() {
+            if let Err(error) = self.unpack_one(&packs, tree) {
                 self.failure().get_or_insert(error);
             }
         }
     }
 
-    fn next(&self) -> Option<Pack> {
+    fn next(&self) -> Option<Vec<Pack>> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.pop_front().filter(|_| self.failure().is_none())
     }
@@ -151,14 +166,14 @@ impl Work {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stage_one(&self, pack: &Pack) -> Result<()> {
-        let verified = download::pack(pack, self)?;
+    fn unpack_one(&self, packs: &[Pack], tree: &Tree) -> Result<()> {
+        let Some(verified) = download::pack(packs, self)? else { return Ok(()) };
         reach(Checkpoint::Fetched);
-        let (path, began) = (verified.path.clone(), Instant::now());
-        unpack::unpack(verified, &self.io.disk.pack(&pack.sha256))?;
+        let began = Instant::now();
+        tree.unpack(verified)?;
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.unpacking.fetch_add(milliseconds, Ordering::Relaxed);
-        write::remove_file(&path)
+        Ok(())
     }
 
     /// The numbers of the stores, in the order of trying them.
@@ -194,7 +209,7 @@ impl Work {
 }
 
 /// The number of packs that are fetched in parallel.
-pub const PARALLEL: usize = 4;
+const PARALLEL: usize = 4;
 /// The lowest accepted throughput over all packs, in bytes a second. The time limit is this plus `GRACE`
 /// seconds.
 const MIN_RATE: u64 = 8 * 1024;

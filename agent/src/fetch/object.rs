@@ -30,7 +30,7 @@ impl Object {
     pub fn of_pack(pack: &Pack, io: &Io) -> Self {
         Self {
             key: layout::pack(&pack.sha256),
-            path: io.disk.incoming(&pack.sha256),
+            path: io.disk.pack(&pack.sha256),
             pack: Some(pack.path.clone()),
             size: pack.size,
             sha256: pack.sha256,

@@ -63,7 +63,6 @@ impl Partial {
             partial.length += got as u64;
             partial.owner = Owner::Several;
         }
-        write::sync_folder_of(&partial.path)?;
         Ok(partial)
     }
 

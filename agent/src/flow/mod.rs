@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::flow::check::{Head, record_check};
 use crate::flow::fallback::{fall_back, quarantined};
 use crate::node::RoleMissing;
-use crate::release::{self, Live, Staged};
+use crate::release::{self, Draft, Live, Staged};
 use crate::upgrade::Offer;
 use crate::{engine, fetch, log, signals};
 
@@ -120,7 +120,7 @@ fn retired(run: &LayerRun<'_>, manifest: &Manifest, live: Option<&Release>) -> E
     )
 }
 
-/// Fetches the missing packs of the release, builds it, makes it live and applies it.
+/// Builds the release, makes it live and applies it.
 fn install(
     run: &LayerRun<'_>,
     head: &Head,
@@ -134,19 +134,37 @@ fn install(
     // With `--noop`, never rebuild the live release.
     let rebuild = matches!(reason, Reason::Forced | Reason::Retry) && !run.args.noop;
     warn_on_error(make_room(run, &state, Some(manifest)), SWEEPING, report);
-    let missing = fetch::missing(&manifest.packs, run.io);
-    let build = rebuild || !is_folder(&run.disk.release(&Release::from_manifest(manifest)));
-    space::check(manifest, &missing, build, run.budget, &run.io.disk)?;
-    report.fetched = fetch::stage(missing, &head.sources, run.io)?;
-    reach(Checkpoint::PacksStaged);
-    signals::check()?;
-    let staged = release::stage(manifest, &head.document, rebuild, &run.io.disk, &run.disk)?;
+    let staged = stage(run, head, rebuild, report)?;
     if run.args.noop {
         return dry_run(run, manifest, &staged, report);
     }
     engine::root::check(&manifest.apply.engine, run.root, manifest.serial)?;
     let live = release::switch(staged, &run.disk)?;
     apply(run, head, &live, state, report)
+}
+
+/// Builds the release's folder. One of an earlier run is used as it is; with `rebuild`, a new one replaces it.
+fn stage(run: &LayerRun<'_>, head: &Head, rebuild: bool, report: &mut LayerReport) -> Result<Staged> {
+    let (manifest, release) = (&head.manifest, Release::from_manifest(&head.manifest));
+    let path = run.disk.release(&release);
+    if is_folder(&path) && !rebuild {
+        return Ok(Staged { release, path });
+    }
+    let disk = &run.io.disk;
+    space::check(manifest, &fetch::missing(&manifest.packs, disk)?, run.budget, disk)?;
+    let draft = Draft::new(release, &run.disk)?;
+    let unpacked = fetch::unpack(&manifest.packs, &draft.tree, &head.sources, run.io);
+    // On a signal, the threads may still run: the next run cleans up.
+    signals::check()?;
+    match unpacked {
+        Ok(fetched) => report.fetched = fetched,
+        Err(error) => {
+            draft.discard();
+            return Err(error);
+        }
+    }
+    reach(Checkpoint::PacksStaged);
+    draft.finish(&head.document)
 }
 
 /// Turns the error of a clean-up into a warning. It must not block the next release; whether the disk has

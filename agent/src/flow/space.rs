@@ -10,30 +10,15 @@ use stringless_core::pack::Pack;
 
 use crate::disk::Disk;
 use crate::error::{At, Error, Result};
-use crate::fetch::PARALLEL;
 
-/// Checks that the disk budget and the file system have enough space. `missing` are the packs to fetch;
-/// `build` says whether the release's folder has to be built.
+/// Checks that the disk budget and the file system have enough space to build the release. `missing` are the packs
+/// to fetch.
 ///
 /// # Errors
 /// Temporary, with the needed and the available number. Nothing was fetched.
-pub fn check(
-    manifest: &Manifest,
-    missing: &[Pack],
-    build: bool,
-    budget: Option<u64>,
-    disk: &Disk,
-) -> Result<()> {
-    let mut needed: u64 = missing.iter().map(on_disk).sum();
-    let mut sizes: Vec<u64> = missing.iter().map(|pack| pack.size).collect();
-    sizes.sort_unstable_by(|a, b| b.cmp(a));
-    needed += sizes.iter().take(PARALLEL).sum::<u64>();
-    if build {
-        needed += manifest.packs.iter().map(on_disk).sum::<u64>();
-    }
-    if needed == 0 {
-        return Ok(());
-    }
+pub fn check(manifest: &Manifest, missing: &[Pack], budget: Option<u64>, disk: &Disk) -> Result<()> {
+    let packed: u64 = missing.iter().map(|pack| pack.size.next_multiple_of(BLOCK)).sum();
+    let needed = packed + manifest.packs.iter().map(on_disk).sum::<u64>();
     let no_room = |what: &str, has: u64| {
         let serial = manifest.serial;
         Error::temporary(format!("making room for release {serial}: it needs {needed} bytes, {what} {has}"))
@@ -52,7 +37,7 @@ pub fn check(
     if needed > free {
         return Err(no_room("the file system of the state folder has", free));
     }
-    let files = inodes(&manifest.packs, missing, build);
+    let files = inodes(&manifest.packs, missing);
     // Some file systems create inodes on demand and report a count of 0.
     if system.f_files > 0 && files > system.f_favail {
         let message =
@@ -62,21 +47,17 @@ pub fn check(
     Ok(())
 }
 
-/// The inodes that a run needs at the same time, at most: a pack's entries and its folder, a file while it is
-/// fetched, and the release with the folders above its packs.
-fn inodes(packs: &[Pack], missing: &[Pack], build: bool) -> u64 {
-    let mut needed = SMALL_FILES + missing.len().min(PARALLEL) as u64;
-    needed += missing.iter().map(|pack| pack.files + 1).sum::<u64>();
-    if build {
-        let parents = packs.iter().flat_map(|pack| {
-            let ends = pack.path.match_indices('/').map(|(end, _)| end).chain([pack.path.len()]);
-            ends.map(|end| &pack.path[..end])
-        });
-        // The folder of a pack at the top level is the release itself.
-        let folders: BTreeSet<&str> = parents.chain([""]).collect();
-        needed += packs.iter().map(|pack| pack.files).sum::<u64>() + folders.len() as u64;
-    }
-    needed
+/// The inodes that a run needs at the same time, at most: a file for each pack to fetch, the entries of all packs,
+/// and the folders above them.
+fn inodes(packs: &[Pack], missing: &[Pack]) -> u64 {
+    let parents = packs.iter().flat_map(|pack| {
+        let ends = pack.path.match_indices('/').map(|(end, _)| end).chain([pack.path.len()]);
+        ends.map(|end| &pack.path[..end])
+    });
+    // The folder of a pack at the top level is the release itself.
+    let folders: BTreeSet<&str> = parents.chain([""]).collect();
+    let entries: u64 = packs.iter().map(|pack| pack.files).sum();
+    SMALL_FILES + missing.len() as u64 + entries + folders.len() as u64
 }
 
 /// The space for a pack's content. Most file systems use whole blocks for each file.
@@ -118,16 +99,12 @@ mod tests {
             files,
         };
         let packs = [pack("", 5), pack("site/modules/a", 7), pack("site/modules/b", 1), pack("data", 1)];
-        // Built only: the entries, and the folders ``, site, site/modules, its two packs and data.
-        assert_eq!(inodes(&packs, &[], true), SMALL_FILES + 14 + 6);
-        // Fetched only: the entries, a folder each, and as many downloads as run at once.
-        assert_eq!(inodes(&packs, &packs, false), SMALL_FILES + 14 + 4 + 4);
-        assert_eq!(inodes(&packs, &packs[..1], true), SMALL_FILES + 14 + 6 + 5 + 1 + 1);
+        // The entries, and the folders ``, site, site/modules, its two packs and data.
+        assert_eq!(inodes(&packs, &[]), SMALL_FILES + 14 + 6);
+        // And a file for each pack that is fetched.
+        assert_eq!(inodes(&packs, &packs), SMALL_FILES + 14 + 6 + 4);
+        assert_eq!(inodes(&packs, &packs[..1]), SMALL_FILES + 14 + 6 + 1);
         let many: Vec<Pack> = (0..20).map(|n| pack(&n.to_string(), 0)).collect();
-        assert_eq!(
-            inodes(&many, &many, true),
-            SMALL_FILES + 21 + 20 + 4,
-            "folders without a file take one, too"
-        );
+        assert_eq!(inodes(&many, &many), SMALL_FILES + 21 + 20, "folders without a file take one, too");
     }
 }

@@ -1,15 +1,18 @@
 //! Releases on disk: builds a release from packs next to the live one, makes it live by one rename, and
 //! removes old releases and packs.
 //!
-//! The files of a release are copies of those in the packs (with shared extents if the file system supports
-//! them), so an engine that changes its release does not change the verified packs. A folder with a release's
-//! name is always complete, because it appears and disappears by one rename.
+//! Packs stay as they came, so an engine that changes its release does not change the verified packs. A folder
+//! with a release's name is always complete, because it appears and disappears by one rename.
+
+pub mod search;
+pub mod tree;
+pub mod verified;
 
 mod sweep;
-mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use stringless_core::document::Document;
 use stringless_core::hash::Sha256;
@@ -17,9 +20,9 @@ use stringless_core::json;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
 use stringless_core::state::Release;
-use stringless_core::verify::Verified;
 
 pub use self::sweep::{remove_others, sweep};
+use self::tree::Tree;
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::write::{self, make_folder, remove, remove_folder};
 use crate::disk::{Disk, LayerDisk, folder_of, is_folder, metadata_of, read_capped};
@@ -38,36 +41,52 @@ pub struct Staged {
 #[derive(Debug)]
 pub struct Live(pub Staged);
 
-/// Builds the release's folder from its packs, which must all be on disk. `document` is the signed manifest.
-/// An existing folder of an earlier run is used as it is; with `rebuild`, a new folder replaces it in one
-/// step.
-///
-/// # Errors
-/// Refused: the packs overlap. Temporary: the disk.
-pub fn stage(
-    manifest: &Verified<Manifest>,
-    document: &[u8],
-    rebuild: bool,
-    disk: &Disk,
-    layer: &LayerDisk,
-) -> Result<Staged> {
-    let release = Release::from_manifest(manifest);
-    let path = layer.release(&release);
-    if folder_at(&path)? && !rebuild {
-        return Ok(Staged { release, path });
+/// A release that is being built, next to its final place.
+#[derive(Debug)]
+pub struct Draft {
+    /// Where its packs are unpacked.
+    pub tree: Arc<Tree>,
+    release: Release,
+    path: PathBuf,
+    fresh: PathBuf,
+}
+
+impl Draft {
+    /// Makes the folder.
+    ///
+    /// # Errors
+    /// Temporary: the disk.
+    pub fn new(release: Release, layer: &LayerDisk) -> Result<Self> {
+        let path = layer.release(&release);
+        let fresh = beside(&path, "new");
+        remove(&fresh)?;
+        make_folder(path.parent().unwrap_or(&path))?;
+        make_folder(&fresh)?;
+        Ok(Self { tree: Arc::new(Tree::open(&fresh)?), release, path, fresh })
     }
-    let fresh = beside(&path, "new");
-    remove(&fresh)?;
-    make_folder(path.parent().unwrap_or(&path))?;
-    make_folder(&fresh)?;
-    tree::build(&manifest.packs, disk, &fresh)?;
-    // Written first, so that the sweep never removes a pack of an existing release.
-    write::replace(&manifest_path(&path), document)?;
-    write::sync_all(&fresh)?;
-    reach(Checkpoint::Marked);
-    place(&fresh, &path)?;
-    reach(Checkpoint::Staged);
-    Ok(Staged { release, path })
+
+    /// Gives the complete folder its final name. It replaces an existing folder in one step. `document` is the
+    /// signed manifest.
+    ///
+    /// # Errors
+    /// Temporary: the disk.
+    pub fn finish(self, document: &[u8]) -> Result<Staged> {
+        let Self { release, path, fresh, .. } = self;
+        // Written first, so that the sweep never removes a pack of an existing release.
+        write::replace(&manifest_path(&path), document)?;
+        write::sync_all(&fresh)?;
+        reach(Checkpoint::Marked);
+        place(&fresh, &path)?;
+        reach(Checkpoint::Staged);
+        Ok(Staged { release, path })
+    }
+
+    /// Removes the folder.
+    pub fn discard(self) {
+        // If that fails, the next run does it.
+        let _ = remove(&self.fresh);
+        write::remove_if_empty(self.path.parent().unwrap_or(&self.path));
+    }
 }
 
 /// Finds a complete release on disk, with the signed manifest that it was built from.
@@ -130,11 +149,6 @@ pub fn clean_up(disk: &Disk, layer: &LayerDisk) -> Result<()> {
     }
     for path in entries(&disk.file("packs"))?.iter().filter(|path| hash_in(path).is_none()) {
         remove(path)?;
-    }
-    for path in entries(&disk.file("incoming"))? {
-        if hash_in(&path).is_none_or(|sha256| is_folder(&disk.pack(&sha256))) {
-            remove(&path)?;
-        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use stringless_core::state::Release;
 use super::{beside, ends_with, entries, folder_at, hash_in, hidden, manifest_in, manifest_path};
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::write::{self, remove, remove_folder};
-use crate::disk::{Disk, LayerDisk, is_folder, read_capped};
+use crate::disk::{Disk, LayerDisk, is_folder, metadata_of, read_capped};
 use crate::error::Result;
 
 /// Removes this layer's releases that are not in `keep`, unfinished folders, and packs that neither `wanted`
@@ -80,7 +80,7 @@ pub fn remove_others(followed: &[&Name], disk: &Disk) -> Result<Vec<String>> {
     Ok(removed)
 }
 
-/// Removes the packs and downloads that neither `wanted` nor any release on the node uses. `own` is the layer
+/// Removes the packs that neither `wanted` nor any release on the node uses. `own` is the layer
 /// that `wanted` is for; the other layers may still need the packs of their saved manifests.
 fn sweep_packs(wanted: &[Pack], own: Option<&Path>, disk: &Disk) -> Result<()> {
     let mut used: BTreeSet<Sha256> = wanted.iter().map(|pack| pack.sha256).collect();
@@ -97,18 +97,14 @@ fn sweep_packs(wanted: &[Pack], own: Option<&Path>, disk: &Disk) -> Result<()> {
             }
         }
     }
-    let unused = |path: &Path| !hash_in(path).is_some_and(|sha256| used.contains(&sha256));
-    // A pack with its own name is always complete, so rename and sync all unused packs before removing them.
-    let gone = disk.file("packs").join(".gone");
-    let packs: Vec<_> = entries(&disk.file("packs"))?.into_iter().filter(|path| unused(path)).collect();
-    if !packs.is_empty() {
-        write::move_into(&gone, packs.iter().filter(|pack| **pack != gone))?;
-        remove_folder(&gone)?;
+    // What is not a file was put there by somebody else, or by an older agent.
+    let is_file =
+        |path: &Path| metadata_of(path).is_ok_and(|found| found.is_none_or(|found| found.is_file()));
+    let unused = |path: &Path| !is_file(path) || !hash_in(path).is_some_and(|sha256| used.contains(&sha256));
+    for pack in entries(&disk.file("packs"))?.iter().filter(|path| unused(path)) {
+        remove(pack)?;
     }
-    for part in entries(&disk.file("incoming"))?.iter().filter(|path| unused(path)) {
-        remove(part)?;
-    }
-    Ok(())
+    remove(&disk.file("incoming"))
 }
 
 /// The packs of a saved manifest; none if it is not readable. It was verified before it was saved, and is not

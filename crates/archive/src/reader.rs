@@ -62,7 +62,11 @@ impl<E> From<Refusal> for ReadError<E> {
 ///
 /// # Errors
 /// The first broken rule, the error of the operating system, or the sink's own error.
-pub fn read<S: Sink>(pack: &Pack, packed: impl Read, sink: &mut S) -> Result<(), ReadError<S::Error>> {
+pub fn read<S: Sink + ?Sized>(
+    pack: &Pack,
+    packed: impl Read,
+    sink: &mut S,
+) -> Result<(), ReadError<S::Error>> {
     // The limit includes headers, padding and long names. It stops a decompression bomb.
     let cap = pack.unpacked.saturating_add(pack.files.saturating_add(4).saturating_mul(4096));
     let hashed = BufReader::with_capacity(BUFFER, Hashed::new(packed));
@@ -131,7 +135,7 @@ pub fn check_bytes(pack: &Pack, packed: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Checks one entry with the allow-list, and passes it to the sink.
-fn hand_over<R: Read, S: Sink>(
+fn hand_over<R: Read, S: Sink + ?Sized>(
     entry: &mut Entry<'_, R>,
     long: &mut LongNames,
     list: &mut AllowList,

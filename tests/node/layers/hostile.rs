@@ -112,7 +112,7 @@ fn half_a_pack_from_a_client_costs_the_provider_nothing() {
     let Some(stack) = Stack::converged() else { return };
     // As if the client's store had sent the beginning of the provider's next pack, and lied.
     let next = stack.base.script("echo base 2 >>\"$OUT/said\"");
-    let part = stack.state("incoming").join(next.sha256.to_string());
+    let part = stack.state("packs").join(next.sha256.to_string());
     fs::write(part, vec![0; usize::try_from(next.size).unwrap() / 2]).unwrap();
     stack.base.publish(&stack.release("base", 2, vec![next]));
     stack.run(&["--once"]).expect(0);

@@ -70,14 +70,6 @@ impl Disk {
                 self.unsynced.clear();
                 self.unsynced_names.clear();
             }
-            // On the way out: nothing is removed before the old names are gone for certain.
-            "rename" | "renameat" | "renameat2" if last.contains("/.gone/") => {
-                let folder = first.rsplit_once('/').unwrap().0.to_owned();
-                if self.unsynced_names.get(&call.thread) != Some(&folder) {
-                    self.change(call);
-                }
-                self.unsynced_names.insert(call.thread.clone(), folder);
-            }
             "rename" | "renameat" | "renameat2" => {
                 self.change(call);
                 let below = format!("{first}/");

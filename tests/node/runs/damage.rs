@@ -113,8 +113,7 @@ fn a_full_disk_takes_the_rotation_that_mends_it() {
     pair.run(&["--once"]).expect(0);
     // A pack that nothing uses: what a failed release has left. To the last byte.
     let junk = state.join("packs").join("0".repeat(64));
-    fs::create_dir(&junk).unwrap();
-    let mut fill = fs::File::create(junk.join("fill")).unwrap();
+    let mut fill = fs::File::create(junk).unwrap();
     while std::io::Write::write_all(&mut fill, &[7; 512]).is_ok() {}
     drop(fill);
     let next = trust(&[&pair.forge.key], 2, &json!({})).to_string();

@@ -132,9 +132,9 @@ fn a_store_that_mishandles_ranges_is_asked_for_the_whole() {
     let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
     for status in [416, 400] {
         let Some(node) = web_node(&forge, &server) else { return };
-        let incoming = node.root().join("var/lib/stringless/incoming");
-        fs::create_dir_all(&incoming).unwrap();
-        fs::write(incoming.join(next.packs[0].sha256.to_string()), "part").unwrap();
+        let packs = node.root().join("var/lib/stringless/packs");
+        fs::create_dir_all(&packs).unwrap();
+        fs::write(packs.join(next.packs[0].sha256.to_string()), "part").unwrap();
         server.fault_times(&key, Fault::status(status), 1);
         Run::of(node.command(&["--once"]).env("OUT", node.root())).expect(0);
         assert_eq!(node.read("applied").as_deref(), Some("one\n"), "{status}");

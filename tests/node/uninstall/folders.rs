@@ -35,8 +35,7 @@ fn another_folder_of_state_is_cleared_of_what_is_the_agents_own() {
     let node = installed(agent);
     node.write("etc/stringless/agent.json", "{\"state_dir\": \"/srv/data\"}");
     let hash = Sha256::of(b"").to_string();
-    for path in
-        ["lock", "node", "layers/example/state.json", &format!("packs/{hash}/x"), "packs/mine", "mine"]
+    for path in ["lock", "node", "layers/example/state.json", &format!("packs/{hash}"), "packs/mine", "mine"]
     {
         node.write(&format!("srv/data/{path}"), "");
     }
@@ -85,7 +84,7 @@ fn no_link_is_followed() {
     };
     // Links in the agent's own folders go; what they lead to stays.
     let node = installed(agent.clone());
-    let kept = [other(&format!("packs/{hash}/file")), other("layer/state.json"), other("unit")];
+    let kept = [other(&format!("packs/{hash}")), other("layer/state.json"), other("unit")];
     let at = |path: &str| node.root().join(path);
     fs::remove_dir_all(at(&format!("{STATE}/packs"))).unwrap();
     symlink(elsewhere.path().join("packs"), at(&format!("{STATE}/packs"))).unwrap();

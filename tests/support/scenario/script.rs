@@ -66,7 +66,7 @@ impl Scenario {
         let old = script.publish(1, "old");
         script.run(&["--once"]);
         let new = script.publish(2, "new");
-        let incoming = script.node.root().join(STATE).join("incoming");
+        let packs = script.node.root().join(STATE).join("packs");
         for (pack, wrong) in script.packs.iter().zip([false, true]) {
             let mut bytes = fs::read(script.forge.bucket().join(layout::pack(&pack.sha256))).unwrap();
             let half = bytes.len() / 2;
@@ -75,7 +75,7 @@ impl Scenario {
             } else {
                 bytes.truncate(half);
             }
-            fs::write(incoming.join(pack.sha256.to_string()), bytes).unwrap();
+            fs::write(packs.join(pack.sha256.to_string()), bytes).unwrap();
         }
         script.scenario("resumed download", &["--once"], vec![Some(old), Some(new.clone())], new)
     }

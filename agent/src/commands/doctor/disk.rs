@@ -49,9 +49,7 @@ pub fn look(node: &Node) -> Vec<Finding> {
     }
     for manifest in &manifests {
         // What a release of the same size would need beside this one.
-        if let Err(error) =
-            space::check(manifest, &manifest.packs, true, node.config.disk_budget, &node.io.disk)
-        {
+        if let Err(error) = space::check(manifest, &manifest.packs, node.config.disk_budget, &node.io.disk) {
             let hint = "free space on it, or raise `disk_budget` in agent.json";
             findings.push(Finding {
                 result: stringless_core::diagnosis::Verdict::Warning,
