@@ -8,14 +8,14 @@ use stringless_core::backoff;
 use stringless_core::hash::Sha256;
 use stringless_core::signal::Signal;
 use stringless_core::sigv4::{self, Scope};
+use stringless_core::status::IdSource;
 use stringless_core::time::Timestamp;
 
-use crate::http::Request;
+use crate::http::{Request, element};
 use crate::io::{Io, random};
 use crate::node::Node;
 use crate::signals;
 use crate::store::credentials::Keyring;
-use stringless_core::status::IdSource;
 
 /// Why a signal was not taken.
 pub struct Failure {
@@ -91,8 +91,7 @@ fn post(signal: &Signal, body: &str, time: Timestamp, keyring: &Keyring, io: &Io
     }
     let time = reply.header("date").and_then(|text| Timestamp::parse_http(text).ok());
     let (status, answer) = (reply.status, reply.text(ERROR_BODY));
-    let words = |name: &str| between(&answer, &format!("<{name}>"), &format!("</{name}>"));
-    let (code, message) = (words("Code"), words("Message"));
+    let (code, message) = (quoted(&answer, "Code"), quoted(&answer, "Message"));
     let why = format!("the service answered {status} {code}: {message}");
     let busy = matches!(status, 408 | 429 | 500..) || code.starts_with("Throttl");
     // 403 may be a permission that the role does not have yet; 400 is about the signal itself.
@@ -104,11 +103,10 @@ fn post(signal: &Signal, body: &str, time: Timestamp, keyring: &Keyring, io: &Io
     })
 }
 
-/// The text between two tags, on one line.
-fn between(text: &str, open: &str, close: &str) -> String {
-    let inner =
-        text.split_once(open).and_then(|(_, rest)| rest.split_once(close)).map_or("", |(inner, _)| inner);
-    inner.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// The text of an element, on one line.
+fn quoted(answer: &str, name: &str) -> String {
+    let text = element(answer, name).unwrap_or_default();
+    text.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 const LIMIT: Duration = Duration::from_secs(20);

@@ -1,8 +1,11 @@
 //! The HTTP client: time limits, no redirects, and a proxy if one is set.
 
 mod connect;
+mod element;
 mod lookup;
 mod tls;
+
+pub use self::element::element;
 
 use std::io::Read;
 use std::net::SocketAddr;

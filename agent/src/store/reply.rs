@@ -3,7 +3,7 @@
 use stringless_core::time::Timestamp;
 
 use super::{Answer, GetRequest, RequestError};
-use crate::http::Reply;
+use crate::http::{Reply, element};
 
 /// A reply with an error status.
 pub struct ErrorReply {
@@ -18,7 +18,7 @@ pub struct ErrorReply {
 impl ErrorReply {
     /// Turns the reply into an error of the request.
     pub fn to_error(&self) -> RequestError {
-        let code = between(&self.body, "<Code>", "</Code>").unwrap_or_default();
+        let code = element(&self.body, "Code").filter(|code| is_code(code)).unwrap_or_default();
         let mut message = format!("the store answered {} {code}", self.status).trim_end().to_owned();
         if let Some(place) = self.location.as_deref().filter(|_| (300..400).contains(&self.status)) {
             message = format!("{message}: a redirect to `{place}`");
@@ -107,9 +107,8 @@ fn origin(url: &str) -> String {
 
 /// What an answer says for people: the message of S3, or the beginning of a text that is not XML.
 fn said(body: &str) -> String {
-    let message = body.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>"));
-    let text = match message {
-        Some((message, _)) => message,
+    let text = match element(body, "Message") {
+        Some(message) => message,
         None if body.trim_start().starts_with('<') => "",
         None => body.trim(),
     };
@@ -117,10 +116,9 @@ fn said(body: &str) -> String {
     line.chars().filter(|c| !c.is_control()).take(SAID).collect()
 }
 
-fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
-    let (_, rest) = text.split_once(open)?;
-    let (inner, _) = rest.split_once(close)?;
-    (inner.len() <= 80 && inner.chars().all(|c| c.is_ascii_alphanumeric())).then_some(inner)
+/// Whether the text may be the code of an error: other texts are not shown.
+fn is_code(text: &str) -> bool {
+    text.len() <= 80 && text.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 const ERROR_BODY: u64 = 64 * 1024;

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use stringless_core::config::Config;
+use stringless_core::diagnosis::Finding;
 
 use super::finding;
 use crate::disk::read_capped;
 use crate::error::Error;
-use stringless_core::diagnosis::Finding;
 
 /// `error` is the reason why a run could not use the configuration.
 pub fn look(path: &Path, error: Option<&Error>) -> Vec<Finding> {

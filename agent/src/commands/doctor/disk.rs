@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
+use stringless_core::diagnosis::Finding;
 use stringless_core::manifest::Engine;
 
 use super::Node;
 use super::finding;
 use crate::disk::check_owned;
 use crate::flow::space;
-use stringless_core::diagnosis::Finding;
 
 /// The state folder.
 pub fn look(node: &Node) -> Vec<Finding> {

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use stringless_core::config::Layer;
+use stringless_core::diagnosis::Finding;
 use stringless_core::manifest::{Engine, ScriptEngine};
 
 use super::Node;
@@ -14,7 +15,6 @@ use crate::engine::process::{self, End};
 use crate::engine::puppet;
 use crate::engine::redact::Redactor;
 use crate::engine::root;
-use stringless_core::diagnosis::Finding;
 
 /// Looks at the engines of all layers.
 pub fn look(node: &Node) -> Vec<Finding> {

@@ -1,8 +1,9 @@
 //! The cloud's metadata service, if the configuration names one.
 
+use stringless_core::diagnosis::Finding;
+
 use super::Node;
 use crate::node::{self, MetadataState};
-use stringless_core::diagnosis::Finding;
 
 /// Asks the service.
 pub fn look(node: &Node) -> Vec<Finding> {

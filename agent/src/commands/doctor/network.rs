@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use stringless_core::config::{Layer, NodeStore};
+use stringless_core::diagnosis::Finding;
 use stringless_core::layout;
 use stringless_core::plan;
 use stringless_core::refusal::Refusal;
@@ -16,7 +17,6 @@ use crate::flow::warnings::expiries;
 use crate::store::document::{DocumentAnswer, RetryPolicy};
 use crate::store::{RequestError, StoreClient};
 use crate::trust::TrustInUse;
-use stringless_core::diagnosis::Finding;
 
 /// Looks at store `s` of layer `l`, as far as it gets.
 pub fn look(node: &Arc<Node>, l: usize, s: usize) -> Vec<Finding> {

@@ -1,5 +1,8 @@
 //! What starts the agent: whether it is there, enabled, and run by something.
 
+use stringless_core::diagnosis::Finding;
+use stringless_core::status::{Kind, Schedule};
+
 use std::io::sink;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,8 +11,6 @@ use std::time::Duration;
 use crate::engine::process::{self, End};
 use crate::engine::redact::Redactor;
 use crate::host::schedule::{self, SERVICE, TIMER};
-use stringless_core::diagnosis::Finding;
-use stringless_core::status::{Kind, Schedule};
 
 /// Looks at all that starts the agent.
 pub fn look(root: &Path, config: &Path) -> Vec<Finding> {
