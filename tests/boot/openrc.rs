@@ -54,6 +54,7 @@ fn the_service_of_openrc_runs_and_runs_again() {
     assert!(until(super::BOOT, complete), "{}", said(&machine, "cat /var/log/stringless.log"));
     assert_eq!(said(&machine, "stringless-agent version"), "stringless-agent 0.9.9\n");
     assert_eq!(said(&machine, DAEMON), before, "{}", said(&machine, "cat /var/log/stringless.log"));
+    super::assert_well(&machine);
 
     machine.halt();
     fill(&web.site, "third");

@@ -64,6 +64,7 @@ fn a_resident_agent_takes_a_change() {
         assert_becomes(&machine, "grep -c starts /var/lib/stringless/upgrade.json", "0\n");
         let previous = "/usr/local/bin/stringless-agent.previous version";
         assert_ne!(said(&machine, previous), said(&machine, version));
+        super::assert_well(&machine);
         // With systemd's units, or with cron's: all goes, and the next boot brings nothing back.
         if *distro == "debian-12" {
             let text = std::fs::read_to_string(web.site.path("nodes.yaml")).unwrap();
