@@ -10,12 +10,13 @@ use stringless_core::manifest::Manifest;
 use stringless_core::refusal::Refusal;
 use stringless_core::report::LayerReport;
 use stringless_core::state::{Seen, State};
-use stringless_core::verify::{self, Verified};
+use stringless_core::verify::Verified;
 use stringless_core::{layout, plan};
 
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::Checked;
 use crate::error::{Error, Result};
+use crate::flow::known::Known;
 use crate::flow::run::{LayerRun, label, make_room};
 use crate::flow::selection::{self, Chosen, Selection, StoreAnswer};
 use crate::log;
@@ -59,9 +60,10 @@ pub fn check(
         log::warn(&text);
         report.warnings.push(text);
     }
-    let saved = saved_manifest(run, &trust);
+    let known = Known::default();
+    let saved = saved_manifest(run, &trust, &known);
     let seen = last_seen(run, state, saved.as_ref(), &trust);
-    let selection = Selection { run, seen: seen.as_ref() };
+    let selection = Selection { run, seen: seen.as_ref(), known: &known };
     let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
     let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
 
@@ -98,9 +100,10 @@ pub fn probe(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<u64> {
     let (state, _) = run.disk.state()?;
     let sources = clients(run)?;
     let trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
-    let saved = saved_manifest(run, &trust);
+    let known = Known::default();
+    let saved = saved_manifest(run, &trust, &known);
     let seen = last_seen(run, &state, saved.as_ref(), &trust);
-    let selection = Selection { run, seen: seen.as_ref() };
+    let selection = Selection { run, seen: seen.as_ref(), known: &known };
     let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
     let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
     let answers = selection.query(&sources, &etags, &saved, &trust)?;
@@ -110,7 +113,7 @@ pub fn probe(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<u64> {
 /// The pin of the manifest that was accepted last, for a layer that did not find one in this run.
 pub fn saved_offer(run: &LayerRun<'_>) -> Option<Offer> {
     let trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk).ok()?;
-    let (manifest, _) = saved_manifest(run, &trust)?;
+    let (manifest, _) = saved_manifest(run, &trust, &Known::default())?;
     Some(selection::offer_of(&manifest, clients(run).ok()?))
 }
 
@@ -257,10 +260,9 @@ fn last_seen(run: &LayerRun<'_>, state: &State, saved: Option<&Saved>, trust: &T
 }
 
 /// The saved manifest, verified again, with its bytes.
-fn saved_manifest(run: &LayerRun<'_>, trust: &TrustInUse) -> Option<Saved> {
+fn saved_manifest(run: &LayerRun<'_>, trust: &TrustInUse, known: &Known) -> Option<Saved> {
     let bytes = run.disk.manifest(run.environment).ok()??;
-    let manifest = verify::manifest(&bytes, &trust.keys, &run.layer.site, run.environment).ok()?;
-    Some((manifest, bytes))
+    Some((known.manifest(run, &bytes, trust).ok()?, bytes))
 }
 
 fn save(run: &LayerRun<'_>, state: &mut State, seen: Seen, bytes: &[u8]) -> Result<()> {

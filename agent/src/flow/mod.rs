@@ -8,6 +8,7 @@ pub use self::check::saved_offer;
 
 mod check;
 mod fallback;
+mod known;
 mod selection;
 pub mod space;
 

@@ -13,6 +13,7 @@ use stringless_core::verify::{self, Verified};
 
 use crate::error::{Error, Result};
 use crate::flow::floor::floor;
+use crate::flow::known::Known;
 use crate::flow::run::LayerRun;
 use crate::log;
 use crate::store::StoreClient;
@@ -33,6 +34,7 @@ pub(super) enum StoreAnswer {
 pub(super) struct Selection<'a> {
     pub(super) run: &'a LayerRun<'a>,
     pub(super) seen: Option<&'a Seen>,
+    pub(super) known: &'a Known,
 }
 
 /// A manifest and the number of the store that sent it.
@@ -97,12 +99,12 @@ impl Selection<'_> {
         bytes: &[u8],
         trust: &TrustInUse,
     ) -> std::result::Result<Verified<Manifest>, Refusal> {
-        let run = self.run;
-        let manifest = verify::manifest(bytes, &trust.keys, &run.layer.site, run.environment);
-        let manifest = manifest.map_err(|refusal| match self.pinned(bytes, trust, &refusal) {
-            // What is not understood may be signed under a newer trust.
-            Some(Err(missing @ Refusal::TrustMissing { .. })) => missing,
-            _ => refusal,
+        let manifest = self.known.manifest(self.run, bytes, trust).map_err(|refusal| {
+            match self.pinned(bytes, trust, &refusal) {
+                // What is not understood may be signed under a newer trust.
+                Some(Err(missing @ Refusal::TrustMissing { .. })) => missing,
+                _ => refusal,
+            }
         })?;
         plan::admit(&manifest, &self.floor(trust))?;
         Ok(manifest)
