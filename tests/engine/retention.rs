@@ -170,7 +170,7 @@ fn refused(pair: &Pair, run: &Run, what: &str) {
 /// Nothing of the release was fetched, and the one before it is live.
 fn nothing_begun(pair: &Pair) {
     assert_eq!(report(pair)["layers"][0]["fetched"], 0);
-    assert_eq!(packs(&pair).len(), 1, "of the release that is live");
+    assert_eq!(packs(pair).len(), 1, "of the release that is live");
     assert_eq!(pair.applied().as_deref(), Some("seven\n"));
     assert!(pair.live().starts_with("releases/7-"), "{}", pair.live());
     assert!(pair.state("layers/example/current/apply").is_file());
