@@ -47,6 +47,12 @@ fn agents_come_from_a_forge_that_redirects_to_its_storage() {
         server.fault(&archive, to(place));
         let refused = push();
         assert_eq!(refused.status.code(), Some(1), "{reason}");
-        assert!(e2e::process::both(&refused).contains(reason), "{}", e2e::process::both(&refused));
+        let said = e2e::process::both(&refused);
+        assert!(
+            said.contains(reason) && said.contains("hint: `--from` takes the address of a release"),
+            "{said}"
+        );
     }
+    let absent = site.run(&["agent", "push", "--from", "https://nowhere.invalid/{version}"]).expect(1);
+    assert!(absent.err.contains("hint: `--from` takes the address of a release"), "{}", absent.err);
 }

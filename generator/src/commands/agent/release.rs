@@ -171,8 +171,9 @@ impl Place {
 fn get(http: &Http, url: &str, cap: u64) -> Result<Vec<u8>> {
     let mut place = url.to_owned();
     for _ in 0..MAX_REDIRECTS {
-        let answer =
-            http.send(&place, cap + 1, || Ok(Call { method: Method::GET, headers: Vec::new(), body: &[] }))?;
+        let call = || Ok(Call { method: Method::GET, headers: Vec::new(), body: &[] });
+        // The hints of stores do not help here.
+        let answer = http.send(&place, cap + 1, call).map_err(|error| error.hint(WHERE))?;
         match (answer.status, answer.header("location")) {
             (200, _) => return Ok(answer.body),
             (301 | 302 | 303 | 307 | 308, Some(next)) => place = redirected(&place, next)?,
@@ -195,15 +196,14 @@ fn redirected(place: &str, next: &str) -> Result<String> {
 }
 
 fn absent(place: &str, why: &str) -> Error {
-    Error::temporary(format!("reading {place}: {why}")).hint(
-        "`--from` takes the address of a release, or the folder that holds TARGET/stringless-agent; \
-         `agent.from` in the site file is the usual one",
-    )
+    Error::temporary(format!("reading {place}: {why}")).hint(WHERE)
 }
 
 const AGENT: &str = "stringless-agent";
 const SUMS: &str = "SHA256SUMS";
 const SIGNATURE: &str = "SHA256SUMS.minisig";
+const WHERE: &str = "`--from` takes the address of a release, or the folder that holds TARGET/stringless-agent; \
+                     `agent.from` in the site file is the usual one";
 const OF_THE_SAME_PROGRAM: &str = "`--from` takes the address of a release that `make dist` has made";
 const KEY_OR_FILE: &str =
     "`--release-key` takes 56 characters that start with `RW`, or the file that holds them";
