@@ -195,8 +195,9 @@ mutants: setup ## take each protection out of a copy, and see its test fail; one
 
 .PHONY: bench
 bench: export GENERATOR_BIN = $(TARGET_DIR)/release/stringless
-bench: build ## how long it takes to render the whole product, and to assemble a control repo, beside r10k and g10k
+bench: build agents ## how long it takes to render the whole product, to assemble a control repo, and to converge a new node
 	$(CARGO) bench --locked --package e2e --bench product
+	$(CARGO) bench --locked --package e2e --bench converge
 	$(CARGO) bench --locked --package e2e --bench assembly
 
 .PHONY: golden

@@ -194,7 +194,7 @@ impl Terminator {
         let host = net.address();
         fs::write(file("cert.pem"), &certificate.pem).unwrap();
         let config = format!(
-            "foreground = yes\npid =\ndebug = warning\n[tls]\naccept = {host}:{port}\nconnect = 127.0.0.1:{target}\ncert = {}\n",
+            "foreground = yes\npid =\ndebug = warning\nsocket = l:TCP_NODELAY=1\nsocket = r:TCP_NODELAY=1\n[tls]\naccept = {host}:{port}\nconnect = 127.0.0.1:{target}\ncert = {}\n",
             file("cert.pem").display()
         );
         fs::write(file("stunnel.conf"), config).unwrap();

@@ -209,7 +209,7 @@ impl Work {
 }
 
 /// The number of packs that are fetched in parallel.
-const PARALLEL: usize = 4;
+const PARALLEL: usize = 8;
 /// The lowest accepted throughput over all packs, in bytes a second. The time limit is this plus `GRACE`
 /// seconds.
 const MIN_RATE: u64 = 8 * 1024;

@@ -1,5 +1,6 @@
 //! A site of sixty modules in a real S3 server behind TLS, new nodes that converge, and the peer of curl and tar.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -39,18 +40,19 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Starts the servers and fills the bucket; what belongs to the clients is below `folder`.
-    pub fn new(folder: &Path) -> Option<Self> {
+    /// Starts the servers and fills the bucket.
+    pub fn new() -> Option<Self> {
         tools::agent()?;
         let (forge, authority, net) = (Forge::new(), Authority::new(), Net::host());
         let garage = Garage::start(&net)?;
         let terminator = Terminator::start(&net, &authority.issue(&["127.0.0.1"]), garage.port())?;
         let releases = [OLD, NEW].map(|version| release(&forge, version));
-        let folder = tempfile::tempdir_in(folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
         let lab = Self { forge, garage, terminator, authority, releases, folder };
-        for pack in lab.releases.iter().flat_map(|release| &release.packs) {
-            lab.upload(&layout::pack(&pack.sha256));
+        let packs = lab.releases.iter().flat_map(|release| &release.packs);
+        for key in packs.map(|pack| layout::pack(&pack.sha256)).collect::<BTreeSet<_>>() {
+            lab.upload(&key);
         }
         lab.forge.put("all.tar.gz", &archive());
         lab.upload("all.tar.gz");
@@ -148,7 +150,7 @@ fn archive() -> Vec<u8> {
 /// The files and the folders of a module, each folder before its content.
 fn files(number: usize, version: &str) -> Vec<(String, Option<String>)> {
     let shape = Shape { modules: MODULES, manifests: 20 };
-    let mut all = std::collections::BTreeMap::new();
+    let mut all = BTreeMap::new();
     for (path, text) in module(number, version, shape) {
         for (end, _) in path.match_indices('/') {
             all.insert(path[..=end].to_owned(), None);
