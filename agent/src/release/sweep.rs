@@ -97,12 +97,12 @@ fn sweep_packs(wanted: &[Pack], own: Option<&Path>, disk: &Disk) -> Result<()> {
             }
         }
     }
-    // What is not a file was put there by somebody else, or by an older agent.
-    let is_file =
-        |path: &Path| metadata_of(path).is_ok_and(|found| found.is_none_or(|found| found.is_file()));
-    let unused = |path: &Path| !is_file(path) || !hash_in(path).is_some_and(|sha256| used.contains(&sha256));
-    for pack in entries(&disk.file("packs"))?.iter().filter(|path| unused(path)) {
-        remove(pack)?;
+    for path in entries(&disk.file("packs"))? {
+        // What is not a file was put there by somebody else, or by an older agent.
+        let is_file = metadata_of(&path)?.is_none_or(|found| found.is_file());
+        if !is_file || !hash_in(&path).is_some_and(|sha256| used.contains(&sha256)) {
+            remove(&path)?;
+        }
     }
     remove(&disk.file("incoming"))
 }
