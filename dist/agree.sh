@@ -14,10 +14,12 @@ if [ -z "$folder" ]; then
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
 fi
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
 one=$folder/one two=$folder/second/checkout
 mkdir -p "$folder/second/home"
 git clone --quiet "$root" "$one"
-git clone --quiet "$root" "$two"
+(umask 077 && git clone --quiet "$root" "$two")
 make -C "$one" dist "$@"
 (
     umask 077

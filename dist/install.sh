@@ -18,10 +18,11 @@ key='RWSshV1QUrCkF9XyL7DaHsupLxIeV8k6qqU6SIs0swRHRviipXyRXiVL'
 main() {
     options "$@"
     target
+    [ ! -d "$to/stringless" ] || die "installing $to/stringless: it is a folder" "--to takes another folder"
     mkdir -p "$to" || die "making the folder $to" "--to takes a folder that you may write to"
     work=$(mktemp -d "$to/.stringless.XXXXXX") || die "writing to $to" "--to takes a folder that you may write to"
     trap 'rm -rf "$work"' EXIT
-    trap 'exit 1' HUP INT TERM
+    trap 'rm -rf "$work"; exit 1' HUP INT TERM PIPE
 
     fetch SHA256SUMS
     fetch SHA256SUMS.minisig
@@ -56,7 +57,12 @@ options() {
     *[!0-9.]* | '' | .* | *. | *..*) die "reading the options: $version is not a version" "a version is three numbers, as 0.1.0" ;;
     esac
     from=${from:-$address/releases/download/v$version}
-    case $from in *'{version}'*) from=${from%%'{version}'*}$version${from#*'{version}'} ;; esac
+    while :; do
+        case $from in
+        *'{version}'*) from=${from%%'{version}'*}$version${from#*'{version}'} ;;
+        *) break ;;
+        esac
+    done
     from=${from%/}
     case $from in
     https://* | file:///*) ;;
@@ -64,9 +70,13 @@ options() {
     esac
     if [ -z "$to" ]; then
         to=/usr/local/bin
-        [ "$(id -u)" = 0 ] || to=${HOME:?}/.local/bin
+        if [ "$(id -u)" != 0 ]; then
+            [ -n "${HOME:-}" ] || die "finding a folder for the program: HOME is not set" "--to DIR names the folder"
+            to=$HOME/.local/bin
+        fi
     fi
     case $to in /*) ;; *) to=$PWD/$to ;; esac
+    to=${to%/}
     older
 }
 
@@ -75,6 +85,7 @@ older() {
     [ -z "$chosen" ] && [ -x "$to/stringless" ] || return 0
     there=$("$to/stringless" --version 2>/dev/null) || return 0
     there=${there##* }
+    case $there in *[!0-9.]* | '') return 0 ;; esac
     if [ "$there" != "$version" ] && is_newer "$there" "$version"; then
         die "installing stringless $version: $to/stringless is $there already" "--version $version installs it all the same"
     fi
@@ -108,6 +119,7 @@ fetch() { # NAME
         if has curl; then
             curl -fsSL --proto '=https' --proto-redir '=https' --retry 3 -o "$work/$1" "$from/$1" || die "fetching $from/$1" "$hint"
         elif has wget; then
+            # It follows a redirection to http, too: what comes must be signed all the same.
             wget -q -O "$work/$1" "$from/$1" || die "fetching $from/$1" "$hint"
         else
             die "fetching $from/$1: there is neither curl nor wget" "install one of them"
@@ -146,7 +158,8 @@ by_openssl() {
         printf '\060\052\060\005\006\003\053\145\160\003\041\000'
         decode "$key" | tail -c 32
     } >"$work/key"
-    openssl dgst -blake2b512 -binary "$work/SHA256SUMS" >"$work/digest" || return 1
+    openssl dgst -blake2b512 -binary "$work/SHA256SUMS" >"$work/digest" ||
+        die "verifying the release: this OpenSSL has no BLAKE2" "install minisign"
     {
         cat "$work/signature"
         printf %s "$comment"

@@ -7,16 +7,23 @@ set -eu
 export LC_ALL=C
 
 dist=$(cd "$(dirname "$0")" && pwd)
+secret=${STRINGLESS_RELEASE_KEY_FILE:-}
+case $secret in '' | /*) ;; *) secret=$PWD/$secret ;; esac
+if [ -n "$secret" ] && [ ! -r "$secret" ]; then
+    printf 'error: signing the release: %s cannot be read\n\n' "$secret" >&2
+    printf 'hint: STRINGLESS_RELEASE_KEY_FILE names the secret key\n' >&2
+    exit 1
+fi
 version=$("$dist/version.sh")
 cd "$1"
 rm -f SHA256SUMS SHA256SUMS.minisig
 sha256sum -- * >.sums
 mv .sums SHA256SUMS
-if [ -z "${STRINGLESS_RELEASE_KEY_FILE:-}" ]; then
+if [ -z "$secret" ]; then
     echo "not signed: STRINGLESS_RELEASE_KEY_FILE names no key; agent push and install.sh refuse this release" >&2
     exit 0
 fi
-minisign -S -s "$STRINGLESS_RELEASE_KEY_FILE" -m SHA256SUMS -t "stringless $version" -c 'signature of a release'
+minisign -S -s "$secret" -m SHA256SUMS -t "stringless $version" -c 'signature of a release'
 key=${STRINGLESS_RELEASE_KEY:-$(tail -n 1 "$dist/release.pub")}
 if ! minisign -Vqm SHA256SUMS -P "$key"; then
     rm SHA256SUMS.minisig

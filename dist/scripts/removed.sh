@@ -4,5 +4,6 @@
 set -e
 
 # An agent that followed its pin has left the one before beside it.
+case $1 in purge) rm -f /var/lib/stringless-agent.removed ;; esac
 case $1 in remove | purge | 0) rm -f /usr/bin/stringless-agent.previous /usr/bin/stringless-agent.new ;; esac
 [ ! -d /run/systemd/system ] || systemctl daemon-reload

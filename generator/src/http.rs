@@ -289,10 +289,9 @@ fn unreachable_server(url: &str, proxy: Option<&str>, error: &ureq::Error) -> Er
     }
     if text.contains("lookup") || matches!(error, ureq::Error::HostNotFound) {
         return failed.hint(
-            "check the host name: `url`, `region`, `endpoint` and `style` of the store in the site file",
+            "check the host name: in the site file, that of the store comes from `url`, `region`, `endpoint` and `style`, that of a release from `agent.from`",
         );
     }
-    failed.hint(
-        "run it again; if it fails again, check `url` and `endpoint` of the store, and the proxy variables",
-    )
+    failed
+        .hint("run it again; if it fails again, check the address in the site file, and the proxy variables")
 }

@@ -149,6 +149,36 @@ fn other_machines_and_wrong_options_are_refused() {
 }
 
 #[test]
+fn a_folder_of_the_same_name_stays_and_each_version_in_the_address_is_filled_in() {
+    let Some(lab) = Lab::new() else { return };
+    lab.installs(&["dash"], &["--from", &format!("{}/../{{version}}/", lab.from())]);
+    fs::remove_file(lab.to().join("stringless")).unwrap();
+    fs::create_dir(lab.to().join("stringless")).unwrap();
+    let (code, printed) = lab.run(&["dash"], &["--from", &lab.from()]);
+    assert!(code == 1 && printed.contains("it is a folder\n\nhint: --to"), "{printed}");
+    assert_eq!(lab.left(), ["stringless"]);
+    assert_eq!(fs::read_dir(lab.to().join("stringless")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_release_is_signed_with_the_key_in_a_file_beside_it() {
+    let Some(lab) = Lab::new() else { return };
+    let sign = |key: &str| {
+        let mut sums = Command::new(tools::root().join("dist/sums.sh"));
+        sums.arg(VERSION).current_dir(lab.release.parent());
+        run(
+            sums.env("STRINGLESS_RELEASE_KEY_FILE", key).env("STRINGLESS_RELEASE_KEY", &lab.release.key),
+            PATIENCE,
+        )
+    };
+    assert!(sign("release.key").status.success());
+    lab.installs(&["dash"], &["--from", &lab.from()]);
+    let refused = sign("absent.key");
+    assert!(!refused.status.success() && both(&refused).contains("absent.key cannot be read\n\nhint: "));
+    lab.installs(&["dash"], &["--from", &lab.from()]);
+}
+
+#[test]
 fn a_cut_script_does_nothing() {
     let Some(lab) = Lab::new() else { return };
     let script = fs::read_to_string(tools::root().join("dist/install.sh")).unwrap();

@@ -200,8 +200,7 @@ fn what_dpkg_and_rpm_install_they_remove() {
     for change in [&by_dpkg as &dyn Fn(bool) -> Output, &by_rpm] {
         let install = change(true);
         assert!(install.status.success(), "{}", both(&install));
-        let wanted = "etc/systemd/system/timers.target.wants/stringless.timer";
-        assert!(fs::symlink_metadata(machine.path(wanted)).is_ok(), "the timer is off");
+        assert!(fs::symlink_metadata(machine.path(WANTED)).is_ok(), "the timer is off");
         let version = succeed(machine.chroot("stringless-agent").arg("version"), PATIENCE);
         assert_eq!(version, format!("stringless-agent {VERSION}\n"));
         let verified =
@@ -213,4 +212,25 @@ fn what_dpkg_and_rpm_install_they_remove() {
         assert!(removed.status.success(), "{}", both(&removed));
         assert_eq!(tree(&machine), before);
     }
+    // Removed, but not purged, and installed again.
+    let _ = by_dpkg(true);
+    let removed = dpkg("--remove", "stringless-agent");
+    assert!(removed.status.success(), "{}", both(&removed));
+    let _ = by_dpkg(true);
+    let is_on = || fs::symlink_metadata(machine.path(WANTED)).is_ok();
+    assert!(is_on(), "the timer is off");
+    let _ = by_dpkg(false);
+    // The bootstrap script has made a schedule of another kind.
+    for own in
+        ["etc/systemd/system/stringless.service", "etc/cron.d/stringless", "var/lib/stringless/bootstrapped"]
+    {
+        machine.write(own, "", 0o644);
+        let install = by_dpkg(true);
+        assert!(install.status.success() && !is_on(), "{own}: {}", both(&install));
+        let removed = by_dpkg(false);
+        assert!(removed.status.success() && machine.path(own).exists(), "{own}: {}", both(&removed));
+        fs::remove_file(machine.path(own)).unwrap();
+    }
 }
+
+const WANTED: &str = "etc/systemd/system/timers.target.wants/stringless.timer";

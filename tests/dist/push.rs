@@ -54,5 +54,5 @@ fn agents_come_from_a_forge_that_redirects_to_its_storage() {
         );
     }
     let absent = site.run(&["agent", "push", "--from", "https://nowhere.invalid/{version}"]).expect(1);
-    assert!(absent.err.contains("hint: `--from` takes the address of a release"), "{}", absent.err);
+    assert!(absent.err.contains("that of a release from `agent.from`"), "{}", absent.err);
 }

@@ -141,9 +141,10 @@ fn renamed(agent: &Path, version: &str) -> Vec<u8> {
     e2e::agent::of_version(&fs::read(agent).unwrap(), OLD, version)
 }
 
-/// An agent that is a script: `$1` is `check` or `--once`.
+/// An agent that is a script, and says that it is the new one: `$1` is `check` or `--once`.
 fn fake(script: &str) -> Vec<u8> {
-    format!("#!/bin/sh\n{script}\n").into_bytes()
+    let version = format!("[ \"$1\" != version ] || {{ echo 'stringless-agent {NEW}'; exit 0; }}");
+    format!("#!/bin/sh\n{version}\n{script}\n").into_bytes()
 }
 
 #[test]

@@ -39,12 +39,22 @@ fn systemd(root: &Path) -> Option<Schedule> {
             .filter(|path| path.extension().is_some_and(|end| end == "wants"));
         wants.into_iter().any(|folder| folder.join(name).symlink_metadata().is_ok())
     };
-    if let Some(file) = unit(TIMER) {
-        return Some(Schedule { kind: Kind::SystemdTimer, file: shown(&file), enabled: enabled(TIMER) });
+    let timer = unit(TIMER).map(|file| Schedule {
+        kind: Kind::SystemdTimer,
+        file: shown(&file),
+        enabled: enabled(TIMER),
+    });
+    let daemon = |file: &PathBuf| read_text(file).is_none_or(|text| text.contains("--daemon"));
+    let service = unit(SERVICE).filter(daemon).map(|file| Schedule {
+        kind: Kind::SystemdService,
+        file: shown(&file),
+        enabled: enabled(SERVICE),
+    });
+    // A package brings its timer beside the service that a bootstrap has made.
+    match (timer, service) {
+        (Some(timer), Some(service)) if !timer.enabled && service.enabled => Some(service),
+        (timer, service) => timer.or(service),
     }
-    let file = unit(SERVICE)?;
-    let daemon = read_text(&file).is_none_or(|text| text.contains("--daemon"));
-    daemon.then(|| Schedule { kind: Kind::SystemdService, enabled: enabled(SERVICE), file: shown(&file) })
 }
 
 fn openrc(root: &Path) -> Option<Schedule> {
@@ -139,6 +149,15 @@ mod tests {
             (&[daemon], &[(Kind::SystemdService, false)]),
             (
                 &[daemon, ("etc/systemd/system/multi-user.target.wants/stringless.service", "")],
+                &[(Kind::SystemdService, true)],
+            ),
+            // A package's timer, and the service of a bootstrap.
+            (
+                &[
+                    ("usr/lib/systemd/system/stringless.timer", "[Timer]"),
+                    ("etc/systemd/system/stringless.service", "ExecStart=/x/stringless-agent --daemon"),
+                    ("etc/systemd/system/multi-user.target.wants/stringless.service", ""),
+                ],
                 &[(Kind::SystemdService, true)],
             ),
             (&[openrc], &[(Kind::Openrc, false)]),

@@ -125,6 +125,7 @@ fn install(
     fetch_to(node, offer, file, target, &place)?;
     let trial = Trial { node, new: &place.next, blocked: offer.blocked };
     trial.check()?;
+    trial.version(wanted)?;
     // The new agent locks the state folder itself.
     drop(lock.take());
     let outcome = trial.first_run()?;

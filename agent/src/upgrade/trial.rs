@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use stringless_core::report::Outcome;
+use stringless_core::version::Version;
 
 use super::{Failure, Node};
 use crate::engine::process::{self, END_GRACE, End, Finished, Limits};
@@ -42,6 +43,23 @@ impl Trial<'_> {
                 status => Err(unfit_check(status)),
             },
             status => Err(unfit_check(status)),
+        }
+    }
+
+    /// The new agent is of the version that the manifest names: otherwise every run would install it again.
+    pub fn version(&self, wanted: Version) -> Result<(), Failure> {
+        let mut command = Command::new(self.new);
+        command.arg("version").stdin(Stdio::null());
+        let limits = Limits { run: shortened(VERSION), end: END_GRACE };
+        let redactor = Redactor::new(self.node.secrets);
+        let finished = process::run(&mut command, limits, std::io::sink(), redactor, None);
+        let Finished { end, output } = finished.map_err(|error| self.not_started(&error))?;
+        let said = output.trim();
+        match end {
+            End::Exit(0) if said == format!("stringless-agent {wanted}") => Ok(()),
+            End::Exit(0) => Err(Failure::Unfit(format!("it is another version: it says `{said}`"))),
+            End::Stopped => Err(Failure::Passing(Error::temporary("stopped by a signal"))),
+            end => Err(Failure::Unfit(format!("its answer to `version` {end}"))),
         }
     }
 
@@ -133,6 +151,8 @@ fn shortened(limit: Duration) -> Duration {
 
 /// How long a check may take for each layer: a store that hangs is asked several times.
 const CHECK: Duration = Duration::from_secs(300);
+/// How long it may take to say its version.
+const VERSION: Duration = Duration::from_secs(60);
 /// The exit code of what was refused.
 const REFUSED: i32 = 3;
 /// How long a run may take besides its engines.

@@ -72,6 +72,41 @@ impl Lab {
         [first, change, peer]
     }
 
+    /// A check that finds nothing new, and the peer: curl, which asks for the manifest with the ETag that it has.
+    pub fn idle(&self, folder: &Path) -> [Cost; 2] {
+        let node = self.node(folder);
+        self.publish(0);
+        let _ = node.once().expect(0);
+        let etag = self.folder.path().join("etag");
+        let manifest = layout::manifest(&self.releases[0].environment);
+        let curl = |option: &str| {
+            let mut command = Command::new("curl");
+            command.args([
+                "-sS",
+                "--fail",
+                "-o",
+                "/dev/null",
+                "-H",
+                "x-amz-content-sha256: UNSIGNED-PAYLOAD",
+            ]);
+            command.arg("--cacert").arg(self.folder.path().join("ca.pem"));
+            command.args(["--aws-sigv4", &format!("aws:amz:{REGION}:s3"), "--user", &self.user()]);
+            command.arg(option).arg(&etag).arg(self.url(&manifest));
+            command
+        };
+        succeed(&mut curl("--etag-save"), PATIENCE);
+        [node.command(&["--once"]), curl("--etag-compare")].map(|command| repeated(&command))
+    }
+
+    /// What a node fetches when one line of one module changes, in bytes: the packs, and the manifest.
+    pub fn change(&self) -> (u64, u64) {
+        let [before, after] = &self.releases;
+        let new = after.packs.iter().filter(|pack| !before.packs.contains(pack));
+        self.publish(1);
+        let manifest = self.forge.bucket().join(layout::manifest(&after.environment));
+        (new.map(|pack| pack.size).sum(), fs::metadata(manifest).unwrap().len())
+    }
+
     /// The state folder of a new node, and the release in it, in KiB on the disk.
     pub fn held(&self, folder: &Path) -> (u64, u64) {
         let node = self.node(folder);
@@ -111,15 +146,20 @@ impl Lab {
     }
 
     fn peer(&self, target: &Path) -> Command {
-        let reader = &self.garage.reader;
         let mut shell = Command::new("sh");
         shell.args(["-ec", CURL_AND_TAR, "sh"]);
         shell.arg(self.folder.path().join("ca.pem")).arg(format!("aws:amz:{REGION}:s3"));
-        shell.arg(format!("{}:{}", reader.id, reader.secret));
+        shell.arg(self.user()).arg(self.url("all.tar.gz")).arg(target);
         shell
-            .arg(format!("https://127.0.0.1:{}/{BUCKET}/site/all.tar.gz", self.terminator.port()))
-            .arg(target);
-        shell
+    }
+
+    /// The keys that nodes have, as curl takes them.
+    fn user(&self) -> String {
+        format!("{}:{}", self.garage.reader.id, self.garage.reader.secret)
+    }
+
+    fn url(&self, key: &str) -> String {
+        format!("https://127.0.0.1:{}/{BUCKET}/site/{key}", self.terminator.port())
     }
 }
 
@@ -170,6 +210,14 @@ fn entries(files: &[(String, Option<String>)]) -> Vec<Entry<'_>> {
         .collect()
 }
 
+/// What a short command takes once, measured over many.
+fn repeated(command: &Command) -> Cost {
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", MANY, "sh", &TIMES.to_string()]).arg(command.get_program()).args(command.get_args());
+    let all = cost(&mut shell);
+    Cost { wall: all.wall / f64::from(TIMES), processor: all.processor / f64::from(TIMES) }
+}
+
 /// Runs a command to its end.
 fn cost(command: &mut Command) -> Cost {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -196,6 +244,8 @@ fn used(folder: &Path) -> u64 {
 /// As one writes it by hand: certificate, kind of signature, keys, address, folder.
 const CURL_AND_TAR: &str = "curl -sS --fail --cacert \"$1\" --aws-sigv4 \"$2\" --user \"$3\" \
                             -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \"$4\" | tar -xz -C \"$5\"";
+const MANY: &str = "n=$1; shift; while [ $n -gt 0 ]; do \"$@\"; n=$((n - 1)); done";
+const TIMES: u32 = 50;
 const MODULES: usize = 60;
 /// The module that changes.
 const CHANGED: usize = 30;

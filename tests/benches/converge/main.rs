@@ -1,4 +1,4 @@
-//! `make bench`: the first converge of a new node, from a real S3 server over TLS, beside `curl --aws-sigv4 | tar` of
+//! `make bench`: a check that finds nothing new, beside curl that asks for the same object; the first converge of a new node, from a real S3 server over TLS, beside `curl --aws-sigv4 | tar` of
 //! one archive with the same files; the change of one module; and what the node holds on its disk. In one run, in
 //! turns. Prints tables, the ratios first; nothing is asserted of a time.
 
@@ -14,10 +14,27 @@ use lab::{Cost, Lab};
 
 fn main() {
     let Some(lab) = Lab::new() else { return };
+    print_idle(&lab);
     // In memory, the programs are measured; on a disk, also what the agent syncs to it, and tar does not.
     for (place, folder) in [("in memory", tools::memory()), ("on a disk", std::env::temp_dir())] {
         print(place, &lab, &folder);
     }
+}
+
+fn print_idle(lab: &Lab) {
+    let rounds: Vec<[Cost; 2]> = (0..ROUNDS).map(|_| lab.idle(&tools::memory())).collect();
+    let [own, peer] = [0, 1].map(|number| median(rounds.iter().map(|round| round[number])));
+    println!("\n| nothing new | ratio | stringless-agent | curl |");
+    println!("|---|---|---|---|");
+    let row = |what: &str, own: f64, other: f64| {
+        println!("| {what} | {:.2} | {:.2} ms | {:.2} ms |", own / other, own * 1e3, other * 1e3);
+    };
+    row("check, processor", own.processor, peer.processor);
+    row("check, time", own.wall, peer.wall);
+    let (packs, manifest) = lab.change();
+    println!(
+        "\na line of one module of sixty changes: nodes fetch {packs} bytes of packs and {manifest} of the manifest"
+    );
 }
 
 fn print(place: &str, lab: &Lab, folder: &Path) {

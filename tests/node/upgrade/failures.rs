@@ -98,6 +98,14 @@ fn an_agent_that_hangs_is_left_alone() {
     leaves_alone(&agent, &script, "its first run was ended after its time limit of 3 seconds");
 }
 
+/// Every run would install it again.
+#[test]
+fn an_agent_of_another_version_is_left_alone() {
+    let Some(agent) = tools::agent() else { return };
+    let other = "it is another version: it says `stringless-agent 0.9.7`";
+    leaves_alone(&agent, &renamed(&agent, "0.9.7"), other);
+}
+
 #[test]
 fn an_agent_for_another_cpu_is_left_alone() {
     let Some(agent) = tools::agent() else { return };

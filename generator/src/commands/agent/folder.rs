@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use stringless_core::name::Name;
+use stringless_core::version::Version;
 use stringless_render::platform::Platforms;
 
 use super::elf;
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::output::print;
 
 /// Each `TARGET/stringless-agent` of a folder.
-pub(super) fn read(from: &Path) -> Result<BTreeMap<Name, Vec<u8>>> {
+pub(super) fn read(from: &Path, version: &Version) -> Result<BTreeMap<Name, Vec<u8>>> {
     let missing = |why: &str| {
         let make = if Path::new("Makefile").is_file() { "; `make agents` builds them" } else { "" };
         Error::configuration(format!("looking for agents in `{}`: {why}", from.display())).hint(format!(
@@ -32,7 +33,7 @@ pub(super) fn read(from: &Path) -> Result<BTreeMap<Name, Vec<u8>>> {
             continue;
         }
         let bytes = fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
-        elf::check(&path.display().to_string(), &target, &bytes)?;
+        elf::check(&path.display().to_string(), &target, version, &bytes)?;
         found.insert(target, bytes);
     }
     if found.is_empty() { Err(missing("there is none")) } else { Ok(found) }

@@ -77,8 +77,8 @@ pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
 fn found(site: &SiteDir, args: &AgentPushArgs, version: &Version) -> Result<BTreeMap<Name, Vec<u8>>> {
     let built = Path::new(BUILT);
     match args.from.as_deref() {
-        Some(from) if !from.contains("://") => folder::read(Path::new(from)),
-        None if built.is_dir() => folder::read(built),
+        Some(from) if !from.contains("://") => folder::read(Path::new(from), version),
+        None if built.is_dir() => folder::read(built, version),
         from => {
             let from = from.or(site.site.agent.from.as_deref());
             release::fetch(site, from, version, args.release_key.as_deref())

@@ -51,7 +51,7 @@ pub(super) fn fetch(
         }
         let bytes = unpack(&archive)
             .map_err(|why| Error::refused(format!("unpacking {url}: {why}")).hint(OF_THE_SAME_PROGRAM))?;
-        elf::check(&url, &target, &bytes)?;
+        elf::check(&url, &target, version, &bytes)?;
         found.insert(target, bytes);
     }
     if found.is_empty() {
@@ -172,8 +172,7 @@ fn get(http: &Http, url: &str, cap: u64) -> Result<Vec<u8>> {
     let mut place = url.to_owned();
     for _ in 0..MAX_REDIRECTS {
         let call = || Ok(Call { method: Method::GET, headers: Vec::new(), body: &[] });
-        // The hints of stores do not help here.
-        let answer = http.send(&place, cap + 1, call).map_err(|error| error.hint(WHERE))?;
+        let answer = http.send(&place, cap + 1, call)?;
         match (answer.status, answer.header("location")) {
             (200, _) => return Ok(answer.body),
             (301 | 302 | 303 | 307 | 308, Some(next)) => place = redirected(&place, next)?,
