@@ -9,8 +9,8 @@ use super::examples;
 pub enum AgentCommand {
     /// Upload the agent binaries and pin their hashes.
     ///
-    /// Where no agent was built, the agents of the site's version are fetched from the address of the releases, and
-    /// pushed if the release key has signed them. The binaries of a version never change: a different file under the
+    /// Where no agent was built, or where `agent.from` names an address, the agents of the site's version are fetched
+    /// from there, and pushed if the release key has signed them. The binaries of a version never change: a different file under the
     /// same version is refused.
     ///
     /// Effect: writes to the first of the site's stores, and stringless.lock.json.
@@ -22,8 +22,8 @@ pub enum AgentCommand {
 #[derive(Debug, Args)]
 pub struct AgentPushArgs {
     /// The folder that holds TARGET/stringless-agent for each target, or the address of a release: `https://…` or
-    /// `file://…`, where `{version}` stands for the version [default: the folder target/agents where there is one,
-    /// else `agent.from` of the site file, else the address of this program's releases].
+    /// `file:///…`, where `{version}` stands for the version [default: `agent.from` of the site file, else the folder
+    /// target/agents where there is one, else the address of this program's releases].
     #[arg(long, value_name = "DIR|URL")]
     pub from: Option<String>,
     /// The public key that must have signed the release: its text, or its file [default: the key of this program's

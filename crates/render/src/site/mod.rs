@@ -212,8 +212,8 @@ pub struct AgentSettings {
     /// Whether nodes with a newer version go back to this one. Default: false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub allow_downgrade: bool,
-    /// Where `stringless agent push` fetches agents that were not built here: `https://…` or `file://…`, with
-    /// `{version}` for the version. Default: the address of the generator's releases.
+    /// Where `stringless agent push` fetches the agents: `https://…` or `file:///…`, with `{version}` for the version.
+    /// Default: the folder `target/agents` where there is one, else the address of the generator's releases.
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = r"^(https://|file:///)[!-~]*$")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,

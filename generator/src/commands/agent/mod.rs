@@ -73,16 +73,13 @@ pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
     Ok(0)
 }
 
-/// The agents to push, by target: those of `--from`, or built ones, or those of the release.
+/// The agents to push, by target: those of `--from`, of `agent.from`, built ones, or those of the release.
 fn found(site: &SiteDir, args: &AgentPushArgs, version: &Version) -> Result<BTreeMap<Name, Vec<u8>>> {
     let built = Path::new(BUILT);
-    match args.from.as_deref() {
+    match args.from.as_deref().or(site.site.agent.from.as_deref()) {
         Some(from) if !from.contains("://") => folder::read(Path::new(from), version),
         None if built.is_dir() => folder::read(built, version),
-        from => {
-            let from = from.or(site.site.agent.from.as_deref());
-            release::fetch(site, from, version, args.release_key.as_deref())
-        }
+        from => release::fetch(site, from, version, args.release_key.as_deref()),
     }
 }
 

@@ -131,13 +131,14 @@ enum From {
 
 impl Place {
     fn open(site: &SiteDir, address: &str) -> Result<Self> {
-        let from = if let Some(folder) = address.strip_prefix("file://") {
+        let folder = address.strip_prefix("file://").filter(|folder| folder.starts_with('/'));
+        let from = if let Some(folder) = folder {
             From::Folder(folder.into())
         } else if address.starts_with("https://") {
             From::Web(Http::new(ca_pem(site)?.as_deref().map(str::as_bytes))?)
         } else {
             return Err(Error::usage(format!("fetching agents from {address}: not an address of a release"))
-                .hint("it begins with `https://` or `file://`; a folder is named without them"));
+                .hint("it begins with `https://` or `file:///`; a folder is named without them"));
         };
         Ok(Self { address: address.to_owned(), from })
     }
