@@ -179,6 +179,20 @@ fn a_release_is_signed_with_the_key_in_a_file_beside_it() {
 }
 
 #[test]
+fn a_folder_that_flags_cannot_hold_is_refused_before_anything_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let odd = folder.path().join("a folder");
+    fs::create_dir(&odd).unwrap();
+    let mut make = Command::new(tools::root().join("dist/all.sh"));
+    let refused = run(make.arg(odd.join("work")).arg(odd.join("out")).arg("x"), PATIENCE);
+    assert!(
+        !refused.status.success() && both(&refused).contains("making a release: the folder"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_dir(&odd).unwrap().count(), 0);
+}
+
+#[test]
 fn a_cut_script_does_nothing() {
     let Some(lab) = Lab::new() else { return };
     let script = fs::read_to_string(tools::root().join("dist/install.sh")).unwrap();
