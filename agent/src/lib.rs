@@ -1,5 +1,5 @@
 //! The parts of `stringless-agent`. They form a library so that the fuzz targets can call the code that reads
-//! hostile bytes: `fetch`, `http` and `store`. Public are only the modules that `main` and the fuzz targets
+//! hostile bytes: `http`, `release` and `store`. Public are only the modules that `main` and the fuzz targets
 //! need.
 
 pub mod args;
@@ -20,7 +20,7 @@ pub mod log;
 mod node;
 mod notify;
 mod output;
-mod release;
+pub mod release;
 mod session;
 mod signals;
 pub mod store;

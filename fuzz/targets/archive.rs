@@ -14,8 +14,8 @@ use arbitrary::Unstructured;
 use fuzz::archives::{Entry, gzip, tar};
 use fuzz::{damage, seed, start};
 use libfuzzer_sys::fuzz_target;
-use stringless_agent::fetch::unpack::unpack;
-use stringless_agent::fetch::verified::VerifiedPack;
+use stringless_agent::release::tree::Tree;
+use stringless_agent::release::verified::VerifiedPack;
 use stringless_core::hash::Sha256;
 use stringless_core::pack::{Pack, check_path};
 
@@ -104,28 +104,36 @@ fn run(packed: &[u8], pack: &Pack) -> bool {
     let path = place.join("incoming");
     let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
     file.write_all(packed).unwrap();
-    let folder = place.join("state/packs/pack");
-    let answer = unpack(VerifiedPack { pack, file, path }, &folder);
+    let tree = place.join("state/tree");
+    let _ = fs::remove_dir_all(&tree);
+    fs::create_dir(&tree).unwrap();
+    let verified = VerifiedPack { packs: std::slice::from_ref(pack), file, path };
+    let answer = Tree::open(&tree).and_then(|tree| tree.unpack(verified));
     if let Err(error) = &answer {
         assert!(error.to_string().starts_with("refusing "), "{error}");
         assert!(!error.to_string().chars().any(char::is_control), "{error:?}");
-    }
-    assert_eq!(answer.is_ok(), folder.exists());
-    if answer.is_ok() {
+    } else {
         let mut found = Counts { unpacked: 0, files: 0 };
-        walk(&folder, "", &mut found);
+        walk(&tree.join(&pack.path), "", &mut found);
         assert_eq!((found.files, found.unpacked), (pack.files, pack.unpacked));
-        fs::remove_dir_all(&folder).unwrap();
     }
-    for (folder, expected) in
-        [("", ["incoming", "state"].as_slice()), ("state", &["packs"]), ("state/packs", &[])]
-    {
-        let mut names: Vec<_> =
-            fs::read_dir(place.join(folder)).unwrap().map(|e| e.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, expected, "something appeared outside");
+    for (folder, expected) in [("", ["incoming", "state"].as_slice()), ("state", &["tree"])] {
+        assert_eq!(names(&place.join(folder)), expected, "something appeared outside");
+    }
+    // What is left of a refused pack is in its own folder.
+    for (folder, expected) in [("state/tree", "modules"), ("state/tree/modules", "x")] {
+        let found = names(&place.join(folder));
+        assert!(found.iter().all(|name| name == expected), "{found:?} appeared in {folder}");
     }
     answer.is_ok()
+}
+
+/// The names in a folder, sorted; none if it is not there.
+fn names(folder: &Path) -> Vec<std::ffi::OsString> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
 }
 
 fn walk(folder: &Path, below: &str, found: &mut Counts) {
@@ -143,7 +151,7 @@ fn walk(folder: &Path, below: &str, found: &mut Counts) {
             let target = fs::read_link(&path).unwrap();
             assert!(is_inside(&name, target.to_str().unwrap()), "{name} leads to {target:?}");
             if let Ok(real) = fs::canonicalize(&path) {
-                assert!(real.starts_with(PLACE.join("state/packs/pack")), "{name} leads to {real:?}");
+                assert!(real.starts_with(PLACE.join("state/tree/modules/x")), "{name} leads to {real:?}");
             }
         } else {
             assert!(meta.is_file() && matches!(mode, 0o644 | 0o755), "{name}: {mode:o}");
@@ -192,7 +200,7 @@ fn seeds() -> Vec<Vec<u8>> {
 /// Each try is brought to the disk: `TMPDIR` had better be in memory.
 static PLACE: LazyLock<PathBuf> = LazyLock::new(|| {
     let place = std::env::temp_dir().join(format!("stringless-fuzz-{}", std::process::id()));
-    fs::create_dir_all(place.join("state/packs")).unwrap();
+    fs::create_dir_all(place.join("state")).unwrap();
     place
 });
 /// Larger ones only take longer.
