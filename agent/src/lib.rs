@@ -9,7 +9,7 @@ pub mod commands;
 pub mod disk;
 mod engine;
 mod error;
-pub mod fetch;
+mod fetch;
 mod first_run;
 mod flow;
 pub mod guard;
