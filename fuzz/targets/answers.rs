@@ -40,7 +40,7 @@ fn any(reply: &[u8], whole: bool, conditional: bool, keys: bool) {
     let source = StoreClient::new(&settings(store.port, keys), &store.io()).unwrap();
     if whole {
         let etag = conditional.then_some("\"x\"");
-        match source.document("env/production/manifest", etag, &RetryPolicy::brief()) {
+        match source.document("env/production/head", etag, &RetryPolicy::brief()) {
             Ok(DocumentAnswer::NotModified) => assert!(conditional),
             Ok(DocumentAnswer::Missing) => {}
             Ok(DocumentAnswer::Document(bytes, etag)) => {

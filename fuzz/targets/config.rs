@@ -35,8 +35,8 @@ fn parse(bytes: &[u8]) {
         assert_eq!(layer.trust.check(), Ok(()));
         for store in &layer.stores {
             let parsed = store.parse().unwrap();
-            let object = parsed.object("env/production/manifest");
-            assert!(object.ends_with("/env/production/manifest"), "{object}");
+            let object = parsed.object("env/production/head");
+            assert!(object.ends_with("/env/production/head"), "{object}");
             assert!(!object.chars().any(|c| c.is_control() || c == ' '), "{object:?}");
             match parsed {
                 Store::File { root } => assert!(root.is_empty() || root.starts_with('/')),

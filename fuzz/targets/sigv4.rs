@@ -181,7 +181,7 @@ impl Sample {
 }
 
 fn seeds() -> Vec<Vec<u8>> {
-    let text = b"env/production/manifest list-type=2 prefix=a b ?&=%2f x-amz  \t y \xc3\xa9 ";
+    let text = b"env/production/head list-type=2 prefix=a b ?&=%2f x-amz  \t y \xc3\xa9 ";
     let mut counting: Vec<u8> = (0..=255).collect();
     counting.extend_from_slice(text);
     counting.extend([9, 3, 4, 20, 8, 2, 12, 30]);

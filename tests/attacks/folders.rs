@@ -105,8 +105,8 @@ fn file_swapped_that_was_kept() {
     let good = fs::read(&kept).unwrap();
     // An older release, well signed; a stranger's; and nonsense: everything is fetched from the store again.
     pair.forge.release(6, "six");
-    let old = fs::read(pair.forge.bucket().join("env/production/manifest")).unwrap();
-    pair.forge.put("env/production/manifest", &good);
+    let old = fs::read(pair.forge.bucket().join("env/production/head")).unwrap();
+    pair.forge.put("env/production/head", &good);
     let _ = pair.run(&["--once"]).expect(0);
     for other in [old.as_slice(), b"nonsense", b""] {
         fs::write(&kept, other).unwrap();
@@ -252,7 +252,7 @@ fn unpacking_raced_by_links() {
 
 /// The folder, below the layer, of the published release with this serial.
 fn next_of(pair: &Pair, serial: u64) -> String {
-    let document = fs::read(pair.forge.bucket().join("env/production/manifest")).unwrap();
+    let document = fs::read(pair.forge.bucket().join("env/production/head")).unwrap();
     let id = Sha256::of(Document::parse(&document).unwrap().payload).to_string();
     format!("releases/{serial}-{}/production", &id[..16])
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use stringless_core::manifest::Manifest;
 use stringless_core::time::Timestamp;
 
-const POINTER: &str = "env/production/manifest";
+const POINTER: &str = "env/production/head";
 
 #[test]
 fn rollback() {

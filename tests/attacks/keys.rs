@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::signatures::evil;
 
-const POINTER: &str = "env/production/manifest";
+const POINTER: &str = "env/production/head";
 
 /// A key that takes over in this version, and the trust document that says so.
 pub fn rotation(forge: &Forge, version: u64, min_serial: u64) -> (KeyPair, Vec<u8>) {

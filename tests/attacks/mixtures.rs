@@ -7,7 +7,7 @@ use e2e::pair::Pair;
 use serde_json::json;
 use stringless_core::layout;
 
-const POINTER: &str = "env/production/manifest";
+const POINTER: &str = "env/production/head";
 
 #[test]
 fn mix_and_match_of_packs() {
@@ -36,13 +36,13 @@ fn mix_and_match_of_environments() {
     let mut other = pair.forge.manifest(8, vec![pair.forge.script("echo bad >\"$OUT/applied\"")]);
     other.environment = name("staging");
     pair.forge.publish(&other);
-    let staged = fs::read(pair.forge.bucket().join("env/staging/manifest")).unwrap();
+    let staged = fs::read(pair.forge.bucket().join("env/staging/head")).unwrap();
     pair.forge.put(POINTER, &staged);
     let _ = pair.refuses("foreign");
     // The other way round, for a run that asks for it.
     pair.forge.release(9, "nine");
     let own = fs::read(pair.forge.bucket().join(POINTER)).unwrap();
-    pair.forge.put("env/staging/manifest", &own);
+    pair.forge.put("env/staging/head", &own);
     let run = pair.run(&["--once", "--environment", "staging"]).expect(3);
     assert!(run.err.contains("[foreign]"), "{}", run.err);
     pair.goes_on();

@@ -9,7 +9,7 @@ use stringless_core::{json, layout};
 
 use crate::keys::rotation;
 
-const POINTER: &str = "env/production/manifest";
+const POINTER: &str = "env/production/head";
 
 #[test]
 fn arbitrary_install() {

@@ -11,7 +11,7 @@ use e2e::tools;
 use serde_json::{Value, json};
 use stringless_core::flags::FLAGS;
 
-const POINTER: &str = "env/production/manifest";
+const POINTER: &str = "env/production/head";
 
 /// A store whose newest release has one byte changed.
 fn tampered() -> Option<Pair> {

@@ -12,7 +12,7 @@ use e2e::tls::{Authority, Certificate};
 use serde_json::{Value, json};
 
 /// The one object that every check asks for.
-pub const POINTER: &str = "env/production/manifest";
+pub const POINTER: &str = "env/production/head";
 
 /// A node that has taken release 7 from a store behind HTTPS.
 pub struct Web {

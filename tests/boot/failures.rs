@@ -82,7 +82,7 @@ fn a_store_that_falters_is_asked_again() {
     let Some(web) = web() else { return };
     let Some(mut machine) = machine(&web.lab, "debian-12") else { return };
     web.server.fault_times(AGENT, Fault::status(503), 2);
-    web.server.fault_times("env/production/manifest", Fault::short(10), 1);
+    web.server.fault_times("env/production/head", Fault::short(10), 1);
     let done = boot(&mut machine, web.render("debian-12", "nocloud", &[]));
     assert_done(&machine, &done);
     assert_applies(&machine, "1 first\n", Duration::ZERO);
@@ -118,7 +118,7 @@ fn a_script_for_another_system_does_nothing() {
 fn a_failed_first_boot_can_be_run_again_by_hand() {
     let Some(web) = web() else { return };
     let user_data = web.render("debian-12", "nocloud", &[]);
-    web.server.fault("env/production/manifest", Fault::status(404));
+    web.server.fault("env/production/head", Fault::status(404));
     let Some(mut machine) = machine(&web.lab, "debian-12") else { return };
     let failed = boot(&mut machine, &user_data);
     assert_failed(&failed, &["exit status 1", "this script will be repeated"]);

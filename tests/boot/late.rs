@@ -10,7 +10,7 @@ use e2e::web::Web;
 use super::{assert_applies, assert_becomes, at_once, boot, fill, machine, said};
 
 const AGENT: &str = "agent/0.1.0/x86_64-unknown-linux-musl/stringless-agent";
-const MANIFEST: &str = "env/production/manifest";
+const MANIFEST: &str = "env/production/head";
 const SLEEP: &str = "#!/bin/sh\nexec /usr/bin/sleep 1\n";
 /// What is left when all went well: the schedule, and nothing that repeats the script.
 const LEFT: &str = "systemctl is-active stringless.timer; ls /etc/stringless/bootstrap.sh \

@@ -188,7 +188,7 @@ fn noop_and_nothing_changed_by_the_example_site() {
     site.copy(&tools::root().join("tests/fixtures/script-site"));
     site.publish();
     let manifest = || -> Value {
-        let document = fs::read_to_string(bucket.join("env/production/manifest")).unwrap();
+        let document = fs::read_to_string(bucket.join("env/production/head")).unwrap();
         serde_json::from_str(document.rsplit_once("\n\n").unwrap().1).unwrap()
     };
     let engine = |settings| json!({"script": settings});

@@ -282,7 +282,7 @@ impl Lab {
     }
 
     fn manifest(&self) -> PathBuf {
-        self.folder.path().join("bucket/env/production/manifest")
+        self.folder.path().join("bucket/env/production/head")
     }
 }
 

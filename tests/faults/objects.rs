@@ -143,7 +143,7 @@ impl Shelf {
 }
 
 fn manifest_key() -> String {
-    layout::manifest(&name("production"))
+    layout::head(&name("production"))
 }
 
 /// A release of a script and 100 KB that do not compress.

@@ -152,7 +152,7 @@ fn patience_has_an_end_and_a_signal_ends_it_at_once() {
 }
 
 fn manifest() -> String {
-    layout::manifest(&name("production"))
+    layout::head(&name("production"))
 }
 
 /// Against hanging.

@@ -184,7 +184,7 @@ fn a_proxy_that_answers_amiss_is_not_believed() {
                 web.follow(&[&web.server.url("")], &[("proxy", &address)]);
                 let run = web.run();
                 assert_eq!(run.code, 1, "{what}: {}", run.err);
-                assert!(run.err.contains("fetching `env/production/manifest`"), "{what}: {}", run.err);
+                assert!(run.err.contains("fetching `env/production/head`"), "{what}: {}", run.err);
                 assert!(!web.applied() && web.server.take().is_empty(), "{what}");
                 assert!((1..=4).contains(&proxy.take().len()), "{what}");
                 web.follow(&[&web.server.url("")], &[]);
@@ -219,7 +219,7 @@ fn ends_at_once(what: &str, web: &Web, log: &Path, mut there: impl FnMut() -> bo
 #[test]
 fn a_signal_ends_every_wait_for_a_store() {
     let ever = Duration::from_secs(120);
-    let manifest = layout::manifest(&name("production"));
+    let manifest = layout::head(&name("production"));
     let busy = Fault::Answer(Reply::new(503, "").with("retry-after", "60"));
     let waits: [(&str, Option<Greeting>, _); 7] = [
         ("the handshake", Some(Greeting::Silence(ever)), None),

@@ -214,7 +214,7 @@ fn a_real_bucket_a_web_server_and_a_folder() {
 
 /// The path of the manifest at the stores here.
 fn manifest() -> String {
-    format!("site/{}", layout::manifest(&name("production")))
+    format!("site/{}", layout::head(&name("production")))
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_stranger_with_a_higher_serial_does_not_hide_the_next_release() {
     }
     let stranger = Forge::new();
     stranger.release(u64::MAX, "endless");
-    let file = layout::manifest(&name("production"));
+    let file = layout::head(&name("production"));
     fs::copy(stranger.bucket().join(&file), mirrors.folders[0].path().join("site").join(file)).unwrap();
     mirrors.run().expect(0);
     assert_eq!(mirrors.applied(), "release 8");

@@ -136,7 +136,7 @@ fn a_required_check_stops_build_check_and_publish() {
     assert!(!site.run("check").expect(0).out.contains("a.pp"));
     site.set("checks: {puppet: required, ignore: [manifests/a*]}");
     let _ = site.run("publish").expect(0);
-    assert!(site.path("bucket/env/production/manifest").exists());
+    assert!(site.path("bucket/env/production/head").exists());
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn goes_the_whole_way(style: &str) {
     assert_eq!((&idle["requests"], &idle["received"]), (&json!(1), &json!(0)), "{idle}");
     let asked = bucket.asked(&reader, before);
     assert_eq!(asked.len(), 1, "{asked:?}");
-    assert!(asked[0].ends_with("/site/one/env/production/manifest"), "{asked:?}");
+    assert!(asked[0].ends_with("/site/one/env/production/head"), "{asked:?}");
     let by_virtual_host = asked[0].starts_with("GET /site/");
     assert_eq!(by_virtual_host, style == "virtual", "{asked:?}");
     assert_eq!(bucket.applied(), "node 1 first\n");
@@ -85,7 +85,7 @@ fn a_node_that_may_not_read_says_so_and_applies_nothing() {
         config.pointer_mut(store).unwrap()[setting] = value;
         node.configure(&config);
         let run = node.once().expect(1);
-        assert!(run.err.contains("env/production/manifest") && run.err.contains("40"), "{name}: {}", run.err);
+        assert!(run.err.contains("env/production/head") && run.err.contains("40"), "{name}: {}", run.err);
         assert!(!run.err.contains(&reader.secret), "{name}: {}", run.err);
         assert_eq!(bucket.applied(), "", "{name}");
     }

@@ -120,7 +120,7 @@ fn keys_that_the_store_calls_expired_are_asked_for_again() {
     let keys = ["first", "second"].map(|id| role_keys(&Key { id: id.into(), secret: hex(32) }, FUTURE));
     let imds = metadata(&bucket, "node", keys.to_vec());
     let expired = Reply::new(403, "<Error><Code>ExpiredToken</Code></Error>");
-    store.fault_times("configs/site/one/env/production/manifest", Fault::Answer(expired), 1);
+    store.fault_times("configs/site/one/env/production/head", Fault::Answer(expired), 1);
 
     node.once().expect(0);
     assert_eq!(bucket.applied(), "node 1 first\n");

@@ -65,7 +65,7 @@ fn we_verify_stock_minisigns_documents() {
     };
     sign("manifest example production 7");
     let _ = site.run(&["verify"]).expect(0);
-    let _ = site.run(&["verify", "bucket/env/production/manifest"]).expect(0);
+    let _ = site.run(&["verify", "bucket/env/production/head"]).expect(0);
     // A release that another tool published is followed, not written over.
     site.write("apply", "#!/bin/sh\nexit 0\n", 0o755);
     assert!(site.run(&["publish"]).expect(0).out.starts_with("published example production 8"));

@@ -70,7 +70,7 @@ impl Site {
     }
 
     pub fn manifest(&self) -> PathBuf {
-        self.path("bucket/env/production/manifest")
+        self.path("bucket/env/production/head")
     }
 }
 

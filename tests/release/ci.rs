@@ -65,7 +65,7 @@ impl Runner {
     }
 
     fn published(&self) -> bool {
-        self.folder.path().join("home/bucket/env/production/manifest").exists()
+        self.folder.path().join("home/bucket/env/production/head").exists()
     }
 }
 

@@ -48,7 +48,7 @@ impl Web {
     }
 }
 
-const POINTER: &str = "env/production/manifest";
+const POINTER: &str = "env/production/head";
 
 #[test]
 fn a_web_store_is_read_as_a_node_reads_it() {

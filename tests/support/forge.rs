@@ -147,7 +147,7 @@ impl Forge {
     /// The same, signed by this key.
     pub fn publish_by(&self, key: &KeyPair, manifest: &Manifest) {
         let document = sign(&[key], &json::write(manifest), &manifest.comment());
-        self.put(&layout::manifest(&manifest.environment), &document);
+        self.put(&layout::head(&manifest.environment), &document);
     }
 
     /// One release: a script that writes `text` below `$OUT`.

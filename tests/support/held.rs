@@ -33,7 +33,7 @@ impl Published {
     /// # Panics
     /// When the bucket has not got all of it.
     pub fn note(&mut self, forge: &Forge, manifest: &Manifest) -> String {
-        let pointer = forge.bucket().join(layout::manifest(&manifest.environment));
+        let pointer = forge.bucket().join(layout::head(&manifest.environment));
         let document = fs::read(pointer).unwrap();
         let id = Sha256::of(Document::parse(&document).unwrap().payload).to_string();
         let name = format!("{}-{}/{}", manifest.serial, &id[..16], manifest.environment);

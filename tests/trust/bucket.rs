@@ -27,12 +27,12 @@ fn a_rotation_goes_by_way_of_a_bucket() {
         assert!(asked.len() == wanted.len() && asked.iter().zip(wanted).all(ends), "{asked:?}");
         serde_json::from_str::<Value>(&run.out).unwrap()["layers"][0]["live"]["serial"].as_u64()
     };
-    assert_eq!(checked(&["env/production/manifest"]), Some(1));
+    assert_eq!(checked(&["env/production/head"]), Some(1));
     bucket.site.publish();
-    let way = ["env/production/manifest", "trust/2.json", "trust/3.json", "trust/4.json"];
+    let way = ["env/production/head", "trust/2.json", "trust/3.json", "trust/4.json"];
     assert_eq!(checked(&way), Some(2));
-    assert_eq!(checked(&["env/production/manifest"]), Some(2));
+    assert_eq!(checked(&["env/production/head"]), Some(2));
     let _ = run(&["verify"]);
     let _ = run(&["refresh", "--force"]);
-    assert_eq!(checked(&["env/production/manifest"]), Some(3));
+    assert_eq!(checked(&["env/production/head"]), Some(3));
 }

@@ -13,11 +13,11 @@ fn a_release_is_signed_again_with_the_same_content() {
     let Some(world) = World::new() else { return };
     let run = world.run(&["refresh"], 0);
     assert!(run.out.starts_with("nothing to do: example production 1"), "{}", run.out);
-    let before = world.payload("env/production/manifest");
+    let before = world.payload("env/production/head");
     // The source has moved on; what is published has not.
     world.content("not yet");
     let _ = world.run(&["refresh", "--force"], 0);
-    let after = world.payload("env/production/manifest");
+    let after = world.payload("env/production/head");
     assert_eq!(after["serial"], 2);
     for part in ["packs", "apply", "agent"] {
         assert_eq!(after[part], before[part], "{part}");
@@ -65,12 +65,12 @@ fn dates_are_announced_before_they_come() {
     world.site.edit("expires: 1h", "expires: 30d");
     assert!(!world.run(&["check"], 0).out.contains("expires at"), "not yet");
     let path = world.site.path(".stringless/published/production");
-    let mut payload = world.payload("env/production/manifest");
+    let mut payload = world.payload("env/production/head");
     payload["created"] = Value::from("2026-01-01T00:00:00Z");
     payload["serial"] = Value::from(50);
     let comment = "manifest example production 50";
-    world.forge("env/production/manifest", &payload, comment, &[&world.secret("release")]);
-    fs::copy(world.bucket("env/production/manifest"), path).unwrap();
+    world.forge("env/production/head", &payload, comment, &[&world.secret("release")]);
+    fs::copy(world.bucket("env/production/head"), path).unwrap();
     let printed = "release 50 of `production` expires at ";
     let run = world.run(&["check"], 0);
     assert!(run.out.contains(printed) && run.out.contains("`stringless refresh`"), "{}", run.out);

@@ -207,7 +207,7 @@ fn what_was_signed_is_not_replaced_by_something_else() {
 fn a_submission_that_was_cut_off_goes_on() {
     let Some(world) = vaulted() else { return };
     let (file, comment) = waits(&world, "two");
-    let pointer = fs::read(world.bucket("env/production/manifest")).unwrap();
+    let pointer = fs::read(world.bucket("env/production/head")).unwrap();
     world.sign_in_vault("one", file, comment);
     let kept = world.site.path("kept");
     let copy = || {
@@ -218,15 +218,15 @@ fn a_submission_that_was_cut_off_goes_on() {
     };
     copy();
     let _ = world.run(&["submit"], 0);
-    let published = fs::read(world.bucket("env/production/manifest")).unwrap();
+    let published = fs::read(world.bucket("env/production/head")).unwrap();
     // Before the pointer was moved, then after it, before the files were cleared away.
     for before in [&pointer, &published] {
-        world.put("env/production/manifest", before);
+        world.put("env/production/head", before);
         for entry in fs::read_dir(&kept).unwrap().flatten() {
             fs::copy(entry.path(), world.pending("").join(entry.file_name())).unwrap();
         }
         let _ = world.run(&["submit"], 0);
-        assert_eq!(fs::read(world.bucket("env/production/manifest")).unwrap(), published);
+        assert_eq!(fs::read(world.bucket("env/production/head")).unwrap(), published);
         assert!(world.waiting().is_empty(), "{:?}", world.waiting());
     }
     world.follows("two");

@@ -15,7 +15,7 @@ fn verify_refuses_a_pack_with_bytes_after_the_archive_as_the_node_does() {
     world.content("two");
     world.site.publish();
     world.follows("two");
-    let honest = world.payload("env/production/manifest");
+    let honest = world.payload("env/production/head");
     let sha256 = Sha256::parse(honest["packs"][0]["sha256"].as_str().unwrap()).unwrap();
     let packed = fs::read(world.bucket(&layout::pack(&sha256))).unwrap();
     for (serial, more) in [(3, b"x".to_vec()), (4, packed.clone())] {
@@ -27,7 +27,7 @@ fn verify_refuses_a_pack_with_bytes_after_the_archive_as_the_node_does() {
         payload["packs"][0]["sha256"] = json!(sha256.to_string());
         payload["packs"][0]["size"] = json!(longer.len());
         let comment = format!("manifest example production {serial}");
-        world.forge("env/production/manifest", &payload, &comment, &[&world.secret("release")]);
+        world.forge("env/production/head", &payload, &comment, &[&world.secret("release")]);
         world.refuses("something follows the end of the compressed archive");
         let run = world.run(&["verify"], 3);
         let printed = [run.out, run.err].concat();
@@ -38,7 +38,7 @@ fn verify_refuses_a_pack_with_bytes_after_the_archive_as_the_node_does() {
 #[test]
 fn diff_does_not_put_other_bytes_into_the_cache() {
     let Some(world) = World::new() else { return };
-    let payload = world.payload("env/production/manifest");
+    let payload = world.payload("env/production/head");
     let hash = payload["packs"][0]["sha256"].as_str().unwrap();
     let cached = world.site.path(&format!(".stringless/packs/{hash}.tar.gz"));
     let key = layout::pack(&Sha256::parse(hash).unwrap());

@@ -9,11 +9,11 @@ use crate::world::World;
 /// The thief of the first key has published this serial, dated far ahead.
 fn poisoned(serial: u64) -> Option<World> {
     let world = World::new()?;
-    let mut payload = world.payload("env/production/manifest");
+    let mut payload = world.payload("env/production/head");
     payload["serial"] = json!(serial);
     payload["created"] = json!("2099-01-01T00:00:00Z");
     let comment = format!("manifest example production {serial}");
-    world.forge("env/production/manifest", &payload, &comment, &[&world.secret("release")]);
+    world.forge("env/production/head", &payload, &comment, &[&world.secret("release")]);
     let _ = world.check().expect(0);
     Some(world)
 }
@@ -114,12 +114,12 @@ fn a_bucket_that_was_lost_is_filled_again() {
 #[test]
 fn a_pointer_that_nobody_signed_does_not_keep_the_keys_from_being_changed() {
     let Some(world) = World::new() else { return };
-    world.put("env/production/manifest", b"garbage");
+    world.put("env/production/head", b"garbage");
     let run = world.run(&["publish"], 3);
     assert!(run.err.contains("not a signed document"), "{}", run.err);
     let public = world.key("second");
     let _ = world.run(&["keys", "rotate", "release", "--public", &public], 0);
-    fs::remove_file(world.bucket("env/production/manifest")).unwrap();
+    fs::remove_file(world.bucket("env/production/head")).unwrap();
     world.content("two");
     assert_eq!(world.site.publish()["serial"], 2);
     world.follows("two");

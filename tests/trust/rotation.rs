@@ -55,13 +55,13 @@ fn a_trust_needs_the_old_threshold_and_the_new_one() {
     let mut payload = world.payload("trust/1.json");
     payload["version"] = json!(2);
     payload["keys"] = json!([{"name": "bob", "id": new.public().id(), "key": new.public().as_str()}]);
-    let mut release = world.payload("env/production/manifest");
+    let mut release = world.payload("env/production/head");
     release["serial"] = json!(2);
     release["trust_version"] = json!(2);
     for signers in [vec![&old], vec![&new]] {
         world.forge("trust/2.json", &payload, "trust example keys 2", &signers);
         let comment = "manifest example production 2";
-        world.forge("env/production/manifest", &release, comment, &[&new, &old]);
+        world.forge("env/production/head", &release, comment, &[&new, &old]);
         world.refuses("0 of 1 required signatures");
         for command in [&["verify"][..], &["publish"], &["keys", "threshold", "1"]] {
             let run = world.run(command, 3);

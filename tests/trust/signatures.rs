@@ -41,10 +41,10 @@ fn one_key_twice_counts_once() {
     let bob = world.secret("bob");
     world.forge_release(3, &[&bob, &bob]);
     world.refuses("1 of 2 required signatures");
-    let bytes = fs::read(world.bucket("env/production/manifest")).unwrap();
+    let bytes = fs::read(world.bucket("env/production/head")).unwrap();
     let document = Document::parse(&bytes).unwrap();
     let block = document.blocks[0];
-    world.put("env/production/manifest", &Document::assemble(&[block, block, block], document.payload));
+    world.put("env/production/head", &Document::assemble(&[block, block, block], document.payload));
     world.refuses("1 of 2 required signatures");
     // A trust with one key under two names cannot be made.
     let run = world.run(&["keys", "add", "bobby", "--public", "keys/bob.pub"], 3);

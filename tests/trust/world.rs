@@ -115,10 +115,10 @@ impl World {
 
     /// Publishes the current release again under another serial, signed by these keys.
     pub fn forge_release(&self, serial: u64, keys: &[&SecretKey]) {
-        let mut payload = self.payload("env/production/manifest");
+        let mut payload = self.payload("env/production/head");
         payload["serial"] = json!(serial);
         let comment = format!("manifest example production {serial}");
-        self.forge("env/production/manifest", &payload, &comment, keys);
+        self.forge("env/production/head", &payload, &comment, keys);
     }
 
     /// Writes an object.
@@ -137,7 +137,7 @@ impl World {
 
     /// What is published: serial, and the trust version that it was made under.
     pub fn published(&self) -> (u64, u64) {
-        let payload = self.payload("env/production/manifest");
+        let payload = self.payload("env/production/head");
         (payload["serial"].as_u64().unwrap(), payload["trust_version"].as_u64().unwrap())
     }
 

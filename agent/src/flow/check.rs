@@ -167,7 +167,7 @@ impl Selection<'_> {
         saved: &[u8],
         trust: &TrustInUse,
     ) -> Result<Vec<StoreAnswer>> {
-        let key = layout::manifest(self.run.environment);
+        let key = layout::head(self.run.environment);
         let mut answers: Vec<StoreAnswer> = sources.iter().map(|_| StoreAnswer::Pending).collect();
         query_all(sources, &key, etags, &RetryPolicy::full(), |number, answer| {
             let source = &sources[number];
@@ -217,7 +217,7 @@ impl Selection<'_> {
         let Err(error) = trust.update(sources, policy, place, || make_room(self.run, state, None))? else {
             return Ok(());
         };
-        let key = layout::manifest(self.run.environment);
+        let key = layout::head(self.run.environment);
         for (source, answer) in sources.iter().zip(answers) {
             if let Some(refusal) = asks(answer, trust) {
                 let refused = Error::refused(format!("`{key}` from `{}`", source.name), &refusal);

@@ -53,7 +53,7 @@ impl Selection<'_> {
         trust: &TrustInUse,
         report: &mut LayerReport,
     ) -> Result<Chosen> {
-        let key = layout::manifest(self.run.environment);
+        let key = layout::head(self.run.environment);
         let mut valid: Vec<Chosen> = Vec::new();
         let mut ignored: Vec<(&str, Error)> = Vec::new();
         for ((number, source), answer) in sources.iter().enumerate().zip(answers) {

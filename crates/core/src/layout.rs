@@ -13,10 +13,10 @@ pub fn trust(version: u64) -> String {
     format!("trust/{version}.json")
 }
 
-/// The signed manifest of an environment. A check that finds nothing new reads only this object.
+/// What nodes of an environment follow: its signed manifest. A check that finds nothing new reads only this object.
 #[must_use]
-pub fn manifest(environment: &Name) -> String {
-    format!("env/{environment}/manifest")
+pub fn head(environment: &Name) -> String {
+    format!("env/{environment}/head")
 }
 
 /// The signed manifest of one release; immutable.

@@ -221,27 +221,27 @@ mod tests {
 
     #[test]
     fn builds_the_address_of_an_object() {
-        let at = |settings: StoreSettings| settings.parse().unwrap().object("env/a b/manifest");
-        assert_eq!(at(settings("file:///srv/bucket/")), "/srv/bucket/env/a b/manifest");
+        let at = |settings: StoreSettings| settings.parse().unwrap().object("env/a b/head");
+        assert_eq!(at(settings("file:///srv/bucket/")), "/srv/bucket/env/a b/head");
         assert_eq!(
             at(settings("https://cdn.example.org/x/")),
-            "https://cdn.example.org/x/env/a%20b/manifest"
+            "https://cdn.example.org/x/env/a%20b/head"
         );
         assert_eq!(
             at(s3("s3://bucket/my/prefix", None, Style::Virtual)),
-            "https://bucket.s3.eu-central-1.amazonaws.com/my/prefix/env/a%20b/manifest"
+            "https://bucket.s3.eu-central-1.amazonaws.com/my/prefix/env/a%20b/head"
         );
         assert_eq!(
             at(s3("s3://bucket", Some("http://127.0.0.1:3900"), Style::Path)),
-            "http://127.0.0.1:3900/bucket/env/a%20b/manifest"
+            "http://127.0.0.1:3900/bucket/env/a%20b/head"
         );
         assert_eq!(
             at(s3("s3://bucket", Some("https://s3.test:443"), Style::Virtual)),
-            "https://bucket.s3.test/env/a%20b/manifest"
+            "https://bucket.s3.test/env/a%20b/head"
         );
         assert_eq!(
             at(s3("s3://bucket", Some("http://[::1]:80"), Style::Path)),
-            "http://[::1]/bucket/env/a%20b/manifest"
+            "http://[::1]/bucket/env/a%20b/head"
         );
     }
 

@@ -158,7 +158,7 @@ fn environments(site: &SiteDir, source: &Store, args: &MirrorArgs) -> Result<Vec
     if !matches!(source, Store::Web(_)) {
         let keys = source.list("env/")?;
         names.extend(keys.iter().filter_map(|listed| {
-            Name::new(listed.key.strip_prefix("env/")?.strip_suffix("/manifest")?).ok()
+            Name::new(listed.key.strip_prefix("env/")?.strip_suffix("/head")?).ok()
         }));
     }
     Ok(names.into_iter().collect())

@@ -149,7 +149,7 @@ fn one(remote: &SiteStore<'_>, url_of_store: &str, name: &Name) -> Result<Option
     let trust: &Trust = newer.last().map_or(newest, |trust| trust);
     let Some(found) = remote.published_under(name, trust)? else { return Ok(None) };
     let manifest: &Manifest = &found.manifest;
-    let url = store.url(&stringless_core::layout::manifest(name));
+    let url = store.url(&stringless_core::layout::head(name));
     remote::admit_new(&found.manifest, trust, now())
         .map_err(|refusal| expired(Error::refusal("verifying", &url, &refusal), &refusal))?;
     remote::check_packs(store, manifest, &Progress::new())?;

@@ -164,7 +164,7 @@ impl Publisher<'_> {
         let moved = match upload::run(&upload, &plan::steps(&manifest), progress)? {
             Uploaded::Done(moved) => moved,
             Uploaded::SerialTaken => {
-                return Err(upload::overtaken(&self.remote.store, &layout::manifest(environment)));
+                return Err(upload::overtaken(&self.remote.store, &layout::head(environment)));
             }
         };
         last_seen::save(self.remote.site, environment, document)?;

@@ -146,7 +146,7 @@ impl Packs<'_> {
 }
 
 fn put_pointer(upload: &Upload<'_>, claimed: bool) -> Result<()> {
-    let key = layout::manifest(&upload.manifest.environment);
+    let key = layout::head(&upload.manifest.environment);
     if claimed {
         check_pointer(upload, &key)?;
     }

@@ -18,4 +18,4 @@ pub fn listed(store: &Store) -> Result<BTreeSet<Name>> {
 }
 
 const FOLDER: &str = "env/";
-const POINTER: &str = "/manifest";
+const POINTER: &str = "/head";

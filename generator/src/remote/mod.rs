@@ -52,7 +52,7 @@ impl Published {
 /// # Errors
 /// When the store does not answer, or none of `trusts` fits.
 fn read(store: &Store, site: &Name, environment: &Name, trusts: &[TrustedKeys]) -> Result<Option<Published>> {
-    let key = layout::manifest(environment);
+    let key = layout::head(environment);
     let Some(object) = store.get(&key, MAX_BYTES as u64)? else { return Ok(None) };
     let (manifest, trust_version) = verified(store, &key, site, environment, &object.bytes, trusts)?;
     Ok(Some(Published { manifest, etag: object.etag, trust_version }))

@@ -151,7 +151,7 @@ impl<'a> SiteStore<'a> {
                 other => drop(other?),
             }
         }
-        let url = self.store.url(&layout::manifest(environment));
+        let url = self.store.url(&layout::head(environment));
         let refusal = remote::admit_new(&release.manifest, trust, now()).err();
         Ok(refusal.map(|refusal| Error::refusal("verifying", url, &refusal)))
     }

@@ -265,26 +265,26 @@ mod tests {
     #[test]
     fn an_object_is_written_only_if_the_condition_holds() {
         let (_folder, store) = store();
-        let put = |bytes: &[u8], condition| store.put("env/x/manifest", bytes, condition).unwrap();
-        assert_eq!(store.get("env/x/manifest", 9).unwrap(), None);
+        let put = |bytes: &[u8], condition| store.put("env/x/head", bytes, condition).unwrap();
+        assert_eq!(store.get("env/x/head", 9).unwrap(), None);
         assert_eq!(put(b"0", Condition::Unchanged("x")), Put::Rejected);
         assert_eq!(put(b"1", Condition::Absent), Put::Written);
         assert_eq!(put(b"2", Condition::Absent), Put::Rejected);
-        let one = store.get("env/x/manifest", 9).unwrap().unwrap();
+        let one = store.get("env/x/head", 9).unwrap().unwrap();
         let one = one.etag.unwrap();
         assert_eq!(put(b"2", Condition::Unchanged(&one)), Put::Written);
         assert_eq!(put(b"3", Condition::Unchanged(&one)), Put::Rejected);
-        assert_eq!(store.get("env/x/manifest", 9).unwrap().unwrap().bytes, b"2");
-        assert!(store.holds("env/x/manifest", 1).unwrap());
-        assert!(!store.holds("env/x/manifest", 2).unwrap());
-        assert!(!store.holds("env/y/manifest", 1).unwrap());
+        assert_eq!(store.get("env/x/head", 9).unwrap().unwrap().bytes, b"2");
+        assert!(store.holds("env/x/head", 1).unwrap());
+        assert!(!store.holds("env/x/head", 2).unwrap());
+        assert!(!store.holds("env/y/head", 1).unwrap());
     }
 
     #[test]
     fn objects_are_listed_and_deleted() {
         let (folder, store) = store();
         assert_eq!(store.list("packs/").unwrap(), [], "a missing folder lists nothing");
-        for key in ["packs/b", "packs/a", "packs2", "env/x/manifest", "env/x/history/1", "env/x/history/10"] {
+        for key in ["packs/b", "packs/a", "packs2", "env/x/head", "env/x/history/1", "env/x/history/10"] {
             assert_eq!(store.put(key, key.as_bytes(), Condition::Absent).unwrap(), Put::Written);
         }
         let keys = |prefix| {
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn what_is_no_regular_file_is_refused_without_waiting() {
         let (folder, store) = store();
-        assert_eq!(store.put("env/x/manifest", b"1", Condition::Absent).unwrap(), Put::Written);
+        assert_eq!(store.put("env/x/head", b"1", Condition::Absent).unwrap(), Put::Written);
         let bucket = folder.path().join("bucket");
         let pipe = bucket.join("pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
@@ -364,9 +364,9 @@ mod tests {
         assert_eq!(other_case(&names, "staging"), None);
         // Where case counts, both are possible.
         let (_folder, store) = store();
-        for name in ["env/web/manifest", "env/Web/manifest"] {
+        for name in ["env/web/head", "env/Web/head"] {
             assert_eq!(store.put(name, name.as_bytes(), Condition::Absent).unwrap(), Put::Written);
         }
-        assert_eq!(store.get("env/Web/manifest", 99).unwrap().unwrap().bytes, b"env/Web/manifest");
+        assert_eq!(store.get("env/Web/head", 99).unwrap().unwrap().bytes, b"env/Web/head");
     }
 }

@@ -78,7 +78,7 @@ impl Lab {
         self.publish(0);
         let _ = node.once().expect(0);
         let etag = self.folder.path().join("etag");
-        let manifest = layout::manifest(&self.releases[0].environment);
+        let manifest = layout::head(&self.releases[0].environment);
         let curl = |option: &str| {
             let mut command = Command::new("curl");
             command.args([
@@ -103,7 +103,7 @@ impl Lab {
         let [before, after] = &self.releases;
         let new = after.packs.iter().filter(|pack| !before.packs.contains(pack));
         self.publish(1);
-        let manifest = self.forge.bucket().join(layout::manifest(&after.environment));
+        let manifest = self.forge.bucket().join(layout::head(&after.environment));
         (new.map(|pack| pack.size).sum(), fs::metadata(manifest).unwrap().len())
     }
 
@@ -135,7 +135,7 @@ impl Lab {
     fn publish(&self, number: usize) {
         let manifest = &self.releases[number];
         self.forge.publish(manifest);
-        self.upload(&layout::manifest(&manifest.environment));
+        self.upload(&layout::head(&manifest.environment));
     }
 
     fn upload(&self, key: &str) {

@@ -10,7 +10,7 @@ use stringless_core::layout;
 
 use crate::layers::{Stack, layer};
 
-const POINTER: &str = "env/production/manifest";
+const POINTER: &str = "env/production/head";
 
 /// The provider's layer is as it was, takes its next release, and the client's has not changed.
 fn goes_on(stack: &Stack) {

@@ -47,7 +47,7 @@ fn what_is_gone_from_disk_comes_back() {
 #[test]
 fn a_fifo_in_the_stores_folder_does_not_hold_the_agent_up() {
     let Some(pair) = Pair::converged() else { return };
-    let object = pair.forge.bucket().join("env/production/manifest");
+    let object = pair.forge.bucket().join("env/production/head");
     fs::remove_file(&object).unwrap();
     assert!(Command::new("mkfifo").arg(&object).status().unwrap().success());
     let run = pair.run(&["--once"]).expect(1);

@@ -104,7 +104,7 @@ fn a_store_is_told_with_what_to_do() {
         &run,
         "store",
         "failure",
-        "there is no object `env/production/manifest`",
+        "there is no object `env/production/head`",
         "stringless publish",
     );
     let run = doctor("https://nowhere.invalid/x");
@@ -132,7 +132,7 @@ fn a_store_is_told_with_what_to_do() {
         "seen before with other bytes",
         "publish again",
     );
-    pair.forge.put("env/production/manifest", b"<html>");
+    pair.forge.put("env/production/head", b"<html>");
     assert_found(&doctor(&pair.forge.url()), "store", "failure", "the answer is wrong", "");
 }
 
@@ -142,7 +142,7 @@ fn a_store_speaks_in_its_own_words_and_has_a_clock() {
     let server = pair.over_https();
     let doctor = || pair.run(&["doctor", "--json"]);
     assert_found(&doctor().expect(0), "dns", "ok", "`127.0.0.1:", "");
-    let path = "env/production/manifest";
+    let path = "env/production/head";
     let denied = "<Error><Code>AccessDenied</Code><Message>Ask the owner of the bucket</Message></Error>";
     server.fault(path, Fault::Answer(Reply::new(403, denied)));
     let said = "answered 403 AccessDenied: \"Ask the owner of the bucket\"";

@@ -104,7 +104,7 @@ fn a_pack_is_never_waited_for() {
 #[test]
 fn a_document_to_verify_may_come_through_a_pipe() {
     let Some(pair) = Pair::converged() else { return };
-    let manifest = pair.forge.bucket().join("env/production/manifest");
+    let manifest = pair.forge.bucket().join("env/production/head");
     let agent = pair.node.command(&["verify", "/dev/stdin"]);
     let mut shell = Command::new("sh");
     shell.args(["-c", "m=$1; shift; cat \"$m\" | \"$@\"", "sh"]).arg(manifest).arg(agent.get_program());

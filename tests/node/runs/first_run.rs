@@ -112,14 +112,14 @@ fn a_first_run_that_fails_sends_one_form_and_a_temporary_failure_none() {
 fn a_refusal_may_pass_within_a_minute() {
     let Some(group) = Group::new() else { return };
     group.forge.release(7, "first");
-    let path = group.forge.bucket().join("env/production/manifest");
+    let path = group.forge.bucket().join("env/production/head");
     let good = std::fs::read(&path).unwrap();
     let mut bad = good.clone();
     let end = bad.len() - 3;
     bad[end] ^= 1;
-    group.forge.put("env/production/manifest", &bad);
+    group.forge.put("env/production/head", &bad);
     group.once(3);
-    group.forge.put("env/production/manifest", &good);
+    group.forge.put("env/production/head", &good);
     group.once(0);
     assert_eq!(group.forms(), [GOOD]);
 }

@@ -40,7 +40,7 @@ fn resumes_a_cut_download_and_outlasts_a_busy_store() {
     forge.publish(&forge.manifest(1, vec![forge.script("echo done >\"$OUT/applied\""), pack]));
     let server = Server::start(&Net::host(), forge.bucket(), Some(&authority().issue(&["127.0.0.1"])));
     server.fault_times(&key, Fault::short(half), 1);
-    server.fault_times(&layout::manifest(&name("production")), Fault::status(503), 1);
+    server.fault_times(&layout::head(&name("production")), Fault::status(503), 1);
     let Some(node) = web_node(&forge, &server) else { return };
     Run::of(node.command(&["--once"]).env("OUT", node.root())).expect(0);
     assert_eq!(node.read("applied").as_deref(), Some("done\n"));
@@ -76,7 +76,7 @@ fn a_store_that_may_not_list_calls_the_end_of_the_trust_chain_forbidden() {
     Run::of(node.command(&["--once"]).env("OUT", node.root())).expect(0);
     assert_eq!(node.read("applied").as_deref(), Some("rotated\n"));
     // The manifest itself is not optional.
-    server.fault("env/production/manifest", Fault::status(403));
+    server.fault("env/production/head", Fault::status(403));
     let run = node.once().expect(1);
     assert!(run.err.contains("403"), "{}", run.err);
 }

@@ -51,7 +51,7 @@ impl Hook {
 
 /// A manifest that no node takes, and back.
 fn damage(pair: &Pair, damaged: bool) {
-    let path = pair.forge.bucket().join("env/production/manifest");
+    let path = pair.forge.bucket().join("env/production/head");
     let aside = path.with_extension("aside");
     if damaged {
         fs::copy(&path, &aside).unwrap();
@@ -74,7 +74,7 @@ fn the_first_failure_and_the_recovery_are_told_and_nothing_else() {
     let received = hook.take();
     assert_eq!(received.len(), 1);
     assert_eq!((&received[0]["event"], &received[0]["exit_code"]), (&json!("failed"), &json!(code)));
-    assert!(received[0]["layers"][0]["error"].as_str().unwrap().contains("env/production/manifest"));
+    assert!(received[0]["layers"][0]["error"].as_str().unwrap().contains("env/production/head"));
     assert!(received[0]["layers"][0].get("output").is_none());
     pair.run(&["--once"]).expect(code);
     assert_eq!(hook.take().len(), 0, "the same failure gives one notice");

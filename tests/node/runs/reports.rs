@@ -17,7 +17,7 @@ fn status_and_verify_tell_what_is_here() {
     assert!(text.contains("live      release 7 of production") && text.contains("succeeded"), "{text}");
     let json: Value = serde_json::from_str(&pair.run(&["status", "--json"]).expect(0).out).unwrap();
     assert_eq!(json["layers"][0]["live"]["serial"], 7);
-    let document = pair.forge.bucket().join("env/production/manifest");
+    let document = pair.forge.bucket().join("env/production/head");
     let printed = pair.run(&["verify", document.to_str().unwrap()]).expect(0).out;
     assert!(printed.contains("manifest example production 7"), "{printed}");
     let mut bytes = fs::read(&document).unwrap();
@@ -130,7 +130,7 @@ fn reports_have_their_one_format() {
 #[test]
 fn an_output_that_cannot_be_written_is_an_error() {
     let Some(pair) = Pair::converged() else { return };
-    let manifest = pair.forge.bucket().join("env/production/manifest");
+    let manifest = pair.forge.bucket().join("env/production/head");
     for args in [&["status"][..], &["status", "--json"], &["--help"], &["verify", manifest.to_str().unwrap()]]
     {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -175,7 +175,7 @@ fn a_newer_format_is_reported_before_its_new_fields() {
     newer["added"] = json!({});
     let comment = "manifest example production 8";
     let document = sign(&[&pair.forge.key], newer.to_string().as_bytes(), comment);
-    pair.forge.put("env/production/manifest", &document);
+    pair.forge.put("env/production/head", &document);
     let run = pair.run(&["--once"]).expect(3);
     assert!(run.err.contains("format 2 is not supported, only 1: a newer version wrote it"), "{}", run.err);
 }

@@ -16,8 +16,8 @@ fn v_tells_decisions_and_vv_each_request() {
     let Some(pair) = Pair::new() else { return };
     pair.forge.release(7, "seven");
     let server = pair.over_https();
-    let url = server.url("env/production/manifest");
-    server.fault_times("env/production/manifest", Fault::status(503), 1);
+    let url = server.url("env/production/head");
+    server.fault_times("env/production/head", Fault::status(503), 1);
     let run = pair.run(&["--once", "-v"]).expect(0);
     for said in [
         "try 1 failed: the store answered 503; again in ",
@@ -78,7 +78,7 @@ fn status_has_the_last_runs_and_an_idle_run_is_none_of_them() {
     let before = history();
     pair.run(&["--once"]).expect(0);
     assert_eq!(before, history(), "an idle run is not recorded");
-    let manifest = pair.forge.bucket().join("env/production/manifest");
+    let manifest = pair.forge.bucket().join("env/production/head");
     let published = fs::read(&manifest).unwrap();
     fs::write(&manifest, "damaged").unwrap();
     pair.run(&["--once"]).expect_any(&[1, 3]);
@@ -89,7 +89,7 @@ fn status_has_the_last_runs_and_an_idle_run_is_none_of_them() {
     let all = runs();
     assert_eq!(all.len(), 3);
     assert_eq!(all[0]["outcome"], "converged");
-    assert!(all[1]["layers"][0]["error"].as_str().unwrap().contains("env/production/manifest"), "{all:?}");
+    assert!(all[1]["layers"][0]["error"].as_str().unwrap().contains("env/production/head"), "{all:?}");
     assert_eq!(
         (&all[2]["outcome"], &all[2]["layers"][0]["reason"]),
         (&json!("changed"), &json!("new release"))

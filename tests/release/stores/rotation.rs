@@ -60,7 +60,7 @@ fn the_next_release_brings_the_new_trust() {
 fn a_rotation_with_a_floor_mends_a_poisoned_serial() {
     let Some(rotated) = Rotated::new(Some(10)) else { return };
     // The thief of the first key published the highest serial.
-    let pointer = rotated.bucket.path().join("env/production/manifest");
+    let pointer = rotated.bucket.path().join("env/production/head");
     let text = fs::read_to_string(&pointer).unwrap();
     let (_, payload) = text.split_once("\n\n").unwrap();
     let payload = payload.replace("\"serial\": 1,", &format!("\"serial\": {},", u64::MAX));

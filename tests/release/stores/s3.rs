@@ -85,7 +85,7 @@ fn answer(objects: &Mutex<Objects>, request: &Request) -> Reply {
     if objects.wrong == Wrong::NoConditions && (absent.is_some() || same.is_some()) {
         return error(501, "NotImplemented");
     }
-    let pointer = path.ends_with("/manifest");
+    let pointer = path.ends_with("/head");
     if pointer && objects.wrong == Wrong::Overtaken {
         objects.all.insert(path.clone(), b"another".to_vec());
     }
@@ -105,7 +105,7 @@ fn error(status: u16, code: &str) -> Reply {
     Reply::new(status, format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>"))
 }
 
-const POINTER: &str = "/bucket/site/env/production/manifest";
+const POINTER: &str = "/bucket/site/env/production/head";
 
 #[test]
 fn the_pointer_is_written_on_condition() {

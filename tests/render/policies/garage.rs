@@ -39,7 +39,7 @@ fn the_commands_make_keys_that_can_do_as_much() {
     let file = site.path("apply");
     let put = ["--upload-file", file.to_str().unwrap()];
     let delete = ["--request", "DELETE"];
-    let pointer = format!("{PREFIX}/env/production/manifest");
+    let pointer = format!("{PREFIX}/env/production/head");
     let (before, _) = (fs::read(&file).unwrap(), ());
     assert_eq!(garage.curl(nodes, &pointer, &put).0, 403);
     assert_eq!(garage.curl(nodes, &pointer, &delete).0, 403);

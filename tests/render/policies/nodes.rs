@@ -40,12 +40,12 @@ fn a_node_follows_its_environment_and_can_do_nothing_else() {
     let theirs = config(&mut site, &key, "staging");
     let stranger = node(&theirs).unwrap();
     let refused = stranger.once().expect(1);
-    assert!(refused.err.contains("env/staging/manifest") && refused.err.contains("403"), "{}", refused.err);
+    assert!(refused.err.contains("env/staging/head") && refused.err.contains("403"), "{}", refused.err);
     assert!(!refused.err.contains(&key.secret), "{}", refused.err);
 
     let status =
         |path: &str, options: &[&str]| iam.status(&key, BUCKET, &path.replace("PREFIX", PREFIX), options);
-    assert_eq!(status("PREFIX/env/production/manifest", &[]), 200);
+    assert_eq!(status("PREFIX/env/production/head", &[]), 200);
     assert_eq!(status("PREFIX/trust/1.json", &[]), 200);
     let get: &[&str] = &[];
     let (put, add) =
@@ -55,7 +55,7 @@ fn a_node_follows_its_environment_and_can_do_nothing_else() {
     let copy =
         ["--request", "PUT", "--header", &format!("x-amz-copy-source: /{BUCKET}/{PREFIX}/trust/1.json")];
     for (path, options) in [
-        ("PREFIX/env/staging/manifest", get),
+        ("PREFIX/env/staging/head", get),
         ("PREFIX/env/production/history/1", get),
         ("PREFIX/env/production/claim", get),
         ("PREFIX/nothing", get),
@@ -66,10 +66,10 @@ fn a_node_follows_its_environment_and_can_do_nothing_else() {
         ("?policy", get),
         ("?acl", get),
         ("PREFIX/trust/1.json?acl", get),
-        ("PREFIX/env/production/manifest", &put),
-        ("PREFIX/env/production/manifest", &add),
-        ("PREFIX/env/production/manifest", &replace),
-        ("PREFIX/env/production/manifest", &delete),
+        ("PREFIX/env/production/head", &put),
+        ("PREFIX/env/production/head", &add),
+        ("PREFIX/env/production/head", &replace),
+        ("PREFIX/env/production/head", &delete),
         ("PREFIX/trust/1.json", &delete),
         ("PREFIX/trust/9.json", &add),
         ("PREFIX/packs/x.tar.gz", &add),

@@ -27,7 +27,7 @@ fn a_publisher_publishes_and_can_do_nothing_else() {
     site.publish_with(&iam.users["one"].key());
     site.run(&["publish", "--environment", "production", "--force"]).expect(0);
     let refused = site.run(&["publish", "--environment", "staging", "--force"]).expect_any(&[1, 78]);
-    assert!(refused.err.contains("env/staging/manifest") && refused.err.contains("403"), "{}", refused.err);
+    assert!(refused.err.contains("env/staging/head") && refused.err.contains("403"), "{}", refused.err);
 
     let get: &[&str] = &[];
     let put: &[&str] = &["--upload-file", "/dev/null"];
@@ -46,9 +46,9 @@ fn a_publisher_publishes_and_can_do_nothing_else() {
         ("PREFIX/env/production/history/1", put, 403),
         ("PREFIX/env/production/history/1", replace, 403),
         ("PREFIX/env/production/history/1", delete, 403),
-        ("PREFIX/env/production/manifest", put, 403),
-        ("PREFIX/env/production/manifest", delete, 403),
-        ("PREFIX/env/production/manifest", replace, 412),
+        ("PREFIX/env/production/head", put, 403),
+        ("PREFIX/env/production/head", delete, 403),
+        ("PREFIX/env/production/head", replace, 412),
         ("PREFIX/trust/1.json", put, 403),
         ("PREFIX/trust/1.json", delete, 403),
         ("PREFIX/agent/0.1.0/x86_64-unknown-linux-musl/stringless-agent", replace, 403),
@@ -67,8 +67,8 @@ fn a_publisher_publishes_and_can_do_nothing_else() {
         ("", delete, 403),
     ];
     let one = [
-        ("PREFIX/env/staging/manifest", get, 403),
-        ("PREFIX/env/staging/manifest", replace, 403),
+        ("PREFIX/env/staging/head", get, 403),
+        ("PREFIX/env/staging/head", replace, 403),
         ("PREFIX/env/staging/history/9", add, 403),
         ("?list-type=2&prefix=site/one/env/staging/", get, 403),
     ];

@@ -33,7 +33,7 @@ pub fn look(node: &Arc<Node>, l: usize, s: usize) -> Vec<Finding> {
 
 fn look_at(node: &Node, layer: &Layer, settings: &NodeStore, client: &StoreClient) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let key = layout::manifest(&layer.environment);
+    let key = layout::head(&layer.environment);
     if let Some(url) = client.url(&key) {
         let found = host(node, &client.name, &url);
         let hint = found.hint.is_some();

@@ -43,7 +43,7 @@ pub fn needed(collector: &Collector<'_>, now: Timestamp) -> Result<Reachable> {
         if current.is_some() != listed.pointer {
             return Err(Error::temporary(format!(
                 "looking for needed packs: the store has {} but does not list it, or lists it but does not have it",
-                store.url(&layout::manifest(&environment))
+                store.url(&layout::head(&environment))
             ))
             .hint("run it again; nothing was removed"));
         }
@@ -104,7 +104,7 @@ fn refuse_behind(store: &Store, seen: &LastSeen, current: Option<&Published>) ->
     Err(Error::refused(format!(
         "looking for needed packs: release {} of `{environment}` was published before, but {} has {}",
         seen.manifest.serial,
-        store.url(&layout::manifest(environment)),
+        store.url(&layout::head(environment)),
         current.map_or_else(|| "none".to_owned(), |current| current.manifest.serial.to_string())
     ))
     .hint(format!(
@@ -193,7 +193,7 @@ fn packs(manifest: &Manifest) -> impl Iterator<Item = Sha256> {
 }
 
 const ENVIRONMENTS: &str = "env/";
-const POINTER: &str = "manifest";
+const POINTER: &str = "head";
 const HISTORY: &str = "history/";
 /// A day, in seconds: no publication takes longer from writing its history to moving its pointer.
 const IN_PROGRESS: u64 = 86_400;

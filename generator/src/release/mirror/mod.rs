@@ -197,7 +197,7 @@ impl<'a> Mirror<'a> {
 
     /// The published releases of both stores. Refused when the target would go back to an older release.
     fn current(&self, environment: &Name) -> Result<Option<Current>> {
-        let key = layout::manifest(environment);
+        let key = layout::head(environment);
         let Some(object) = self.from().get(&key, MAX_BYTES as u64)? else { return Ok(None) };
         let (manifest, trust_version) = self.source.verified(&key, environment, &object.bytes)?;
         let there = self.target.published(environment)?;
