@@ -17,7 +17,7 @@ pub fn signer() -> Signer {
 /// A trust with only this key.
 #[must_use]
 pub fn trusted() -> TrustedKeys {
-    TrustedKeys { version: 1, threshold: 1, keys: vec![signer().public()] }
+    TrustedKeys { version: 1, threshold: 1, keys: vec![signer().public()], fleet: Vec::new() }
 }
 
 /// The site of the samples.

@@ -108,7 +108,7 @@ impl<'b> Rotation<'b> {
 
     fn check(&self) {
         let current =
-            TrustedKeys { version: 3, threshold: self.current.threshold, keys: self.current.public() };
+            TrustedKeys { version: 3, threshold: self.current.threshold, keys: self.current.public(), fleet: Vec::new() };
         let payload = self.payload();
         let comment = json::parse::<Trust>(&payload).unwrap().comment();
         let blocks: Vec<String> = self

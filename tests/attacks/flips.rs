@@ -85,7 +85,12 @@ fn every_bit_flipped() {
     // The same in this process, for each bit of what is signed: too many to start a program for each.
     let Some(pair) = Pair::new() else { return };
     let _ = publish(&pair);
-    let keys = |version| TrustedKeys { version, threshold: 1, keys: vec![public(&pair.forge.key)] };
+    let keys = |version| TrustedKeys {
+        version,
+        threshold: 1,
+        keys: vec![public(&pair.forge.key)],
+        fleet: Vec::new(),
+    };
     let (site, environment) = (name("example"), name("production"));
     let manifest = |bytes: &[u8]| verify::manifest(bytes, &keys(2), &site, &environment).is_ok();
     let trust = |bytes: &[u8]| verify::next_trust(bytes, &keys(1), &site).is_ok();

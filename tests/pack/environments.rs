@@ -261,8 +261,7 @@ fn builds_at_the_same_time_do_not_disturb_each_other() {
 #[test]
 fn publish_all_goes_on_past_an_environment_that_cannot_be_built() {
     let Some(world) = World::new() else { return };
-    let pointer =
-        |name: &str| world.git.with_file_name("bucket").join(format!("env/{name}/head")).exists();
+    let pointer = |name: &str| world.git.with_file_name("bucket").join(format!("env/{name}/head")).exists();
     world.control.change("staging", &[text("data/big", "version https://git-lfs.github.com/spec/v1\n")]);
     let refused = world.site.run(&["publish", "--all"]).expect(3);
     assert!(refused.err.contains("`data/big`: it is a Git LFS pointer"), "{}", refused.err);

@@ -143,7 +143,12 @@ fn the_configuration_of_a_node_and_a_layer() {
         min_serial: 3,
         interval: 300,
         splay: 60,
-        trust: stringless_core::trust::TrustedKeys { version: 1, threshold: 1, keys: vec![public(&key())] },
+        trust: stringless_core::trust::TrustedKeys {
+            version: 1,
+            threshold: 1,
+            keys: vec![public(&key())],
+            fleet: Vec::new(),
+        },
         stores: vec![store("s3://bucket/prefix", sources), store("https://example.org/site", Vec::new())],
     };
     let bytes = document("layer.json", &layer);

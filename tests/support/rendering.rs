@@ -122,7 +122,12 @@ impl Case {
             role: None,
             labels: &self.labels,
             layers: &self.layers,
-            trust: TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(KEY).unwrap()] },
+            trust: TrustedKeys {
+                version: 1,
+                threshold: 1,
+                keys: vec![PublicKey::parse(KEY).unwrap()],
+                fleet: Vec::new(),
+            },
             min_serial: 7,
             agent: AgentPins { version: Version::parse("0.1.0").unwrap(), targets: &self.targets },
             presigned: self.presigned.clone(),

@@ -88,6 +88,12 @@ impl Labels {
         self.0.is_empty()
     }
 
+    /// The value of a label.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value)
+    }
+
     /// Each key and its value, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &str)> {
         self.0.iter().map(|(key, value)| (key, value.as_str()))

@@ -19,6 +19,7 @@ pub mod document;
 pub mod entry;
 pub mod fault;
 pub mod flags;
+pub mod fleet;
 pub mod hash;
 pub mod history;
 pub mod installed;

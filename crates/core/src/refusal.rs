@@ -33,6 +33,14 @@ pub enum Refusal {
         /// The trust in use.
         version: u64,
     },
+    /// No signature by a key that may sign the document.
+    #[error("it is signed by no key of trust version {version} that may sign a {what}")]
+    FleetSignature {
+        /// The type of the document.
+        what: &'static str,
+        /// The trust in use.
+        version: u64,
+    },
     /// A trusted comment that does not belong to the payload.
     #[error("the trusted comment `{found}` does not belong to this payload: expected `{expected}`")]
     Comment {
@@ -78,7 +86,7 @@ pub enum Refusal {
     /// Past its date of expiry.
     #[error("{what} expired at {expires}; the time here is {now}")]
     Expired {
-        /// `manifest` or `trust`.
+        /// `manifest`, `head` or `trust`.
         what: &'static str,
         /// As signed.
         expires: Timestamp,
@@ -164,7 +172,7 @@ impl Refusal {
             Self::Form(_) => "form",
             Self::Payload(_) => "payload",
             Self::Invalid(_) => "invalid",
-            Self::Signatures { .. } => "signatures",
+            Self::Signatures { .. } | Self::FleetSignature { .. } => "signatures",
             Self::Comment { .. } => "comment",
             Self::Foreign { .. } => "foreign",
             Self::Rollback { .. } | Self::OlderTrust { .. } => "rollback",

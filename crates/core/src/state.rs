@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fleet::admit::SeenHead;
 use crate::hash::Sha256;
 use crate::manifest::Manifest;
 use crate::name::Name;
@@ -24,6 +25,9 @@ pub struct State {
     pub needs: Vec<String>,
     /// For each environment, the newest accepted manifest.
     pub seen: BTreeMap<Name, Seen>,
+    /// For each environment, the newest accepted head; empty for a site without fleet keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heads: BTreeMap<Name, SeenHead>,
     /// For each environment, the newest release that was applied successfully.
     pub last_good: BTreeMap<Name, Release>,
     /// The last run of the engine.
@@ -50,6 +54,12 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Of two releases, the one with the greater value is newer ([`crate::plan::freshness`]).
+    #[must_use]
+    pub fn freshness(&self) -> (u64, u64) {
+        (self.made_under, self.serial)
+    }
+
     /// An accepted manifest, with the trust version in use and without ETags.
     #[must_use]
     pub fn new(manifest: &Verified<Manifest>, trust_version: u64) -> Self {
@@ -158,6 +168,7 @@ impl Default for State {
             format: FORMAT,
             needs: Vec::new(),
             seen: BTreeMap::new(),
+            heads: BTreeMap::new(),
             last_good: BTreeMap::new(),
             applied: None,
             failed: BTreeMap::new(),

@@ -223,10 +223,7 @@ mod tests {
     fn builds_the_address_of_an_object() {
         let at = |settings: StoreSettings| settings.parse().unwrap().object("env/a b/head");
         assert_eq!(at(settings("file:///srv/bucket/")), "/srv/bucket/env/a b/head");
-        assert_eq!(
-            at(settings("https://cdn.example.org/x/")),
-            "https://cdn.example.org/x/env/a%20b/head"
-        );
+        assert_eq!(at(settings("https://cdn.example.org/x/")), "https://cdn.example.org/x/env/a%20b/head");
         assert_eq!(
             at(s3("s3://bucket/my/prefix", None, Style::Virtual)),
             "https://bucket.s3.eu-central-1.amazonaws.com/my/prefix/env/a%20b/head"

@@ -5,9 +5,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::count::count;
 use serde::{Deserialize, Serialize};
 
+use crate::count::count;
+use crate::fleet::duty::{Duty, FleetKey, TrustedFleetKey};
 use crate::json;
 use crate::key::PublicKey;
 use crate::name::Name;
@@ -36,6 +37,9 @@ pub struct Trust {
     pub threshold: usize,
     /// The keys.
     pub keys: Vec<TrustKey>,
+    /// The fleet keys. With any, nodes follow a head ([`crate::fleet::head`]) in place of the newest manifest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fleet: Vec<FleetKey>,
     /// From this time on, no node accepts new releases under this trust; null: it does not expire.
     pub expires: Option<Timestamp>,
     /// For each environment, the lowest serial that is accepted from this version on. With it, a rotation
@@ -73,9 +77,12 @@ pub struct TrustedKeys {
     pub threshold: usize,
     /// The keys.
     pub keys: Vec<PublicKey>,
+    /// The fleet keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fleet: Vec<TrustedFleetKey>,
 }
 
-/// The maximum number of keys in a trust.
+/// The maximum number of keys in a trust, and of fleet keys.
 pub const MAX_KEYS: usize = 16;
 
 impl Trust {
@@ -90,6 +97,7 @@ impl Trust {
                 return Err(format!("key `{}` has the id {}, not {}", entry.name, entry.key.id(), entry.id));
             }
         }
+        self.fleet.iter().try_for_each(FleetKey::check)?;
         self.trusted_keys().check()
     }
 
@@ -100,6 +108,7 @@ impl Trust {
             version: self.version,
             threshold: self.threshold,
             keys: self.keys.iter().map(|entry| entry.key.clone()).collect(),
+            fleet: self.fleet.iter().map(FleetKey::trusted).collect(),
         }
     }
 
@@ -111,7 +120,12 @@ impl Trust {
 }
 
 impl TrustedKeys {
-    /// Checks the version and the threshold, and that no key is listed twice, even under different ids.
+    /// The fleet keys that may sign documents of this kind.
+    pub(crate) fn fleet_keys(&self, duty: Duty) -> impl Iterator<Item = &PublicKey> {
+        self.fleet.iter().filter(move |entry| entry.may(duty)).map(|entry| &entry.key)
+    }
+
+    /// Checks the version and the threshold, and that no key is listed twice, even under different ids, or as a fleet key.
     ///
     /// # Errors
     /// A sentence that names the fault.
@@ -119,14 +133,18 @@ impl TrustedKeys {
         if self.version == 0 {
             return Err("trust version starts at 1".into());
         }
-        if self.keys.len() > MAX_KEYS {
-            return Err(format!("{} keys, at most {MAX_KEYS} are allowed", self.keys.len()));
+        for (keys, number) in [("key", self.keys.len()), ("fleet key", self.fleet.len())] {
+            if number > MAX_KEYS {
+                return Err(format!("{}, at most {MAX_KEYS} are allowed", count(number, keys)));
+            }
         }
         if self.threshold == 0 || self.threshold > self.keys.len() {
             return Err(format!("threshold {} with {}", self.threshold, count(self.keys.len(), "key")));
         }
-        for (n, key) in self.keys.iter().enumerate() {
-            if self.keys[..n].iter().any(|other| other.same_key(key)) {
+        let all = self.keys.iter().chain(self.fleet.iter().map(|entry| &entry.key));
+        let all: Vec<&PublicKey> = all.collect();
+        for (n, key) in all.iter().enumerate() {
+            if all[..n].iter().any(|other| other.same_key(key)) {
                 return Err(format!("key {} is listed twice", key.id()));
             }
         }

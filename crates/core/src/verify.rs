@@ -2,11 +2,18 @@
 //!
 //! Nothing else creates a `Verified`. The generator uses this verifier for what it has signed.
 
+use alloc::string::String;
+
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::document::Document;
+use crate::fleet::duty::Duty;
+use crate::fleet::head::{self, Head};
 use crate::hash::Sha256;
-use crate::json;
+use crate::json::{self, HeadError};
+use crate::key::PublicKey;
 use crate::manifest::{self, FORMAT, Manifest};
 use crate::name::Name;
 use crate::refusal::Refusal;
@@ -53,6 +60,7 @@ pub fn manifest(
 ) -> Result<Verified<Manifest>, Refusal> {
     let document = Document::parse(bytes).map_err(Refusal::Form)?;
     signatures(&document, trusted)?;
+    expect_type(&document, trusted, "manifest")?;
     // Another format may have other fields, so the format comes first.
     json::check_head(document.payload, FORMAT)?;
     let manifest: Manifest = payload(&document)?;
@@ -61,6 +69,44 @@ pub fn manifest(
     comments(&document, trusted, &manifest.comment())?;
     manifest.check().map_err(Refusal::Invalid)?;
     Ok(Verified { value: manifest, sha256: Sha256::of(document.payload) })
+}
+
+/// Verifies a head for one site and environment: a fleet key that may sign heads has signed it, or enough release keys.
+///
+/// If the head needs what this version does not know, it comes without `next`: the stable release needs nothing.
+///
+/// It does not check rollback and expiry: [`crate::fleet::admit`] does.
+///
+/// # Errors
+/// [`Refusal`] of the first check that fails: form, signatures, type, payload, site, environment, comment, rules.
+pub fn head(
+    bytes: &[u8],
+    trusted: &TrustedKeys,
+    site: &Name,
+    environment: &Name,
+) -> Result<Verified<Head>, Refusal> {
+    let document = Document::parse(bytes).map_err(Refusal::Form)?;
+    fleet_signatures(&document, trusted, Duty::Head)?;
+    expect_type(&document, trusted, "head")?;
+    let head = match json::check_head(document.payload, head::FORMAT) {
+        Err(HeadError::Needs(_)) => without_next(&document)?,
+        known => known.map_err(Refusal::from).and_then(|()| payload::<Head>(&document))?,
+    };
+    expect("site", &head.site, site)?;
+    expect("environment", &head.environment, environment)?;
+    let keys = trusted.keys.iter().chain(trusted.fleet_keys(Duty::Head));
+    comments_of(&document, keys, &head.comment())?;
+    head.check().map_err(Refusal::Invalid)?;
+    Ok(Verified { value: head, sha256: Sha256::of(document.payload) })
+}
+
+/// A head without what is not understood.
+fn without_next(document: &Document<'_>) -> Result<Head, Refusal> {
+    let mut value: Value = payload(document)?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("next");
+    }
+    json::from_value(value).map_err(Refusal::Payload)
 }
 
 /// Verifies of a manifest no more than what leads to another agent: for one that this version cannot read.
@@ -75,6 +121,7 @@ pub fn pinned(
 ) -> Result<Verified<Pinned>, Refusal> {
     let document = Document::parse(bytes).map_err(Refusal::Form)?;
     signatures(&document, trusted)?;
+    expect_type(&document, trusted, "manifest")?;
     let pinned: Pinned = payload(&document)?;
     expect("site", &pinned.site, site)?;
     expect("environment", &pinned.environment, environment)?;
@@ -135,9 +182,8 @@ fn own_trust(document: &Document<'_>, site: &Name) -> Result<Trust, Refusal> {
 /// Counts the distinct trusted keys with a valid signature. Two signatures by one key count once.
 fn signatures(document: &Document<'_>, trusted: &TrustedKeys) -> Result<(), Refusal> {
     trusted.check().map_err(Refusal::Invalid)?;
-    let signed = |key: &&crate::key::PublicKey| {
-        document.blocks.iter().any(|block| key.verify(block, document.payload).is_some())
-    };
+    let signed =
+        |key: &&PublicKey| document.blocks.iter().any(|block| key.verify(block, document.payload).is_some());
     let valid = trusted.keys.iter().filter(signed).count();
     if valid >= trusted.threshold {
         return Ok(());
@@ -145,9 +191,31 @@ fn signatures(document: &Document<'_>, trusted: &TrustedKeys) -> Result<(), Refu
     Err(Refusal::Signatures { valid, threshold: trusted.threshold, version: trusted.version })
 }
 
+/// One fleet key that may sign such documents is enough; the release keys may sign all that fleet keys may.
+fn fleet_signatures(document: &Document<'_>, trusted: &TrustedKeys, duty: Duty) -> Result<(), Refusal> {
+    let by_release_keys = signatures(document, trusted);
+    if let Err(Refusal::Invalid(_)) = by_release_keys {
+        return by_release_keys;
+    }
+    let signed =
+        |key: &PublicKey| document.blocks.iter().any(|block| key.verify(block, document.payload).is_some());
+    match by_release_keys.is_ok() || trusted.fleet_keys(duty).any(signed) {
+        true => Ok(()),
+        false => Err(Refusal::FleetSignature { what: duty.as_str(), version: trusted.version }),
+    }
+}
+
 /// Each valid signature by a trusted key must carry the comment that belongs to the payload.
 fn comments(document: &Document<'_>, trusted: &TrustedKeys, expected: &str) -> Result<(), Refusal> {
-    for key in &trusted.keys {
+    comments_of(document, trusted.keys.iter(), expected)
+}
+
+fn comments_of<'k>(
+    document: &Document<'_>,
+    keys: impl Iterator<Item = &'k PublicKey>,
+    expected: &str,
+) -> Result<(), Refusal> {
+    for key in keys {
         for block in &document.blocks {
             match key.verify(block, document.payload) {
                 Some(found) if found != expected => {
@@ -158,6 +226,27 @@ fn comments(document: &Document<'_>, trusted: &TrustedKeys, expected: &str) -> R
         }
     }
     Ok(())
+}
+
+/// Refuses a document of another type, before anything else of it is read. If it was made under a newer trust, that trust
+/// decides which type it may have.
+fn expect_type(document: &Document<'_>, trusted: &TrustedKeys, expected: &str) -> Result<(), Refusal> {
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(rename = "type")]
+        kind: String,
+        #[serde(default)]
+        trust_version: u64,
+    }
+    // What is no such object is refused by its parser, which names the fault.
+    let Ok(found) = payload::<Typed>(document) else { return Ok(()) };
+    if found.kind == expected {
+        return Ok(());
+    }
+    if found.trust_version > trusted.version {
+        return Err(Refusal::TrustMissing { needed: found.trust_version, current: trusted.version });
+    }
+    Err(Refusal::Foreign { what: "type", found: found.kind, expected: expected.into() })
 }
 
 fn payload<T: DeserializeOwned>(document: &Document<'_>) -> Result<T, Refusal> {

@@ -51,7 +51,7 @@ fn refuses_one_key_under_two_ids() {
         use base64ct::Encoding;
         PublicKey::parse(&Base64::encode_string(&raw)).unwrap()
     };
-    let twice = TrustedKeys { version: 1, threshold: 2, keys: vec![public(&a), other] };
+    let twice = TrustedKeys { version: 1, threshold: 2, keys: vec![public(&a), other], fleet: Vec::new() };
     assert!(twice.check().unwrap_err().contains("is listed twice"));
 }
 
@@ -216,7 +216,12 @@ fn refuses_a_legacy_signature() {
     let stock = minisign_verify::PublicKey::from_base64(&key).unwrap();
     let decoded = minisign_verify::Signature::decode(&block).unwrap();
     assert!(stock.verify(payload.as_bytes(), &decoded, true).is_ok());
-    let trusted = TrustedKeys { version: 1, threshold: 1, keys: vec![PublicKey::parse(&key).unwrap()] };
+    let trusted = TrustedKeys {
+        version: 1,
+        threshold: 1,
+        keys: vec![PublicKey::parse(&key).unwrap()],
+        fleet: Vec::new(),
+    };
     let bytes = Document::assemble(&[block], payload.as_bytes());
     assert!(matches!(check(&bytes, &trusted), Err(Refusal::Signatures { valid: 0, .. })));
 }

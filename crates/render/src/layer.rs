@@ -135,7 +135,7 @@ mod tests {
     fn layer(more: &str) -> Result<Layer, Fault> {
         let site = Site::parse(&format!("{SITE}{more}"), "stringless.yaml").unwrap();
         let key = stringless_core::key::PublicKey::parse(KEY).unwrap();
-        let trust = TrustedKeys { version: 1, threshold: 1, keys: vec![key] };
+        let trust = TrustedKeys { version: 1, threshold: 1, keys: vec![key], fleet: Vec::new() };
         from_site(&site, &Name::new("production").unwrap(), trust, 7)
     }
 

@@ -157,9 +157,10 @@ fn environments(site: &SiteDir, source: &Store, args: &MirrorArgs) -> Result<Vec
     let mut names: BTreeSet<Name> = site.site.environments.keys().cloned().collect();
     if !matches!(source, Store::Web(_)) {
         let keys = source.list("env/")?;
-        names.extend(keys.iter().filter_map(|listed| {
-            Name::new(listed.key.strip_prefix("env/")?.strip_suffix("/head")?).ok()
-        }));
+        names
+            .extend(keys.iter().filter_map(|listed| {
+                Name::new(listed.key.strip_prefix("env/")?.strip_suffix("/head")?).ok()
+            }));
     }
     Ok(names.into_iter().collect())
 }

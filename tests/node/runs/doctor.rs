@@ -100,13 +100,7 @@ fn a_store_is_told_with_what_to_do() {
         pair.run(&["doctor", "--json"])
     };
     let run = doctor("file:///nowhere");
-    assert_found(
-        &run,
-        "store",
-        "failure",
-        "there is no object `env/production/head`",
-        "stringless publish",
-    );
+    assert_found(&run, "store", "failure", "there is no object `env/production/head`", "stringless publish");
     let run = doctor("https://nowhere.invalid/x");
     assert_found(&run, "dns", "failure", "looking up the host `nowhere.invalid`", "resolv.conf");
     assert!(findings(&run, "store").is_empty(), "a store without an address is not asked");

@@ -32,7 +32,12 @@ pub fn public(pair: &KeyPair) -> PublicKey {
 }
 
 pub fn trusted(version: u64, threshold: usize, pairs: &[&KeyPair]) -> TrustedKeys {
-    TrustedKeys { version, threshold, keys: pairs.iter().map(|pair| public(pair)).collect() }
+    TrustedKeys {
+        version,
+        threshold,
+        keys: pairs.iter().map(|pair| public(pair)).collect(),
+        fleet: Vec::new(),
+    }
 }
 
 /// A signature block by the reference implementation.
