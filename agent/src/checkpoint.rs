@@ -22,6 +22,8 @@ pub enum Checkpoint {
     TrustKept,
     /// The manifest is on disk; the state does not name it yet.
     ManifestKept,
+    /// The head is saved.
+    HeadKept,
     /// The state names the manifest; no pack was fetched yet.
     Admitted,
     /// A pack is on disk and verified, but not unpacked.

@@ -54,6 +54,11 @@ impl TrustInUse {
         document.and_then(|trust| trust.min_serial.get(environment)).copied().unwrap_or(0)
     }
 
+    /// Whether nodes follow a head, which fleet keys sign, in place of the newest manifest.
+    pub fn has_fleet(&self) -> bool {
+        !self.keys.fleet.is_empty()
+    }
+
     /// When the trust in use expires.
     pub fn expires(&self) -> Option<Timestamp> {
         self.document.as_ref().and_then(|trust| trust.expires)

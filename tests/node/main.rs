@@ -3,6 +3,7 @@
 mod arm;
 mod bucket;
 mod checkpoints;
+mod fleet;
 mod footprint;
 mod layers;
 mod metadata;

@@ -18,6 +18,7 @@
 //! <state_dir>/layers/<site>/checked             time of the last successful check, and the time it proved
 //! <state_dir>/layers/<site>/trust               the signed trust document in use
 //! <state_dir>/layers/<site>/manifests/<environment>
+//! <state_dir>/layers/<site>/heads/<environment>      only in a site with fleet keys
 //! <state_dir>/layers/<site>/releases/<serial>-<id>/<environment>/
 //! <state_dir>/layers/<site>/current             -> releases/<serial>-<id>/<environment>
 //! ```
@@ -212,6 +213,23 @@ impl LayerDisk {
         write::replace(&self.root.join("manifests").join(environment.as_str()), document)
     }
 
+    /// The last accepted signed head of an environment.
+    ///
+    /// # Errors
+    /// Temporary.
+    pub fn head(&self, environment: &Name) -> Result<Option<Vec<u8>>> {
+        read_capped(&self.root.join("heads").join(environment.as_str()))
+    }
+
+    /// Replaces the signed head of an environment.
+    ///
+    /// # Errors
+    /// Temporary.
+    pub fn save_head(&self, environment: &Name, document: &[u8]) -> Result<()> {
+        write::make_folder(&self.root.join("heads"))?;
+        write::replace(&self.root.join("heads").join(environment.as_str()), document)
+    }
+
     /// The layer's folder.
     pub fn root(&self) -> &Path {
         &self.root
@@ -257,7 +275,9 @@ impl LayerDisk {
         write::remove_leftovers(&self.root)?;
         write::make_folder(&self.root.join("releases"))?;
         write::make_folder(&self.root.join("manifests"))?;
-        write::remove_leftovers(&self.root.join("manifests"))
+        write::remove_leftovers(&self.root.join("manifests"))?;
+        let heads = self.root.join("heads");
+        if is_folder(&heads) { write::remove_leftovers(&heads) } else { Ok(()) }
     }
 }
 

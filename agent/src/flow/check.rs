@@ -5,19 +5,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stringless_core::document::Document;
+use stringless_core::fleet::head::Head;
 use stringless_core::hash::Sha256;
 use stringless_core::manifest::Manifest;
 use stringless_core::refusal::Refusal;
 use stringless_core::report::LayerReport;
 use stringless_core::state::{Seen, State};
+use stringless_core::time::Timestamp;
 use stringless_core::verify::Verified;
 use stringless_core::{layout, plan};
 
-use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::Checked;
 use crate::error::{Error, Result};
+use crate::flow::heads::Named;
 use crate::flow::known::Known;
 use crate::flow::run::{LayerRun, label, make_room};
+use crate::flow::saved::{Followed, Saved};
 use crate::flow::selection::{self, Chosen, Selection, StoreAnswer};
 use crate::log;
 use crate::store::document::{DocumentAnswer, RetryPolicy, query_all};
@@ -25,20 +28,22 @@ use crate::store::{RequestError, StoreClient};
 use crate::trust::TrustInUse;
 use crate::upgrade::Offer;
 
-/// The manifest to follow.
-pub struct Head {
+/// What the node follows.
+pub struct Found {
     /// Verified and admitted.
     pub manifest: Verified<Manifest>,
     /// The document: the signatures and the manifest.
     pub document: Vec<u8>,
+    /// The head that names the manifest; `None` for a site without fleet keys.
+    pub head: Option<Verified<Head>>,
     /// All stores, first the one that sent the manifest.
     pub sources: Vec<Arc<StoreClient>>,
     /// The trust in use.
     pub trust: TrustInUse,
 }
 
-/// Finds the freshest valid manifest: one from a store, or the saved one if a store says that it is
-/// unchanged. The state is written only after all checks pass.
+/// Finds the freshest valid manifest: one from a store, or the saved one if a store says that it is unchanged. With
+/// fleet keys, the freshest valid head names the manifest. The state is written only after all checks pass.
 ///
 /// # Errors
 /// No store has a valid manifest: refused if the agent refused one, else temporary.
@@ -47,7 +52,7 @@ pub fn check(
     state: &mut State,
     report: &mut LayerReport,
     offer: &mut Option<Offer>,
-) -> Result<Head> {
+) -> Result<Found> {
     let mut sources = clients(run)?;
     let mut trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
     if let Some(refusal) = &trust.damaged {
@@ -61,35 +66,25 @@ pub fn check(
         report.warnings.push(text);
     }
     let known = Known::default();
-    let saved = saved_manifest(run, &trust, &known);
-    let seen = last_seen(run, state, saved.as_ref(), &trust);
-    let selection = Selection { run, seen: seen.as_ref(), known: &known };
-    let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
-    let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
-
-    let mut answers = selection.query(&sources, &etags, &saved, &trust)?;
+    let saved = Saved::load(run, state, &trust, &known);
+    let selection = Selection { run, saved: &saved, known: &known };
+    let (etags, unchanged) = saved.unchanged(&trust);
+    let mut answers = selection.query(&sources, &etags, unchanged, &trust)?;
     selection.update_trust(&sources, &mut answers, &mut trust, state)?;
-    let chosen = selection.choose(&sources, &answers, &trust, report);
-    *offer = selection.offer(&sources, &answers, &trust, chosen.as_ref().ok());
-    let chosen = chosen?;
+    let followed = selection.follow(&sources, answers, etags, &trust, report, offer)?;
 
-    let Chosen { number, manifest } = chosen;
-    let (serial, from) = (manifest.serial, &sources[number].name);
+    let (serial, from) = (followed.manifest.serial, &sources[followed.number].name);
     log::step(format_args!("{}: following release {serial}, from `{from}`", label(run)));
-    let etags = selection.validators(&sources, &answers, &manifest, etags);
-    let StoreAnswer::Document(document, _) = answers.swap_remove(number) else {
-        return Err(Error::temporary("the selected manifest is missing"));
-    };
-    let seen = Seen { etags, ..Seen::new(&manifest, trust.keys.version) };
-    if saved != document || state.seen.get(run.environment) != Some(&seen) {
+    if !followed.is_saved(&saved, state, run.environment) {
         // If a failed release filled the disk, make room for the release that corrects it.
-        if save(run, state, seen.clone(), &document).is_err() {
-            make_room(run, state, Some(&manifest))?;
-            save(run, state, seen, &document)?;
+        if followed.save(run, state).is_err() {
+            make_room(run, state, Some(&followed.manifest))?;
+            followed.save(run, state)?;
         }
     }
+    let Followed { number, manifest, document, head, .. } = followed;
     sources[..=number].rotate_right(1);
-    Ok(Head { manifest, document, sources, trust })
+    Ok(Found { manifest, document, head: head.map(|(head, ..)| head), sources, trust })
 }
 
 /// The same without changing anything: no trust is updated, no state is written. Returns the serial.
@@ -101,19 +96,18 @@ pub fn probe(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<u64> {
     let sources = clients(run)?;
     let trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk)?;
     let known = Known::default();
-    let saved = saved_manifest(run, &trust, &known);
-    let seen = last_seen(run, &state, saved.as_ref(), &trust);
-    let selection = Selection { run, seen: seen.as_ref(), known: &known };
-    let etags = selection.etags(saved.as_ref().map(|(manifest, _)| manifest), trust.keys.version);
-    let saved = saved.map(|(_, bytes)| bytes).unwrap_or_default();
-    let answers = selection.query(&sources, &etags, &saved, &trust)?;
-    Ok(selection.choose(&sources, &answers, &trust, report)?.manifest.serial)
+    let saved = Saved::load(run, &state, &trust, &known);
+    let selection = Selection { run, saved: &saved, known: &known };
+    let (etags, unchanged) = saved.unchanged(&trust);
+    let answers = selection.query(&sources, &etags, unchanged, &trust)?;
+    Ok(selection.follow(&sources, answers, etags, &trust, report, &mut None)?.manifest.serial)
 }
 
 /// The pin of the manifest that was accepted last, for a layer that did not find one in this run.
 pub fn saved_offer(run: &LayerRun<'_>) -> Option<Offer> {
     let trust = TrustInUse::load(&run.layer.trust, &run.layer.site, &run.disk).ok()?;
-    let (manifest, _) = saved_manifest(run, &trust, &Known::default())?;
+    let bytes = run.disk.manifest(run.environment).ok()??;
+    let manifest = Known::default().manifest(run, &bytes, &trust).ok()?;
     Some(selection::offer_of(&manifest, clients(run).ok()?))
 }
 
@@ -123,9 +117,12 @@ fn clients(run: &LayerRun<'_>) -> Result<Vec<Arc<StoreClient>>> {
 }
 
 /// Records a successful check, and raises the clock's earliest time to the one that the check proves.
-pub fn record_check(run: &LayerRun<'_>, head: &Head, report: &mut LayerReport) {
+pub fn record_check(run: &LayerRun<'_>, found: &Found, report: &mut LayerReport) {
     let at = run.io.clock.now();
-    let floor = plan::clock_floor(&head.manifest, head.trust.expires(), at);
+    let floor = match &found.head {
+        Some(head) => head.clock_floor(at).min(found.trust.expires().unwrap_or(Timestamp::MAX)),
+        None => plan::clock_floor(&found.manifest, found.trust.expires(), at),
+    };
     run.io.clock.raise_floor(floor);
     if let Err(error) = run.disk.save_checked(&Checked { at, floor }) {
         report.warnings.push(error.to_string());
@@ -148,16 +145,36 @@ fn log_answer(
 }
 
 impl Selection<'_> {
-    /// The ETags to send: only if the complete manifest that they belong to is saved.
-    fn etags(&self, saved: Option<&Verified<Manifest>>, trust_version: u64) -> BTreeMap<String, String> {
-        match (self.seen, saved) {
-            (Some(seen), Some(saved))
-                if seen.sha256 == saved.sha256() && seen.trust_version == trust_version =>
-            {
-                seen.etags.clone()
-            }
-            _ => BTreeMap::new(),
+    /// Selects what the node follows.
+    fn follow(
+        &self,
+        sources: &[Arc<StoreClient>],
+        mut answers: Vec<StoreAnswer>,
+        sent: BTreeMap<String, String>,
+        trust: &TrustInUse,
+        report: &mut LayerReport,
+        offer: &mut Option<Offer>,
+    ) -> Result<Followed> {
+        if trust.has_fleet() {
+            let chosen = self.choose_head(sources, &answers, trust, report)?;
+            let Named { number, manifest, document } = self.named(&chosen, sources, trust, offer)?;
+            let before = self.saved.seen_head.as_ref().map(|seen| seen.sha256);
+            let etags = validators(sources, &answers, &chosen.head.sha256(), before, sent);
+            let seen = Seen::new(&manifest, trust.keys.version);
+            let seen_head = chosen.seen(trust, etags);
+            let head = Some((chosen.head, chosen.document, seen_head));
+            return Ok(Followed { number, manifest, document, seen, head });
         }
+        let chosen = self.choose(sources, &answers, trust, report);
+        *offer = self.offer(sources, &answers, trust, chosen.as_ref().ok());
+        let Chosen { number, manifest } = chosen?;
+        let before = self.saved.seen.as_ref().map(|seen| seen.sha256);
+        let etags = validators(sources, &answers, &manifest.sha256(), before, sent);
+        let StoreAnswer::Document(document, _) = answers.swap_remove(number) else {
+            return Err(Error::temporary("the selected manifest is missing"));
+        };
+        let seen = Seen { etags, ..Seen::new(&manifest, trust.keys.version) };
+        Ok(Followed { number, manifest, document, seen, head: None })
     }
 
     fn query(
@@ -185,7 +202,7 @@ impl Selection<'_> {
                 }
                 Err((failure, tried)) => StoreAnswer::Unusable(source.error(&key, &failure, tried)),
             };
-            matches!(&answers[number], StoreAnswer::Document(bytes, _) if self.admit(bytes, trust).is_ok())
+            matches!(&answers[number], StoreAnswer::Document(bytes, _) if self.admit_any(bytes, trust).is_ok())
         })?;
         Ok(answers)
     }
@@ -200,13 +217,14 @@ impl Selection<'_> {
         state: &State,
     ) -> Result<()> {
         let asks = |answer: &StoreAnswer, trust: &TrustInUse| match answer {
-            StoreAnswer::Document(bytes, _) => self.admit(bytes, trust).err().filter(|refusal| {
-                matches!(refusal, Refusal::Signatures { .. } | Refusal::TrustMissing { .. })
+            StoreAnswer::Document(bytes, _) => self.admit_any(bytes, trust).err().filter(|refusal| {
+                use Refusal::{FleetSignature, Signatures, TrustMissing};
+                matches!(refusal, Signatures { .. } | FleetSignature { .. } | TrustMissing { .. })
             }),
             _ => None,
         };
         let good = |answer: &StoreAnswer| match answer {
-            StoreAnswer::Document(bytes, _) => self.admit(bytes, trust).is_ok(),
+            StoreAnswer::Document(bytes, _) => self.admit_any(bytes, trust).is_ok(),
             _ => false,
         };
         if !answers.iter().any(|answer| asks(answer, trust).is_some()) {
@@ -227,49 +245,24 @@ impl Selection<'_> {
         }
         Ok(())
     }
+}
 
-    /// For each store, the ETag of exactly this manifest, from this check or an earlier one.
-    fn validators(
-        &self,
-        sources: &[Arc<StoreClient>],
-        answers: &[StoreAnswer],
-        manifest: &Verified<Manifest>,
-        sent: BTreeMap<String, String>,
-    ) -> BTreeMap<String, String> {
-        let same = self.seen.is_some_and(|seen| seen.sha256 == manifest.sha256());
-        let mut etags = if same { sent } else { BTreeMap::new() };
-        etags.retain(|name, _| sources.iter().any(|source| source.name == *name));
-        for (source, answer) in sources.iter().zip(answers) {
-            if let StoreAnswer::Document(bytes, Some(etag)) = answer
-                && Document::parse(bytes).is_ok_and(|it| Sha256::of(it.payload) == manifest.sha256())
-            {
-                etags.insert(source.name.clone(), etag.clone());
-            }
+/// For each store, the ETag of exactly this document, from this check or an earlier one.
+fn validators(
+    sources: &[Arc<StoreClient>],
+    answers: &[StoreAnswer],
+    sha256: &Sha256,
+    before: Option<Sha256>,
+    sent: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut etags = if before == Some(*sha256) { sent } else { BTreeMap::new() };
+    etags.retain(|name, _| sources.iter().any(|source| source.name == *name));
+    for (source, answer) in sources.iter().zip(answers) {
+        if let StoreAnswer::Document(bytes, Some(etag)) = answer
+            && Document::parse(bytes).is_ok_and(|it| Sha256::of(it.payload) == *sha256)
+        {
+            etags.insert(source.name.clone(), etag.clone());
         }
-        etags
     }
-}
-
-/// A verified manifest, and its document.
-type Saved = (Verified<Manifest>, Vec<u8>);
-
-/// What the node accepted last. If the state was lost, the saved manifest still protects against rollback.
-fn last_seen(run: &LayerRun<'_>, state: &State, saved: Option<&Saved>, trust: &TrustInUse) -> Option<Seen> {
-    let from_saved = || saved.map(|(manifest, _)| Seen::new(manifest, trust.keys.version));
-    state.seen.get(run.environment).cloned().or_else(from_saved)
-}
-
-/// The saved manifest, verified again, with its bytes.
-fn saved_manifest(run: &LayerRun<'_>, trust: &TrustInUse, known: &Known) -> Option<Saved> {
-    let bytes = run.disk.manifest(run.environment).ok()??;
-    Some((known.manifest(run, &bytes, trust).ok()?, bytes))
-}
-
-fn save(run: &LayerRun<'_>, state: &mut State, seen: Seen, bytes: &[u8]) -> Result<()> {
-    run.disk.save_manifest(run.environment, bytes)?;
-    reach(Checkpoint::ManifestKept);
-    state.seen.insert(run.environment.clone(), seen);
-    run.disk.save_state(state)?;
-    reach(Checkpoint::Admitted);
-    Ok(())
+    etags
 }

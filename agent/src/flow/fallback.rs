@@ -11,7 +11,7 @@ use stringless_core::verify::{self, Verified};
 
 use crate::checkpoint::{Checkpoint, reach};
 use crate::error::{Error, Result};
-use crate::flow::check::Head;
+use crate::flow::check::Found;
 use crate::flow::run::{LayerRun, inputs, job, label, modules};
 use crate::release::{self, Live, Staged};
 use crate::{engine, log, signals};
@@ -23,16 +23,16 @@ use crate::{engine, log, signals};
 /// Temporary: the disk.
 pub fn fall_back(
     run: &LayerRun<'_>,
-    head: &Head,
+    found: &Found,
     bad: &Release,
     state: State,
     report: &mut LayerReport,
 ) -> Result<String> {
     let stays = format!("release {} is live", bad.serial);
-    if !head.manifest.apply.failure.fall_back {
+    if !found.manifest.apply.failure.fall_back {
         return Ok(stays);
     }
-    match last_good(run, head, bad, &state) {
+    match last_good(run, found, bad, &state) {
         Ok((staged, manifest)) => apply_last_good(run, staged, &manifest, state, report),
         Err(why) => Ok(format!("{stays}: {why}")),
     }
@@ -45,18 +45,18 @@ pub fn fall_back(
 /// Temporary: the disk.
 pub fn quarantined(
     run: &LayerRun<'_>,
-    head: &Head,
+    found: &Found,
     state: State,
     until: Option<Timestamp>,
     report: &mut LayerReport,
 ) -> Result<Error> {
-    let bad = Release::from_manifest(&head.manifest);
+    let bad = Release::from_manifest(&found.manifest);
     let times = state.failed.get(run.environment).map_or(0, |failed| failed.times);
     let end = until.map_or_else(|| "there is a newer one".to_owned(), |until| until.to_string());
     let mut text =
         format!("release {} failed {} and is left alone until {end}", bad.serial, count(times, "time"));
-    let asked = head.manifest.apply.failure.fall_back && !run.args.noop;
-    let (good, lack) = match last_good(run, head, &bad, &state) {
+    let asked = found.manifest.apply.failure.fall_back && !run.args.noop;
+    let (good, lack) = match last_good(run, found, &bad, &state) {
         Ok(good) => (Some(good).filter(|_| asked), String::new()),
         Err(why) => (None, if asked { format!(": {why}") } else { String::new() }),
     };
@@ -122,7 +122,7 @@ fn apply_last_good(
 /// signed does not come back after a rotation removed that key.
 fn last_good(
     run: &LayerRun<'_>,
-    head: &Head,
+    found: &Found,
     bad: &Release,
     state: &State,
 ) -> std::result::Result<(Staged, Verified<Manifest>), String> {
@@ -130,10 +130,10 @@ fn last_good(
     let good = good.ok_or("no other release was ever good here")?;
     let gone = || format!("release {}, the last good one, is no longer on disk", good.serial);
     let (staged, document) = release::find(good, &run.disk).ok_or_else(gone)?;
-    let manifest = verify::manifest(&document, &head.trust.keys, &run.layer.site, run.environment);
+    let manifest = verify::manifest(&document, &found.trust.keys, &run.layer.site, run.environment);
     let manifest = manifest
         .map_err(|why| format!("release {}, the last good one, is not trusted now: {why}", good.serial))?;
-    let lowest = head.trust.min_serial(run.environment);
+    let lowest = found.trust.min_serial(run.environment);
     if manifest.serial < lowest {
         return Err(format!(
             "release {}, the last good one, is below {lowest}, the lowest allowed",

@@ -1,7 +1,8 @@
-//! The manifests whose signatures were verified in this run: a store that says the same again costs nothing.
+//! The documents whose signatures were verified in this run: a store that says the same again costs nothing.
 
 use std::cell::RefCell;
 
+use stringless_core::fleet::head::Head;
 use stringless_core::hash::Sha256;
 use stringless_core::manifest::Manifest;
 use stringless_core::refusal::Refusal;
@@ -10,12 +11,18 @@ use stringless_core::verify::{self, Verified};
 use crate::flow::run::LayerRun;
 use crate::trust::TrustInUse;
 
-/// By the hash of the whole document, and the version of the trust.
+/// The documents of a run's environment.
 #[derive(Default)]
-pub(super) struct Known(RefCell<Vec<(Sha256, u64, Verified<Manifest>)>>);
+pub(super) struct Known {
+    manifests: List<Manifest>,
+    heads: List<Head>,
+}
+
+/// By the hash of the whole document, and the version of the trust.
+type List<T> = RefCell<Vec<(Sha256, u64, Verified<T>)>>;
 
 impl Known {
-    /// The manifest of the run's environment in these bytes.
+    /// The manifest in these bytes.
     ///
     /// # Errors
     /// The [`Refusal`].
@@ -25,13 +32,38 @@ impl Known {
         bytes: &[u8],
         trust: &TrustInUse,
     ) -> Result<Verified<Manifest>, Refusal> {
-        let (hash, version) = (Sha256::of(bytes), trust.keys.version);
-        let same = |known: &&(Sha256, u64, Verified<Manifest>)| known.0 == hash && known.1 == version;
-        if let Some((_, _, manifest)) = self.0.borrow().iter().find(same) {
-            return Ok(manifest.clone());
-        }
-        let manifest = verify::manifest(bytes, &trust.keys, &run.layer.site, run.environment)?;
-        self.0.borrow_mut().push((hash, version, manifest.clone()));
-        Ok(manifest)
+        known(&self.manifests, bytes, trust, || {
+            verify::manifest(bytes, &trust.keys, &run.layer.site, run.environment)
+        })
     }
+
+    /// The head in these bytes.
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub(super) fn head(
+        &self,
+        run: &LayerRun<'_>,
+        bytes: &[u8],
+        trust: &TrustInUse,
+    ) -> Result<Verified<Head>, Refusal> {
+        known(&self.heads, bytes, trust, || {
+            verify::head(bytes, &trust.keys, &run.layer.site, run.environment)
+        })
+    }
+}
+
+fn known<T: Clone>(
+    list: &List<T>,
+    bytes: &[u8],
+    trust: &TrustInUse,
+    verify: impl FnOnce() -> Result<Verified<T>, Refusal>,
+) -> Result<Verified<T>, Refusal> {
+    let (hash, version) = (Sha256::of(bytes), trust.keys.version);
+    if let Some((_, _, found)) = list.borrow().iter().find(|known| (known.0, known.1) == (hash, version)) {
+        return Ok(found.clone());
+    }
+    let found = verify()?;
+    list.borrow_mut().push((hash, version, found.clone()));
+    Ok(found)
 }

@@ -8,7 +8,9 @@ pub use self::check::saved_offer;
 
 mod check;
 mod fallback;
+mod heads;
 mod known;
+mod saved;
 mod selection;
 pub mod space;
 
@@ -21,7 +23,7 @@ use self::run::{LayerRun, inputs, job, label, make_room, modules, releases_to_ke
 use crate::checkpoint::{Checkpoint, reach};
 use crate::disk::{is_folder, write};
 use crate::error::{Error, Result};
-use crate::flow::check::{Head, record_check};
+use crate::flow::check::{Found, record_check};
 use crate::flow::fallback::{fall_back, quarantined};
 use crate::node::RoleMissing;
 use crate::release::{self, Draft, Live, Staged};
@@ -81,10 +83,10 @@ fn attempt(run: &LayerRun<'_>, report: &mut LayerReport, offer: &mut Option<Offe
     warn_on_error(release::clean_up(&run.io.disk, &run.disk), "cleaning up", report);
     let mut state = state(run, report)?;
     warnings::clock(run, report);
-    let head = check::check(run, &mut state, report, offer)?;
-    record_check(run, &head, report);
-    warnings::expiry(run, &head, report);
-    let (manifest, live, now) = (&head.manifest, run.disk.live(), run.io.clock.now());
+    let found = check::check(run, &mut state, report, offer)?;
+    record_check(run, &found, report);
+    warnings::expiry(run, &found, report);
+    let (manifest, live, now) = (&found.manifest, run.disk.live(), run.io.clock.now());
     if manifest.retired {
         return Err(retired(run, manifest, live.as_ref()));
     }
@@ -94,8 +96,8 @@ fn attempt(run: &LayerRun<'_>, report: &mut LayerReport, offer: &mut Option<Offe
             warnings::log_idle(run, &state, manifest);
             Ok(Outcome::Converged)
         }
-        Due::Quarantined(until) => Err(quarantined(run, &head, state, until, report)?),
-        Due::Run(reason) => install(run, &head, reason, state, report),
+        Due::Quarantined(until) => Err(quarantined(run, &found, state, until, report)?),
+        Due::Run(reason) => install(run, &found, reason, state, report),
     }
 }
 
@@ -124,29 +126,29 @@ fn retired(run: &LayerRun<'_>, manifest: &Manifest, live: Option<&Release>) -> E
 /// Builds the release, makes it live and applies it.
 fn install(
     run: &LayerRun<'_>,
-    head: &Head,
+    found: &Found,
     reason: Reason,
     state: State,
     report: &mut LayerReport,
 ) -> Result<Outcome> {
-    let manifest = &head.manifest;
+    let manifest = &found.manifest;
     report.reason = Some(reason.as_str().to_owned());
     log::info(format_args!("{}: release {} ({})", label(run), manifest.serial, reason.as_str()));
     // With `--noop`, never rebuild the live release.
     let rebuild = matches!(reason, Reason::Forced | Reason::Retry) && !run.args.noop;
     warn_on_error(make_room(run, &state, Some(manifest)), SWEEPING, report);
-    let staged = stage(run, head, rebuild, report)?;
+    let staged = stage(run, found, rebuild, report)?;
     if run.args.noop {
         return dry_run(run, manifest, &staged, report);
     }
     engine::root::check(&manifest.apply.engine, run.root, manifest.serial)?;
     let live = release::switch(staged, &run.disk)?;
-    apply(run, head, &live, state, report)
+    apply(run, found, &live, state, report)
 }
 
 /// Builds the release's folder. One of an earlier run is used as it is; with `rebuild`, a new one replaces it.
-fn stage(run: &LayerRun<'_>, head: &Head, rebuild: bool, report: &mut LayerReport) -> Result<Staged> {
-    let (manifest, release) = (&head.manifest, Release::from_manifest(&head.manifest));
+fn stage(run: &LayerRun<'_>, found: &Found, rebuild: bool, report: &mut LayerReport) -> Result<Staged> {
+    let (manifest, release) = (&found.manifest, Release::from_manifest(&found.manifest));
     let path = run.disk.release(&release);
     if is_folder(&path) && !rebuild {
         return Ok(Staged { release, path });
@@ -154,7 +156,7 @@ fn stage(run: &LayerRun<'_>, head: &Head, rebuild: bool, report: &mut LayerRepor
     let disk = &run.io.disk;
     space::check(manifest, &fetch::missing(&manifest.packs, disk)?, run.budget, disk)?;
     let draft = Draft::new(release, &run.disk)?;
-    let unpacked = fetch::unpack(&manifest.packs, &draft.tree, &head.sources, run.io);
+    let unpacked = fetch::unpack(&manifest.packs, &draft.tree, &found.sources, run.io);
     // On a signal, the threads may still run: the next run cleans up.
     signals::check()?;
     match unpacked {
@@ -165,7 +167,7 @@ fn stage(run: &LayerRun<'_>, head: &Head, rebuild: bool, report: &mut LayerRepor
         }
     }
     reach(Checkpoint::PacksStaged);
-    draft.finish(&head.document)
+    draft.finish(&found.document)
 }
 
 /// Turns the error of a clean-up into a warning. It must not block the next release; whether the disk has
@@ -202,13 +204,13 @@ fn state(run: &LayerRun<'_>, report: &mut LayerReport) -> Result<State> {
 /// `--noop`: the engine shows what it would do. Nothing becomes live, and no run is recorded.
 fn dry_run(
     run: &LayerRun<'_>,
-    head: &Manifest,
+    manifest: &Manifest,
     staged: &Staged,
     report: &mut LayerReport,
 ) -> Result<Outcome> {
-    let modules = modules(run, head);
+    let modules = modules(run, manifest);
     report.over.clone_from(&modules.over);
-    match engine::apply(&head.apply, &job(run, head, staged, &modules)) {
+    match engine::apply(&manifest.apply, &job(run, manifest, staged, &modules)) {
         Ok(applied) => {
             report.engine_status = applied.status;
             report.output = applied.output;
@@ -224,17 +226,17 @@ fn dry_run(
 
 fn apply(
     run: &LayerRun<'_>,
-    head: &Head,
+    found: &Found,
     live: &Live,
     mut state: State,
     report: &mut LayerReport,
 ) -> Result<Outcome> {
     let Live(staged) = live;
     let release = staged.release.clone();
-    let modules = modules(run, &head.manifest);
+    let modules = modules(run, &found.manifest);
     report.over.clone_from(&modules.over);
     record_start(run, &release, inputs(run, &modules), &mut state)?;
-    let applied = match engine::apply(&head.manifest.apply, &job(run, &head.manifest, staged, &modules)) {
+    let applied = match engine::apply(&found.manifest.apply, &job(run, &found.manifest, staged, &modules)) {
         Ok(applied) => applied,
         Err(failed) => {
             report.engine_status = failed.status;
@@ -245,7 +247,7 @@ fn apply(
                 uncount_try(run, &mut state)?;
                 return Err(failed.error.append(format_args!("; release {} is live", release.serial)));
             }
-            let after = fall_back(run, head, &release, state, report)?;
+            let after = fall_back(run, found, &release, state, report)?;
             return Err(failed.error.append(format_args!("; {after}")));
         }
     };

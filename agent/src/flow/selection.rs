@@ -7,7 +7,6 @@ use stringless_core::manifest::Manifest;
 use stringless_core::plan::{self, Floor};
 use stringless_core::refusal::Refusal;
 use stringless_core::report::{LayerReport, Outcome};
-use stringless_core::state::Seen;
 use stringless_core::upgrade::Pinned;
 use stringless_core::verify::{self, Verified};
 
@@ -15,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::flow::floor::floor;
 use crate::flow::known::Known;
 use crate::flow::run::LayerRun;
+use crate::flow::saved::Saved;
 use crate::log;
 use crate::store::StoreClient;
 use crate::trust::TrustInUse;
@@ -33,9 +33,22 @@ pub(super) enum StoreAnswer {
 /// What a manifest must match in this run.
 pub(super) struct Selection<'a> {
     pub(super) run: &'a LayerRun<'a>,
-    pub(super) seen: Option<&'a Seen>,
+    pub(super) saved: &'a Saved,
     pub(super) known: &'a Known,
 }
+
+impl StoreAnswer {
+    /// The bytes of the document, if there is one.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Document(bytes, _) => bytes,
+            _ => &[],
+        }
+    }
+}
+
+/// What is valid of the answers, each with the number of its store; and the stores to ignore, with the reasons.
+type Sorted<'a, T> = (Vec<(usize, T)>, Vec<(&'a str, Error)>);
 
 /// A manifest and the number of the store that sent it.
 pub(super) struct Chosen {
@@ -54,43 +67,56 @@ impl Selection<'_> {
         report: &mut LayerReport,
     ) -> Result<Chosen> {
         let key = layout::head(self.run.environment);
-        let mut valid: Vec<Chosen> = Vec::new();
-        let mut ignored: Vec<(&str, Error)> = Vec::new();
+        let (mut valid, mut ignored) = self.sort(&key, sources, answers, |bytes| self.admit(bytes, trust));
+        let best = valid.iter().map(|(_, manifest)| plan::freshness(manifest)).max();
+        let best = valid.iter().position(|(_, manifest)| Some(plan::freshness(manifest)) == best);
+        let Some(best) = best else { return Err(none_is_valid(ignored)) };
+        let (number, manifest) = valid.remove(best);
+        for (number, other) in &valid {
+            let (serial, freshest) = (other.serial, manifest.serial);
+            let why = match other.sha256() == manifest.sha256() {
+                true => continue,
+                false if serial == freshest => format!("it has other bytes for release {serial}"),
+                false => format!("it has release {serial}, but {freshest} is the freshest"),
+            };
+            ignored.push((&sources[*number].name, Error::temporary(why)));
+        }
+        warn_of_ignored(ignored, report);
+        Ok(Chosen { number, manifest })
+    }
+
+    /// Sorts the answers by whether they are valid.
+    pub(super) fn sort<'s, T>(
+        &self,
+        key: &str,
+        sources: &'s [Arc<StoreClient>],
+        answers: &[StoreAnswer],
+        admit: impl Fn(&[u8]) -> std::result::Result<T, Refusal>,
+    ) -> Sorted<'s, T> {
+        let (mut valid, mut ignored) = (Vec::new(), Vec::new());
         for ((number, source), answer) in sources.iter().enumerate().zip(answers) {
             let name = source.name.as_str();
             match answer {
-                StoreAnswer::Document(bytes, _) => match self.admit(bytes, trust) {
-                    Ok(manifest) => valid.push(Chosen { number, manifest }),
-                    Err(refusal) => {
-                        let what = format!("`{key}` from `{name}`");
-                        let error = Error::refused(what, &refusal);
-                        let newer = matches!(refusal, Refusal::Needs(_) | Refusal::AgentTooOld { .. });
-                        ignored.push((name, if newer { error.hint(UPGRADE) } else { error }));
-                    }
+                StoreAnswer::Document(bytes, _) => match admit(bytes) {
+                    Ok(found) => valid.push((number, found)),
+                    Err(refusal) => ignored.push((name, refused(key, name, &refusal))),
                 },
                 StoreAnswer::Unusable(error) => ignored.push((name, error.clone())),
                 StoreAnswer::Pending => ignored.push((name, Error::temporary("it did not answer in time"))),
             }
         }
-        let best = valid.iter().map(|one| plan::freshness(&one.manifest)).max();
-        let best = valid.iter().position(|one| Some(plan::freshness(&one.manifest)) == best);
-        let Some(best) = best else { return Err(no_valid_manifest(ignored)) };
-        let best = valid.remove(best);
-        for other in &valid {
-            let (serial, freshest) = (other.manifest.serial, best.manifest.serial);
-            let why = match other.manifest.sha256() == best.manifest.sha256() {
-                true => continue,
-                false if serial == freshest => format!("it has other bytes for release {serial}"),
-                false => format!("it has release {serial}, but {freshest} is the freshest"),
-            };
-            ignored.push((&sources[other.number].name, Error::temporary(why)));
+        (valid, ignored)
+    }
+
+    /// Whether these bytes are what a store may have as the head: a head with fleet keys, otherwise a manifest.
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub(super) fn admit_any(&self, bytes: &[u8], trust: &TrustInUse) -> std::result::Result<(), Refusal> {
+        match trust.has_fleet() {
+            true => self.admit_head(bytes, trust).map(drop),
+            false => self.admit(bytes, trust).map(drop),
         }
-        for (name, error) in ignored {
-            let text = format!("ignored store `{name}`: {error}");
-            log::warn(&text);
-            report.warnings.push(text);
-        }
-        Ok(best)
     }
 
     /// Whether these bytes are a manifest that this node may follow.
@@ -111,7 +137,7 @@ impl Selection<'_> {
     }
 
     /// What leads to another agent, in a manifest that was refused for want of one.
-    fn pinned(
+    pub(super) fn pinned(
         &self,
         bytes: &[u8],
         trust: &TrustInUse,
@@ -151,21 +177,14 @@ impl Selection<'_> {
             })
         };
         match blocked.filter(|(_, pinned)| fresher(pinned)) {
-            Some((number, pinned)) => Some(Offer {
-                site: pinned.site.clone(),
-                serial: pinned.serial,
-                agent: pinned.agent.clone(),
-                sources: in_order(number),
-                timeout: DAY,
-                blocked: true,
-            }),
+            Some((number, pinned)) => Some(blocked_offer(&pinned, in_order(number))),
             None => chosen.map(|chosen| offer_of(&chosen.manifest, in_order(chosen.number))),
         }
     }
 
-    fn floor(&self, trust: &TrustInUse) -> Floor<'_> {
+    pub(super) fn floor(&self, trust: &TrustInUse) -> Floor<'_> {
         let run = self.run;
-        floor(run.layer, run.environment, self.seen, trust, run.io.clock.now())
+        floor(run.layer, run.environment, self.saved.seen.as_ref(), trust, run.io.clock.now())
     }
 }
 
@@ -181,8 +200,36 @@ pub(super) fn offer_of(manifest: &Manifest, sources: Vec<Arc<StoreClient>>) -> O
     }
 }
 
+/// The pin of a manifest that only another agent can use.
+pub(super) fn blocked_offer(pinned: &Pinned, sources: Vec<Arc<StoreClient>>) -> Offer {
+    Offer {
+        site: pinned.site.clone(),
+        serial: pinned.serial,
+        agent: pinned.agent.clone(),
+        sources,
+        timeout: DAY,
+        blocked: true,
+    }
+}
+
+/// The error of a document that is refused.
+pub(super) fn refused(key: &str, name: &str, refusal: &Refusal) -> Error {
+    let error = Error::refused(format!("`{key}` from `{name}`"), refusal);
+    let newer = matches!(refusal, Refusal::Needs(_) | Refusal::AgentTooOld { .. });
+    if newer { error.hint(UPGRADE) } else { error }
+}
+
+/// Logs and reports why stores are ignored.
+pub(super) fn warn_of_ignored(ignored: Vec<(&str, Error)>, report: &mut LayerReport) {
+    for (name, error) in ignored {
+        let text = format!("ignored store `{name}`: {error}");
+        log::warn(&text);
+        report.warnings.push(text);
+    }
+}
+
 /// The error if no store has a valid manifest: the errors of all stores, refusals first.
-fn no_valid_manifest(mut ignored: Vec<(&str, Error)>) -> Error {
+pub(super) fn none_is_valid(mut ignored: Vec<(&str, Error)>) -> Error {
     ignored.sort_by_key(|(_, error)| error.outcome != Outcome::Refused);
     if ignored.len() == 1 {
         return ignored.remove(0).1;

@@ -6,7 +6,7 @@ use stringless_core::report::LayerReport;
 use stringless_core::state::State;
 use stringless_core::time::Timestamp;
 
-use crate::flow::check::Head;
+use crate::flow::check::Found;
 use crate::flow::run::{LayerRun, label};
 use crate::log;
 
@@ -35,9 +35,9 @@ pub fn log_idle(run: &LayerRun<'_>, state: &State, manifest: &Manifest) {
 }
 
 /// Warns before and after an expiry. Expiry never stops the running release.
-pub fn expiry(run: &LayerRun<'_>, head: &Head, report: &mut LayerReport) {
+pub fn expiry(run: &LayerRun<'_>, found: &Found, report: &mut LayerReport) {
     let now = run.io.clock.now();
-    for warning in expiries(&head.manifest, head.trust.expires(), now) {
+    for warning in expiries(&found.manifest, found.trust.expires(), now) {
         let text = format!("{}: {warning}", label(run));
         log::warn(&text);
         report.warnings.push(text);

@@ -140,6 +140,14 @@ pub enum Refusal {
         /// The number in the manifest.
         expected: u64,
     },
+    /// A manifest that is not the one in the head.
+    #[error("it is not the manifest that the head names: hash {found}, expected {expected}")]
+    NotNamed {
+        /// The hash of its payload.
+        found: Sha256,
+        /// The hash in the head.
+        expected: Sha256,
+    },
     /// A file of the agent that is not the one in the manifest.
     #[error("it is not the agent that the manifest names: {found}, expected {expected}")]
     Agent {
@@ -182,7 +190,7 @@ impl Refusal {
             Self::TrustMissing { .. } => "trust_missing",
             Self::AgentTooOld { .. } => "agent_too_old",
             Self::Needs(_) => "needs",
-            Self::Hash { .. } | Self::Agent { .. } => "hash",
+            Self::Hash { .. } | Self::Agent { .. } | Self::NotNamed { .. } => "hash",
             Self::Size { .. } => "size",
             Self::Archive { .. } => "archive",
         }

@@ -175,7 +175,7 @@ fn rules_of_the_format() {
         ("/next/state", json!("pause"), "pause"),
         ("/next/since", json!("yesterday"), "not a time"),
         ("/stable/sha256", json!("00"), "SHA-256"),
-        ("/stable", json!(null), "stable"),
+        ("/stable", json!(null), "expected a map of settings"),
     ] {
         let bytes = signed_by(&[&fleet], &with(head(7), pointer, value.clone()));
         let refusal = check(&bytes, &trusted).unwrap_err();

@@ -61,13 +61,13 @@ fn with(change: impl FnOnce(&mut Next)) -> Head {
 }
 
 /// A node at a place below `share`, and one at or above it.
-fn inside_and_outside(share: u16) -> (Name, Name) {
-    let place = |node: &Name| place_of(&rollout(), None, &Subject { node, record: None });
-    let all = || (0..).map(|n| name(&format!("i-{n}")));
+fn inside_and_outside(share: u16) -> (String, String) {
+    let place = |node: &String| place_of(&rollout(), None, &Subject { node, record: None });
+    let all = || (0..).map(|n| format!("i-{n}"));
     (all().find(|node| place(node) < share).unwrap(), all().find(|node| place(node) >= share).unwrap())
 }
 
-fn follows(head: &Head, seen: Option<(u64, u64)>, node: &Name, seconds: u64) -> Option<u64> {
+fn follows(head: &Head, seen: Option<(u64, u64)>, node: &str, seconds: u64) -> Option<u64> {
     match target(head, seen, &Subject { node, record: None }, at(seconds)) {
         Target::Next(release) | Target::Stable(release) => Some(release.serial),
         Target::Seen => None,
@@ -183,7 +183,7 @@ proptest! {
         head.stable = release(1, stable);
         head.expires = Some(at(expires));
         prop_assume!(head.check().is_ok());
-        let node = name(&format!("i-{node}"));
+        let node = format!("i-{node}");
         let subject = Subject { node: &node, record: None };
         let found = target(&head, seen, &subject, at(now));
 
@@ -207,7 +207,7 @@ proptest! {
     /// Whatever heads come, a node that follows them never goes back.
     #[test]
     fn no_series_of_heads_leads_back(steps in proptest::collection::vec((1u64..8, 1u64..4, any::<bool>(), 0u16..10_001), 1..12)) {
-        let node = name("i-1");
+        let node = "i-1";
         let mut seen: Option<(u64, u64)> = None;
         for (stable, more, hold, share) in steps {
             let mut head = with(|next| {
@@ -216,7 +216,7 @@ proptest! {
                 next.waves = vec![Wave { share, from: Some(at(0)) }];
             });
             head.stable = release(1, stable);
-            let found = target(&head, seen, &Subject { node: &node, record: None }, at(0));
+            let found = target(&head, seen, &Subject { node, record: None }, at(0));
             if let Target::Next(release) | Target::Stable(release) = found {
                 prop_assert!(seen.is_none_or(|seen| release.freshness() >= seen));
                 seen = Some(release.freshness());

@@ -259,6 +259,7 @@ pub(crate) mod tests {
             version,
             threshold: 1,
             keys: Vec::new(),
+            fleet: Vec::new(),
             expires: None,
             min_serial,
         }

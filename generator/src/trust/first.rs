@@ -53,6 +53,7 @@ mod tests {
             version: 1,
             threshold: 2,
             keys: keys.iter().zip(["a", "b", "c"]).map(named).collect(),
+            fleet: Vec::new(),
             expires: None,
             min_serial: BTreeMap::new(),
         };

@@ -148,6 +148,7 @@ pub(crate) mod tests {
             version,
             threshold,
             keys: keys.iter().map(|key| (*key).clone()).collect(),
+            fleet: Vec::new(),
             expires: None,
             min_serial: Default::default(),
         }

@@ -5,9 +5,12 @@ use std::time::Instant;
 
 use stringless_core::config::{Layer, NodeStore};
 use stringless_core::diagnosis::Finding;
+use stringless_core::fleet::admit::{HeadFloor, Standing, admit};
 use stringless_core::layout;
 use stringless_core::plan;
 use stringless_core::refusal::Refusal;
+use stringless_core::state::State;
+use stringless_core::time::Timestamp;
 use stringless_core::verify;
 
 use super::Node;
@@ -94,6 +97,9 @@ fn manifest(node: &Node, layer: &Layer, client: &StoreClient, bytes: &[u8], took
     };
     let seen = disk.state().ok().and_then(|(state, _)| state.seen.get(&layer.environment).cloned());
     let now = node.io.clock.now();
+    if trust.has_fleet() {
+        return head(layer, name, bytes, (&trust, disk.state().ok().map(|(state, _)| state)), now, took);
+    }
     let floor = floor(layer, &layer.environment, seen.as_ref(), &trust, now);
     let valid = verify::manifest(bytes, &trust.keys, &layer.site, &layer.environment)
         .and_then(|manifest| plan::admit(&manifest, &floor).map(|()| manifest));
@@ -112,10 +118,45 @@ fn manifest(node: &Node, layer: &Layer, client: &StoreClient, bytes: &[u8], took
     }
 }
 
+/// Whether the answer is a head that this node follows.
+fn head(
+    layer: &Layer,
+    name: &str,
+    bytes: &[u8],
+    (trust, state): (&TrustInUse, Option<State>),
+    now: Timestamp,
+    took: u128,
+) -> Finding {
+    let seen = state.as_ref().and_then(|state| state.heads.get(&layer.environment));
+    let floor = HeadFloor { seen, trust_version: trust.keys.version, trust_expires: trust.expires(), now };
+    let valid = verify::head(bytes, &trust.keys, &layer.site, &layer.environment)
+        .and_then(|head| Ok((admit(&head, &floor)?, head)));
+    let (standing, head) = match valid {
+        Ok(valid) => valid,
+        Err(refusal) => {
+            let found = format!("`{name}`: {refusal} [{}]", refusal.code());
+            return Finding::failure("store", found, what_to_do(&refusal));
+        }
+    };
+    let next = head.next.as_ref().map(|next| format!(", and release {} on its way", next.serial));
+    let (version, serial, environment) = (head.version, head.stable.serial, &layer.environment);
+    let next = next.unwrap_or_default();
+    let found = format!("`{name}`: head {version} of {environment} with release {serial}{next}, {took} ms");
+    match standing {
+        Standing::New | Standing::Same if head.is_expired(now) => {
+            Finding::warning("store", format!("{found}; it has expired"), "`stringless refresh` renews it")
+        }
+        Standing::New | Standing::Same => Finding::ok("store", found),
+        Standing::Older | Standing::Second => {
+            Finding::warning("store", format!("{found}; this node has seen a newer one"), BEHIND)
+        }
+    }
+}
+
 /// What makes a node follow a manifest that it refuses.
 fn what_to_do(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::Signatures { .. } | Refusal::TrustMissing { .. } => {
+        Refusal::Signatures { .. } | Refusal::FleetSignature { .. } | Refusal::TrustMissing { .. } => {
             "`stringless-agent --once` looks for a newer trust first; if it refuses the manifest, too, these are the \
              keys of another site"
         }
@@ -154,6 +195,7 @@ fn clock(name: &str, ahead: i64) -> Finding {
     }
 }
 
+const BEHIND: &str = "this store is behind: `stringless mirror` copies what is newer";
 /// Seconds that a clock may differ.
 const CLOSE: u64 = 60;
 /// Seconds from which certificates and expiries count wrongly.

@@ -37,7 +37,7 @@ pub struct SelectorError(String);
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// The node's id.
-    pub node: &'a Name,
+    pub node: &'a str,
     /// Role and labels of its signed record; `None`: it has none, and only `node=` can select it.
     pub record: Option<(Option<&'a Name>, &'a Labels)>,
 }
@@ -91,7 +91,7 @@ impl Term {
     fn holds(&self, subject: &Subject<'_>) -> bool {
         let is_one = |value: &str| self.values.iter().any(|one| one == value);
         if self.key == "node" {
-            return is_one(subject.node.as_str()) != self.negated;
+            return is_one(subject.node) != self.negated;
         }
         let Some((role, labels)) = subject.record else { return false };
         let value = match &*self.key {
@@ -134,13 +134,12 @@ mod tests {
     use super::*;
 
     fn matches(text: &str, record: Option<(&str, &[(&str, &str)])>) -> bool {
-        let node = Name::new("i-1").unwrap();
         let record = record.map(|(role, labels)| {
             let labels = labels.iter().map(|(key, value)| (Name::new(key).unwrap(), String::from(*value)));
             (Name::new(role).ok(), Labels::new(labels.collect::<BTreeMap<_, _>>()).unwrap())
         });
         let record = record.as_ref().map(|(role, labels)| (role.as_ref(), labels));
-        Selector::parse(text).unwrap().matches(&Subject { node: &node, record })
+        Selector::parse(text).unwrap().matches(&Subject { node: "i-1", record })
     }
 
     #[test]

@@ -107,6 +107,7 @@ fn first_trust(args: &InitArgs, key: &SecretKey) -> Result<Vec<u8>> {
         version: 1,
         threshold: 1,
         keys: vec![TrustKey { name: args.key_name.clone(), id: public.id(), key: public }],
+        fleet: Vec::new(),
         expires: None,
         min_serial: BTreeMap::new(),
     };
