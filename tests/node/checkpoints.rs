@@ -15,9 +15,10 @@ use e2e::tools;
 type Making = fn(PathBuf) -> Scenario;
 
 /// Each makes changes to the disk that no other makes.
-const SCENARIOS: [Making; 7] = [
+const SCENARIOS: [Making; 8] = [
     Scenario::first_run,
     Scenario::update,
+    Scenario::head,
     Scenario::other_environment,
     Scenario::forced,
     Scenario::resumed,
@@ -48,6 +49,11 @@ fn a_kill_in_a_first_run() {
 #[test]
 fn a_kill_in_an_update_with_a_rotation_and_a_sweep() {
     kill_everywhere(Scenario::update);
+}
+
+#[test]
+fn a_kill_while_a_head_comes() {
+    kill_everywhere(Scenario::head);
 }
 
 #[test]

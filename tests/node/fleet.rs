@@ -4,13 +4,10 @@ mod attacks;
 mod rollouts;
 
 use e2e::agent::Run;
-use e2e::forge::{name, public, sign};
+use e2e::forge::{head, named, public};
 use e2e::pair::Pair;
 use minisign::KeyPair;
 use serde_json::{Value, json};
-use stringless_core::hash::Sha256;
-use stringless_core::json as text;
-use stringless_core::layout;
 use stringless_core::manifest::Manifest;
 
 /// A site with a fleet key, and a node that follows it.
@@ -31,7 +28,7 @@ impl Fleet {
     fn converged() -> Option<Self> {
         let fleet = Self::new()?;
         let seven = fleet.release(7, "seven");
-        fleet.put(&fleet.head(1, &seven));
+        fleet.put(&head(1, &seven));
         let _ = fleet.run().expect(0);
         fleet.pair.goes_on();
         Some(fleet)
@@ -53,41 +50,14 @@ impl Fleet {
         let forge = &self.pair.forge;
         let script = forge.script(&format!("echo '{text}' >\"$OUT/applied\""));
         let manifest = forge.manifest(serial, vec![script]);
-        self.keep(&manifest);
+        forge.keep(&manifest);
         manifest
-    }
-
-    /// Writes a manifest to the history.
-    fn keep(&self, manifest: &Manifest) {
-        let document = sign(&[&self.pair.forge.key], &text::write(manifest), &manifest.comment());
-        self.pair.forge.put(&layout::history(&manifest.environment, manifest.serial), &document);
-    }
-
-    /// A head with a stable release.
-    fn head(&self, version: u64, stable: &Manifest) -> Value {
-        json!({
-            "type": "head", "format": 1, "site": "example", "environment": "production", "trust_version": 1,
-            "version": version, "created": "2026-11-20T18:00:00Z", "expires": null, "stable": named(stable),
-        })
     }
 
     /// Signs a head, and puts it where nodes look.
     fn put(&self, head: &Value) {
-        self.pair.forge.put(&layout::head(&name("production")), &self.sign(&self.key, head));
+        self.pair.forge.lead(&self.key, head);
     }
-
-    fn sign(&self, key: &KeyPair, head: &Value) -> Vec<u8> {
-        let comment = format!("head example production {}", head["version"]);
-        sign(&[key], head.to_string().as_bytes(), &comment)
-    }
-}
-
-/// A manifest, as a head names it.
-fn named(manifest: &Manifest) -> Value {
-    json!({
-        "trust_version": manifest.trust_version, "serial": manifest.serial,
-        "sha256": Sha256::of(&text::write(manifest)),
-    })
 }
 
 /// A release on its way to this share of the nodes.

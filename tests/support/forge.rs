@@ -150,6 +150,17 @@ impl Forge {
         self.put(&layout::head(&manifest.environment), &document);
     }
 
+    /// Signs `manifest` with the site's key and writes it to the history.
+    pub fn keep(&self, manifest: &Manifest) {
+        let document = sign(&[&self.key], &json::write(manifest), &manifest.comment());
+        self.put(&layout::history(&manifest.environment, manifest.serial), &document);
+    }
+
+    /// Signs a head with this key, and puts it where nodes look.
+    pub fn lead(&self, key: &KeyPair, head: &Value) {
+        self.put(&layout::head(&name("production")), &sign_head(key, head));
+    }
+
     /// One release: a script that writes `text` below `$OUT`.
     pub fn release(&self, serial: u64, text: &str) -> Manifest {
         let script = self.script(&format!("echo '{text}' >\"$OUT/applied\"; echo applied {text}"));
@@ -189,6 +200,29 @@ pub fn sign(keys: &[&KeyPair], payload: &[u8], comment: &str) -> Vec<u8> {
         signed.unwrap().into_string()
     };
     Document::assemble(&keys.iter().map(block).collect::<Vec<_>>(), payload)
+}
+
+/// The payload of a head of site `example` with this stable release.
+pub fn head(version: u64, stable: &Manifest) -> Value {
+    json!({
+        "type": "head", "format": 1, "site": "example", "environment": "production",
+        "trust_version": stable.trust_version, "version": version, "created": "2026-11-20T18:00:00Z",
+        "expires": null, "stable": named(stable),
+    })
+}
+
+/// A manifest, as a head names it.
+pub fn named(manifest: &Manifest) -> Value {
+    json!({
+        "trust_version": manifest.trust_version, "serial": manifest.serial,
+        "sha256": Sha256::of(&json::write(manifest)),
+    })
+}
+
+/// A signed head.
+pub fn sign_head(key: &KeyPair, head: &Value) -> Vec<u8> {
+    let comment = format!("head example production {}", head["version"]);
+    sign(&[key], head.to_string().as_bytes(), &comment)
 }
 
 /// The payload of a trust document of site `example` with a threshold of one.

@@ -9,10 +9,9 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use sha2::Digest;
-use stringless_core::document::Document;
 use stringless_core::hash::Sha256;
-use stringless_core::layout;
 use stringless_core::manifest::Manifest;
+use stringless_core::{json, layout};
 
 use crate::forge::Forge;
 
@@ -27,15 +26,12 @@ pub struct Published {
 }
 
 impl Published {
-    /// Notes the release that the forge's pointer of this environment leads to, and returns its folder's
-    /// name on a node.
+    /// Notes the release of a manifest of the forge, and returns its folder's name on a node.
     ///
     /// # Panics
     /// When the bucket has not got all of it.
     pub fn note(&mut self, forge: &Forge, manifest: &Manifest) -> String {
-        let pointer = forge.bucket().join(layout::head(&manifest.environment));
-        let document = fs::read(pointer).unwrap();
-        let id = Sha256::of(Document::parse(&document).unwrap().payload).to_string();
+        let id = Sha256::of(&json::write(manifest)).to_string();
         let name = format!("{}-{}/{}", manifest.serial, &id[..16], manifest.environment);
         let mut release = Tree::new();
         for pack in &manifest.packs {

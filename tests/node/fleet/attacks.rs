@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::fs;
 
-use e2e::forge::{name, public, sign, trust};
+use e2e::forge::{head, public, sign, trust};
 use minisign::KeyPair;
 use stringless_core::json as text;
 use stringless_core::layout;
@@ -12,7 +12,7 @@ use super::{Fleet, next};
 
 /// Puts `head`, signed by this key, and expects that it is refused for this reason.
 fn refused(fleet: &Fleet, key: &KeyPair, head: &Value, code: &str) {
-    fleet.pair.forge.put(&layout::head(&name("production")), &fleet.sign(key, head));
+    fleet.pair.forge.lead(key, head);
     let _ = fleet.pair.refuses(code);
 }
 
@@ -20,8 +20,8 @@ fn refused(fleet: &Fleet, key: &KeyPair, head: &Value, code: &str) {
 fn a_head_by_another_key_is_refused() {
     let Some(fleet) = Fleet::converged() else { return };
     let other = KeyPair::generate_unencrypted_keypair().unwrap();
-    let head = fleet.head(2, &fleet.release(8, "eight"));
-    refused(&fleet, &other, &head, "signatures");
+    let led = head(2, &fleet.release(8, "eight"));
+    refused(&fleet, &other, &led, "signatures");
 }
 
 #[test]
@@ -29,9 +29,9 @@ fn a_head_of_another_site_or_environment_is_refused() {
     let Some(fleet) = Fleet::converged() else { return };
     let eight = fleet.release(8, "eight");
     for key in ["site", "environment"] {
-        let mut head = fleet.head(2, &eight);
-        head[key] = "other".into();
-        refused(&fleet, &fleet.key, &head, "foreign");
+        let mut led = head(2, &eight);
+        led[key] = "other".into();
+        refused(&fleet, &fleet.key, &led, "foreign");
     }
 }
 
@@ -42,8 +42,8 @@ fn a_key_without_the_duty_signs_no_head() {
     config["layers"][0]["trust"]["fleet"] =
         json!([{"key": public(&fleet.key).as_str(), "may": ["record", "sealed", "launch"]}]);
     fleet.pair.node.configure(&config);
-    let head = fleet.head(2, &fleet.release(8, "eight"));
-    refused(&fleet, &fleet.key, &head, "signatures");
+    let led = head(2, &fleet.release(8, "eight"));
+    refused(&fleet, &fleet.key, &led, "signatures");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_release_that_the_fleet_key_signed_is_refused() {
     let forged = forge.manifest(8, vec![forge.script("touch \"$OUT/escaped\"")]);
     let document = sign(&[&fleet.key], &text::write(&forged), &forged.comment());
     forge.put(&layout::history(&forged.environment, 8), &document);
-    fleet.put(&fleet.head(2, &forged));
+    fleet.put(&head(2, &forged));
     let _ = fleet.pair.refuses("signatures");
 }
 
@@ -63,15 +63,15 @@ fn a_manifest_other_than_the_heads_is_refused() {
     let forge = &fleet.pair.forge;
     let named = fleet.release(8, "eight");
     // The release keys have signed both.
-    fleet.keep(&forge.manifest(8, vec![forge.script("touch \"$OUT/escaped\"")]));
-    fleet.put(&fleet.head(2, &named));
+    fleet.pair.forge.keep(&forge.manifest(8, vec![forge.script("touch \"$OUT/escaped\"")]));
+    fleet.put(&head(2, &named));
     let _ = fleet.pair.refuses("hash");
 }
 
 #[test]
 fn a_stable_release_that_is_older_than_the_one_seen_is_not_taken() {
     let Some(fleet) = Fleet::converged() else { return };
-    fleet.put(&fleet.head(2, &fleet.release(6, "six")));
+    fleet.put(&head(2, &fleet.release(6, "six")));
     let _ = fleet.run().expect(0);
     fleet.pair.goes_on();
 }
@@ -83,7 +83,7 @@ fn a_fresh_node_takes_no_release_below_its_bootstrap() {
     config["layers"][0]["min_serial"] = 7.into();
     config["layers"][0]["trust"]["fleet"] = json!([{"key": public(&fleet.key).as_str()}]);
     fleet.pair.node.configure(&config);
-    fleet.put(&fleet.head(1, &fleet.release(6, "six")));
+    fleet.put(&head(1, &fleet.release(6, "six")));
     let run = fleet.run().expect(3);
     assert!(run.err.contains("[rollback]"), "{}", run.err);
     assert_eq!(fleet.pair.applied(), None);
@@ -94,7 +94,7 @@ fn an_older_head_changes_nothing_and_refuses_nothing() {
     let Some(fleet) = Fleet::converged() else { return };
     let eight = fleet.release(8, "eight");
     let seven = fleet.release(7, "seven");
-    let mut held = fleet.head(3, &seven);
+    let mut held = head(3, &seven);
     held["next"] = next(&eight, 10_000);
     held["next"]["state"] = "hold".into();
     fleet.put(&held);
@@ -121,9 +121,9 @@ fn an_older_head_changes_nothing_and_refuses_nothing() {
 #[test]
 fn an_expired_head_is_no_news() {
     let Some(fleet) = Fleet::converged() else { return };
-    let mut head = fleet.head(2, &fleet.release(8, "eight"));
-    head["expires"] = "2026-11-21T18:00:00Z".into();
-    refused(&fleet, &fleet.key, &head, "expired");
+    let mut led = head(2, &fleet.release(8, "eight"));
+    led["expires"] = "2026-11-21T18:00:00Z".into();
+    refused(&fleet, &fleet.key, &led, "expired");
 }
 
 #[test]
@@ -132,19 +132,19 @@ fn a_rotation_ends_a_fleet_key_and_the_version_that_it_raised() {
     let forge = &fleet.pair.forge;
     // A thief of the fleet key takes the last version.
     let seven = fleet.release(7, "seven");
-    fleet.put(&fleet.head(u64::MAX, &seven));
+    fleet.put(&head(u64::MAX, &seven));
     let _ = fleet.run().expect(0);
     let own = KeyPair::generate_unencrypted_keypair().unwrap();
     let mut two = trust(&[&forge.key], 2, &json!({}));
     two["fleet"] = json!([{"name": "tick", "id": public(&own).id(), "key": public(&own).as_str()}]);
     forge.put(&layout::trust(2), &sign(&[&forge.key], two.to_string().as_bytes(), "trust example keys 2"));
-    let mut head = fleet.head(2, &fleet.release(8, "eight"));
-    head["trust_version"] = 2.into();
-    forge.put(&layout::head(&name("production")), &fleet.sign(&own, &head));
+    let mut led = head(2, &fleet.release(8, "eight"));
+    led["trust_version"] = 2.into();
+    forge.lead(&own, &led);
     let _ = fleet.run().expect(0);
     assert_eq!(fleet.pair.applied().as_deref(), Some("eight\n"));
     // What the thief signs counts no more.
-    let mut forged = fleet.head(u64::MAX, &fleet.release(9, "nine"));
+    let mut forged = head(u64::MAX, &fleet.release(9, "nine"));
     forged["trust_version"] = 2.into();
     fleet.put(&forged);
     let run = fleet.run().expect(3);
@@ -157,11 +157,11 @@ fn a_history_that_lacks_the_release_is_waited_for() {
     let Some(fleet) = Fleet::converged() else { return };
     let eight = fleet.release(8, "eight");
     fs::remove_file(fleet.pair.forge.bucket().join("env/production/history/8")).unwrap();
-    fleet.put(&fleet.head(2, &eight));
+    fleet.put(&head(2, &eight));
     let run = fleet.run().expect(1);
     assert!(run.err.contains("fetching `env/production/history/8`"), "{}", run.err);
     fleet.pair.goes_on();
-    fleet.keep(&eight);
+    fleet.pair.forge.keep(&eight);
     let _ = fleet.run().expect(0);
     assert_eq!(fleet.pair.applied().as_deref(), Some("eight\n"));
 }

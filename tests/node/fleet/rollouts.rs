@@ -3,47 +3,47 @@
 use serde_json::json;
 use std::fs;
 
-use e2e::forge::{name, public, sign, trust};
+use e2e::forge::{head, name, named, public, sign, trust};
 use stringless_core::layout;
 
-use super::{Fleet, named, next};
+use super::{Fleet, next};
 
 #[test]
 fn a_release_comes_in_its_wave_and_a_hold_stops_it() {
     let Some(fleet) = Fleet::converged() else { return };
-    let seven = fleet.pair.forge.manifest(7, vec![fleet.pair.forge.script("echo 'seven' >\"$OUT/applied\"")]);
+    let seven = fleet.release(7, "seven");
     let eight = fleet.release(8, "eight");
-    let mut head = fleet.head(2, &seven);
-    head["next"] = next(&eight, 10_000);
-    head["next"]["state"] = "hold".into();
-    fleet.put(&head);
+    let mut led = head(2, &seven);
+    led["next"] = next(&eight, 10_000);
+    led["next"]["state"] = "hold".into();
+    fleet.put(&led);
     let _ = fleet.run().expect(0);
     fleet.pair.goes_on();
 
-    head["version"] = 3.into();
-    head["next"]["state"] = "go".into();
-    head["next"]["waves"] = json!([{"share": 10_000, "from": null}]);
-    fleet.put(&head);
+    led["version"] = 3.into();
+    led["next"]["state"] = "go".into();
+    led["next"]["waves"] = json!([{"share": 10_000, "from": null}]);
+    fleet.put(&led);
     let _ = fleet.run().expect(0);
     fleet.pair.goes_on();
 
-    head["version"] = 4.into();
-    head["next"] = next(&eight, 10_000);
-    fleet.put(&head);
+    led["version"] = 4.into();
+    led["next"] = next(&eight, 10_000);
+    fleet.put(&led);
     let _ = fleet.run().expect(0);
     assert_eq!(fleet.pair.applied().as_deref(), Some("eight\n"));
 
     // Back in a hold, the node keeps what it has; and without `next`, too.
-    head["version"] = 5.into();
-    head["next"]["state"] = "hold".into();
-    fleet.put(&head);
+    led["version"] = 5.into();
+    led["next"]["state"] = "hold".into();
+    fleet.put(&led);
     let _ = fleet.run().expect(0);
-    fleet.put(&fleet.head(6, &seven));
+    fleet.put(&head(6, &seven));
     let _ = fleet.run().expect(0);
     assert!(fleet.pair.live().starts_with("releases/8-"), "{}", fleet.pair.live());
 
     let nine = fleet.release(9, "nine");
-    fleet.put(&fleet.head(7, &nine));
+    fleet.put(&head(7, &nine));
     let _ = fleet.run().expect(0);
     assert_eq!(fleet.pair.applied().as_deref(), Some("nine\n"));
 }
@@ -51,21 +51,13 @@ fn a_release_comes_in_its_wave_and_a_hold_stops_it() {
 #[test]
 fn a_wave_that_opens_by_the_clock_needs_no_new_head() {
     let Some(fleet) = Fleet::converged() else { return };
-    let (seven, eight) = (
-        fleet.head(1, &fleet.pair.forge.manifest(7, Vec::new()))["stable"].clone(),
-        fleet.release(8, "eight"),
-    );
-    let mut head = fleet.head(2, &eight);
-    // Release 7 as it was published.
-    head["stable"] = seven;
-    let state = fs::read_to_string(fleet.pair.state("layers/example/state.json")).unwrap();
-    let state: serde_json::Value = serde_json::from_str(&state).unwrap();
-    head["stable"]["sha256"] = state["seen"]["production"]["sha256"].clone();
-    head["next"] = next(&eight, 10_000);
+    let (seven, eight) = (fleet.release(7, "seven"), fleet.release(8, "eight"));
+    let mut led = head(2, &seven);
+    led["next"] = next(&eight, 10_000);
     let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 4;
     let soon = stringless_core::time::Timestamp::from_seconds(soon);
-    head["next"]["waves"] = json!([{"share": 10_000, "from": soon.to_string()}]);
-    fleet.put(&head);
+    led["next"]["waves"] = json!([{"share": 10_000, "from": soon.to_string()}]);
+    fleet.put(&led);
     let _ = fleet.run().expect(0);
     fleet.pair.goes_on();
     while std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
@@ -81,7 +73,7 @@ fn a_wave_that_opens_by_the_clock_needs_no_new_head() {
 fn an_idle_check_is_one_request() {
     let Some(fleet) = Fleet::new() else { return };
     let seven = fleet.release(7, "seven");
-    fleet.put(&fleet.head(1, &seven));
+    fleet.put(&head(1, &seven));
     let server = fleet.pair.over_https();
     let mut config = fleet.pair.forge.config(&server.url(""));
     config["ca_file"] = json!("/etc/stringless/ca.pem");
@@ -111,9 +103,9 @@ fn fleet_keys_come_and_go_with_the_trust() {
     two["fleet"] = json!([{"name": "tick", "id": key.id(), "key": key.as_str()}]);
     forge.put(&layout::trust(2), &sign(&[&forge.key], two.to_string().as_bytes(), "trust example keys 2"));
     let eight = fleet.release(8, "eight");
-    let mut head = fleet.head(1, &eight);
-    head["trust_version"] = 2.into();
-    fleet.put(&head);
+    let mut led = head(1, &eight);
+    led["trust_version"] = 2.into();
+    fleet.put(&led);
     let _ = fleet.run().expect(0);
     assert_eq!(fleet.pair.applied().as_deref(), Some("eight\n"));
     // A bare manifest is refused now.
@@ -151,10 +143,10 @@ fn what_is_lost_of_the_state_comes_back() {
 fn the_release_of_a_head_that_needs_a_newer_agent_is_the_stable_one() {
     let Some(fleet) = Fleet::new() else { return };
     let (seven, eight) = (fleet.release(7, "seven"), fleet.release(8, "eight"));
-    let mut head = fleet.head(1, &seven);
-    head["needs"] = json!(["colour"]);
-    head["next"] = json!({"colour": "blue", "release": named(&eight)});
-    fleet.put(&head);
+    let mut led = head(1, &seven);
+    led["needs"] = json!(["colour"]);
+    led["next"] = json!({"colour": "blue", "release": named(&eight)});
+    fleet.put(&led);
     let _ = fleet.run().expect(0);
     fleet.pair.goes_on();
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use minisign::KeyPair;
 use serde_json::{Value, json};
 use stringless_core::layout;
 use stringless_core::manifest::{Failure, Manifest};
@@ -11,7 +12,7 @@ use stringless_core::pack::Pack;
 
 use super::{STATE, Scenario};
 use crate::agent::{Node, Run};
-use crate::forge::{Entry, Forge, name, sign, trust};
+use crate::forge::{Entry, Forge, head, name, public, sign, trust};
 use crate::held::{Published, names};
 use crate::netns::Net;
 use crate::tools;
@@ -34,6 +35,20 @@ impl Scenario {
         script.rotate();
         let new = script.publish(3, "new");
         script.scenario("update", &["--once"], vec![Some(old), Some(new.clone())], new)
+    }
+
+    /// A new release that a head names.
+    pub fn head(agent: PathBuf) -> Self {
+        let mut script = Script::new(agent);
+        let key = KeyPair::generate_unencrypted_keypair().unwrap();
+        let mut config = script.forge.config(&script.forge.url());
+        config["layers"][0]["trust"]["fleet"] = json!([{"key": public(&key).as_str()}]);
+        script.node.configure(&config);
+        script.fleet = Some(key);
+        let old = script.publish(1, "old");
+        script.run(&["--once"]);
+        let new = script.publish(2, "new");
+        script.scenario("head", &["--once"], vec![Some(old), Some(new.clone())], new)
     }
 
     /// Another environment for one run, which the node has seen before; its own comes back after it.
@@ -119,6 +134,8 @@ struct Script {
     /// Those of the last release.
     packs: Vec<Pack>,
     trust: u64,
+    /// Signs heads, if there are any.
+    fleet: Option<KeyPair>,
     ending: i32,
     /// By the names of the releases.
     texts: BTreeMap<String, String>,
@@ -134,6 +151,7 @@ impl Script {
             published: Published::default(),
             packs: Vec::new(),
             trust: 1,
+            fleet: None,
             ending: 0,
             texts: BTreeMap::new(),
         }
@@ -151,7 +169,13 @@ impl Script {
 
     fn publish_made(&mut self, mut manifest: Manifest, text: &str) -> String {
         manifest.trust_version = self.trust;
-        self.forge.publish(&manifest);
+        match &self.fleet {
+            None => self.forge.publish(&manifest),
+            Some(key) => {
+                self.forge.keep(&manifest);
+                self.forge.lead(key, &head(manifest.serial, &manifest));
+            }
+        }
         let name = self.published.note(&self.forge, &manifest);
         self.packs = manifest.packs;
         self.texts.insert(name.clone(), text.repeat(3));
