@@ -93,6 +93,16 @@ Examples:
 pub(super) const KEYS_ADD: &str = "\
 Examples:
   stringless keys add backup --public backup.pub";
+pub(super) const KEYS_FLEET: &str = "\
+Examples:
+  stringless keys fleet add tick --public keys/tick.pub";
+pub(super) const KEYS_FLEET_ADD: &str = "\
+Examples:
+  stringless keygen keys/tick.key
+  stringless keys fleet add tick --public keys/tick.pub --may head";
+pub(super) const KEYS_FLEET_REMOVE: &str = "\
+Examples:
+  stringless keys fleet remove tick --dry-run";
 pub(super) const KEYS_REMOVE: &str = "\
 Examples:
   stringless keys remove backup --dry-run";

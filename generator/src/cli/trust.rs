@@ -64,6 +64,9 @@ pub enum KeysCommand {
         #[command(flatten)]
         change: ChangeArgs,
     },
+    /// Change the fleet keys.
+    #[command(subcommand, after_help = examples::KEYS_FLEET)]
+    Fleet(FleetKeysCommand),
     /// Set how many keys must sign.
     ///
     /// Effect: writes trust/N.json here, then to the first of the site's stores.
@@ -72,6 +75,47 @@ pub enum KeysCommand {
         /// From 1 to the number of keys.
         #[arg(value_name = "N")]
         number: usize,
+        /// Other settings of the change.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+}
+
+/// `stringless keys fleet`.
+#[derive(Debug, Subcommand)]
+pub enum FleetKeysCommand {
+    /// Trust a fleet key, or change its duties.
+    ///
+    /// With a fleet key, nodes follow a head: a small document that says which release is the stable one. A fleet key
+    /// signs heads, never releases, so it may be on a machine that is always on. Publish each environment afterwards.
+    ///
+    /// Effect: writes trust/N.json here, then to the first of the site's stores.
+    #[command(after_help = examples::KEYS_FLEET_ADD)]
+    Add {
+        /// The name of the key, for example of the machine that has it.
+        #[arg(value_parser = name)]
+        name: Name,
+        /// The public key: a .pub file, or its second line.
+        #[arg(long, value_name = "FILE|KEY")]
+        public: String,
+        /// What the key may sign: head, record, sealed or launch, separated by commas [default: all].
+        #[arg(long, value_name = "DUTY", value_delimiter = ',')]
+        may: Vec<String>,
+        /// Other settings of the change.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Stop trusting a fleet key.
+    ///
+    /// What it signed no longer counts: publish each environment again. Without any fleet key, nodes follow the newest
+    /// release, as before.
+    ///
+    /// Effect: writes trust/N.json here, then to the first of the site's stores.
+    #[command(after_help = examples::KEYS_FLEET_REMOVE)]
+    Remove {
+        /// The name of the key.
+        #[arg(value_parser = name)]
+        name: Name,
         /// Other settings of the change.
         #[command(flatten)]
         change: ChangeArgs,

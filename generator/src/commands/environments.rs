@@ -16,7 +16,6 @@ use crate::release::publish::Options;
 use crate::release::retire::retire;
 use crate::remote::Published;
 use crate::remote::environments::listed;
-use crate::remote::history::Release;
 use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::store::Store;
@@ -135,6 +134,6 @@ fn list(site: &SiteDir, as_json: bool) -> Result<u8> {
 fn refusal(remote: &SiteStore<'_>, environment: &Name, published: &Published) -> Result<Option<Error>> {
     match published.manifest.expires {
         Some(end) if end <= now() => Ok(None),
-        _ => remote.refusal(environment, &Release::from(published)),
+        _ => remote.refusal(environment, published),
     }
 }

@@ -68,6 +68,8 @@ pub struct Line {
 pub enum State {
     /// Nodes follow this release.
     Published,
+    /// The stable release: nodes follow it until a newer one, which is on its way, reaches them.
+    Stable,
     /// Nodes followed this release earlier.
     Earlier,
     /// It was signed, but never published: the publication was interrupted or overtaken, or is still running.
@@ -102,7 +104,7 @@ pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
     let mut failure = None;
     let published = Release::from(&current);
     let mut lines = vec![Line::of(&published, State::Published, packs.as_ref())];
-    if let Some(refused) = remote.refusal(&environment, &published)? {
+    if let Some(refused) = remote.refusal(&environment, &current)? {
         lines[0].error = Some(refused.to_string());
         let hint =
             format!("nodes refuse it; `stringless publish -e {environment}` publishes another release");
@@ -111,7 +113,9 @@ pub fn run(site: Option<&Path>, args: &HistoryArgs) -> Result<u8> {
     for (serial, found) in
         Walk::before(history, &current.manifest, &listed).take(args.limit.saturating_sub(1))
     {
-        lines.push(line(serial, found, State::Earlier, packs.as_ref(), &mut failure)?);
+        let is_stable = current.stable.as_ref().is_some_and(|(stable, _)| stable.serial == serial);
+        let state = if is_stable { State::Stable } else { State::Earlier };
+        lines.push(line(serial, found, state, packs.as_ref(), &mut failure)?);
     }
     let shown: BTreeSet<u64> = lines.iter().map(|line| line.serial).collect();
     let last = shown.first().copied().unwrap_or(0);
@@ -229,6 +233,7 @@ impl Line {
                 format!("published, {} MISSING", format::count(gone, "PACK").to_uppercase())
             }
             (State::Unpublished, _) => "never published".into(),
+            (State::Stable, _) => "stable".into(),
             (State::Earlier, Some(gone)) if gone > 0 => "content removed".into(),
             (State::Earlier, _) => String::new(),
         }

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use stringless_core::fleet::head::Head;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
 use stringless_core::refusal::Refusal;
-use stringless_core::trust::Trust;
-use stringless_core::verify;
+use stringless_core::trust::{Trust, TrustedKeys};
+use stringless_core::verify::{self, Verified};
 
 use crate::cli::VerifyArgs;
 use crate::clock::now;
@@ -36,11 +37,11 @@ pub struct Report {
 /// The output of `verify FILE --json`.
 #[derive(Serialize, JsonSchema)]
 pub struct Document {
-    /// `trust` or `manifest`.
+    /// `trust`, `manifest` or `head`.
     kind: &'static str,
     /// The environment; for trust, `keys`.
     name: String,
-    /// The serial, or the version of the trust.
+    /// The serial, or the version of the trust or the head.
     number: u64,
     /// The trust version whose keys signed it.
     trust_version: u64,
@@ -152,9 +153,16 @@ fn one(remote: &SiteStore<'_>, url_of_store: &str, name: &Name) -> Result<Option
     let url = store.url(&stringless_core::layout::head(name));
     remote::admit_new(&found.manifest, trust, now())
         .map_err(|refusal| expired(Error::refusal("verifying", &url, &refusal), &refusal))?;
-    remote::check_packs(store, manifest, &Progress::new())?;
-    if !manifest.retired {
-        remote::check_agent(store, manifest)?;
+    if let Some(head) = &found.head {
+        remote::admit_new_head(head, trust, now())
+            .map_err(|refusal| expired(Error::refusal("verifying", &url, &refusal), &refusal))?;
+    }
+    let stable = found.stable.as_ref().map(|(stable, _)| stable);
+    for one in stable.into_iter().chain([&found.manifest]) {
+        remote::check_packs(store, one, &Progress::new())?;
+        if !one.retired {
+            remote::check_agent(store, one)?;
+        }
     }
     Ok(Some(Check {
         store: url_of_store.to_owned(),
@@ -168,6 +176,7 @@ fn one(remote: &SiteStore<'_>, url_of_store: &str, name: &Name) -> Result<Option
         retired: manifest.retired,
         warnings: expiry::release_warning(manifest, now())
             .into_iter()
+            .chain(found.head.as_ref().and_then(|head| expiry::head_warning(head, now())))
             .chain(expiry::trust_warning(trust, now()))
             .collect(),
         result: Outcome::Ok,
@@ -229,7 +238,11 @@ fn summary(checks: &[Check]) -> String {
     format::table(&rows)
 }
 
-/// Verifies one document on disk, as a trust document or as a manifest.
+fn head_in(bytes: &[u8], trusted: &TrustedKeys, site: &Name, environment: &Name) -> Option<Verified<Head>> {
+    if trusted.fleet.is_empty() { None } else { verify::head(bytes, trusted, site, environment).ok() }
+}
+
+/// Verifies one document on disk, as a trust document, a manifest or a head.
 fn document(site: &SiteDir, chain: &[TrustFile], file: &Path, json: bool) -> Result<u8> {
     let bytes = fs::read(file).map_err(|e| Error::io("reading", file, e))?;
     let own = &site.site.site;
@@ -250,6 +263,9 @@ fn document(site: &SiteDir, chain: &[TrustFile], file: &Path, json: bool) -> Res
             }
             match verify::manifest(&bytes, &trusted, own, name) {
                 Ok(manifest) => found = Some(base("manifest", name.to_string(), manifest.serial)),
+                Err(_) if let Some(head) = head_in(&bytes, &trusted, own, name) => {
+                    found = Some(base("head", name.to_string(), head.version));
+                }
                 // Another environment of the site may accept the document: keep a better reason, if one comes.
                 Err(error) if refusal.is_none() || matches!(refusal, Some(Refusal::Foreign { .. })) => {
                     refusal = Some(error);

@@ -1,6 +1,7 @@
 //! Dates of expiry, each with the time that is left.
 
 use stringless_core::count::count;
+use stringless_core::fleet::head::Head;
 use stringless_core::manifest::Manifest;
 use stringless_core::time::Timestamp;
 use stringless_core::trust::Trust;
@@ -25,6 +26,13 @@ pub(super) fn release(what: &str, manifest: &Manifest, list: &mut Findings) {
     let message = format!("release {}: {}", manifest.serial, left(manifest.expires, now()));
     let due = expiry::release_warning(manifest, now()).is_some();
     judge(what, message, manifest.expires, due, list);
+}
+
+/// The expiry of a head.
+pub(super) fn head(what: &str, head: &Head, list: &mut Findings) {
+    let message = format!("head {}: {}", head.version, left(head.expires, now()));
+    let due = expiry::head_warning(head, now()).is_some();
+    judge(what, message, head.expires, due, list);
 }
 
 fn judge(what: &str, message: String, expires: Option<Timestamp>, due: bool, list: &mut Findings) {

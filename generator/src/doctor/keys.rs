@@ -23,7 +23,11 @@ pub fn check(site: &SiteDir, trust: &Trust, list: &mut Findings) -> bool {
             let error = Error::refused(message).hint(format!("chmod 600 {shown}"));
             list.add::<()>("keys", Err(error));
         }
+        let fleet = trust.fleet.iter().find(|key| public.as_ref().is_ok_and(|public| *public == key.key));
         match (key, public) {
+            _ if let Some(key) = fleet => {
+                list.ok("keys", format!("`{shown}` is the fleet key `{}`, {}", key.name, key.id));
+            }
             (Some(key), _) => {
                 trusted += 1;
                 list.ok("keys", format!("`{shown}` is `{}`, {}", key.name, key.id));

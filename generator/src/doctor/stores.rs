@@ -80,6 +80,9 @@ impl Doctor<'_> {
                         Some(newest) => behind(&place, manifest.serial, newest, is_first, list),
                         None => dates::release(&place, manifest, list),
                     }
+                    if let Some(head) = &found.head {
+                        dates::head(&place, head, list);
+                    }
                     if is_first {
                         first.insert(name, manifest.serial);
                     }

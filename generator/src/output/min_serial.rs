@@ -30,5 +30,5 @@ pub fn published_serial(site: &SiteDir, environment: &Name, chain: &[TrustFile])
             "warning: nothing is published for `{environment}` yet; nodes will wait for the first release"
         ));
     }
-    Ok(published.map_or(1, |published| published.manifest.serial))
+    Ok(published.map_or(1, |published| published.lowest_serial()))
 }

@@ -36,6 +36,9 @@ pub struct Report {
     /// The earlier release with the same content, after `rollback` and `promote`.
     #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<Origin>,
+    /// The version of its head, where half of the life of that was over and it was signed again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<u64>,
     /// The document that must be signed elsewhere first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<pending::Report>,
@@ -48,6 +51,7 @@ pub struct ReleaseReport {
     reasons: Vec<&'static str>,
     moved: Option<Moved>,
     waiting: Option<pending::Report>,
+    head: Option<u64>,
 }
 
 impl ReleaseReport {
@@ -56,6 +60,9 @@ impl ReleaseReport {
     pub fn new(publication: Publication, trust: &Trust) -> Self {
         match publication {
             Publication::Unchanged(manifest) => Self::nothing(&manifest),
+            Publication::Renewed(manifest, version) => {
+                Self { head: Some(version), ..Self::nothing(&manifest) }
+            }
             Publication::Planned(manifest, reasons) => Self::dry(*manifest, reasons),
             Publication::Signed(outcome, reasons) => Self::done(outcome, reasons, trust),
         }
@@ -64,13 +71,13 @@ impl ReleaseReport {
     /// Nothing was to be done: the release is published already.
     #[must_use]
     pub fn nothing(manifest: &Manifest) -> Self {
-        Self { manifest: manifest.clone(), reasons: Vec::new(), moved: None, waiting: None }
+        Self { manifest: manifest.clone(), reasons: Vec::new(), moved: None, waiting: None, head: None }
     }
 
     /// A dry run: the release would be published.
     #[must_use]
     pub fn dry(manifest: Manifest, reasons: Vec<&'static str>) -> Self {
-        Self { manifest, reasons, moved: None, waiting: None }
+        Self { manifest, reasons, moved: None, waiting: None, head: None }
     }
 
     /// The release was signed; signatures count by `trust`.
@@ -78,11 +85,11 @@ impl ReleaseReport {
     pub fn done(outcome: Outcome, reasons: Vec<&'static str>, trust: &Trust) -> Self {
         match outcome {
             Outcome::Published(manifest, moved) => {
-                Self { manifest: *manifest, reasons, moved: Some(moved), waiting: None }
+                Self { manifest: *manifest, reasons, moved: Some(moved), waiting: None, head: None }
             }
             Outcome::Waiting(manifest, waiting) => {
                 let report = pending::Report::new(&waiting, &Quorum::new(trust));
-                Self { manifest: *manifest, reasons, moved: None, waiting: Some(report) }
+                Self { manifest: *manifest, reasons, moved: None, waiting: Some(report), head: None }
             }
         }
     }
@@ -100,6 +107,7 @@ impl ReleaseReport {
             retired: self.manifest.retired,
             moved: self.moved.unwrap_or_default(),
             release: self.manifest.source.release,
+            head: self.head,
             waiting: self.waiting,
         }
     }
@@ -119,6 +127,11 @@ impl ReleaseReport {
                 (false, true) => format!("retired {title}: {NODES}\n"),
                 (false, false) => format!("would retire {title}: {NODES}\n"),
             };
+        }
+        if let Some(head) = self.head {
+            return format!(
+                "head {head} of {title}: signed again; the release is published, and expires {expires}\n"
+            );
         }
         if self.reasons.is_empty() {
             return format!("nothing to do: {title} is published, and expires {expires}\n");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use stringless_core::fleet::duty::FleetKey;
 use stringless_core::name::Name;
 use stringless_core::trust::{Trust, TrustKey};
 
@@ -34,6 +35,9 @@ pub struct Report {
     threshold: usize,
     /// The names of its keys.
     keys: Vec<String>,
+    /// The names of its fleet keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fleet: Vec<String>,
     /// When it expires; null if it never does.
     expires: Option<String>,
     /// For each environment, the lowest serial that nodes accept, where one is set.
@@ -53,7 +57,9 @@ impl TrustChange {
             _ => None,
         };
         let stays = |key: &TrustKey| next.keys.iter().any(|one| one.key.same_key(&key.key));
-        let gone = old.keys.iter().filter(|key| !stays(key)).map(title).collect();
+        let stays_fleet = |key: &FleetKey| next.fleet.iter().any(|one| one.key.same_key(&key.key));
+        let gone = old.keys.iter().filter(|key| !stays(key)).map(title);
+        let gone = gone.chain(old.fleet.iter().filter(|key| !stays_fleet(key)).map(fleet_title)).collect();
         Self { trust: next, gone, state, waiting }
     }
 
@@ -71,6 +77,7 @@ impl TrustChange {
             written: !matches!(self.state, State::Planned | State::Waiting(_)),
             threshold: self.trust.threshold,
             keys: self.trust.keys.iter().map(title).collect(),
+            fleet: self.trust.fleet.iter().map(fleet_title).collect(),
             expires: self.trust.expires.map(|time| time.to_string()),
             min_serial: self.trust.min_serial,
             waiting: self.waiting,
@@ -95,6 +102,11 @@ impl TrustChange {
         let mut rows = Vec::new();
         for key in &self.trust.keys {
             rows.push(vec!["  key".to_owned(), title(key)]);
+        }
+        for key in &self.trust.fleet {
+            let may =
+                key.may.as_ref().map_or_else(String::new, |may| format!(", may sign: {}", may.join(", ")));
+            rows.push(vec!["  fleet key".to_owned(), format!("{}{may}", fleet_title(key))]);
         }
         for key in &self.gone {
             rows.push(vec!["  removed".to_owned(), key.clone()]);
@@ -125,4 +137,9 @@ impl TrustChange {
             "{warning}\nnext: commit `{file}`, and `stringless publish` each environment:\nnodes get the new trust with their next release\n"
         )
     }
+}
+
+/// A fleet key, as messages name it.
+fn fleet_title(key: &FleetKey) -> String {
+    format!("{} ({})", key.name, key.id)
 }

@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod diff;
 pub mod gc;
+pub mod lead;
 pub mod mirror;
 pub mod plan;
 pub mod publish;

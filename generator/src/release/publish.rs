@@ -9,6 +9,7 @@ use stringless_core::{layout, verify};
 use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::release::lead;
 use crate::release::plan::{self, Before, Decision, Wanted};
 use crate::release::upload::{self, Moved, Packs, Upload, Uploaded};
 use crate::remote::site_store::SiteStore;
@@ -40,6 +41,9 @@ pub enum Outcome {
 pub enum Publication {
     /// The published release has this content already.
     Unchanged(Box<Manifest>),
+    /// The published release has this content already; half of the life of its head was over, and the head was signed
+    /// again with this version. In a dry run, it would be.
+    Renewed(Box<Manifest>, u64),
     /// A dry run: this release would be signed, for these reasons.
     Planned(Box<Manifest>, Vec<&'static str>),
     /// A release was signed, for these reasons.
@@ -79,10 +83,25 @@ impl Publisher<'_> {
                 Some(Publication::Signed(self.release(*manifest, options.keys, progress)?, reasons))
             }
             Decision::Nothing => {
-                let published = self.published.map(|published| Box::new((*published.manifest).clone()));
-                published.map(Publication::Unchanged)
+                let Some(published) = self.published else { return Ok(None) };
+                let manifest = Box::new((*published.manifest).clone());
+                Some(match self.renew_head(published, trust, options)? {
+                    Some(version) => Publication::Renewed(manifest, version),
+                    None => Publication::Unchanged(manifest),
+                })
             }
         })
+    }
+
+    /// Signs the head again if half of its life is over. Returns its new version.
+    fn renew_head(&self, published: &Published, trust: &Trust, options: &Options<'_>) -> Result<Option<u64>> {
+        let Some(head) = &published.head else { return Ok(None) };
+        let Some(renewed) = lead::renewed(head, &published.manifest, trust, now()) else { return Ok(None) };
+        if !options.dry_run {
+            let signed = lead::signed(self.remote.site, &renewed, trust, options.keys)?;
+            upload::replace_pointer(&self.remote.store, &self.remote.chain, published, &signed)?;
+        }
+        Ok(Some(renewed.version))
     }
 
     /// What is known about earlier releases of the environment.
@@ -108,7 +127,7 @@ impl Publisher<'_> {
         let content = PendingDocument::Manifest(Box::new(manifest.clone()));
         match signer::sign(self.remote.site, content, old, &Quorum::new(trust), keys)? {
             Signed::Waiting(waiting) => Ok(Outcome::Waiting(Box::new(manifest.clone()), waiting)),
-            Signed::Complete(document) => self.publish(&manifest.environment, &document, progress),
+            Signed::Complete(document) => self.publish(&manifest.environment, &document, keys, progress),
         }
     }
 
@@ -117,6 +136,8 @@ impl Publisher<'_> {
     /// # Errors
     /// Refused when another release has overtaken it; otherwise as [`Publisher::release`].
     pub fn submit(&self, waiting: Pending, manifest: &Manifest, progress: &Progress) -> Result<Outcome> {
+        // The release is signed elsewhere; a head is signed by a fleet key on this machine.
+        let keys = Keys { given: &[], offline: false };
         if let Some(why) = self.overtaken(manifest, &waiting.payload)? {
             return Err(Error::refused(format!("publishing `{}`: {why}", waiting.file.display())).hint(
                 format!(
@@ -128,11 +149,11 @@ impl Publisher<'_> {
         }
         // An earlier run was interrupted after it wrote the history: publish the document that is there.
         if let Some(document) = self.history(manifest)?.filter(|there| has_payload(there, &waiting.payload)) {
-            return self.publish(&manifest.environment, &document, progress);
+            return self.publish(&manifest.environment, &document, keys, progress);
         }
         match signer::collect(waiting, &Quorum::new(self.remote.trust_in_force()?))? {
             Signed::Waiting(waiting) => Ok(Outcome::Waiting(Box::new(manifest.clone()), waiting)),
-            Signed::Complete(document) => self.publish(&manifest.environment, &document, progress),
+            Signed::Complete(document) => self.publish(&manifest.environment, &document, keys, progress),
         }
     }
 
@@ -143,7 +164,13 @@ impl Publisher<'_> {
     }
 
     /// Verifies `document` as a new node would, then uploads it, the pointer last.
-    fn publish(&self, environment: &Name, document: &[u8], progress: &Progress) -> Result<Outcome> {
+    fn publish(
+        &self,
+        environment: &Name,
+        document: &[u8],
+        keys: Keys<'_>,
+        progress: &Progress,
+    ) -> Result<Outcome> {
         let trust = self.remote.trust_in_force()?;
         let trusted = trust.trusted_keys();
         let manifest = verify::manifest(document, &trusted, self.remote.name(), environment)
@@ -152,12 +179,15 @@ impl Publisher<'_> {
                 Error::refusal("verifying", format!("the signed release of `{environment}`"), &refusal)
                     .hint("nodes would refuse it: nothing was published")
             })?;
+        let head = self.published.and_then(|published| published.head.as_deref());
+        let pointer = lead::pointer(self.remote.site, head, (&manifest, document), trust, keys)?;
         let upload = Upload {
             store: &self.remote.store,
             trust: &self.remote.chain,
             packs: Packs::Folder(&self.remote.site.cache("packs")?),
             manifest: &manifest,
             signed: document,
+            pointer: &pointer,
             after: self.published.and_then(|p| p.etag.as_deref()),
             kept: self.published.map_or(&[], |p| p.manifest.packs.as_slice()),
         };

@@ -16,6 +16,7 @@ use crate::progress::Progress;
 use crate::release::claim::Claim;
 use crate::release::gc::mark;
 use crate::release::plan::Step;
+use crate::remote::Published;
 use crate::remote::verified::VerifiedPack;
 use crate::signals;
 use crate::site::trust_chain::TrustFile;
@@ -35,6 +36,8 @@ pub struct Upload<'a> {
     pub manifest: &'a Manifest,
     /// The signed manifest.
     pub signed: &'a [u8],
+    /// What nodes read: the signed manifest, or the head that names it.
+    pub pointer: &'a [u8],
     /// The ETag of the pointer that the manifest replaces; `None` if there is no pointer.
     pub after: Option<&'a str>,
     /// The packs of the published release: gc does not delete them.
@@ -152,12 +155,36 @@ fn put_pointer(upload: &Upload<'_>, claimed: bool) -> Result<()> {
     }
     let condition = upload.after.map_or(Condition::Absent, Condition::Unchanged);
     // If the first response was lost, the retry finds our own object.
-    if upload.store.put(&key, upload.signed, condition)? == Put::Rejected
-        && !put_immutable(upload.store, &key, upload.signed)?
+    if upload.store.put(&key, upload.pointer, condition)? == Put::Rejected
+        && !put_immutable(upload.store, &key, upload.pointer)?
     {
         return Err(overtaken(upload.store, &key));
     }
     Ok(())
+}
+
+/// Replaces what nodes read of an environment, and nothing else.
+///
+/// # Errors
+/// When the store fails, or a publisher was faster.
+pub fn replace_pointer(
+    store: &Store,
+    trust: &[TrustFile],
+    published: &Published,
+    pointer: &[u8],
+) -> Result<()> {
+    let upload = Upload {
+        store,
+        trust,
+        packs: Packs::Store(store),
+        manifest: &published.manifest,
+        signed: &published.document,
+        pointer,
+        after: published.etag.as_deref(),
+        kept: &[],
+    };
+    let claim = claim_if_needed(&upload)?;
+    put_pointer(&upload, claim.is_some())
 }
 
 /// Acquires a claim if the store ignores conditional writes.

@@ -3,6 +3,7 @@
 pub mod environments;
 pub mod history;
 pub mod last_seen;
+mod published;
 pub mod site_store;
 pub mod verified;
 
@@ -10,8 +11,10 @@ use std::collections::BTreeMap;
 
 use stringless_archive::writer::ItemKind;
 use stringless_core::document::Document;
+use stringless_core::fleet;
+use stringless_core::fleet::admit::HeadFloor;
+use stringless_core::fleet::head::Head;
 use stringless_core::hash::Sha256;
-use stringless_core::json::MAX_BYTES;
 use stringless_core::layout;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
@@ -23,40 +26,11 @@ use stringless_core::trust::{Trust, TrustedKeys};
 use stringless_core::verify::{self, Verified};
 use stringless_core::version::Version;
 
+pub use self::published::Published;
 use self::verified::{REPLACE, VerifiedPack};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::store::Store;
-
-/// The published release of an environment.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// Its manifest.
-    pub manifest: Verified<Manifest>,
-    /// The ETag of the pointer.
-    pub etag: Option<String>,
-    /// The newest trust version whose keys signed it.
-    pub trust_version: u64,
-}
-
-impl Published {
-    /// The trust version that it was made under; at most the newest whose keys signed it.
-    #[must_use]
-    pub fn made_under(&self) -> u64 {
-        self.trust_version.min(self.manifest.trust_version)
-    }
-}
-
-/// Reads the pointer of `environment`, and verifies it with the newest of `trusts` that fits.
-///
-/// # Errors
-/// When the store does not answer, or none of `trusts` fits.
-fn read(store: &Store, site: &Name, environment: &Name, trusts: &[TrustedKeys]) -> Result<Option<Published>> {
-    let key = layout::head(environment);
-    let Some(object) = store.get(&key, MAX_BYTES as u64)? else { return Ok(None) };
-    let (manifest, trust_version) = verified(store, &key, site, environment, &object.bytes, trusts)?;
-    Ok(Some(Published { manifest, etag: object.etag, trust_version }))
-}
 
 /// The manifest in `bytes`, which were read at `key`, and the newest trust version whose keys signed it.
 ///
@@ -102,6 +76,19 @@ pub fn admit_new(
         now,
     };
     admit(manifest, &floor)
+}
+
+/// Checks whether a node that boots now would accept the head.
+///
+/// # Errors
+/// The refusal of the node.
+pub fn admit_new_head(
+    head: &Verified<Head>,
+    trust: &Trust,
+    now: Timestamp,
+) -> std::result::Result<(), Refusal> {
+    let floor = HeadFloor { seen: None, trust_version: trust.version, trust_expires: trust.expires, now };
+    fleet::admit::admit(head, &floor).map(drop)
 }
 
 /// Checks that the store has the agent that the manifest names, with the hashes that bootstrap scripts pin.

@@ -11,7 +11,7 @@ use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::remote::history::{History, Release};
 use crate::remote::last_seen::{self, LastSeen};
-use crate::remote::{self, Published};
+use crate::remote::{self, Published, published};
 use crate::site::trust_chain::{self, TrustFile};
 use crate::site::{SiteDir, stores};
 use crate::store::Store;
@@ -102,7 +102,7 @@ impl<'a> SiteStore<'a> {
     /// # Errors
     /// When the store does not answer, or the keys of no trust version signed what it holds.
     pub fn published(&self, environment: &Name) -> Result<Option<Published>> {
-        remote::read(&self.store, self.name(), environment, &self.keys)
+        published::read(&self.store, self.name(), environment, &self.keys)
     }
 
     /// The published release of `environment`, verified by the keys of `trust` alone.
@@ -110,7 +110,7 @@ impl<'a> SiteStore<'a> {
     /// # Errors
     /// As [`SiteStore::published`].
     pub fn published_under(&self, environment: &Name, trust: &Trust) -> Result<Option<Published>> {
-        remote::read(&self.store, self.name(), environment, &[trust.trusted_keys()])
+        published::read(&self.store, self.name(), environment, &[trust.trusted_keys()])
     }
 
     /// The release `serial` from the history of `environment`.
@@ -139,20 +139,21 @@ impl<'a> SiteStore<'a> {
         History { from: self, environment }
     }
 
-    /// Why a node that has the newest trust refuses `release` as the published one; `None` if it accepts it.
+    /// Why a node that has the newest trust refuses what is published; `None` if it accepts it.
     ///
     /// # Errors
     /// When there is no trust document, or the store does not answer.
-    pub fn refusal(&self, environment: &Name, release: &Release) -> Result<Option<Error>> {
+    pub fn refusal(&self, environment: &Name, published: &Published) -> Result<Option<Error>> {
         let trust = self.newest_trust()?;
-        if release.trust_version < trust.version {
+        if published.trust_version.min(published.pointer_trust) < trust.version {
             match self.published_under(environment, trust) {
                 Err(error) if error.is_refusal() => return Ok(Some(error)),
                 other => drop(other?),
             }
         }
         let url = self.store.url(&layout::head(environment));
-        let refusal = remote::admit_new(&release.manifest, trust, now()).err();
+        let head = published.head.as_ref().map_or(Ok(()), |head| remote::admit_new_head(head, trust, now()));
+        let refusal = head.and_then(|()| remote::admit_new(&published.manifest, trust, now())).err();
         Ok(refusal.map(|refusal| Error::refusal("verifying", url, &refusal)))
     }
 

@@ -67,7 +67,7 @@ pub fn change(remote: &SiteStore<'_>, wish: &Wish, keys: Keys<'_>, dry_run: bool
     if uploaded && wish.min_serial.is_empty() && (wish.change == Change::Renew || holds) {
         return Ok(changed(newest, State::Uploaded));
     }
-    let removes = matches!(wish.change, Change::Remove(_));
+    let removes = matches!(wish.change, Change::Remove(_) | Change::RemoveFleet(_));
     if wish.expires.is_none() && wish.min_serial.is_empty() && !removes && holds {
         return Ok(changed(newest, State::Unchanged));
     }

@@ -1,5 +1,6 @@
 //! Decides when an expiry date is near enough to warn, or to sign again.
 
+use stringless_core::fleet::head::Head;
 use stringless_core::manifest::Manifest;
 use stringless_core::time::Timestamp;
 use stringless_core::trust::Trust;
@@ -29,6 +30,15 @@ pub fn release_warning(manifest: &Manifest, now: Timestamp) -> Option<String> {
         manifest.environment,
         expiry(manifest.expires?, now)
     ))
+}
+
+/// The warning about a head's expiry, once a quarter of its lifetime is left: it is signed again after half of it.
+#[must_use]
+pub fn head_warning(head: &Head, now: Timestamp) -> Option<String> {
+    let expires = head.expires?;
+    let lifetime = expires.seconds().saturating_sub(head.created.seconds());
+    let due = now.plus(lifetime / 4) >= expires;
+    due.then(|| format!("head {} of `{}` {}", head.version, head.environment, expiry(expires, now)))
 }
 
 /// The warning about the trust's expiry, from thirty days before it.

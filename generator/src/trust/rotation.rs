@@ -1,6 +1,7 @@
 //! (Trust N, a change) → trust N+1, or why the change is refused. No IO.
 
 use stringless_core::count::count;
+use stringless_core::fleet::duty::FleetKey;
 use stringless_core::key::PublicKey;
 use stringless_core::name::Name;
 use stringless_core::trust::{MAX_KEYS, Trust, TrustKey};
@@ -19,6 +20,10 @@ pub enum Change {
     Replace(Name, PublicKey),
     /// Change how many keys must sign.
     Threshold(usize),
+    /// Add a fleet key, with its duties; `None`: all.
+    AddFleet(Name, PublicKey, Option<Vec<String>>),
+    /// Remove a fleet key.
+    RemoveFleet(Name),
     /// Keep the keys, for a new expiry date or new serials.
     Renew,
 }
@@ -49,6 +54,30 @@ pub fn next(trust: &Trust, change: &Change) -> Result<Trust> {
             next.keys[at] = named(name, key);
         }
         Change::Threshold(threshold) => next.threshold = *threshold,
+        Change::AddFleet(name, key, may) => {
+            check_new(trust, name, key)?;
+            let (name, id, key, may) = (name.clone(), key.id(), key.clone(), may.clone());
+            // The same key with other duties replaces the entry.
+            match next.fleet.iter_mut().find(|one| one.name == name) {
+                Some(one) if one.key.same_key(&key) => one.may = may,
+                Some(_) => {
+                    return Err(refused(format!("there is a fleet key `{name}` already")).hint(format!(
+                        "`stringless keys fleet remove {name}` first, or choose another name"
+                    )));
+                }
+                None => next.fleet.push(FleetKey { name, id, key, may }),
+            }
+        }
+        Change::RemoveFleet(name) => {
+            let all: Vec<&str> = trust.fleet.iter().map(|key| key.name.as_str()).collect();
+            let at = trust.fleet.iter().position(|key| key.name == *name).ok_or_else(|| {
+                Error::usage(format!("changing the trust: there is no fleet key `{name}`")).hint(format!(
+                    "the fleet keys of the site: {}",
+                    if all.is_empty() { "none".into() } else { all.join(", ") }
+                ))
+            })?;
+            next.fleet.remove(at);
+        }
         Change::Renew => {}
     }
     check(&next)?;
@@ -65,6 +94,11 @@ pub fn is_applied(trust: &Trust, change: &Change) -> bool {
         }
         Change::Remove(name) => named(name).is_none(),
         Change::Threshold(threshold) => trust.threshold == *threshold,
+        Change::AddFleet(name, key, may) => {
+            let there = trust.fleet.iter().find(|one| one.name == *name);
+            there.is_some_and(|one| one.key.same_key(key) && one.may == *may)
+        }
+        Change::RemoveFleet(name) => !trust.fleet.iter().any(|one| one.name == *name),
         Change::Renew => false,
     }
 }
@@ -72,6 +106,10 @@ pub fn is_applied(trust: &Trust, change: &Change) -> bool {
 /// Refuses a key that the trust has under another name: one person could sign for two. Also refuses a key with the id
 /// of another key: signatures are matched to keys by the id.
 fn check_new(trust: &Trust, name: &Name, key: &PublicKey) -> Result<()> {
+    if let Some(one) = trust.fleet.iter().find(|one| one.name != *name && one.key.same_key(key)) {
+        return Err(refused(format!("the key for `{name}` is already the fleet key `{}`", one.name))
+            .hint("a fleet key signs every minute, a release key rarely: `stringless keygen FILE` makes another one"));
+    }
     match trust.keys.iter().find(|one| one.key.same_key(key)) {
         Some(one) => Err(refused(format!("the key for `{name}` is already the key of {}", title(one)))
             .hint("each person needs a different key: `stringless keygen FILE`, or `minisign -G`")),
@@ -88,6 +126,13 @@ fn check(next: &Trust) -> Result<()> {
     if keys == 0 {
         return Err(refused("it is the last key, and without it nobody could sign")
             .hint("`stringless keys rotate NAME --public FILE` replaces it"));
+    }
+    if next.fleet.len() > MAX_KEYS {
+        return Err(refused(format!(
+            "it would have {} fleet keys, and the limit is {MAX_KEYS}",
+            next.fleet.len()
+        ))
+        .hint("`stringless keys fleet remove NAME` removes one"));
     }
     if keys > MAX_KEYS {
         return Err(refused(format!("it would have {keys} keys, and the limit is {MAX_KEYS}"))

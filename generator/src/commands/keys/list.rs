@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::key::PublicKey;
 use stringless_core::name::Name;
-use stringless_core::trust::TrustKey;
+use stringless_core::trust::Trust;
 
 use crate::clock::now;
 use crate::error::Result;
@@ -29,6 +29,25 @@ pub struct Report<'a> {
     min_serial: &'a BTreeMap<Name, u64>,
     /// The trusted keys.
     keys: Vec<Line<'a>>,
+    /// The fleet keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fleet: Vec<FleetLine<'a>>,
+}
+
+/// A fleet key.
+#[derive(Serialize, JsonSchema)]
+pub struct FleetLine<'a> {
+    /// Its name.
+    name: &'a Name,
+    /// Its id, as minisign shows it.
+    id: &'a str,
+    /// The public key.
+    key: &'a PublicKey,
+    /// What it may sign; absent: all that fleet keys may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    may: Option<&'a Vec<String>>,
+    /// The file of the secret key; null when the key is on another machine.
+    secret: Option<String>,
 }
 
 /// A key that is trusted.
@@ -56,14 +75,22 @@ pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
         .into_iter()
         .filter_map(|path| Some((public_key(&path).ok()?, path)).map(|(key, path)| (path, key)))
         .collect();
-    let line = |key: &'_ TrustKey| {
-        let here = secrets.iter().find(|(_, public)| public.same_key(&key.key));
+    let line = |key: &'_ PublicKey| {
+        let here = secrets.iter().find(|(_, public)| public.same_key(key));
         here.map(|(path, _)| path.display().to_string())
     };
     let expires = trust.expires.map(|time| time.to_string());
     if json {
         let keys = trust.keys.iter();
-        let keys = keys.map(|key| Line { name: &key.name, id: &key.id, key: &key.key, secret: line(key) });
+        let keys =
+            keys.map(|key| Line { name: &key.name, id: &key.id, key: &key.key, secret: line(&key.key) });
+        let fleet = trust.fleet.iter().map(|key| FleetLine {
+            name: &key.name,
+            id: &key.id,
+            key: &key.key,
+            may: key.may.as_ref(),
+            secret: line(&key.key),
+        });
         json::print(
             Some(&trust.site),
             &Report {
@@ -72,6 +99,7 @@ pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
                 expires,
                 min_serial: &trust.min_serial,
                 keys: keys.collect(),
+                fleet: fleet.collect(),
             },
         )?;
         return Ok(0);
@@ -81,11 +109,15 @@ pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
         rows.push(vec![
             key.name.to_string(),
             key.id.clone(),
-            line(key).unwrap_or_else(|| "elsewhere".into()),
+            line(&key.key).unwrap_or_else(|| "elsewhere".into()),
         ]);
     }
+    let fleet = match trust.fleet.is_empty() {
+        true => String::new(),
+        false => format!("\n{}", fleet_table(trust, &line)),
+    };
     print::out(&format!(
-        "{}\ntrust version {} of {}: {} of {} must sign, expires {}\n",
+        "{}{fleet}\ntrust version {} of {}: {} of {} must sign, expires {}\n",
         format::table(&rows),
         trust.version,
         trust.site,
@@ -97,4 +129,18 @@ pub(super) fn run(site: &SiteDir, json: bool) -> Result<u8> {
         print::note(&format!("warning: {warning}: `stringless refresh` renews it"));
     }
     Ok(0)
+}
+
+/// The fleet keys, with what they may sign.
+fn fleet_table(trust: &Trust, secret: &dyn Fn(&PublicKey) -> Option<String>) -> String {
+    let mut rows = vec![["FLEET KEY", "ID", "MAY SIGN", "SECRET KEY"].map(str::to_owned).to_vec()];
+    for key in &trust.fleet {
+        rows.push(vec![
+            key.name.to_string(),
+            key.id.clone(),
+            key.may.as_ref().map_or_else(|| "all".to_owned(), |may| may.join(", ")),
+            secret(&key.key).unwrap_or_else(|| "elsewhere".into()),
+        ]);
+    }
+    format::table(&rows)
 }

@@ -5,9 +5,10 @@ pub mod list;
 use std::fs;
 use std::path::Path;
 
+use stringless_core::fleet::duty;
 use stringless_core::key::PublicKey;
 
-use crate::cli::{ChangeArgs, KeysCommand};
+use crate::cli::{ChangeArgs, FleetKeysCommand, KeysCommand};
 use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::output::trust_change::TrustChange;
@@ -34,8 +35,19 @@ pub fn run(site: Option<&Path>, command: &KeysCommand) -> Result<u8> {
         KeysCommand::Rotate { name, public, change } => {
             change_keys(&site, Change::Replace(name.clone(), public_key(public)?), change)
         }
+        KeysCommand::Fleet(FleetKeysCommand::Add { name, public, may, change }) => {
+            let may = if may.is_empty() { None } else { Some(duty::parse(may).map_err(wrong_duty)?) };
+            change_keys(&site, Change::AddFleet(name.clone(), public_key(public)?, may), change)
+        }
+        KeysCommand::Fleet(FleetKeysCommand::Remove { name, change }) => {
+            change_keys(&site, Change::RemoveFleet(name.clone()), change)
+        }
         KeysCommand::Threshold { number, change } => change_keys(&site, Change::Threshold(*number), change),
     }
+}
+
+fn wrong_duty(why: String) -> Error {
+    Error::usage(format!("reading --may: {why}")).hint("`--may head`, for a key that only signs heads")
 }
 
 fn change_keys(site: &SiteDir, change: Change, args: &ChangeArgs) -> Result<u8> {

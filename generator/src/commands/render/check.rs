@@ -56,7 +56,7 @@ pub(super) fn run(site: &SiteDir, args: &RenderArgs, file: &Path) -> Result<u8> 
     let (chain, pin) = (site.trust()?, pin(site)?);
     let trust = newest(&chain)?.trusted_keys();
     let found = SiteStore::new(site, open_store(site)?, chain.clone()).published(&layer.environment)?;
-    let serial = found.map(|published| published.manifest.serial);
+    let serial = found.map(|published| published.lowest_serial());
     let mut findings =
         rendering.outdated(&Current { site: &layer.site, trust: &trust, pin: &pin, serial, now: time() });
     findings.retain(|finding| finding.what != "serial" || !args.serial_ok);

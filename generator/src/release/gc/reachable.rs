@@ -126,6 +126,11 @@ impl Walkers<'_> {
         // If there is no pointer, the first publication is in progress, or was interrupted.
         if let Some(current) = current {
             followed = self.keep_before(Release::from(current), &mut kept)?;
+            // Most nodes follow the stable release, however far it is behind.
+            if let Some((stable, _)) = &current.stable {
+                let (manifest, trust_version) = (stable.clone(), current.trust_version);
+                kept.insert(stable.serial, Release { manifest, trust_version });
+            }
         }
         let published = current.map(|current| &*current.manifest);
         for (serial, listed) in self.listed.iter().rev() {

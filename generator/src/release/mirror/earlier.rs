@@ -83,8 +83,9 @@ impl Mirror<'_> {
             packs: Packs::Store(self.from()),
             manifest: &release.manifest,
             signed: &document,
+            pointer: &[],
             after: None,
-            kept: &current.release.manifest.packs,
+            kept: &current.here.manifest.packs,
         };
         let moved = match upload::run(&upload, &[Step::Packs(packs)], progress)? {
             Uploaded::Done(moved) => moved,
@@ -115,7 +116,7 @@ impl Mirror<'_> {
         environment: &'a Name,
         listed: &'a [u64],
     ) -> impl Iterator<Item = (u64, Result<Option<Release>>)> {
-        let walk = Walk::before(self.source.history(environment), &current.release.manifest, listed);
+        let walk = Walk::before(self.source.history(environment), &current.here.manifest, listed);
         walk.take(self.earlier.unwrap_or(usize::MAX))
     }
 

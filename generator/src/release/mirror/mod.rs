@@ -6,6 +6,7 @@
 //! [`Mirror::earlier`] the releases before it. A caller with several environments takes the first step for all of them
 //! before the second. A release that cannot be copied keeps no other one from being copied.
 
+mod current;
 mod earlier;
 mod there;
 
@@ -16,13 +17,13 @@ use stringless_core::json::MAX_BYTES;
 use stringless_core::layout;
 use stringless_core::manifest::Manifest;
 use stringless_core::name::Name;
-use there::Checked;
 
+use self::current::Current;
+use self::there::Checked;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::release::plan::{self, Step};
 use crate::release::upload::{self, Moved, Packs, Upload, Uploaded};
-use crate::remote::Published;
 use crate::remote::history::Release;
 use crate::remote::site_store::SiteStore;
 use crate::store::{self, Condition, Put, Store};
@@ -66,19 +67,11 @@ pub struct Copying {
     pub copied: Copied,
 }
 
-/// The published release of the source, and that of the target.
-#[derive(Debug)]
-struct Current {
-    release: Release,
-    document: Vec<u8>,
-    there: Option<Published>,
-}
-
 impl Copied {
     fn new(current: &Current, environment: &Name) -> Self {
         Self {
             environment: environment.clone(),
-            serial: current.release.manifest.serial,
+            serial: current.here.manifest.serial,
             published: false,
             before: current.there.as_ref().map(|there| there.manifest.serial),
             releases: 0,
@@ -128,8 +121,11 @@ impl<'a> Mirror<'a> {
     /// Refused when one of its objects is missing in the source, or is not the signed one in either store.
     pub fn published(&self, copying: &mut Copying, progress: &Progress) -> Result<()> {
         let Copying { current, copied } = copying;
-        let (manifest, environment): (&Manifest, _) = (&current.release.manifest, &copied.environment);
-        let moves = copied.before != Some(manifest.serial);
+        let (manifest, environment): (&Manifest, _) = (&current.here.manifest, &copied.environment);
+        let moves = current.moves();
+        if let Some((stable, document)) = &current.here.stable {
+            copied.moved = self.stable(current, stable, document, progress)?;
+        }
         copied.agents = self.agents(manifest, moves)?;
         if moves {
             self.check_packs_there(&manifest.packs)?;
@@ -140,7 +136,8 @@ impl<'a> Mirror<'a> {
             trust: &self.target.chain,
             packs: Packs::Store(self.from()),
             manifest,
-            signed: &current.document,
+            signed: &current.here.document,
+            pointer: &current.here.pointer,
             after: current.there.as_ref().and_then(|there| there.etag.as_deref()),
             kept: current.there.as_ref().map_or(&[], |there| there.manifest.packs.as_slice()),
         };
@@ -148,13 +145,44 @@ impl<'a> Mirror<'a> {
         if !moves {
             steps.retain(|step| *step != Step::Pointer);
         }
-        copied.moved = match upload::run(&upload, &steps, progress)? {
-            Uploaded::Done(moved) => moved,
+        match upload::run(&upload, &steps, progress)? {
+            Uploaded::Done(moved) => {
+                copied.moved.packs += moved.packs;
+                copied.moved.bytes += moved.bytes;
+                copied.moved.claimed = moved.claimed;
+            }
             Uploaded::SerialTaken => return Err(self.taken(environment, manifest.serial)),
-        };
+        }
         copied.releases = u64::from(!known);
         copied.published = true;
         Ok(())
+    }
+
+    /// Copies the stable release, which most nodes follow while a newer one is on its way: all but the pointer.
+    fn stable(
+        &self,
+        current: &Current,
+        stable: &Manifest,
+        document: &[u8],
+        progress: &Progress,
+    ) -> Result<Moved> {
+        self.agents(stable, false)?;
+        let upload = Upload {
+            store: self.to(),
+            trust: &self.target.chain,
+            packs: Packs::Store(self.from()),
+            manifest: stable,
+            signed: document,
+            pointer: &[],
+            after: None,
+            kept: &current.here.manifest.packs,
+        };
+        let mut steps = plan::steps(stable);
+        steps.retain(|step| *step != Step::Pointer);
+        match upload::run(&upload, &steps, progress)? {
+            Uploaded::Done(moved) => Ok(moved),
+            Uploaded::SerialTaken => Err(self.taken(&stable.environment, stable.serial)),
+        }
     }
 
     /// Finds out what would be copied, and writes nothing. `failed` is that of [`Mirror::earlier`].
@@ -164,12 +192,12 @@ impl<'a> Mirror<'a> {
     pub fn dry_run(&self, copying: &mut Copying, mut failed: impl FnMut(Error) -> Result<()>) -> Result<()> {
         let Copying { current, copied } = copying;
         let environment = copied.environment.clone();
-        let manifest: &Manifest = &current.release.manifest;
+        let manifest: &Manifest = &current.here.manifest;
         for (target, file) in &manifest.agent.targets {
             let key = layout::agent(&manifest.agent.version, target);
             copied.agents += u64::from(!self.to().holds(&key, file.size)?);
         }
-        let mut releases = vec![current.release.clone()];
+        let mut releases = vec![Release::from(&current.here)];
         for (_, found) in self.walk(current, &environment, &self.listed(&environment)?) {
             match found {
                 Ok(found) => releases.extend(found),
@@ -193,37 +221,6 @@ impl<'a> Mirror<'a> {
         }
         copied.published = true;
         Ok(())
-    }
-
-    /// The published releases of both stores. Refused when the target would go back to an older release.
-    fn current(&self, environment: &Name) -> Result<Option<Current>> {
-        let key = layout::head(environment);
-        let Some(object) = self.from().get(&key, MAX_BYTES as u64)? else { return Ok(None) };
-        let (manifest, trust_version) = self.source.verified(&key, environment, &object.bytes)?;
-        let there = self.target.published(environment)?;
-        let release = Release { manifest, trust_version };
-        // The mirror may be the only store that still has a release which nodes accept.
-        if let Some(refused) = self.source.refusal(environment, &release)? {
-            return Err(refused.of(&format!("copying `{environment}`")).hint(format!(
-                "nodes refuse it, so {} keeps what it has; `stringless publish -e {environment}` publishes a release that they accept",
-                self.to().url(&key)
-            )));
-        }
-        let manifest = &release.manifest;
-        let order = |manifest: &Manifest, by: u64| (by.min(manifest.trust_version), manifest.serial);
-        if let Some(there) = &there {
-            let (old, new) = (order(&there.manifest, there.trust_version), order(manifest, trust_version));
-            if old > new || old == new && there.manifest.sha256() != manifest.sha256() {
-                return Err(Error::refused(format!(
-                    "copying release {} of `{environment}`: {} already has release {}",
-                    manifest.serial,
-                    self.to().url(&key),
-                    there.manifest.serial
-                ))
-                .hint("a mirror never goes back: copy in the other direction with `--from`, or find out who publishes there"));
-            }
-        }
-        Ok(Some(Current { release, document: object.bytes, there }))
     }
 
     /// Copies the agent files that the release names; returns how many the target did not have. `read`: those that it has
