@@ -86,7 +86,7 @@ fn nodes_may_read_what_they_need_and_nothing_else() {
         statements[0]["Resource"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
     let keys: Vec<&str> =
         resources.iter().map(|arn| arn.split_once(":s3:::configs/site/one/").unwrap().1).collect();
-    assert_eq!(keys, ["trust/*", "env/production/head", "packs/*", "agent/*"]);
+    assert_eq!(keys, ["trust/*", "env/production/head", "env/production/history/*", "packs/*", "agent/*"]);
 }
 
 #[test]
