@@ -98,7 +98,6 @@ Examples:
   stringless keys fleet add tick --public keys/tick.pub";
 pub(super) const KEYS_FLEET_ADD: &str = "\
 Examples:
-  stringless keygen keys/tick.key
   stringless keys fleet add tick --public keys/tick.pub --may head";
 pub(super) const KEYS_FLEET_REMOVE: &str = "\
 Examples:
