@@ -176,7 +176,7 @@ impl Programs {
     /// The help of the longest subcommand that the words begin with; the agent's verbs share one.
     fn help(&self, program: &Path, words: &[String]) -> Result<String, String> {
         let plain = |word: &&String| word.chars().all(|c| c.is_ascii_lowercase());
-        let mut subcommands: Vec<&String> = words.iter().take_while(plain).take(2).collect();
+        let mut subcommands: Vec<&String> = words.iter().take_while(plain).take(3).collect();
         loop {
             let mut command = self.command(&program.display().to_string());
             let output = run(command.args(&subcommands).arg("--help"), LIMIT);

@@ -94,7 +94,7 @@ fn refuses_a_trust_document_as_a_manifest_and_the_reverse() {
     let a = key_pair();
     let keys = trusted(1, 1, &[&a]);
     let trust = signed(&[&a], trust(2, 1, &[&a], "null").as_bytes(), &trust_comment(2));
-    assert!(matches!(check(&trust, &keys), Err(Refusal::Payload(_))));
+    assert!(matches!(check(&trust, &keys), Err(Refusal::Foreign { what: "type", .. })));
     let manifest = signed(&[&a], manifest(7, "null").as_bytes(), &manifest_comment(7));
     assert!(matches!(verify::next_trust(&manifest, &keys, &name("example")), Err(Refusal::Payload(_))));
 }
@@ -121,7 +121,9 @@ fn refuses_signed_but_invalid_manifests() {
         let payload = good.replace(from, to);
         let bytes = signed(&[&a], payload.as_bytes(), &manifest_comment(7));
         let refusal = check(&bytes, &trusted).unwrap_err();
-        assert!(matches!(refusal, Refusal::Payload(_) | Refusal::Invalid(_)), "{to}: {refusal}");
+        let foreign = matches!(refusal, Refusal::Foreign { what: "type", .. });
+        assert_eq!(foreign, to.contains("type"), "{to}: {refusal}");
+        assert!(foreign || matches!(refusal, Refusal::Payload(_) | Refusal::Invalid(_)), "{to}: {refusal}");
     }
 }
 
