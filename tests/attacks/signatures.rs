@@ -110,11 +110,11 @@ fn type_confusion() {
     let put = |bytes: &[u8]| pair.forge.put(POINTER, bytes);
     // A trust document where the manifest belongs: signed by the same key, and for the same site.
     put(&rotation);
-    let _ = pair.refuses("payload");
+    let _ = pair.refuses("foreign");
     // The same with the words of a manifest around it.
     let payload = trust(&[key], 2, &json!({})).to_string();
     put(&sign(&[key], payload.as_bytes(), "manifest example production 8"));
-    let _ = pair.refuses("payload");
+    let _ = pair.refuses("foreign");
     // A manifest where the trust belongs.
     let mut next = pair.forge.manifest(8, vec![pair.forge.script("true")]);
     next.trust_version = 2;

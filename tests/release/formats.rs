@@ -7,8 +7,14 @@ mod upgrade;
 use stringless::modules::lockfile::{Follows, LockedModule, Lockfile};
 use stringless::site::agent_lock::{AgentLock, PuppetPins, ReleasePin};
 use stringless_core::config::{AgentSettings, Config, CredentialSource, Layer, NodeStore};
+use stringless_core::fleet::admit::SeenHead;
+use stringless_core::fleet::duty::{FleetKey, TrustedFleetKey};
+use stringless_core::fleet::head::{Gathered, Head, HeadType, ManifestRef, Next, RolloutState, Wave};
+use stringless_core::fleet::selector::Selector;
+use stringless_core::fleet::window::{ClockTime, Day, Window};
 use stringless_core::hash::Sha256;
 use stringless_core::history::History;
+use stringless_core::key::PublicKey;
 use stringless_core::label::{self, Labels};
 use stringless_core::manifest::{
     AgentFile, AgentPin, Apply, Engine, Failure, Manifest, ManifestType, Module, Origin, ScriptEngine, Source,
@@ -93,8 +99,55 @@ fn manifest() -> Manifest {
     }
 }
 
+/// A key that signs nothing: it is the one of minisign's own releases.
+fn fleet_key() -> PublicKey {
+    PublicKey::parse("RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3").unwrap()
+}
+
+fn head() -> Head {
+    let release = |serial| ManifestRef { trust_version: 1, serial, sha256: Sha256::of(b"manifest") };
+    let ManifestRef { trust_version, serial, sha256 } = release(13);
+    Head {
+        kind: HeadType::Head,
+        format: 1,
+        needs: Vec::new(),
+        site: name("example"),
+        environment: name("production"),
+        trust_version: 2,
+        version: 7,
+        created: time("2026-11-20T18:00:00Z"),
+        expires: Some(time("2026-12-20T18:00:00Z")),
+        stable: release(12),
+        next: Some(Next {
+            trust_version,
+            serial,
+            sha256,
+            since: time("2026-11-20T18:00:00Z"),
+            until: Some(time("2026-11-22T18:00:00Z")),
+            was: vec![11],
+            salt: 13,
+            state: RolloutState::Hold,
+            why: Some("2 nodes failed".into()),
+            rush: true,
+            first: Some(Selector::parse("canary=yes|first,role!=db").unwrap()),
+            waves: vec![
+                Wave { share: 0, from: Some(time("2026-11-20T18:00:00Z")) },
+                Wave { share: 10_000, from: None },
+            ],
+            window: Some(Window {
+                days: vec![Day::Mon, Day::Thu],
+                from: ClockTime::try_from("08:00".to_owned()).unwrap(),
+                minutes: 480,
+                offset: -60,
+            }),
+        }),
+        gathered: [(name("peers"), Gathered { sha256: Sha256::of(b"peers"), size: 5 })].into(),
+        marks: (0..256).collect(),
+    }
+}
+
 #[test]
-fn a_manifest_and_a_trust_document() {
+fn a_manifest_a_trust_document_and_a_head() {
     let key = key();
     let trust = Trust {
         kind: TrustType::Trust,
@@ -104,6 +157,12 @@ fn a_manifest_and_a_trust_document() {
         version: 2,
         threshold: 1,
         keys: vec![TrustKey { name: name("release"), id: public(&key).id(), key: public(&key) }],
+        fleet: vec![FleetKey {
+            name: name("tick"),
+            id: fleet_key().id(),
+            key: fleet_key(),
+            may: Some(vec!["head".into()]),
+        }],
         expires: Some(time("2027-11-20T18:00:00Z")),
         min_serial: [(name("production"), 3)].into(),
     };
@@ -113,6 +172,10 @@ fn a_manifest_and_a_trust_document() {
     let bytes = signed_fixture("manifest", &json::write(&manifest), &manifest.comment());
     let read = verify::manifest(&bytes, &trust.trusted_keys(), &name("example"), &name("production"));
     assert_eq!(*read.unwrap(), manifest);
+    let head = head();
+    let bytes = signed_fixture("head", &json::write(&head), &head.comment());
+    let read = verify::head(&bytes, &trust.trusted_keys(), &name("example"), &name("production"));
+    assert_eq!(*read.unwrap(), head);
     let retired = Manifest { retired: true, packs: Vec::new(), expires: None, ..manifest };
     document("manifest-retired.json", &retired);
 }
@@ -147,7 +210,7 @@ fn the_configuration_of_a_node_and_a_layer() {
             version: 1,
             threshold: 1,
             keys: vec![public(&key())],
-            fleet: Vec::new(),
+            fleet: vec![TrustedFleetKey { key: fleet_key(), may: Some(vec!["head".into()]) }],
         },
         stores: vec![store("s3://bucket/prefix", sources), store("https://example.org/site", Vec::new())],
     };
@@ -210,10 +273,18 @@ fn what_a_node_remembers_and_reports() {
         sha256: Sha256::of(b"manifest"),
         etags: [("https://example.org/site".into(), "\"etag\"".into())].into(),
     };
+    let seen_head = SeenHead {
+        version: 7,
+        made_under: 2,
+        trust_version: 2,
+        sha256: Sha256::of(b"head"),
+        etags: [("https://example.org/site".into(), "\"etag\"".into())].into(),
+    };
     let state = State {
         format: 1,
         needs: Vec::new(),
         seen: [(name("production"), seen)].into(),
+        heads: [(name("production"), seen_head)].into(),
         last_good: [(name("production"), release(11))].into(),
         applied: Some(Applied { release: release(12), at, ok: false, over, role }),
         failed: [(name("production"), Failed { release: release(12), times: 2, at, over, role })].into(),

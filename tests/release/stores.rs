@@ -137,6 +137,7 @@ fn forged() -> Option<(Site, Forge)> {
         version: 1,
         threshold: 1,
         keys: vec![TrustKey { name: name("forge"), id: key.id(), key }],
+        fleet: Vec::new(),
         expires: None,
         min_serial: BTreeMap::new(),
     };
