@@ -50,14 +50,6 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     serde_json::from_slice(bytes).map_err(|error| describe(&error))
 }
 
-/// Reads `value` as `T`.
-///
-/// # Errors
-/// [`JsonError`].
-pub fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, JsonError> {
-    serde_json::from_value(value).map_err(|error| describe(&error))
-}
-
 /// One function for all types: an agent holds it once.
 #[inline(never)]
 fn describe(error: &serde_json::Error) -> JsonError {
