@@ -63,6 +63,27 @@ pub fn small_manifest() -> Value {
     value
 }
 
+/// The JSON of a head with a release on its way.
+#[must_use]
+pub fn head() -> Value {
+    let sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    json!({
+        "type": "head", "format": 1, "site": "example", "environment": "production",
+        "trust_version": 1, "version": 9,
+        "created": "2026-11-20T18:00:00Z", "expires": "2027-11-20T18:00:00Z",
+        "stable": {"trust_version": 1, "serial": 7, "sha256": sha256},
+        "next": {
+            "trust_version": 1, "serial": 9, "sha256": sha256, "since": "2026-11-20T18:00:00Z",
+            "until": "2027-11-20T18:00:00Z", "was": [8], "salt": 9, "state": "go", "why": "x", "rush": false,
+            "first": "canary=yes,role!=db",
+            "waves": [{"share": 0, "from": "2026-11-20T18:00:00Z"}, {"share": 10_000, "from": null}],
+            "window": {"days": ["mon", "sun"], "from": "22:00", "minutes": 240, "offset": -60},
+        },
+        "gathered": {"peers": {"sha256": sha256, "size": 5}},
+        "marks": vec![0; 256],
+    })
+}
+
 /// The JSON of a trust document with this version and these keys.
 #[must_use]
 pub fn trust(version: u64, threshold: usize, keys: &[&Signer]) -> Value {

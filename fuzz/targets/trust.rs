@@ -107,8 +107,12 @@ impl<'b> Rotation<'b> {
     }
 
     fn check(&self) {
-        let current =
-            TrustedKeys { version: 3, threshold: self.current.threshold, keys: self.current.public(), fleet: Vec::new() };
+        let current = TrustedKeys {
+            version: 3,
+            threshold: self.current.threshold,
+            keys: self.current.public(),
+            fleet: Vec::new(),
+        };
         let payload = self.payload();
         let comment = json::parse::<Trust>(&payload).unwrap().comment();
         let blocks: Vec<String> = self
