@@ -165,7 +165,7 @@ fn pairs(platforms: &Platforms) -> String {
          | | |\n|---|---|\n"
     );
     for level in Level::ALL {
-        let _ = writeln!(text, "| {} | {}: {} |", letter(level), level.as_str(), means(level));
+        let _ = writeln!(text, "| {} | {}: {} |", letter(level), level.as_str(), level.means());
     }
     let _ = write!(
         text,
@@ -192,21 +192,6 @@ fn letter(level: Level) -> &'static str {
         Level::RanInRoot => "R",
         Level::RanWithPackageTool => "P",
         Level::Linted => "l",
-    }
-}
-
-fn means(level: Level) -> &'static str {
-    match level {
-        Level::Booted => "its own first-boot agent ran it, on its own init system",
-        Level::RanInRoot => {
-            "it ran to its end with the same shell and set of tools, in the builds of the lab's own distribution: \
-             nothing of the named distribution itself ran"
-        }
-        Level::RanWithPackageTool => {
-            "the engine was installed with the same package tool, in the build of the lab's own distribution, from a \
-             repository of the lab"
-        }
-        Level::Linted => "it renders, fits, and passes shellcheck, four shells and the checkers of its form",
     }
 }
 

@@ -5,9 +5,11 @@ use std::fmt::Display;
 use std::path::Path;
 
 use stringless_core::fault::Fault;
-use stringless_core::json::{self, HeadError};
+use stringless_core::json::HeadError;
 use stringless_core::refusal::Refusal;
 use stringless_core::report::Outcome;
+use stringless_render::agent_lock;
+use stringless_render::choice::Failure;
 
 /// An error with its hint and exit code. The message is `gerund object: cause`.
 #[derive(Debug, thiserror::Error)]
@@ -109,12 +111,7 @@ impl Error {
 
     /// A file of this program is for a newer version of it.
     pub fn newer(doing: impl Display, error: HeadError) -> Self {
-        let why = match error {
-            HeadError::Format(why) => why,
-            HeadError::Needs(names) => json::needs(NEWER, &names),
-        };
-        Self::configuration(format!("{doing}: {why}"))
-            .hint("install the newest stringless, or the one that the others of this site use")
+        agent_lock::newer(&doing.to_string(), error).into()
     }
 
     /// Adds a hint: the key, flag or command that fixes the error.
@@ -166,15 +163,21 @@ impl Error {
     }
 }
 
-/// The start of the words for a file that `needs` something unknown.
-const NEWER: &str = "this needs a newer stringless";
-
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         let error = Self::configuration(fault.message);
         match fault.hint {
             Some(hint) => error.hint(hint),
             None => error,
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Choice(fault) => Self::usage_fault(fault),
+            Failure::Site(fault) => fault.into(),
         }
     }
 }

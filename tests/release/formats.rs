@@ -5,7 +5,6 @@ mod fixture;
 mod upgrade;
 
 use stringless::modules::lockfile::{Follows, LockedModule, Lockfile};
-use stringless::site::agent_lock::{AgentLock, PuppetPins, ReleasePin};
 use stringless_core::config::{AgentSettings, Config, CredentialSource, Layer, NodeStore};
 use stringless_core::fleet::admit::SeenHead;
 use stringless_core::fleet::duty::{FleetKey, TrustedFleetKey};
@@ -31,6 +30,7 @@ use stringless_core::time::Timestamp;
 use stringless_core::trust::{Trust, TrustKey, TrustType};
 use stringless_core::version::Version;
 use stringless_core::{json, verify};
+use stringless_render::agent_lock::{AgentLock, PuppetPins, ReleasePin};
 
 use self::fixture::{document, fixture, key, signed_fixture};
 use e2e::forge::{name, public};

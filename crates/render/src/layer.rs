@@ -19,6 +19,26 @@ pub struct Layers {
 }
 
 impl Layers {
+    /// The layers of nodes of the site `own`.
+    ///
+    /// # Errors
+    /// When a site occurs twice.
+    pub fn new(own: &Name, before: Vec<Layer>, after: Vec<Layer>) -> Result<Self, Fault> {
+        let layers = Self { before, after };
+        let mut sites = vec![own];
+        for layer in layers.all() {
+            if sites.iter().any(|other| other.as_str().eq_ignore_ascii_case(layer.site.as_str())) {
+                let message = format!("combining the layers: the site `{}` occurs twice", layer.site);
+                return Err(Fault::new(message).hint(
+                    "a node follows each site once: remove one from `node.layers` of the site file, `--layer-before` \
+                     or `--layer-after`",
+                ));
+            }
+            sites.push(&layer.site);
+        }
+        Ok(layers)
+    }
+
     /// All layers, those before the own site first.
     pub fn all(&self) -> impl Iterator<Item = &Layer> {
         self.before.iter().chain(&self.after)

@@ -3,7 +3,9 @@
 //! No IO: bytes, keys, the time and the tool's version are arguments. The crate also builds for
 //! `wasm32-unknown-unknown`.
 
+pub mod agent_lock;
 pub mod bootstrap;
+pub mod choice;
 pub mod embed;
 pub mod encode;
 pub mod encoding;
@@ -22,6 +24,7 @@ pub mod schema;
 pub mod service;
 pub mod site;
 pub mod templates;
+pub mod trust_chain;
 pub mod yaml;
 
 use stringless_core::fault::Fault;

@@ -134,7 +134,7 @@ impl Releases<'_> {
             packs,
             source,
             apply: self.site.site.apply(environment)?,
-            agent: self.site.lock()?.pin_of(self.site),
+            agent: self.site.pin()?,
             trust_version: self.remote.newest_trust()?.version,
         })
     }

@@ -45,7 +45,7 @@ pub fn run(site: Option<&Path>, args: &PromoteArgs) -> Result<u8> {
     let trust = remote.trust_in_force()?;
     republish::check_signed_by_newest(&doing, &release, trust.version)?;
     let settings = &site.site;
-    let (apply, agent) = (settings.apply(&to)?, site.lock()?.pin_of(&site));
+    let (apply, agent) = (settings.apply(&to)?, site.pin()?);
     let wanted = republish::promoted(&release.manifest, &to, apply, agent, settings.expires.seconds())?;
     let published = remote.published(&to)?;
     let options = Options {

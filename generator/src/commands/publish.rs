@@ -176,7 +176,7 @@ fn wanted(site: &SiteDir, environment: &Name, build: &Build) -> Result<Wanted> {
         environment: environment.clone(),
         packs: build.packs.clone(),
         apply: site.site.apply(environment)?,
-        agent: site.lock()?.pin_of(site),
+        agent: site.pin()?,
         lifetime: site.site.expires.seconds(),
         source: build.source.clone(),
         retired: false,

@@ -85,7 +85,7 @@ impl<'a> SiteStore<'a> {
     /// # Errors
     /// When there is no trust document.
     pub fn newest_trust(&self) -> Result<&Trust> {
-        trust_chain::newest(&self.chain)
+        Ok(trust_chain::newest(&self.chain)?)
     }
 
     /// The newest trust, if it has not expired.

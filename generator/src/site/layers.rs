@@ -22,19 +22,8 @@ pub fn layers(site: &SiteDir, before: &[PathBuf], after: &[PathBuf]) -> Result<L
         let named = named.iter().map(|name| site.root.join(name));
         named.chain(given.iter().cloned()).map(|path| read(&path)).collect()
     };
-    let layers = Layers { before: read_all(named_before, before)?, after: read_all(named_after, after)? };
-    let mut sites = vec![&site.site.site];
-    for layer in layers.all() {
-        if sites.iter().any(|other| other.as_str().eq_ignore_ascii_case(layer.site.as_str())) {
-            let message = format!("combining the layers: the site `{}` occurs twice", layer.site);
-            return Err(Error::configuration(message).hint(
-                "a node follows each site once: remove one from `node.layers` of the site file, `--layer-before` or \
-                 `--layer-after`",
-            ));
-        }
-        sites.push(&layer.site);
-    }
-    Ok(layers)
+    let (before, after) = (read_all(named_before, before)?, read_all(named_after, after)?);
+    Ok(Layers::new(&site.site.site, before, after)?)
 }
 
 fn read(path: &Path) -> Result<Layer> {

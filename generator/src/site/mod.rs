@@ -17,15 +17,15 @@ use std::sync::Arc;
 use std::{env, fs};
 
 use stringless_core::fault::Fault;
+use stringless_core::manifest::AgentPin;
 use stringless_core::name::Name;
-use stringless_core::verify;
 use stringless_core::version::Version;
-use stringless_render::{platform::Platforms, schema::SITE_SCHEMA, site::Site};
+use stringless_render::agent_lock::{AgentLock, LOCK_FILE};
+use stringless_render::{choice, platform::Platforms, schema::SITE_SCHEMA, site::Site, trust_chain};
 use tempfile::TempDir;
 
 use crate::cache;
 use crate::error::{Error, Result};
-use crate::site::agent_lock::AgentLock;
 use crate::site::trust_chain::TrustFile;
 
 /// A site, with the directory that it was read from.
@@ -94,8 +94,7 @@ impl SiteDir {
     /// The version of the agent that nodes install: the one in the site file, or this program's own.
     #[must_use]
     pub fn agent_version(&self) -> Version {
-        let own = || Version::parse(env!("CARGO_PKG_VERSION")).expect("three numbers, as Cargo.toml has it");
-        self.site.agent.version.unwrap_or_else(own)
+        choice::agent_version(&self.site)
     }
 
     /// The names of all environments, sorted, without those of [`SiteDir::conflicts`].
@@ -115,44 +114,7 @@ impl SiteDir {
     /// # Errors
     /// When there is no environment of that name, or it is not clear which one to take.
     pub fn environment(&self, asked: Option<&Name>) -> Result<Name> {
-        if let Some(name) = asked {
-            self.check_environment(name)?;
-            return Ok(name.clone());
-        }
-        let default = Name::new(DEFAULT).ok().filter(|name| self.is_known(name));
-        let mut names = self.site.environments.keys();
-        let only = names.next().filter(|_| names.next().is_none() && self.conflicts.is_empty());
-        if let Some(name) = only.cloned().or(default) {
-            self.check_environment(&name)?;
-            return Ok(name);
-        }
-        let all: Vec<&str> = self.site.environments.keys().map(Name::as_str).collect();
-        Err(if all.is_empty() {
-            Error::usage("choosing the environment: no branch of `sources` was fetched yet")
-                .hint("`stringless build` fetches the branches")
-        } else {
-            Error::usage("choosing the environment: the site has several, and no `production`")
-                .hint(format!("`--environment E`, one of {}", all.join(", ")))
-        })
-    }
-
-    /// Whether any environment has this name, even an ambiguous one.
-    fn is_known(&self, name: &Name) -> bool {
-        self.site.environments.contains_key(name) || self.conflicts.contains_key(name)
-    }
-
-    /// Refuses a name that no environment has, or more than one.
-    fn check_environment(&self, name: &Name) -> Result<()> {
-        if let Some(fault) = self.conflicts.get(name) {
-            return Err(fault.clone().into());
-        }
-        let Err(fault) = self.site.environment(name) else { return Ok(()) };
-        let known = fault.hint.filter(|_| !self.site.environments.is_empty());
-        let fetch =
-            (!self.site.sources.is_empty()).then(|| "`stringless build` fetches new branches".to_owned());
-        let hint: Vec<String> = known.into_iter().chain(fetch).collect();
-        // The command line names it.
-        Err(Error::usage(fault.message).hint(hint.join("; ")))
+        Ok(choice::environment(&self.site, &self.conflicts, asked)?)
     }
 
     /// The trust documents of `trust/`, from the first to the newest, each verified.
@@ -171,23 +133,11 @@ impl SiteDir {
                         .hint("`stringless init` makes it; restore `trust/` from version control"));
                 }
             };
-            let trust = match chain.last() {
-                None => verify::own_trust_document(&bytes, &self.site.site),
-                // Expiry is checked only where it matters, for the newest one: `trust_chain::in_force`.
-                Some(last) => verify::next_trust(&bytes, &last.trust.trusted_keys(), &self.site.site),
-            };
-            let trust = trust.map_err(|refusal| {
-                Error::refusal("verifying", format!("`{}`", path.display()), &refusal)
-                    .hint("restore `trust/` from version control: a trust document never changes")
-            })?;
-            if trust.version != version {
-                return Err(Error::refused(format!(
-                    "verifying `{}`: it holds trust version {}",
-                    path.display(),
-                    trust.version
-                )));
-            }
-            chain.push(TrustFile { bytes, trust });
+            // Expiry is checked only where it matters, for the newest one: `trust_chain::in_force`.
+            let origin = path.display().to_string();
+            let file = trust_chain::follow(&chain, version, bytes, &origin, &self.site.site)
+                .map_err(Error::refused_fault)?;
+            chain.push(file);
         }
         Ok(chain)
     }
@@ -195,9 +145,18 @@ impl SiteDir {
     /// The agents that were pushed: `stringless.lock.json`.
     ///
     /// # Errors
-    /// As [`AgentLock::read`].
+    /// As [`agent_lock::read`].
     pub fn lock(&self) -> Result<AgentLock> {
-        AgentLock::read(&self.root)
+        agent_lock::read(&self.root)
+    }
+
+    /// The pin of the agent that the site wants, for manifests.
+    ///
+    /// # Errors
+    /// As [`SiteDir::lock`].
+    pub fn pin(&self) -> Result<AgentPin> {
+        let allow_downgrade = self.site.agent.allow_downgrade;
+        Ok(AgentPin { allow_downgrade, ..self.lock()?.pin(self.agent_version()) })
     }
 
     /// Adds the packages of Puppet that `stringless pin` recorded to the settings of the site file.
@@ -205,18 +164,8 @@ impl SiteDir {
     /// # Errors
     /// When the lock file cannot be read, or `puppet.package` names neither a distro nor a family.
     pub fn add_puppet_pins(&mut self, platforms: &Platforms) -> Result<()> {
-        let is_known = |name: &str| {
-            platforms.distros.iter().any(|distro| distro.id == name || distro.family.as_str() == name)
-        };
-        if let Some(name) = self.site.puppet.package.names().find(|name| !is_known(name)) {
-            return Err(Error::configuration(format!(
-                "reading `{}`: puppet.package: there is no distro or family `{name}`",
-                self.file.display()
-            ))
-            .hint("`stringless list distros` names the distros; `default` is for all others"));
-        }
-        self.lock()?.add_puppet(&mut self.site.puppet, platforms);
-        Ok(())
+        let origin = self.file.display().to_string();
+        Ok(self.lock()?.add_puppet(&mut self.site, &origin, platforms)?)
     }
 
     /// The folder `part` of the cache; it is made if it is missing.
@@ -286,8 +235,6 @@ fn find_upwards() -> Result<PathBuf> {
     .hint("`stringless init DIR --site NAME --store URL` makes one; `--site-file FILE` names one"))
 }
 
-/// The environment that commands use if there are several and none is named.
-const DEFAULT: &str = "production";
 /// The part of the cache that holds results of checks.
 const CHECKED: &str = "checks";
 /// The largest site file.
@@ -296,4 +243,4 @@ const MAX_SITE_FILE: u64 = 1 << 20;
 pub const KEYS: &str = "keys";
 /// The cache folder. Everything in it can be made again, except `pending`.
 pub const CACHE: &str = ".stringless";
-const OWN: [&str; 6] = [KEYS, CACHE, "trust", SITE_FILE, SITE_SCHEMA, agent_lock::LOCK_FILE];
+const OWN: [&str; 6] = [KEYS, CACHE, "trust", SITE_FILE, SITE_SCHEMA, LOCK_FILE];

@@ -1,28 +1,10 @@
 //! The site's trust documents in `trust/`: a chain, each verified by the one before it.
 
 use stringless_core::trust::{Trust, TrustedKeys};
-use stringless_core::verify::Verified;
+pub use stringless_render::trust_chain::{TrustFile, newest};
 
 use crate::clock::now;
 use crate::error::{Error, Result};
-
-/// A trust document from `trust/`.
-#[derive(Clone, Debug)]
-pub struct TrustFile {
-    /// The bytes of the file, with the signatures.
-    pub bytes: Vec<u8>,
-    /// Its content, verified by the version before it; the first version is verified by its own keys.
-    pub trust: Verified<Trust>,
-}
-
-/// The newest trust of a chain.
-///
-/// # Errors
-/// When the chain is empty.
-pub fn newest(chain: &[TrustFile]) -> Result<&Trust> {
-    let last = chain.last().ok_or_else(|| Error::configuration("reading `trust/`: it is empty"))?;
-    Ok(&last.trust)
-}
 
 /// The newest trust, if it has not expired. Only such a trust may sign.
 ///

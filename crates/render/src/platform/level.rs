@@ -52,4 +52,22 @@ impl Level {
             Self::Linted => "linted",
         }
     }
+    /// What it means: a sentence for people, about the user-data of the pair.
+    #[must_use]
+    pub fn means(self) -> &'static str {
+        match self {
+            Self::Booted => "its own first-boot agent ran it, on its own init system",
+            Self::RanInRoot => {
+                "it ran to its end with the same shell and set of tools, in the builds of the lab's own distribution: \
+                 nothing of the named distribution itself ran"
+            }
+            Self::RanWithPackageTool => {
+                "the engine was installed with the same package tool, in the build of the lab's own distribution, \
+                 from a repository of the lab"
+            }
+            Self::Linted => {
+                "it renders, fits, and passes shellcheck, four shells and the checkers of its form"
+            }
+        }
+    }
 }

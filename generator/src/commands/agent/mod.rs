@@ -14,12 +14,13 @@ use stringless_core::layout;
 use stringless_core::manifest::{AgentFile, AgentPin};
 use stringless_core::name::Name;
 use stringless_core::version::Version;
+use stringless_render::agent_lock::{LOCK_FILE, minimum};
 
 use crate::cli::AgentPushArgs;
 use crate::error::{Error, Result};
 use crate::output::{format, json, print};
 use crate::site::SiteDir;
-use crate::site::agent_lock::{LOCK_FILE, minimum};
+use crate::site::agent_lock;
 use crate::site::stores::open_store;
 use crate::store::{Condition, Put, Store};
 
@@ -63,7 +64,7 @@ pub fn push(site: Option<&Path>, args: &AgentPushArgs) -> Result<u8> {
     }
     if !args.dry_run {
         lock.add(pin.clone());
-        lock.write(&site.root)?;
+        agent_lock::write(&lock, &site.root)?;
     }
     if args.json {
         json::print(None, &Report { pushed: !args.dry_run, agent: &pin })?;

@@ -153,7 +153,7 @@ fn layers(site: &SiteDir) -> Result<((), String)> {
 }
 
 fn check_agent(site: &SiteDir, list: &mut Findings) {
-    let lock = site.lock().map(|lock| (lock.pin_of(site), String::new()));
+    let lock = site.pin().map(|pin| (pin, String::new()));
     let Some(pin) = list.add("agent", lock) else { return };
     if pin.targets.is_empty() {
         list.warn(

@@ -10,6 +10,7 @@ use package::{Origin, Transport};
 use schemars::JsonSchema;
 use serde::Serialize;
 use stringless_core::hash::Sha256;
+use stringless_render::agent_lock::{LOCK_FILE, PuppetPins, ReleasePin};
 use stringless_render::platform::Platforms;
 use trust::{Known, Trust};
 
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::output::{format, json, print};
 use crate::site::SiteDir;
-use crate::site::agent_lock::{LOCK_FILE, PuppetPins, ReleasePin};
+use crate::site::agent_lock;
 use crate::site::stores::ca_pem;
 
 /// The output of `pin --json`.
@@ -96,7 +97,7 @@ pub fn run(site: Option<&Path>, args: &PinArgs) -> Result<u8> {
     lock.puppet = Some(pins.clone());
     let written = !args.dry_run && site.lock()? != lock;
     if written {
-        lock.write(&site.root)?;
+        agent_lock::write(&lock, &site.root)?;
     }
     if args.json {
         json::print(

@@ -1,25 +1,25 @@
 //! `stringless render --check`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use stringless_core::label::Labels;
 use stringless_core::manifest::AgentPin;
-use stringless_render::platform::{Encoding, Platforms};
-use stringless_render::request::{AgentPins, Delivery, Request, delivery};
+use stringless_render::choice::{self, Choice, Given};
+use stringless_render::platform::Platforms;
 use stringless_render::rerender::{Current, Finding, Rendering};
 
-use super::{ca_pem, parse_form, pin, time};
 use crate::cli::RenderArgs;
+use crate::clock::time;
 use crate::error::{Error, Result};
 use crate::output::{format, json, print};
 use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
 use crate::site::layers::layers;
-use crate::site::stores::open_store;
+use crate::site::stores::{ca_pem, open_store};
 use crate::site::trust_chain::{TrustFile, newest};
 
 /// The output of `render --check --json`.
@@ -53,7 +53,8 @@ pub(super) fn run(site: &SiteDir, args: &RenderArgs, file: &Path) -> Result<u8> 
         .hint("`--site-file FILE` names the site"));
     };
     site.site.environment(&layer.environment)?;
-    let (chain, pin) = (site.trust()?, pin(site)?);
+    let chain = site.trust()?;
+    let pin = choice::pushed(site.lock()?.pin(site.agent_version()))?;
     let trust = newest(&chain)?.trusted_keys();
     let found = SiteStore::new(site, open_store(site)?, chain.clone()).published(&layer.environment)?;
     let serial = found.map(|published| published.lowest_serial());
@@ -99,46 +100,38 @@ fn rerendered(
         );
         return Ok(Vec::new());
     };
-    let (distro, cloud) = (platforms.distro(&distro)?, platforms.cloud(&cloud)?);
     let Some(layer) = rendering.layer(&site.site.site) else { return Ok(Vec::new()) };
-    // Those of the rendering are used.
-    let labels = Labels::default();
     let layers = layers(site, &args.layer_before, &args.layer_after)?;
     let forms = match args.form.as_deref() {
-        Some(form) => vec![parse_form(form)?],
-        None => platforms.forms(distro, cloud),
+        Some(form) => vec![choice::form(form)?],
+        None => platforms.forms(platforms.distro(&distro)?, platforms.cloud(&cloud)?),
+    };
+    // Role, labels and keys are those of the rendering.
+    let given = Given {
+        site: &site.site,
+        environment: &layer.environment,
+        layers: &layers,
+        trust: newest(chain)?.trusted_keys(),
+        pin,
+        min_serial: layer.min_serial,
+        links: BTreeMap::new(),
+        keys: None,
+        ca_pem: ca_pem(site)?,
+        now: time(),
     };
     let mut reasons = Vec::new();
     for form in forms {
-        let Delivery { boot, also, form } =
-            delivery(&platforms, distro, cloud, Some(form), args.boot_agent.as_deref())?;
-        let request = Request {
-            distro,
-            cloud,
-            boot,
-            also,
-            form,
-            encoding: Encoding::Plain,
-            with: &[],
-            tool: None,
-            group: None,
-            signals: &[],
-            cpu: args.cpu.as_deref(),
-            site: &site.site,
-            environment: &layer.environment,
-            role: None,
-            labels: &labels,
-            layers: &layers,
-            trust: newest(chain)?.trusted_keys(),
-            min_serial: layer.min_serial,
-            agent: AgentPins { version: pin.version, targets: &pin.targets },
-            presigned: std::collections::BTreeMap::new(),
-            static_keys: None,
-            ca_pem: ca_pem(site)?,
-            lock: None,
-            now: time(),
-            tool_version: env!("CARGO_PKG_VERSION"),
+        let choice = Choice {
+            distro: Some(distro.clone()),
+            cloud: Some(cloud.clone()),
+            form: Some(form),
+            boot_agent: args.boot_agent.clone(),
+            cpu: args.cpu.clone(),
+            eol_ok: true,
+            ..Choice::default()
         };
+        let target = choice.target(&platforms, given.now)?;
+        let request = choice.request(&target, &given);
         match rendering.compared(&request) {
             Ok(findings) if findings.is_empty() => return Ok(findings),
             Ok(findings) => reasons.push(findings),

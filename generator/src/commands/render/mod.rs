@@ -2,7 +2,6 @@
 
 pub mod check;
 mod deliver;
-mod draft;
 mod explain;
 mod summary;
 
@@ -19,16 +18,17 @@ use stringless_core::manifest::AgentPin;
 use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
 use stringless_core::tag::TagKey;
-use stringless_render::platform::{Cloud, Distro, Form, Platforms};
-use stringless_render::request::{AgentPins, Delivery, Part, Request, Tool, delivery, group};
+use stringless_render::STATIC_KEYS;
+use stringless_render::choice::{self, Choice, Given, Rendered, Target};
+use stringless_render::platform::{Distro, Platforms};
+use stringless_render::request::{Part, Tool};
 use stringless_render::site::FirstFetch;
-use stringless_render::{STATIC_KEYS, encoding, node_config, render};
 
 use self::deliver::Product;
 use self::summary::summary;
 use crate::cli::RenderArgs;
 use crate::clock::time;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::output::min_serial::published_serial;
 use crate::output::{json, print};
 use crate::site::SiteDir;
@@ -93,64 +93,33 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
         site.add_puppet_pins(&Platforms::embedded()?)?;
         return check::run(&site, args, file);
     }
-    let platforms = Platforms::embedded()?;
-    let (distro, cloud) = pair(&platforms, args)?;
-    if let Some(eol) = distro.ended(time()).filter(|_| !args.eol_ok) {
-        return Err(ended(&platforms, distro, eol));
-    }
     deliver::check(args)?;
-    let with = deliver::attachments(args)?;
-    let form = args.form.as_deref().map(parse_form).transpose()?;
-    let form = form.or((!with.is_empty()).then_some(Form::Mime));
-    let Delivery { boot, also, form } =
-        delivery(&platforms, distro, cloud, form, args.boot_agent.as_deref())?;
-    let encoding = encoding::encoding(args.tool, cloud, boot, form, args.encoding)?;
-    let group = if args.group { Some(group(args.tool, cloud)?) } else { None };
-    let signals = group.filter(|_| !args.no_signal).map_or(&[][..], |group| &group.signal);
+    let (platforms, choice, now) = (Platforms::embedded()?, choice(args)?, time());
+    let target = choice.target(&platforms, now)?;
     let mut site = SiteDir::open(site)?;
     site.add_puppet_pins(&platforms)?;
     let environment = site.environment(args.environment.as_ref())?;
-    let labels = labels(args)?;
     let layers = layers(&site, &args.layer_before, &args.layer_after)?;
     let chain = site.trust()?;
-    let pin = if args.draft { draft::pin(&site, distro)? } else { pin(&site)? };
-    let min_serial = match args.min_serial {
+    let pin = choice.pin(&site.lock()?, &site.site, target.distro)?;
+    let min_serial = match choice.known_serial() {
         Some(serial) => serial,
-        None if args.draft => 1,
         None => published_serial(&site, &environment, &chain)?,
     };
-    let request = Request {
-        distro,
-        cloud,
-        boot,
-        also,
-        form,
-        encoding,
-        with: &with,
-        tool: args.tool,
-        group,
-        signals,
-        cpu: args.cpu.as_deref(),
+    let given = Given {
         site: &site.site,
         environment: &environment,
-        role: args.role.as_ref(),
-        labels: &labels,
         layers: &layers,
         trust: trust_chain::newest(&chain)?.trusted_keys(),
-        min_serial: min_serial.max(1),
-        agent: AgentPins { version: pin.version, targets: &pin.targets },
-        presigned: if args.draft { draft::links(distro) } else { presigned(&site, distro, &pin)? },
-        static_keys: if args.draft { Some(draft::keys()) } else { static_keys() },
+        pin: &pin,
+        min_serial,
+        links: if args.draft { BTreeMap::new() } else { presigned(&site, target.distro, &pin)? },
+        keys: static_keys(),
         ca_pem: ca_pem(&site)?,
-        lock: args.lock_metadata,
-        now: time(),
-        tool_version: if args.draft { draft::VERSION } else { env!("CARGO_PKG_VERSION") },
+        now,
     };
-    let mut data = render(&request)?;
-    if args.draft {
-        data.notes.insert(0, draft::NOTE.into());
-    }
-    let node = node_config(&request)?;
+    let Rendered { request, data, node } = choice.render(&target, &given)?;
+    let Target { distro, cloud, .. } = target;
     let product = Product::of(args, &request, &data)?;
     let file = args.out.as_ref().and_then(|out| out.file_name()).map(|name| name.to_string_lossy());
     let explain = data.explain(&request, file.as_deref().unwrap_or("user-data"));
@@ -190,60 +159,27 @@ pub fn run(site: Option<&Path>, args: &RenderArgs) -> Result<u8> {
     Ok(0)
 }
 
-/// The labels of the command line.
-fn labels(args: &RenderArgs) -> Result<Labels> {
-    let mut labels = BTreeMap::new();
-    for (key, value) in &args.labels {
-        if labels.insert(key.clone(), value.clone()).is_some() {
-            return Err(Error::usage(format!("reading --label {key}={value}: `{key}` is given twice"))
-                .hint("give each label once"));
-        }
-    }
-    Labels::new(labels)
-        .map_err(|why| Error::usage(format!("reading --label: {why}")).hint("`--label dc=fra1`"))
-}
-
-/// The distro and the cloud that are named.
-fn pair<'a>(platforms: &'a Platforms, args: &RenderArgs) -> Result<(&'a Distro, &'a Cloud)> {
-    let Some(name) = &args.distro else {
-        return Err(
-            Error::usage("rendering: DISTRO and CLOUD are missing").hint("`stringless list` names all")
-        );
-    };
-    let distro = platforms.distro(name);
-    let releases: Vec<&str> = platforms.releases(name).into_iter().map(|distro| &*distro.id).collect();
-    if distro.is_err() && !releases.is_empty() {
-        return Err(Error::usage(format!("rendering for `{name}`: the release is missing"))
-            .hint(format!("one of {}", releases.join(", "))));
-    }
-    let distro = distro.map_err(Error::usage_fault)?;
-    let Some(cloud) = &args.cloud else {
-        let clouds =
-            platforms.clouds.iter().filter(|cloud| platforms.boot_agent(distro, cloud, None).is_some());
-        let clouds: Vec<&str> = clouds.map(|cloud| &*cloud.id).collect();
-        return Err(Error::usage(format!("rendering for {}: CLOUD is missing", distro.name))
-            .hint(format!("one of {}", clouds.join(", "))));
-    };
-    Ok((distro, platforms.cloud(cloud).map_err(Error::usage_fault)?))
-}
-
-fn ended(platforms: &Platforms, distro: &Distro, eol: &str) -> Error {
-    let next = distro.successor.as_deref().and_then(|id| platforms.distro(id).ok());
-    let next = next.map(|next| format!("render for its successor `{}`, or ", next.id)).unwrap_or_default();
-    Error::configuration(format!("rendering for {}: its support ended on {eol}", distro.name))
-        .hint(format!("{next}allow it with `--eol-ok`"))
-}
-
-fn pin(site: &SiteDir) -> Result<AgentPin> {
-    let pin = site.lock()?.pin(site.agent_version());
-    if pin.targets.is_empty() {
-        return Err(Error::configuration(format!(
-            "rendering: no agent {} was pushed for this site",
-            pin.version
-        ))
-        .hint("`stringless agent push` uploads it and pins its hash"));
-    }
-    Ok(pin)
+/// What the command line chooses.
+fn choice(args: &RenderArgs) -> Result<Choice> {
+    Ok(Choice {
+        distro: args.distro.clone(),
+        cloud: args.cloud.clone(),
+        environment: args.environment.clone(),
+        form: args.form.as_deref().map(choice::form).transpose()?,
+        boot_agent: args.boot_agent.clone(),
+        encoding: args.encoding,
+        cpu: args.cpu.clone(),
+        role: args.role.clone(),
+        labels: choice::labels(&args.labels)?,
+        with: deliver::attachments(args)?,
+        tool: args.tool,
+        group: args.group,
+        no_signal: args.no_signal,
+        min_serial: args.min_serial,
+        lock: args.lock_metadata,
+        eol_ok: args.eol_ok,
+        draft: args.draft,
+    })
 }
 
 /// The presigned links to the agent, if the site uses them.
@@ -264,14 +200,6 @@ fn presigned(site: &SiteDir, distro: &Distro, pin: &AgentPin) -> Result<BTreeMap
 fn static_keys() -> Option<Credentials> {
     let [id, secret, token] = STATIC_KEYS.map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
     Some(Credentials { access_key_id: id?, secret_access_key: secret?, session_token: token })
-}
-
-fn parse_form(text: &str) -> Result<Form> {
-    Form::ALL.into_iter().find(|form| form.as_str() == text).ok_or_else(|| {
-        let names = Form::ALL.map(Form::as_str);
-        Error::usage(format!("rendering: there is no form `{text}`"))
-            .hint(format!("`--form` {}", names.join(" or ")))
-    })
 }
 
 const WEEK: Duration = Duration::from_secs(7 * 86_400);

@@ -1,15 +1,14 @@
-//! `stringless render --draft`: what stands in the user-data in place of what only the store or a key could tell.
+//! A draft: what stands in the user-data in place of what only the store or a key could tell.
 
 use std::collections::BTreeMap;
 
+use stringless_core::fault::Fault;
 use stringless_core::hash::Sha256;
 use stringless_core::manifest::{AgentFile, AgentPin};
 use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
-use stringless_render::platform::Distro;
 
-use crate::error::{Error, Result};
-use crate::site::SiteDir;
+use crate::platform::Distro;
 
 /// The note above all others.
 pub(super) const NOTE: &str =
@@ -18,10 +17,9 @@ pub(super) const NOTE: &str =
 /// The version of this program, as the heading of a draft says it.
 pub(super) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), ", as a draft that installs nothing");
 
-/// The agent of the site, with a hash that no file has.
-pub(super) fn pin(site: &SiteDir, distro: &Distro) -> Result<AgentPin> {
-    let mut pin = site.lock()?.pin(site.agent_version());
-    let sha256 = Sha256::parse(&"0".repeat(64)).map_err(|error| Error::configuration(error.to_string()))?;
+/// The agent `pin`, with a hash that no file has.
+pub(super) fn pin(mut pin: AgentPin, distro: &Distro) -> Result<AgentPin, Fault> {
+    let sha256 = Sha256::parse(&"0".repeat(64)).map_err(|error| Fault::new(error.to_string()))?;
     let file = AgentFile { size: 1, sha256 };
     pin.targets = distro.targets.iter().map(|target| (target.clone(), file.clone())).collect();
     Ok(pin)
@@ -34,7 +32,7 @@ pub(super) fn links(distro: &Distro) -> BTreeMap<Name, String> {
     distro.targets.iter().map(link).collect()
 }
 
-/// Keys that open nothing; those of the environment stay out of what is only read.
+/// Keys that open nothing; real ones stay out of what is only read.
 pub(super) fn keys() -> Credentials {
     Credentials { access_key_id: "DRAFT".into(), secret_access_key: "DRAFT".into(), session_token: None }
 }
