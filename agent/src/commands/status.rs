@@ -3,10 +3,11 @@
 mod text;
 
 use stringless_core::count::count;
+use stringless_core::fleet::selector::Subject;
 use stringless_core::history::History;
 use stringless_core::report::Outcome;
-use stringless_core::state::Failed;
-use stringless_core::status::{LayerStatus, NextCheck, Pin, Status};
+use stringless_core::state::{Failed, Seen};
+use stringless_core::status::{HeadStatus, LayerStatus, NextCheck, Pin, Status};
 use stringless_core::{json, verify};
 
 use crate::disk::read_capped;
@@ -56,6 +57,13 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
         let manifest = manifest
             .and_then(|bytes| verify::manifest(&bytes, &trust.keys, &layer.site, &layer.environment).ok());
         let now = session.io.clock.now();
+        let head = disk.head(&layer.environment)?.filter(|_| trust.has_fleet());
+        let head = head
+            .and_then(|bytes| verify::head(&bytes, &trust.keys, &layer.site, &layer.environment).ok())
+            .map(|head| {
+                let seen = state.seen.get(&layer.environment).map(Seen::freshness);
+                HeadStatus::new(&head, seen, &Subject { node: &status.node, record: None }, now)
+            });
         let mut warnings: Vec<String> =
             manifest.iter().flat_map(|manifest| warnings::expiries(manifest, trust.expires(), now)).collect();
         warnings.extend(state.failed.values().filter(|failed| failed.times > 0).map(failing));
@@ -80,6 +88,7 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
             last_good: state.last_good.get(&layer.environment).cloned(),
             expires: manifest.and_then(|manifest| manifest.expires),
             trust_expires: trust.expires(),
+            head,
             state,
             warnings,
         });

@@ -5,6 +5,9 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
+use crate::fleet::head::{Head, RolloutState};
+use crate::fleet::selector::Subject;
+use crate::fleet::target::{Target, place_of, target};
 use crate::history::Run;
 use crate::label::Labels;
 use crate::name::Name;
@@ -80,10 +83,65 @@ pub struct LayerStatus {
     pub expires: Option<Timestamp>,
     /// When the trust in use expires.
     pub trust_expires: Option<Timestamp>,
+    /// The head that was accepted last; absent in a site without fleet keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadStatus>,
     /// What the agent remembers.
     pub state: State,
     /// What needs attention: an expiry soon, failed releases.
     pub warnings: Vec<String>,
+}
+
+/// What the head says to this node.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HeadStatus {
+    /// Its version.
+    pub version: u64,
+    /// When it expires.
+    pub expires: Option<Timestamp>,
+    /// The serial of the stable release.
+    pub stable: u64,
+    /// The release that is on its way; null if none is.
+    pub next: Option<NextStatus>,
+}
+
+/// How far a release on its way is.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NextStatus {
+    /// Its serial.
+    pub serial: u64,
+    /// Whether it goes on.
+    pub state: RolloutState,
+    /// Why it is in this state.
+    pub why: Option<String>,
+    /// The place of this node, in hundredths of a percent.
+    pub place: u16,
+    /// The share of nodes that it reaches now, in hundredths of a percent; null if no wave is open.
+    pub reach: Option<u16>,
+    /// Whether this node follows it.
+    pub followed: bool,
+}
+
+impl HeadStatus {
+    /// What `head` says to a node, at `now`. `seen` is the newest release that the node has accepted, as trust version
+    /// and serial.
+    #[must_use]
+    pub fn new(head: &Head, seen: Option<(u64, u64)>, subject: &Subject<'_>, now: Timestamp) -> Self {
+        let next = head.next.as_ref().map(|next| {
+            let (share, is_open) = next.reach(now);
+            NextStatus {
+                serial: next.serial,
+                state: next.state,
+                why: next.why.clone(),
+                place: place_of(head, seen, subject),
+                reach: is_open.then_some(share),
+                followed: matches!(target(head, seen, subject, now), Target::Next(_)),
+            }
+        });
+        Self { version: head.version, expires: head.expires, stable: head.stable.serial, next }
+    }
 }
 
 /// When a check is due.

@@ -8,7 +8,6 @@ use stringless_core::fleet::selector::{Selector, Subject};
 use stringless_core::fleet::target::{Target, place_of, target};
 use stringless_core::hash::Sha256;
 use stringless_core::label::Labels;
-use stringless_core::name::Name;
 use stringless_core::time::Timestamp;
 use support::*;
 

@@ -159,6 +159,26 @@ fn doctor_and_status_know_heads() {
     let status = fleet.pair.run(&["status", "--json"]).expect(0);
     let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
     assert_eq!(status["layers"][0]["state"]["heads"]["production"]["version"], 1);
+    assert_eq!(status["layers"][0]["head"]["stable"], 7);
+    let mut led = head(2, &fleet.release(7, "seven"));
+    led["next"] = next(&fleet.release(8, "eight"), 10_000);
+    led["next"]["state"] = "hold".into();
+    led["next"]["why"] = "2 nodes failed".into();
+    fleet.put(&led);
+    let _ = fleet.run().expect(0);
+    let status = fleet.pair.run(&["status"]).expect(0);
+    let said = "version 2: release 7 is stable; release 8 is held, it reaches 100.00 %; this node waits, at ";
+    assert!(status.out.contains(said) && status.out.contains("% (2 nodes failed)\n"), "{}", status.out);
+    led["version"] = 3.into();
+    led["next"]["state"] = "go".into();
+    fleet.put(&led);
+    let _ = fleet.run().expect(0);
+    let status = fleet.pair.run(&["status"]).expect(0);
+    assert!(
+        status.out.contains("release 8 goes on, it reaches 100.00 %; this node follows it"),
+        "{}",
+        status.out
+    );
     fleet.pair.forge.put(&layout::head(&name("production")), b"<html>");
     let doctor = fleet.pair.run(&["doctor"]);
     assert!(doctor.out.contains("it is a web page"), "{}", doctor.out);

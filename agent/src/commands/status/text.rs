@@ -3,7 +3,8 @@
 use stringless_core::history::{LayerRun, Run};
 use stringless_core::state::Release;
 
-use stringless_core::status::{NextCheck, Pin, Status};
+use stringless_core::fleet::head::RolloutState;
+use stringless_core::status::{HeadStatus, NextCheck, Pin, Status};
 
 /// The status as text.
 pub fn text(status: &Status) -> String {
@@ -52,6 +53,9 @@ pub fn text(status: &Status) -> String {
         if let Some(Pin { version, minimum }) = &layer.agent {
             text += &format!("  agent     {version} is published, {minimum} or newer is needed\n");
         }
+        if let Some(head) = &layer.head {
+            text += &format!("  head      {}\n", head_line(head));
+        }
         if let Some(expires) = layer.expires {
             text += &format!("  expires   {expires}\n");
         }
@@ -85,6 +89,23 @@ pub fn text(status: &Status) -> String {
             text += &line(run, layer);
         }
     }
+    text
+}
+
+/// What the head says to this node, on one line.
+fn head_line(head: &HeadStatus) -> String {
+    let mut text = format!("version {}: release {} is stable", head.version, head.stable);
+    let Some(next) = &head.next else { return text };
+    let percent = |share: u16| format!("{}.{:02} %", share / 100, share % 100);
+    let state = match next.state {
+        RolloutState::Go => "goes on",
+        RolloutState::Hold => "is held",
+    };
+    let reach =
+        next.reach.map_or("no wave is open".to_owned(), |reach| format!("it reaches {}", percent(reach)));
+    let here = if next.followed { "this node follows it" } else { "this node waits" };
+    text += &format!("; release {} {state}, {reach}; {here}, at {}", next.serial, percent(next.place));
+    next.why.iter().for_each(|why| text += &format!(" ({why})"));
     text
 }
 
