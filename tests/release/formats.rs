@@ -1,31 +1,24 @@
 //! Every format that machines write, as the program writes it: `make fixtures` writes `tests/fixtures/formats/1`,
 //! and this code reads it. Until the first release, they are written again when a format changes; after it, they stay.
 
+mod configuration;
 mod fixture;
+mod head;
 mod upgrade;
 
 use stringless::modules::lockfile::{Follows, LockedModule, Lockfile};
-use stringless_core::config::{AgentSettings, Config, CredentialSource, Layer, NodeStore};
 use stringless_core::fleet::admit::SeenHead;
-use stringless_core::fleet::duty::{FleetKey, TrustedFleetKey};
-use stringless_core::fleet::head::{Gathered, Head, HeadType, ManifestRef, Next, RolloutState, Wave};
-use stringless_core::fleet::selector::Selector;
-use stringless_core::fleet::window::{ClockTime, Day, Window};
+use stringless_core::fleet::duty::FleetKey;
 use stringless_core::hash::Sha256;
 use stringless_core::history::History;
-use stringless_core::key::PublicKey;
 use stringless_core::label::{self, Labels};
 use stringless_core::manifest::{
     AgentFile, AgentPin, Apply, Engine, Failure, Manifest, ManifestType, Module, Origin, ScriptEngine, Source,
 };
-use stringless_core::metadata::Metadata;
-use stringless_core::notify::{Event, Notices, Notify};
+use stringless_core::notify::Notices;
 use stringless_core::pack::Pack;
 use stringless_core::report::{LayerReport, Outcome, Over, Report, RoleSource};
-use stringless_core::sigv4::Credentials;
 use stringless_core::state::{Applied, Failed, Release, Seen, State};
-use stringless_core::store::Style;
-use stringless_core::tag::RoleTag;
 use stringless_core::time::Timestamp;
 use stringless_core::trust::{Trust, TrustKey, TrustType};
 use stringless_core::version::Version;
@@ -33,6 +26,7 @@ use stringless_core::{json, verify};
 use stringless_render::agent_lock::{AgentLock, PuppetPins, ReleasePin};
 
 use self::fixture::{document, fixture, key, signed_fixture};
+use self::head::{fleet_key, head};
 use e2e::forge::{name, public};
 
 fn time(text: &str) -> Timestamp {
@@ -99,53 +93,6 @@ fn manifest() -> Manifest {
     }
 }
 
-/// A key that signs nothing: it is the one of minisign's own releases.
-fn fleet_key() -> PublicKey {
-    PublicKey::parse("RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3").unwrap()
-}
-
-fn head() -> Head {
-    let release = |serial| ManifestRef { trust_version: 1, serial, sha256: Sha256::of(b"manifest") };
-    let ManifestRef { trust_version, serial, sha256 } = release(13);
-    Head {
-        kind: HeadType::Head,
-        format: 1,
-        needs: Vec::new(),
-        site: name("example"),
-        environment: name("production"),
-        trust_version: 2,
-        version: 7,
-        created: time("2026-11-20T18:00:00Z"),
-        expires: Some(time("2026-12-20T18:00:00Z")),
-        stable: release(12),
-        next: Some(Next {
-            trust_version,
-            serial,
-            sha256,
-            since: time("2026-11-20T18:00:00Z"),
-            until: Some(time("2026-11-22T18:00:00Z")),
-            was: vec![11],
-            salt: 13,
-            state: RolloutState::Hold,
-            why: Some("2 nodes failed".into()),
-            rush: true,
-            first: Some(Selector::parse("canary=yes|first,role!=db").unwrap()),
-            waves: vec![
-                Wave { share: 0, from: Some(time("2026-11-20T18:00:00Z")) },
-                Wave { share: 10_000, from: None },
-            ],
-            window: Some(Window {
-                days: vec![Day::Mon, Day::Thu],
-                from: ClockTime::try_from("08:00".to_owned()).unwrap(),
-                minutes: 480,
-                offset: -60,
-            }),
-        }),
-        gathered: [(name("peers"), Gathered { sha256: Sha256::of(b"peers"), size: 5 })].into(),
-        marks: (0..256).collect(),
-    }
-}
-
 #[test]
 fn a_manifest_a_trust_document_and_a_head() {
     let key = key();
@@ -178,82 +125,6 @@ fn a_manifest_a_trust_document_and_a_head() {
     assert_eq!(*read.unwrap(), head);
     let retired = Manifest { retired: true, packs: Vec::new(), expires: None, ..manifest };
     document("manifest-retired.json", &retired);
-}
-
-#[test]
-fn the_configuration_of_a_node_and_a_layer() {
-    let keys = Credentials {
-        access_key_id: "AKIDEXAMPLE".into(),
-        secret_access_key: "not-a-secret".into(),
-        session_token: Some("token".into()),
-    };
-    let store = |url: &str, credentials| NodeStore {
-        url: url.into(),
-        region: url.starts_with("s3").then(|| "eu-central-1".into()),
-        endpoint: url.starts_with("s3").then(|| "https://s3.example.org".into()),
-        style: url.starts_with("s3").then_some(Style::Path),
-        credentials,
-    };
-    let sources = vec![
-        CredentialSource::InstanceRole,
-        CredentialSource::Container,
-        CredentialSource::Environment,
-        CredentialSource::None,
-    ];
-    let layer = Layer {
-        site: name("base"),
-        environment: name("production"),
-        min_serial: 3,
-        interval: 300,
-        splay: 60,
-        trust: stringless_core::trust::TrustedKeys {
-            version: 1,
-            threshold: 1,
-            keys: vec![public(&key())],
-            fleet: vec![TrustedFleetKey { key: fleet_key(), may: Some(vec!["head".into()]) }],
-        },
-        stores: vec![store("s3://bucket/prefix", sources), store("https://example.org/site", Vec::new())],
-    };
-    let bytes = document("layer.json", &layer);
-    assert_eq!(stringless_render::layer::parse(&bytes, "layer.json").unwrap(), layer);
-    let own = Layer {
-        site: name("example"),
-        stores: vec![store("s3://other", vec![CredentialSource::Static(keys)])],
-        ..layer.clone()
-    };
-    let metadata = r#"{"dmi": [{"sys_vendor": "Example"}], "kernel": ["example"],
-        "address": ["http://169.254.169.254", "http://[fd00:ec2::254]"], "headers": {"Metadata": "true"},
-        "token": {"path": "/token", "headers": {"ttl": "60"}, "header": "token"},
-        "instance_id": {"path": "/id"}, "region": {"path": "/zone", "json": "/zone", "after": "/", "before": "-"}}"#;
-    let signal = r#"{"service": "example", "region": "eu-central-1", "endpoint": "https://example.org/",
-        "credentials": ["instance_role"], "fields": {"Id": "{instance}"}, "success": {"A": "1"}, "failure": {"A": "0"}}"#;
-    let tag = r#"{"tag": "role", "path": "/tags", "answer": {"pairs": "/list"}, "needs": "the tag `role`"}"#;
-    let config = Config {
-        format: 1,
-        needs: Vec::new(),
-        rendered: time("2026-11-20T18:00:00Z"),
-        node: Some(name("web-1")),
-        role: None,
-        role_from: Some(serde_json::from_str::<RoleTag>(tag).unwrap()),
-        labels: labels(),
-        state_dir: "/srv/stringless".into(),
-        disk_budget: Some(2 << 30),
-        proxy: Some("http://proxy:3128".into()),
-        no_proxy: Some("localhost".into()),
-        ca_file: Some("/etc/stringless/ca.pem".into()),
-        metadata: Some(serde_json::from_str::<Metadata>(metadata).unwrap()),
-        notify: Some(Notify {
-            on: vec![Event::Failed, Event::Recovered],
-            run: Some("/usr/local/sbin/notice".into()),
-            url: None,
-            per_hour: 12,
-        }),
-        signal: vec![serde_json::from_str(signal).unwrap()],
-        agent: AgentSettings { follow: false },
-        layers: vec![layer, own],
-    };
-    let bytes = document("agent.json", &config);
-    assert_eq!(Config::parse_and_list_unknown(&bytes), Ok((config, Vec::new())));
 }
 
 fn labels() -> Labels {
