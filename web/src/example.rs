@@ -8,8 +8,8 @@ use crate::question::File;
 /// A file of the example, to be read.
 #[derive(Serialize)]
 pub(crate) struct Shown {
-    name: &'static str,
-    text: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) text: &'static str,
 }
 
 /// The files of the example.

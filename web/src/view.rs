@@ -1,5 +1,7 @@
 //! A choice and the files of a site → what the page shows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use base64ct::{Base64, Encoding as _};
 use serde::Serialize;
 use stringless_core::fault::Fault;
@@ -27,7 +29,7 @@ pub(crate) struct View {
     /// The command that makes the same.
     command: Option<String>,
     error: Option<Error>,
-    /// Whether the user-data holds a key of the store, or would have to.
+    /// Whether the user-data holds a key of the store, or would have to; false for a draft.
     needs_keys: bool,
 }
 
@@ -37,7 +39,7 @@ struct Shown {
     name: Name,
     /// Whether it is the built-in example.
     example: bool,
-    environments: Vec<Name>,
+    environments: BTreeSet<Name>,
     /// Whether the site has further environments, which are branches: the files do not name them.
     branches: bool,
     files: Vec<Listed>,
@@ -89,7 +91,7 @@ fn fill(view: &mut View, asked: &Asked) -> Result<(), Failure> {
     // What is shown of the site does not wait for the choice; what is refused of the choice comes first.
     let mut files = match files {
         Ok(mut files) => {
-            view.site = Some(shown(&files.site, is_example, std::mem::take(&mut files.listed)));
+            view.site = Some(shown(&files.site, is_example, std::mem::take(&mut files.listed), asked));
             Ok(files)
         }
         Err(fault) => Err(fault),
@@ -114,12 +116,13 @@ fn fill(view: &mut View, asked: &Asked) -> Result<(), Failure> {
         trust: newest(&chain)?.trusted_keys(),
         pin: &pin,
         min_serial: serial.unwrap_or(1),
-        links: std::collections::BTreeMap::new(),
+        links: BTreeMap::new(),
         keys: asked.choice.keys(),
         ca_pem: files.ca_pem()?,
         now,
     };
-    view.needs_keys = choice.needs_keys(&target, &given);
+    // A draft holds none.
+    view.needs_keys = !choice.draft && choice.needs_keys(&target, &given);
     if files.site.first_fetch() == FirstFetch::Presigned && !choice.draft {
         return Err(Fault::new("rendering the first fetch: it needs links that a key of yours signs, and a page takes no such key")
             .hint("render with the command, or set `node.first_fetch` to `signed` or `public`")
@@ -133,14 +136,12 @@ fn fill(view: &mut View, asked: &Asked) -> Result<(), Failure> {
     Ok(())
 }
 
-fn shown(site: &Site, example: bool, files: Vec<Listed>) -> Shown {
-    Shown {
-        name: site.site.clone(),
-        example,
-        environments: site.environments.keys().cloned().collect(),
-        branches: !site.sources.is_empty(),
-        files,
-    }
+fn shown(site: &Site, example: bool, files: Vec<Listed>, asked: &Asked) -> Shown {
+    let branches = !site.sources.is_empty();
+    // Branches that were published when the page was made.
+    let published = asked.serials.iter().flat_map(BTreeMap::keys).filter(|_| branches);
+    let environments: BTreeSet<Name> = site.environments.keys().chain(published).cloned().collect();
+    Shown { name: site.site.clone(), example, environments, branches, files }
 }
 
 fn product(platforms: &Platforms, rendered: &Rendered<'_>) -> Product {
