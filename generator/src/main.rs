@@ -10,7 +10,7 @@ use stringless::cli::{AgentCommand, Cli, Command, first_word, habit};
 use stringless::commands::{
     agent, build, check, completions, diff, doctor, environments, gc, history, init, keygen, keys, layer,
     list, manual, mirror, modules, pin, policy, promote, publish, refresh, render, rollback, service_files,
-    submit, verify,
+    submit, verify, web,
 };
 use stringless::error::Error;
 use stringless::output::print;
@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Command::Pin(args) => pin::run(site, args),
         Command::Render(args) => render::run(site, args),
         Command::Layer(args) => layer::run(site, args),
+        Command::Web(args) => web::run(site, args),
         Command::Policy(args) => policy::run(site, args),
         Command::List(args) => list::run(args),
         Command::Schema(args) => schemas::run(args),

@@ -11,6 +11,7 @@ mod demo;
 mod rooms;
 mod schemas;
 mod setup;
+mod web;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -68,12 +68,13 @@ fn a_crate_imports_no_crate_above_it() {
         "does not stand below crates/core",
     );
     refused("agent/src/io.rs", "use stringless_render::site::Site;", "does not stand below agent");
+    refused("web/src/view.rs", "use stringless_archive::read;", "does not stand below web");
 }
 
 /// A copy of the code with one more line in `file` is refused, with these words.
 fn refused(file: &str, line: &str, words: &str) {
     let copy = tempfile::tempdir().unwrap();
-    for code in ["crates/core", "crates/archive", "crates/render", "agent", "generator"] {
+    for code in ["crates/core", "crates/archive", "crates/render", "web", "agent", "generator"] {
         copy_tree(&tools::root().join(code).join("src"), &copy.path().join(code).join("src"));
     }
     let path = copy.path().join(file);

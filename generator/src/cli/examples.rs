@@ -155,6 +155,10 @@ Examples:
 pub(super) const LAYER: &str = "\
 Examples:
   stringless layer --out base.layer.json";
+pub(super) const WEB: &str = "\
+Examples:
+  stringless web --out page
+  stringless web --out page --with-site";
 pub(super) const POLICY: &str = "\
 Examples:
   stringless policy aws --for nodes

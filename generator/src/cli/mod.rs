@@ -222,7 +222,7 @@ pub enum Command {
     /// rendering.
     ///
     /// Effect: read-only, except for --out.
-    #[command(after_help = examples::RENDER, override_usage = USAGE_OF_RENDER)]
+    #[command(after_help = examples::RENDER, override_usage = render::USAGE)]
     Render(RenderArgs),
     /// Print this site's layer, which other sites render into their nodes beside their own.
     ///
@@ -232,6 +232,14 @@ pub enum Command {
     /// Effect: read-only, except for --out.
     #[command(after_help = examples::LAYER)]
     Layer(LayerArgs),
+    /// Write a page that makes user-data in a browser.
+    ///
+    /// The page needs no server and no network: open it from the disk, or put it wherever people may read it. It takes the
+    /// files of a site, and nothing leaves the browser. With --with-site it holds them already. No key is ever in it.
+    ///
+    /// Effect: writes DIR/index.html.
+    #[command(after_help = examples::WEB)]
+    Web(WebArgs),
     /// Print an access policy with least privilege for nodes or publishers of the site's first store.
     ///
     /// STORE is a cloud, for its object store, or the name of a policy dialect. Prints the policy, ready to be loaded or
@@ -284,10 +292,6 @@ pub enum Command {
 fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
-
-const USAGE_OF_RENDER: &str = "\
-stringless render [OPTIONS] <DISTRO> <CLOUD>
-       stringless render [OPTIONS] --check <FILE> [DISTRO CLOUD]";
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

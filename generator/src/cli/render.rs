@@ -115,6 +115,18 @@ pub struct LayerArgs {
     pub out: Option<PathBuf>,
 }
 
+/// Arguments of `web`.
+#[derive(Debug, Args)]
+pub struct WebArgs {
+    /// The folder for the page; it is made if it is missing. Another file named index.html there is refused.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Put this site into the page: the site file, the newest trust document, stringless.lock.json, the files of
+    /// `node.ca_file` and `node.layers`, and the published serial of each environment.
+    #[arg(long)]
+    pub with_site: bool,
+}
+
 fn encoding(text: &str) -> Result<Encoding, String> {
     let known = Encoding::ALL.into_iter().find(|encoding| encoding.as_str() == text);
     known.ok_or_else(|| format!("expected {}", Encoding::ALL.map(Encoding::as_str).join(", ")))
@@ -167,3 +179,8 @@ pub struct PinArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+/// How `render` is used.
+pub(super) const USAGE: &str = "\
+stringless render [OPTIONS] <DISTRO> <CLOUD>
+       stringless render [OPTIONS] --check <FILE> [DISTRO CLOUD]";

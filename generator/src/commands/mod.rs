@@ -27,3 +27,4 @@ pub mod rollback;
 pub mod service_files;
 pub mod submit;
 pub mod verify;
+pub mod web;

@@ -21,7 +21,8 @@ use stringless_core::manifest::AgentPin;
 use stringless_core::name::Name;
 use stringless_core::version::Version;
 use stringless_render::agent_lock::{AgentLock, LOCK_FILE};
-use stringless_render::{choice, platform::Platforms, schema::SITE_SCHEMA, site::Site, trust_chain};
+use stringless_render::trust_chain::follow;
+use stringless_render::{choice, platform::Platforms, schema::SITE_SCHEMA, site::Site};
 use tempfile::TempDir;
 
 use crate::cache;
@@ -135,8 +136,8 @@ impl SiteDir {
             };
             // Expiry is checked only where it matters, for the newest one: `trust_chain::in_force`.
             let origin = path.display().to_string();
-            let file = trust_chain::follow(&chain, version, bytes, &origin, &self.site.site)
-                .map_err(Error::refused_fault)?;
+            let file =
+                follow(&chain, version, bytes, &origin, &self.site.site).map_err(Error::refused_fault)?;
             chain.push(file);
         }
         Ok(chain)

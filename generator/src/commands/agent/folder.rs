@@ -12,6 +12,12 @@ use super::elf;
 use crate::error::{Error, Result};
 use crate::output::print;
 
+/// Whether a folder has any agent: what is left of a build may be empty.
+pub(super) fn holds_any(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.path().join("stringless-agent").is_file())
+}
+
 /// Each `TARGET/stringless-agent` of a folder.
 pub(super) fn read(from: &Path, version: &Version) -> Result<BTreeMap<Name, Vec<u8>>> {
     let missing = |why: &str| {

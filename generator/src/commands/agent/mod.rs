@@ -79,7 +79,7 @@ fn found(site: &SiteDir, args: &AgentPushArgs, version: &Version) -> Result<BTre
     let built = Path::new(BUILT);
     match args.from.as_deref().or(site.site.agent.from.as_deref()) {
         Some(from) if !from.contains("://") => folder::read(Path::new(from), version),
-        None if built.is_dir() => folder::read(built, version),
+        None if folder::holds_any(built) => folder::read(built, version),
         from => release::fetch(site, from, version, args.release_key.as_deref()),
     }
 }

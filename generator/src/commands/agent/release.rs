@@ -37,10 +37,11 @@ pub(super) fn fetch(
     let signature = place.read(SIGNATURE, MAX_TEXT)?;
     verify(&place.url(SUMS), &sums, &signature, version, &release_key(key)?)?;
     let sums = String::from_utf8_lossy(&sums);
-    let mut found = BTreeMap::new();
+    let (mut found, mut lacking) = (BTreeMap::new(), Vec::new());
     for target in folder::targets()? {
         let name = format!("{AGENT}-{version}-{target}.tar.gz");
         let Some(hash) = sums.lines().find_map(|line| line.strip_suffix(&format!("  {name}"))) else {
+            lacking.push(target.to_string());
             continue;
         };
         let archive = place.read(&name, MAX_AGENT)?;
@@ -57,6 +58,12 @@ pub(super) fn fetch(
     if found.is_empty() {
         return Err(Error::refused(format!("reading {}: it names no agent {version}", place.url(SUMS)))
             .hint("`agent.version` in the site file chooses the version, `--from` the release"));
+    }
+    if !lacking.is_empty() {
+        print::note(&format!(
+            "warning: the release has no agent for {}: nothing can be rendered for machines that need it",
+            lacking.join(", ")
+        ));
     }
     Ok(found)
 }
@@ -151,11 +158,7 @@ impl Place {
         let bytes = match &self.from {
             From::Folder(folder) => {
                 let path = folder.join(name);
-                let mut bytes = Vec::new();
-                fs::File::open(&path)
-                    .and_then(|file| file.take(cap + 1).read_to_end(&mut bytes))
-                    .map_err(|e| absent(&path.display().to_string(), &e.to_string()))?;
-                bytes
+                regular(&path, cap).map_err(|e| absent(&path.display().to_string(), &e.to_string()))?
             }
             From::Web(http) => get(http, &self.url(name), cap)?,
         };
@@ -165,6 +168,16 @@ impl Place {
         }
         Ok(bytes)
     }
+}
+
+/// The first bytes of a file, one more than `cap` at most. What is no file may never end.
+fn regular(path: &Path, cap: u64) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(cap + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// What a web server has at `url`. Forges answer with the address of their storage: the signature says what is
