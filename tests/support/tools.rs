@@ -41,6 +41,13 @@ pub fn agent_freebsd() -> Option<PathBuf> {
     built("AGENT_BIN_FREEBSD", "agents/x86_64-unknown-freebsd/stringless-agent")
 }
 
+/// The page that makes user-data, beside the packed one: `STRINGLESS_PAGE`, which `make` sets.
+pub fn page() -> Option<PathBuf> {
+    let packed =
+        env::var_os("STRINGLESS_PAGE").map_or_else(|| target().join("web/index.html.gz"), PathBuf::from);
+    present("STRINGLESS_PAGE (make web)", packed.with_extension(""))
+}
+
 /// A program of the system, by name; `None` after saying so when it is missing.
 ///
 /// `let Some(minisign) = tools::program("minisign") else { return };`
@@ -55,7 +62,8 @@ pub fn program(name: &str) -> Option<PathBuf> {
 }
 
 /// Peers that a test starts so often, or that take so long, that plain `cargo test` does without them.
-const SLOW: [&str; 9] = [
+const SLOW: [&str; 10] = [
+    "chromium",
     "g10k",
     "ignition-validate",
     "nix-instantiate",
@@ -170,15 +178,13 @@ pub fn find(name: &str) -> Option<PathBuf> {
 }
 
 fn built(variable: &str, below_target: &str) -> Option<PathBuf> {
-    let file = env::var_os(variable).map_or_else(
-        || {
-            env::var_os("CARGO_TARGET_DIR")
-                .map_or_else(|| root().join("target"), PathBuf::from)
-                .join(below_target)
-        },
-        PathBuf::from,
-    );
+    let file = env::var_os(variable).map_or_else(|| target().join(below_target), PathBuf::from);
     present(&format!("{variable} (make build agents)"), file)
+}
+
+/// The folder of what cargo builds.
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 fn present(what: &str, path: PathBuf) -> Option<PathBuf> {

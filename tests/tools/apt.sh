@@ -16,6 +16,8 @@ packages="$packages git r10k g10k"
 packages="$packages packer genisoimage ignition nix-bin"
 # the package tools of other distributions, and what makes packages for them
 packages="$packages dnf zypper rpm createrepo-c gpg gpg-agent pacman-package-manager makepkg libarchive-tools dpkg-dev"
+# the browser that shows the page, with a font for what it draws
+packages="$packages chromium fonts-dejavu-core"
 # the judge of packages for Debian
 packages="$packages lintian"
 
