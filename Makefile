@@ -18,8 +18,9 @@ NODE_TARGETS := x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 # Linked by zig, where that is: tests/tools/zig.sh brings it. For aarch64-unknown-freebsd, which may be named
 # here, too, the standard library is built from source: rustup component add rust-src.
 FREEBSD_TARGETS := x86_64-unknown-freebsd
-# The rendering also runs in a browser.
+# The rendering also runs in a browser: the program of the page, and the packed page, which the generator carries.
 PAGE_TARGET := wasm32-unknown-unknown
+PAGE := $(TARGET_DIR)/web/index.html.gz
 
 export STRINGLESS_CACHE := $(abspath $(or $(STRINGLESS_CACHE),.cache))
 # Tests that need slow peers run: plain `cargo test` skips them.
@@ -66,6 +67,7 @@ demo: ## one site, one node, one change: the whole way on this machine
 
 .PHONY: test
 test: export CI = 1
+test: export STRINGLESS_PAGE = $(PAGE)
 test: setup targets ## everything: set-up, lint, builds, tests, twenty seconds of each fuzz target
 	.ci/tests
 
@@ -88,13 +90,22 @@ check: ## what CI runs: test, then a clean tree
 	.ci/run
 
 .PHONY: build
-build: ## the generator: target/release/stringless
+build: export STRINGLESS_PAGE = $(PAGE)
+build: web ## the generator: target/release/stringless
 	$(CARGO) build --locked --release --package stringless
 
 # The generator that the tests run.
 .PHONY: generator
-generator:
+generator: export STRINGLESS_PAGE = $(PAGE)
+generator: web
 	$(CARGO) build --locked --package stringless
+
+.PHONY: web
+web: ## the page that makes user-data in a browser: target/web/index.html
+	@$(MAKE) --no-print-directory targets NODE_TARGETS= FREEBSD_TARGETS=
+	$(CARGO) build --locked --profile page --package stringless-page --lib --target $(PAGE_TARGET)
+	$(CARGO) run --locked --quiet --package stringless-page --bin assemble-page -- \
+		web/src/page $(TARGET_DIR)/$(PAGE_TARGET)/page/stringless_page.wasm $(TARGET_DIR)/web
 
 # What rust-toolchain.toml lists, where somebody has switched rustup's own installing off; nothing where it is there.
 .PHONY: targets
@@ -141,6 +152,7 @@ checkpoints: ## the agent that a test can kill at a named point
 	install -D -m 0755 $(TARGET_DIR)/debug/stringless-agent $(AGENT_CHECKPOINTS_BIN)
 
 .PHONY: levels
+levels: export STRINGLESS_PAGE = $(PAGE)
 levels: setup generator agents checkpoints ## record again how far each pair of distro and cloud was tested
 	tests/tools/testing.sh
 	record=$$(mktemp -d) && STRINGLESS_RECORD=$$record $(CARGO) test --locked --package e2e \
@@ -163,13 +175,14 @@ lint: targets ## format, clippy, licences and bans, shellcheck, file length
 		PATH=$(ZIG):$$PATH cargo-zigbuild clippy --package stringless-agent --target $$target --locked --target-dir $(TARGET_DIR)/lint -- -D warnings || exit 1; \
 	done
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR)/fuzz --locked -- -D warnings
-	$(CARGO) build --locked --package stringless-render --no-default-features --target $(PAGE_TARGET)
+	$(CARGO) check --package stringless-page --lib --target $(PAGE_TARGET) --locked --target-dir $(TARGET_DIR)/lint
 	$(CARGO) fetch --locked --quiet
 	$(CARGO_DENY) --log-level error check bans licenses sources
 	$(CARGO_DENY) --log-level error --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
 	$(CARGO_DENY) --log-level error --manifest-path agent/Cargo.toml --config .ci/deny-agent.toml check bans
 
 .PHONY: e2e
+e2e: export STRINGLESS_PAGE = $(PAGE)
 e2e: setup generator agents checkpoints ## the end-to-end tests alone; one of them: make e2e T=node
 	$(CARGO) test --locked --package e2e $(if $(T),--test $(T)) -- --nocapture
 
@@ -195,6 +208,7 @@ mutants: setup ## take each protection out of a copy, and see its test fail; one
 
 .PHONY: bench
 bench: export GENERATOR_BIN = $(TARGET_DIR)/release/stringless
+bench: export STRINGLESS_PAGE = $(PAGE)
 bench: build agents ## how long it takes to render the whole product, to assemble a control repo, and to converge a new node
 	$(CARGO) bench --locked --package e2e --bench product
 	$(CARGO) bench --locked --package e2e --bench converge
@@ -210,6 +224,7 @@ fixtures: ## write tests/fixtures/formats again, after a format changed; from th
 	STRINGLESS_BLESS=1 $(CARGO) test --locked --package stringless --lib a_mark_reads_and_writes_as_ever
 
 .PHONY: docs
+docs: export STRINGLESS_PAGE = $(PAGE)
 docs: generator agents ## run the commands of README and docs, follow their links, build the book
 	$(CARGO) test --locked --package e2e --test docs
 
@@ -218,9 +233,10 @@ architecture: ## draw the rooms and their imports from the code into ARCHITECTUR
 	.ci/rooms --write
 
 .PHONY: book
-book: ## docs/ as a site that can be searched: target/book
+book: web ## docs/ as a site that can be searched, with the page of `make web`: target/book
 	@tests/tools/mdbook.sh
 	$(lastword $(sort $(wildcard $(STRINGLESS_CACHE)/mdbook-*/bin/mdbook))) build --dest-dir $(TARGET_DIR)/book
+	install -D -m 0644 $(TARGET_DIR)/web/index.html $(TARGET_DIR)/book/page/index.html
 
 .PHONY: clean
 clean: ## remove what was built; the cache of peers stays

@@ -1,6 +1,7 @@
 #!/bin/sh
 # usage: build.sh OUT TARGET...
-# Builds both programs for each target into OUT/TARGET: the same bytes in whatever folder, for whatever user.
+# Builds both programs for each target into OUT/TARGET: the same bytes in whatever folder, for whatever user. The page
+# of `stringless web` is built first, because the generator carries it.
 # For FreeBSD only the agent, where zig is in the cache. The C compilers are those that the Makefile exports.
 set -eu
 
@@ -22,6 +23,12 @@ map() {
 cargo fetch --locked --quiet
 rust=$(map | sed 's/^/--remap-path-prefix=/' | tr '\n' ' ')
 c=$(map | sed 's/^/-ffile-prefix-map=/' | tr '\n' ' ')
+
+wasm=wasm32-unknown-unknown
+RUSTFLAGS=$rust "${CARGO:-cargo}" build --locked --profile page --package stringless-page --lib --target "$wasm"
+RUSTFLAGS=$rust "${CARGO:-cargo}" run --quiet --locked --package stringless-page --bin assemble-page -- \
+    web/src/page "$CARGO_TARGET_DIR/$wasm/page/stringless_page.wasm" "$CARGO_TARGET_DIR/web"
+export STRINGLESS_PAGE="$CARGO_TARGET_DIR/web/index.html.gz"
 
 for target in "$@"; do
     name=$(printf %s "$target" | tr - _)
