@@ -1,5 +1,7 @@
 //! A node of a site with fleet keys: it follows the head, and the release that the head names.
 
+#![allow(clippy::unwrap_used, reason = "a test may end at once")]
+
 mod attacks;
 mod rollouts;
 

@@ -184,7 +184,7 @@ impl Selection<'_> {
                 |n, answer| {
                     match self.read(&key, wanted, (&asked[n], answer), trust, offer) {
                         Ok((manifest, bytes)) => {
-                            found = found.take().or(Some((asked[n].clone(), manifest, bytes)))
+                            found = found.take().or(Some((asked[n].clone(), manifest, bytes)));
                         }
                         Err(wrong) => error = error.take().or(Some(wrong)),
                     }

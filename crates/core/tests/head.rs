@@ -1,5 +1,7 @@
 //! Tests heads: who may sign them, which are used, and what they need.
 
+#![allow(clippy::unwrap_used, reason = "a test may end at once")]
+
 mod support;
 
 use minisign::KeyPair;

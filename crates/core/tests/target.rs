@@ -1,5 +1,7 @@
 //! Tests which release a node follows by its head: by cases, against a model, and in simulated rollouts.
 
+#![allow(clippy::unwrap_used, reason = "a test may end at once")]
+
 mod support;
 
 use proptest::prelude::*;

@@ -36,7 +36,8 @@ pub fn run(site: Option<&Path>, command: &KeysCommand) -> Result<u8> {
             change_keys(&site, Change::Replace(name.clone(), public_key(public)?), change)
         }
         KeysCommand::Fleet(FleetKeysCommand::Add { name, public, may, change }) => {
-            let may = if may.is_empty() { None } else { Some(duty::parse(may).map_err(wrong_duty)?) };
+            let may =
+                if may.is_empty() { None } else { Some(duty::parse(may).map_err(|why| wrong_duty(&why))?) };
             change_keys(&site, Change::AddFleet(name.clone(), public_key(public)?, may), change)
         }
         KeysCommand::Fleet(FleetKeysCommand::Remove { name, change }) => {
@@ -46,7 +47,7 @@ pub fn run(site: Option<&Path>, command: &KeysCommand) -> Result<u8> {
     }
 }
 
-fn wrong_duty(why: String) -> Error {
+fn wrong_duty(why: &str) -> Error {
     Error::usage(format!("reading --may: {why}")).hint("`--may head`, for a key that only signs heads")
 }
 
