@@ -58,14 +58,15 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
             .and_then(|bytes| verify::manifest(&bytes, &trust.keys, &layer.site, &layer.environment).ok());
         let now = session.io.clock.now();
         let head = disk.head(&layer.environment)?.filter(|_| trust.has_fleet());
-        let head = head
-            .and_then(|bytes| verify::head(&bytes, &trust.keys, &layer.site, &layer.environment).ok())
-            .map(|head| {
-                let seen = state.seen.get(&layer.environment).map(Seen::freshness);
-                HeadStatus::new(&head, seen, &Subject { node: &status.node, record: None }, now)
-            });
-        let mut warnings: Vec<String> =
-            manifest.iter().flat_map(|manifest| warnings::expiries(manifest, trust.expires(), now)).collect();
+        let head =
+            head.and_then(|bytes| verify::head(&bytes, &trust.keys, &layer.site, &layer.environment).ok());
+        let seen = state.seen.get(&layer.environment).map(Seen::freshness);
+        let subject = Subject { node: &status.node, record: None };
+        let head_status = head.as_ref().map(|head| HeadStatus::new(head, seen, &subject, now));
+        let mut warnings: Vec<String> = manifest
+            .iter()
+            .flat_map(|manifest| warnings::expiries(manifest, head.as_deref(), trust.expires(), now))
+            .collect();
         warnings.extend(state.failed.values().filter(|failed| failed.times > 0).map(failing));
         warnings.extend(damaged.map(|path| format!("the state `{}` is damaged", path.display())));
         let checked = disk.checked().map(|checked| checked.at);
@@ -88,7 +89,7 @@ pub fn status(session: &Session<'_>) -> Result<Outcome> {
             last_good: state.last_good.get(&layer.environment).cloned(),
             expires: manifest.and_then(|manifest| manifest.expires),
             trust_expires: trust.expires(),
-            head,
+            head: head_status,
             state,
             warnings,
         });

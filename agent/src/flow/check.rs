@@ -66,11 +66,17 @@ pub fn check(
         report.warnings.push(text);
     }
     let known = Known::default();
-    let saved = Saved::load(run, state, &trust, &known);
+    let mut saved = Saved::load(run, state, &trust, &known);
     let selection = Selection { run, saved: &saved, known: &known };
     let (etags, unchanged) = saved.unchanged(&trust);
     let mut answers = selection.query(&sources, &etags, unchanged, &trust)?;
+    let before = trust.keys.version;
     selection.update_trust(&sources, &mut answers, &mut trust, state)?;
+    if trust.keys.version != before {
+        // What keys have signed that no longer count is used no more.
+        saved = Saved::load(run, state, &trust, &known);
+    }
+    let selection = Selection { run, saved: &saved, known: &known };
     let followed = selection.follow(&sources, answers, etags, &trust, report, offer)?;
 
     let (serial, from) = (followed.manifest.serial, &sources[followed.number].name);
@@ -157,7 +163,7 @@ impl Selection<'_> {
     ) -> Result<Followed> {
         if trust.has_fleet() {
             let chosen = self.choose_head(sources, &answers, trust, report)?;
-            let Named { number, manifest, document } = self.named(&chosen, sources, trust, offer)?;
+            let Named { number, manifest, document } = self.named(&chosen, sources, trust, offer, report)?;
             let before = self.saved.seen_head.as_ref().map(|seen| seen.sha256);
             let etags = validators(sources, &answers, &chosen.head.sha256(), before, sent);
             let seen = Seen::new(&manifest, trust.keys.version);

@@ -95,7 +95,8 @@ impl Selection<'_> {
         Ok((head, standing))
     }
 
-    /// An older head is what a cache keeps for a while; after an hour, something is wrong.
+    /// An older head is what a cache keeps for a while; after an hour, something is wrong. So it is with an older number on
+    /// a newer head.
     fn warn_of_older(
         &self,
         name: &str,
@@ -104,10 +105,17 @@ impl Selection<'_> {
         report: &mut LayerReport,
     ) {
         let (version, newest_version) = (older.version, newest.version);
-        let why = match standing {
-            Standing::Second => format!("it has other bytes for version {version} of the head"),
-            _ if self.run.io.clock.now() < newest.created.plus(HOUR) => return,
-            _ => format!("it has version {version} of the head, but {newest_version} is the newest"),
+        let why = if older.freshness() == newest.freshness() {
+            format!("it has other bytes for version {version} of the head")
+        } else if standing == Standing::Older && older.created > newest.created {
+            // Whoever wrote it had lost the newer one: nodes would wait for ever.
+            format!(
+                "its head {version} was made after head {newest_version}, which was seen here, and does not follow it"
+            )
+        } else if self.run.io.clock.now() < newest.created.plus(HOUR) {
+            return;
+        } else {
+            format!("it has version {version} of the head, but {newest_version} is the newest")
         };
         warn_of_ignored(vec![(name, Error::temporary(why))], report);
     }
@@ -123,6 +131,7 @@ impl Selection<'_> {
         sources: &[Arc<StoreClient>],
         trust: &TrustInUse,
         offer: &mut Option<Offer>,
+        report: &mut LayerReport,
     ) -> Result<Named> {
         let wanted = self.wanted(&chosen.head);
         let number = chosen.number;
@@ -135,7 +144,7 @@ impl Selection<'_> {
                 .map_err(|refusal| Error::refused(format!("`{key}`"), &refusal))?;
             return Ok(Named { number, manifest: manifest.clone(), document: document.clone() });
         }
-        self.fetch(&wanted, number, sources, trust, offer)
+        self.fetch(&wanted, number, sources, trust, offer, report)
     }
 
     /// The release that this node follows.
@@ -168,10 +177,11 @@ impl Selection<'_> {
         sources: &[Arc<StoreClient>],
         trust: &TrustInUse,
         offer: &mut Option<Offer>,
+        report: &mut LayerReport,
     ) -> Result<Named> {
         let key = layout::history(self.run.environment, wanted.serial);
         let ordered = in_order(sources, number);
-        let (mut found, mut error) = (None, None);
+        let (mut found, mut ignored): (_, Vec<(&str, Error)>) = (None, Vec::new());
         for asked in [&ordered[..1], &ordered[1..]] {
             if found.is_some() {
                 break;
@@ -186,16 +196,19 @@ impl Selection<'_> {
                         Ok((manifest, bytes)) => {
                             found = found.take().or(Some((asked[n].clone(), manifest, bytes)));
                         }
-                        Err(wrong) => error = error.take().or(Some(wrong)),
+                        Err(wrong) => ignored.push((&asked[n].name, wrong)),
                     }
                     found.is_some()
                 },
             )?;
         }
         let Some((source, manifest, document)) = found else {
-            let none = || Error::temporary(format!("fetching `{key}`: no store answered in time"));
-            return Err(error.unwrap_or_else(none));
+            if ignored.is_empty() {
+                return Err(Error::temporary(format!("fetching `{key}`: no store answered in time")));
+            }
+            return Err(none_is_valid(ignored));
         };
+        warn_of_ignored(ignored, report);
         let number = sources.iter().position(|one| one.name == source.name).unwrap_or(number);
         *offer = Some(offer_of(&manifest, in_order(sources, number)));
         Ok(Named { number, manifest, document })

@@ -215,8 +215,11 @@ pub(super) fn blocked_offer(pinned: &Pinned, sources: Vec<Arc<StoreClient>>) -> 
 /// The error of a document that is refused.
 pub(super) fn refused(key: &str, name: &str, refusal: &Refusal) -> Error {
     let error = Error::refused(format!("`{key}` from `{name}`"), refusal);
-    let newer = matches!(refusal, Refusal::Needs(_) | Refusal::AgentTooOld { .. });
-    if newer { error.hint(UPGRADE) } else { error }
+    match refusal {
+        Refusal::Needs(_) | Refusal::AgentTooOld { .. } => error.hint(UPGRADE),
+        Refusal::Expired { what: "head", .. } => error.hint("`stringless refresh` signs it again"),
+        _ => error,
+    }
 }
 
 /// Logs and reports why stores are ignored.

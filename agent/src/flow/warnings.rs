@@ -1,5 +1,6 @@
 //! Warnings in the report and on standard error: what needs attention although nothing failed.
 
+use stringless_core::fleet::head::Head;
 use stringless_core::manifest::Manifest;
 use stringless_core::plan;
 use stringless_core::report::LayerReport;
@@ -37,7 +38,7 @@ pub fn log_idle(run: &LayerRun<'_>, state: &State, manifest: &Manifest) {
 /// Warns before and after an expiry. Expiry never stops the running release.
 pub fn expiry(run: &LayerRun<'_>, found: &Found, report: &mut LayerReport) {
     let now = run.io.clock.now();
-    for warning in expiries(&found.manifest, found.trust.expires(), now) {
+    for warning in expiries(&found.manifest, found.head.as_deref(), found.trust.expires(), now) {
         let text = format!("{}: {warning}", label(run));
         log::warn(&text);
         report.warnings.push(text);
@@ -45,9 +46,16 @@ pub fn expiry(run: &LayerRun<'_>, found: &Found, report: &mut LayerReport) {
 }
 
 /// The texts for what expires soon or has expired.
-pub fn expiries(manifest: &Manifest, trust: Option<Timestamp>, now: Timestamp) -> Vec<String> {
-    let all = [("manifest", Some(manifest.created), manifest.expires), ("trust", None, trust)];
-    let soon = all.into_iter().filter_map(|(what, from, expires)| {
+pub fn expiries(
+    manifest: &Manifest,
+    head: Option<&Head>,
+    trust: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<String> {
+    let head = head.map(|head| ("head", Some(head.created), head.expires));
+    let manifest = ("manifest", Some(manifest.created), manifest.expires);
+    let all = [Some(manifest), head, Some(("trust", None, trust))].into_iter().flatten();
+    let soon = all.filter_map(|(what, from, expires)| {
         let expires = expires.filter(|expires| plan::expires_soon(from, *expires, now))?;
         let verb = if now < expires { "expires" } else { "expired" };
         Some(format!("the {what} {verb} at {expires}: `stringless refresh` renews it"))

@@ -163,6 +163,7 @@ fn rules_of_the_format() {
     let waves: Vec<Value> = (0..33).map(wave).collect();
     for (pointer, value, expected) in [
         ("/version", json!(0), "version and trust_version start at 1"),
+        ("/version", json!(u64::MAX), "version: expected 1 to"),
         ("/format", json!(2), "format 2 is not supported"),
         ("/stable/serial", json!(0), "stable.serial: expected 1 to"),
         ("/stable/serial", json!(u64::MAX), "stable.serial: expected 1 to"),
@@ -253,7 +254,7 @@ fn an_expired_head_is_no_news() {
 
 #[test]
 fn a_rotation_resets_a_version_that_a_stolen_key_raised() {
-    let poisoned = verified(&head(u64::MAX));
+    let poisoned = verified(&head((1 << 53) - 1));
     let seen = SeenHead::new(&poisoned, 1);
     let floor = HeadFloor { seen: Some(&seen), trust_version: 2, trust_expires: None, now: now() };
     let after = verified(&with(head(8), "/trust_version", 2.into()));

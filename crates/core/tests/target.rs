@@ -135,7 +135,10 @@ fn who_has_the_same_content_under_another_serial_follows_although_it_is_held() {
     let refreshed = Head { stable: release(1, 44), ..refreshed };
     assert_eq!(follows(&refreshed, Some((1, 43)), &outside, 0), Some(45));
     assert_eq!(follows(&refreshed, Some((1, 42)), &outside, 0), Some(44));
-    // A serial of another trust is another release.
+    // After a rotation, too; but a serial of a newer trust is another release.
+    let rotated = Head { trust_version: 3, ..refreshed.clone() };
+    let rotated = Head { next: rotated.next.map(|next| Next { trust_version: 3, ..next }), ..rotated };
+    assert_eq!(follows(&rotated, Some((1, 43)), &outside, 0), Some(45));
     assert_eq!(follows(&refreshed, Some((2, 43)), &outside, 0), None);
 }
 
@@ -194,7 +197,7 @@ proptest! {
         let open: Vec<u16> = waves.iter().filter(|(_, from)| from.is_some_and(|from| from <= now)).map(|(s, _)| *s).collect();
         let reached = open.iter().any(|share| place < *share) || ahead && !open.is_empty();
         let moves = !hold && until.is_none_or(|until| now < until) && now < expires && (rush || reached);
-        let has = seen.is_some_and(|seen| seen >= key || seen.0 == 1 && was.contains(&seen.1));
+        let has = seen.is_some_and(|seen| seen >= key || seen.0 <= 1 && was.contains(&seen.1));
         let wanted = if has || moves { key } else { (1, stable) };
         // Never below what was seen.
         let expected = if seen.is_some_and(|seen| seen > wanted) { None } else { Some(wanted) };

@@ -47,6 +47,9 @@ pub struct PublishArgs {
     /// Publish although nothing changed, or although the date of the published release lies in the future.
     #[arg(long)]
     pub force: bool,
+    /// Make every node follow the new release, although another one is on its way to some of them.
+    #[arg(long)]
+    pub replace: bool,
     /// How it is signed.
     #[command(flatten)]
     pub sign: SigningArgs,

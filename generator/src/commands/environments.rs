@@ -63,6 +63,7 @@ fn end(site: &SiteDir, args: &RetireArgs) -> Result<u8> {
         keys: Keys { given: &args.sign.key, offline: args.sign.offline },
         force: false,
         dry_run: args.sign.dry_run,
+        replace: false,
     };
     let publication = retire(&remote, &args.environment, &options)?;
     if site.site.environments.contains_key(&args.environment) {

@@ -166,9 +166,9 @@ fn environments(site: &SiteDir, source: &Store, args: &MirrorArgs) -> Result<Vec
 }
 
 fn summary(copied: &Copied, dry_run: bool) -> String {
-    let Copied { environment, serial, published, before, releases, hollow, agents, moved } = copied;
+    let Copied { environment, serial, published, before, head, releases, hollow, agents, moved } = copied;
     let new = *before != Some(*serial);
-    if *published && !new && *releases == 0 && *agents == 0 && moved.packs == 0 {
+    if *published && !new && head.is_none() && *releases == 0 && *agents == 0 && moved.packs == 0 {
         return format!("nothing to do: {environment} {serial} is there\n");
     }
     let did = match (published, dry_run) {
@@ -181,6 +181,9 @@ fn summary(copied: &Copied, dry_run: bool) -> String {
         _ => String::new(),
     };
     let mut text = format!("{did} {environment} {serial}{before}\n");
+    if let Some(head) = head {
+        text.push_str(&format!("  head     {head}\n"));
+    }
     text.push_str(&format!("  releases {releases} new\n"));
     if *hollow > 0 {
         text.push_str(&format!("           {hollow} without content, which `gc` removed\n"));

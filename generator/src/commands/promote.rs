@@ -52,6 +52,7 @@ pub fn run(site: Option<&Path>, args: &PromoteArgs) -> Result<u8> {
         keys: Keys { given: &args.sign.key, offline: args.sign.offline },
         force: args.force,
         dry_run: args.sign.dry_run,
+        replace: false,
     };
     let publication = republish::publish(&remote, &release, wanted, published.as_ref(), &options)?;
     let report = publication.map(|publication| ReleaseReport::new(publication, trust));

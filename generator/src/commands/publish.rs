@@ -113,7 +113,7 @@ impl Publishing<'_> {
         let sign = &self.args.sign;
         let trust = self.remote.trust_in_force()?;
         let keys = Keys { given: &sign.key, offline: sign.offline };
-        let options = Options { keys, force: false, dry_run: sign.dry_run };
+        let options = Options { keys, force: false, dry_run: sign.dry_run, replace: false };
         for name in retire::left_over(self.remote)? {
             match retire::retire(self.remote, &name, &options) {
                 Ok(publication) => {
@@ -154,6 +154,7 @@ impl Publishing<'_> {
             keys: Keys { given: &sign.key, offline: sign.offline },
             force: self.args.force,
             dry_run: sign.dry_run,
+            replace: self.args.replace,
         };
         let publisher = Publisher { remote, published: published.as_ref() };
         let publication = publisher.publish_content(wanted, trust, &options, &self.progress)?;

@@ -115,10 +115,13 @@ fn refresh(
         };
     };
     // A new signature would vouch for content that no trusted key signed.
-    if published.trust_version < trust.version {
+    if published.trust_version.min(published.pointer_trust) < trust.version {
+        let what = match published.trust_version < trust.version {
+            true => format!("release {}", published.manifest.serial),
+            false => "what nodes read".to_owned(),
+        };
         return Err(Error::refused(format!(
-            "refreshing `{environment}`: release {} is signed by keys that no longer count",
-            published.manifest.serial
+            "refreshing `{environment}`: {what} is signed by keys that no longer count"
         ))
         .hint(format!(
             "review it with `stringless diff -e {environment}`, then publish the content of this machine: `stringless publish -e {environment}`"
@@ -126,7 +129,7 @@ fn refresh(
     }
     let publisher = Publisher { remote, published: Some(&published) };
     let wanted = Wanted::republished(&published.manifest, remote.site.site.expires.seconds());
-    let options = Options { keys, force: args.force, dry_run: args.sign.dry_run };
+    let options = Options { keys, force: args.force, dry_run: args.sign.dry_run, replace: false };
     let publication = publisher.publish_content(wanted, trust, &options, &Progress::new())?;
     Ok(publication.map(|publication| ReleaseReport::new(publication, trust)))
 }

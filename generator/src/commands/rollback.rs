@@ -42,6 +42,7 @@ pub fn run(site: Option<&Path>, args: &RollbackArgs) -> Result<u8> {
         keys: Keys { given: &args.sign.key, offline: args.sign.offline },
         force: args.force,
         dry_run: args.sign.dry_run,
+        replace: false,
     };
     let publication = republish::publish(&remote, &release, wanted, Some(&published), &options)?;
     let report = publication.map(|publication| ReleaseReport::new(publication, trust));

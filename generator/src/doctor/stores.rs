@@ -80,8 +80,13 @@ impl Doctor<'_> {
                         Some(newest) => behind(&place, manifest.serial, newest, is_first, list),
                         None => dates::release(&place, manifest, list),
                     }
-                    if let Some(head) = &found.head {
-                        dates::head(&place, head, list);
+                    match remote.refusal(&name, &found) {
+                        Ok(Some(refusal))
+                            if remote.newest_trust().is_ok_and(|trust| !trust.fleet.is_empty()) =>
+                        {
+                            list.error(&place, &refusal.hint(REFUSED));
+                        }
+                        _ => found.head.iter().for_each(|head| dates::head(&place, head, list)),
                     }
                     if is_first {
                         first.insert(name, manifest.serial);
@@ -187,6 +192,7 @@ fn listing(store: &Store, what: &str, list: &mut Findings) {
 /// Stores refuse signed requests whose time is further off, in seconds.
 const MOST_SKEW: u64 = 15 * 60;
 const SET: &str = "set the clock, as with NTP";
+const REFUSED: &str = "nodes refuse it: `stringless publish` makes a head that they accept";
 const MIRROR: &str = "`stringless mirror` copies it";
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{json, pending, print};
 use crate::error::Result;
 use crate::output::format;
 use crate::release::publish::{Outcome, Publication};
+use crate::release::renewal::Renewal;
 use crate::release::upload::Moved;
 use crate::trust::quorum::Quorum;
 
@@ -51,7 +52,7 @@ pub struct ReleaseReport {
     reasons: Vec<&'static str>,
     moved: Option<Moved>,
     waiting: Option<pending::Report>,
-    head: Option<u64>,
+    renewal: Option<Renewal>,
 }
 
 impl ReleaseReport {
@@ -60,8 +61,8 @@ impl ReleaseReport {
     pub fn new(publication: Publication, trust: &Trust) -> Self {
         match publication {
             Publication::Unchanged(manifest) => Self::nothing(&manifest),
-            Publication::Renewed(manifest, version) => {
-                Self { head: Some(version), ..Self::nothing(&manifest) }
+            Publication::Renewed(manifest, renewal) => {
+                Self { renewal: Some(renewal), ..Self::nothing(&manifest) }
             }
             Publication::Planned(manifest, reasons) => Self::dry(*manifest, reasons),
             Publication::Signed(outcome, reasons) => Self::done(outcome, reasons, trust),
@@ -71,13 +72,13 @@ impl ReleaseReport {
     /// Nothing was to be done: the release is published already.
     #[must_use]
     pub fn nothing(manifest: &Manifest) -> Self {
-        Self { manifest: manifest.clone(), reasons: Vec::new(), moved: None, waiting: None, head: None }
+        Self { manifest: manifest.clone(), reasons: Vec::new(), moved: None, waiting: None, renewal: None }
     }
 
     /// A dry run: the release would be published.
     #[must_use]
     pub fn dry(manifest: Manifest, reasons: Vec<&'static str>) -> Self {
-        Self { manifest, reasons, moved: None, waiting: None, head: None }
+        Self { manifest, reasons, moved: None, waiting: None, renewal: None }
     }
 
     /// The release was signed; signatures count by `trust`.
@@ -85,11 +86,11 @@ impl ReleaseReport {
     pub fn done(outcome: Outcome, reasons: Vec<&'static str>, trust: &Trust) -> Self {
         match outcome {
             Outcome::Published(manifest, moved) => {
-                Self { manifest: *manifest, reasons, moved: Some(moved), waiting: None, head: None }
+                Self { manifest: *manifest, reasons, moved: Some(moved), waiting: None, renewal: None }
             }
             Outcome::Waiting(manifest, waiting) => {
                 let report = pending::Report::new(&waiting, &Quorum::new(trust));
-                Self { manifest: *manifest, reasons, moved: None, waiting: Some(report), head: None }
+                Self { manifest: *manifest, reasons, moved: None, waiting: Some(report), renewal: None }
             }
         }
     }
@@ -107,7 +108,10 @@ impl ReleaseReport {
             retired: self.manifest.retired,
             moved: self.moved.unwrap_or_default(),
             release: self.manifest.source.release,
-            head: self.head,
+            head: match self.renewal {
+                Some(Renewal::Signed(version)) => Some(version),
+                _ => None,
+            },
             waiting: self.waiting,
         }
     }
@@ -128,10 +132,16 @@ impl ReleaseReport {
                 (false, false) => format!("would retire {title}: {NODES}\n"),
             };
         }
-        if let Some(head) = self.head {
-            return format!(
-                "head {head} of {title}: signed again; the release is published, and expires {expires}\n"
-            );
+        match &self.renewal {
+            Some(Renewal::Signed(head)) => {
+                return format!(
+                    "signed the head of {title} again: version {head}; the release expires {expires}\n"
+                );
+            }
+            Some(Renewal::Planned) => {
+                return format!("would sign the head of {title} again; the release expires {expires}\n");
+            }
+            Some(Renewal::NoKey(_)) | None => {}
         }
         if self.reasons.is_empty() {
             return format!("nothing to do: {title} is published, and expires {expires}\n");
@@ -160,6 +170,9 @@ impl ReleaseReport {
 
     /// Warns on standard error about what is weaker than it should be.
     pub fn warn(&self) {
+        if let Some(Renewal::NoKey(why)) = &self.renewal {
+            print::note(&format!("warning: half of the life of the head is over: {why}"));
+        }
         if self.moved.is_some_and(|moved| moved.claimed) {
             print::note(
                 "warning: the store ignores `If-Match`; a claim kept other publishers away, which is weaker",

@@ -1,7 +1,8 @@
 //! Heads: which release nodes follow, in a site with fleet keys.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use stringless_core::document::Document;
 use stringless_core::fleet::duty::Duty;
 use stringless_core::fleet::head::{FORMAT, Head, HeadType, ManifestRef};
@@ -13,19 +14,20 @@ use stringless_core::verify::{self, Verified};
 
 use crate::clock::now;
 use crate::error::{Error, Result};
+use crate::remote::Published;
 use crate::site::SiteDir;
 use crate::trust::quorum::Quorum;
 use crate::trust::secret_key::SecretKey;
 use crate::trust::signer::{self, Keys};
 
 /// What nodes read once `manifest` is published, whose signed document is the second part: that document, or with fleet
-/// keys a head that follows `before`.
+/// keys a head that follows the one in `before`.
 ///
 /// # Errors
 /// As [`signed`].
 pub fn pointer(
     site: &SiteDir,
-    before: Option<&Head>,
+    before: Option<&Published>,
     (manifest, document): (&Verified<Manifest>, &[u8]),
     trust: &Trust,
     keys: Keys<'_>,
@@ -33,7 +35,14 @@ pub fn pointer(
     if trust.fleet.is_empty() {
         return Ok(document.to_vec());
     }
-    signed(site, &stable(before, manifest, trust, now()), trust, keys)
+    let before = before.and_then(|published| counting(published, trust));
+    let head = stable(before, manifest, trust, now());
+    signed(site, &head, &json::write(&head), trust, keys)
+}
+
+/// The head of what is published, if keys of the newest trust signed it. Nothing is taken from another one.
+fn counting<'a>(published: &'a Published, trust: &Trust) -> Option<&'a Head> {
+    published.head.as_deref().filter(|_| published.pointer_trust >= trust.version)
 }
 
 /// The head after `before`, by which every node follows `release`.
@@ -45,7 +54,7 @@ fn stable(before: Option<&Head>, release: &Verified<Manifest>, trust: &Trust, no
         site: release.site.clone(),
         environment: release.environment.clone(),
         trust_version: trust.version,
-        version: after(before, trust),
+        version: after(before, trust, now),
         created: now,
         expires: expiry(release, now),
         stable: ManifestRef {
@@ -59,46 +68,85 @@ fn stable(before: Option<&Head>, release: &Verified<Manifest>, trust: &Trust, no
     }
 }
 
-/// The same head with a new date; `None` while less than half of its life is over. `newest` is the newest release that
-/// it names.
-#[must_use]
-pub fn renewed(head: &Head, newest: &Manifest, trust: &Trust, now: Timestamp) -> Option<Head> {
-    let life = head.expires?.seconds().saturating_sub(head.created.seconds());
-    (now >= head.created.plus(life / 2)).then(|| Head {
+/// The published head with a new date, and its payload; `None` while less than half of its life is over. What this
+/// version does not know of it stays.
+///
+/// # Errors
+/// When the head needs a newer version of this program.
+pub fn renewed(published: &Published, trust: &Trust, now: Timestamp) -> Result<Option<(Head, Vec<u8>)>> {
+    let Some(head) = counting(published, trust) else { return Ok(None) };
+    let Some(expires) = head.expires else { return Ok(None) };
+    let life = expires.seconds().saturating_sub(head.created.seconds());
+    if now < head.created.plus(life / 2) {
+        return Ok(None);
+    }
+    refuse_newer(head)?;
+    let next = Head {
         trust_version: trust.version,
-        version: after(Some(head), trust),
+        version: after(Some(head), trust, now),
         created: now,
-        expires: expiry(newest, now),
+        expires: expiry(&published.manifest, now),
         ..head.clone()
-    })
+    };
+    let payload = Document::parse(&published.pointer).map(|document| document.payload).unwrap_or_default();
+    let mut value: Value = json::parse(payload).map_err(|why| unreadable(head, &why.to_string()))?;
+    let fields = [
+        ("trust_version", Value::from(next.trust_version)),
+        ("version", Value::from(next.version)),
+        ("created", Value::from(next.created.to_string())),
+        ("expires", next.expires.map_or(Value::Null, |expires| expires.to_string().into())),
+    ];
+    for (key, new) in fields {
+        value[key] = new;
+    }
+    Ok(Some((next, json::write(&value))))
 }
 
-/// The number of the head after `before`. One that a stolen key has raised ends with the trust that it was made under.
-fn after(before: Option<&Head>, trust: &Trust) -> u64 {
-    let version = before.map_or(0, |before| before.version);
-    let poisoned =
-        version >= Manifest::LAST_SERIAL && before.is_some_and(|before| before.trust_version < trust.version);
-    if poisoned { 1 } else { version.saturating_add(1) }
+/// Refuses a head that needs what this version does not know: it would be lost.
+///
+/// # Errors
+/// Configuration.
+pub fn refuse_newer(head: &Head) -> Result<()> {
+    let check = json::check_needs(head.needs.clone());
+    check.map_err(|error| Error::newer(format!("following `{}`", head.comment()), error))
 }
 
-/// A head lives for thirty days, and not longer than its release.
+fn unreadable(head: &Head, why: &str) -> Error {
+    Error::refused(format!("signing `{}` again: {why}", head.comment()))
+        .hint("`stringless publish` makes another head")
+}
+
+/// The number of the head after `before`: the time in seconds, or one more than before. So whatever head a store has
+/// lost, or shows again, the next one is newer. What was made under an older trust does not count: a stolen key may have
+/// raised it.
+fn after(before: Option<&Head>, trust: &Trust, now: Timestamp) -> u64 {
+    let before = before.filter(|before| before.trust_version >= trust.version);
+    before.map_or(0, |before| before.version.saturating_add(1)).max(now.seconds())
+}
+
+/// A head lives for thirty days, and not longer than its release; for ever if the release does.
 fn expiry(release: &Manifest, now: Timestamp) -> Option<Timestamp> {
     release.expires.map(|expires| expires.min(now.plus(LIFE)))
 }
 
-/// Signs a head: with a fleet key on this machine that may, otherwise with the release keys. What comes out is what a
+/// Signs a head: with the fleet keys on this machine that may, otherwise with the release keys. What comes out is what a
 /// node accepts.
 ///
 /// # Errors
 /// When no key on this machine may sign heads, or a key cannot be used.
-pub fn signed(site: &SiteDir, head: &Head, trust: &Trust, keys: Keys<'_>) -> Result<Vec<u8>> {
+pub fn signed(site: &SiteDir, head: &Head, payload: &[u8], trust: &Trust, keys: Keys<'_>) -> Result<Vec<u8>> {
     head.check().map_err(|why| {
-        Error::refused(format!("signing `{}`: {why}", head.comment()))
-            .hint("nodes would refuse it: nothing was signed")
+        let hint = match head.version >= Manifest::LAST_SERIAL {
+            true => {
+                "no honest program reaches that version: a stolen fleet key may have written the one before. `stringless \
+                 keys fleet add` a new key, `keys fleet remove` the old one, and publish"
+            }
+            false => "nodes would refuse it: no head was written",
+        };
+        Error::refused(format!("signing `{}`: {why}", head.comment())).hint(hint)
     })?;
-    let payload = json::write(head);
-    let blocks = blocks(site, head, trust, keys, &payload)?;
-    let document = Document::assemble(&blocks, &payload);
+    let blocks = blocks(site, head, trust, keys, payload)?;
+    let document = Document::assemble(&blocks, payload);
     verify::head(&document, &trust.trusted_keys(), &head.site, &head.environment).map_err(|refusal| {
         Error::refusal("verifying", format!("the head of `{}`", head.environment), &refusal)
             .hint("nodes would refuse it: nothing was published")
@@ -106,7 +154,8 @@ pub fn signed(site: &SiteDir, head: &Head, trust: &Trust, keys: Keys<'_>) -> Res
     Ok(document)
 }
 
-/// The signatures: one by a fleet key, or as many by release keys as must sign.
+/// The signatures: by each fleet key that is here, so that the head outlives the removal of one, or as many by release
+/// keys as must sign.
 fn blocks(site: &SiteDir, head: &Head, trust: &Trust, keys: Keys<'_>, payload: &[u8]) -> Result<Vec<String>> {
     let (trusted, comment) = (trust.trusted_keys(), head.comment());
     let is_fleet = |path: &Path| {
@@ -114,8 +163,11 @@ fn blocks(site: &SiteDir, head: &Head, trust: &Trust, keys: Keys<'_>, payload: &
         key.is_some_and(|key| trusted.fleet.iter().any(|one| one.may(Duty::Head) && one.key.same_key(&key)))
     };
     let here = site.secret_keys();
-    if let Some(path) = keys.given.iter().chain(&here).find(|path| is_fleet(path)) {
-        return Ok(vec![SecretKey::open(path)?.sign(payload, &comment)?]);
+    let mut fleet: Vec<&PathBuf> = keys.given.iter().chain(&here).filter(|path| is_fleet(path)).collect();
+    fleet.sort();
+    fleet.dedup();
+    if !fleet.is_empty() {
+        return fleet.into_iter().map(|path| SecretKey::open(path)?.sign(payload, &comment)).collect();
     }
     let (quorum, mut signed, mut blocks) = (Quorum::new(trust), Vec::new(), Vec::new());
     let helps =
@@ -166,22 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_renewed_after_half_of_its_life() {
-        let (release, one) = (crate::release::plan::tests::manifest("a", 3), trust(2, 1, &[&key("a")]));
-        let old = head(7, 1);
-        assert_eq!(renewed(&old, &release, &one, NOW.plus(499)), None);
-        let new = renewed(&old, &release, &one, NOW.plus(500)).unwrap();
-        assert_eq!((new.version, new.trust_version, new.created), (8, 2, NOW.plus(500)));
-        assert_eq!((new.stable, new.marks), (old.stable, old.marks.clone()));
-        assert_eq!(renewed(&Head { expires: None, ..old }, &release, &one, NOW.plus(500)), None);
-    }
-
-    #[test]
-    fn the_version_rises_by_one_and_a_raised_one_ends_with_its_trust() {
+    fn the_version_is_the_time_or_one_more_and_a_raised_one_ends_with_its_trust() {
         let one = trust(2, 1, &[&key("a")]);
-        assert_eq!(after(None, &one), 1);
-        assert_eq!(after(Some(&head(7, 2)), &one), 8);
-        assert_eq!(after(Some(&head(7, 1)), &one), 8);
-        assert_eq!(after(Some(&head(u64::MAX, 1)), &one), 1);
+        let seconds = NOW.seconds();
+        assert_eq!(after(None, &one, NOW), seconds);
+        assert_eq!(after(Some(&head(7, 2)), &one, NOW), seconds);
+        assert_eq!(after(Some(&head(seconds + 5, 2)), &one, NOW), seconds + 6);
+        assert_eq!(after(Some(&head(u64::MAX, 1)), &one, NOW), seconds);
+        assert_eq!(after(Some(&head(u64::MAX, 2)), &one, NOW), u64::MAX);
     }
 }

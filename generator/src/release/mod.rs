@@ -8,6 +8,7 @@ pub mod lead;
 pub mod mirror;
 pub mod plan;
 pub mod publish;
+pub mod renewal;
 pub mod republish;
 pub mod retire;
 pub mod review;

@@ -36,6 +36,8 @@ pub struct Wanted {
 pub struct Before<'a> {
     /// The release in the store, with the trust version whose keys signed it.
     pub published: Option<(&'a Manifest, u64)>,
+    /// Whether nodes refuse what they read in the store: keys have signed it that no longer count.
+    pub refused: bool,
     /// The serial that was last seen published under the newest trust, even if the store no longer has it; 0: none.
     pub last_seen: u64,
 }
@@ -102,6 +104,10 @@ pub fn decide(
     let reasons = match before.published {
         None => vec!["first release"],
         Some((manifest, _)) => reasons(&wanted, manifest, trust, now, force),
+    };
+    let reasons = match reasons.is_empty() && before.refused {
+        true => vec!["nodes refuse what is published"],
+        false => reasons,
     };
     if reasons.is_empty() {
         return Ok(Decision::Nothing);
@@ -191,7 +197,7 @@ fn serial(environment: &Name, before: Before<'_>, trust: &Trust) -> Result<u64> 
         Some((old, _)) => old.serial,
     };
     let last = published.max(before.last_seen);
-    if last >= Manifest::LAST_SERIAL {
+    if last.saturating_add(1) >= Manifest::LAST_SERIAL {
         return Err(Error::refused(format!(
             "choosing the serial of `{environment}`: {last} is published, and no honest publisher reaches that number"
         ))
@@ -218,7 +224,7 @@ pub(crate) mod tests {
 
     /// A release with one pack with this content.
     pub(crate) fn manifest(content: &str, serial: u64) -> Manifest {
-        let before = Before { published: None, last_seen: serial - 1 };
+        let before = Before { last_seen: serial - 1, ..Before::default() };
         sign(decide(wanted(content), before, &trust(1, None), NOW, false).unwrap()).0
     }
 
@@ -266,7 +272,7 @@ pub(crate) mod tests {
     }
 
     fn after(published: &Manifest, signed_by: u64) -> Before<'_> {
-        Before { published: Some((published, signed_by)), last_seen: 0 }
+        Before { published: Some((published, signed_by)), ..Before::default() }
     }
 
     fn sign(decision: Decision) -> (Manifest, Vec<&'static str>) {
@@ -337,7 +343,7 @@ pub(crate) mod tests {
             sign(decide(wanted("a"), Before::default(), &trust(1, None), NOW, false).unwrap());
         let mut serial = |published, known, floor| {
             last.serial = published;
-            let before = Before { published: Some((&last, 1)), last_seen: known };
+            let before = Before { published: Some((&last, 1)), last_seen: known, refused: false };
             sign(decide(wanted("b"), before, &trust(2, floor), NOW, false).unwrap()).0.serial
         };
         // A rotation records the published serial, and no serial is skipped.
@@ -346,7 +352,7 @@ pub(crate) mod tests {
         assert_eq!((serial(99, 0, Some(12)), serial(99, 15, Some(12))), (12, 16));
         // The store has lost its releases.
         let lost = |known, floor| {
-            let before = Before { published: None, last_seen: known };
+            let before = Before { last_seen: known, ..Before::default() };
             sign(decide(wanted("b"), before, &trust(2, floor), NOW, false).unwrap()).0.serial
         };
         assert_eq!((lost(0, None), lost(15, None), lost(0, Some(12)), lost(15, Some(12))), (1, 16, 12, 16));

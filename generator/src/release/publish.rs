@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::release::lead;
 use crate::release::plan::{self, Before, Decision, Wanted};
+use crate::release::renewal::Renewal;
 use crate::release::upload::{self, Moved, Packs, Upload, Uploaded};
 use crate::remote::site_store::SiteStore;
 use crate::remote::{self, Published, last_seen};
@@ -41,9 +42,8 @@ pub enum Outcome {
 pub enum Publication {
     /// The published release has this content already.
     Unchanged(Box<Manifest>),
-    /// The published release has this content already; half of the life of its head was over, and the head was signed
-    /// again with this version. In a dry run, it would be.
-    Renewed(Box<Manifest>, u64),
+    /// The published release has this content already; half of the life of its head is over.
+    Renewed(Box<Manifest>, Renewal),
     /// A dry run: this release would be signed, for these reasons.
     Planned(Box<Manifest>, Vec<&'static str>),
     /// A release was signed, for these reasons.
@@ -59,6 +59,8 @@ pub struct Options<'a> {
     pub force: bool,
     /// Decide only; sign and write nothing.
     pub dry_run: bool,
+    /// Make every node follow the new release, although another one is on its way to some.
+    pub replace: bool,
 }
 
 impl Publisher<'_> {
@@ -74,34 +76,29 @@ impl Publisher<'_> {
         options: &Options<'_>,
         progress: &Progress,
     ) -> Result<Option<Publication>> {
+        self.refuse_rollout(options)?;
         let before = self.before(&wanted.environment.clone(), trust);
         Ok(match plan::decide(wanted, before, trust, now(), options.force)? {
             Decision::Sign(manifest, reasons) if options.dry_run => {
                 Some(Publication::Planned(manifest, reasons))
             }
             Decision::Sign(manifest, reasons) => {
-                Some(Publication::Signed(self.release(*manifest, options.keys, progress)?, reasons))
+                let outcome = self.release(*manifest, options.keys, progress)?;
+                if matches!(outcome, Outcome::Waiting(..)) {
+                    // Nodes follow the published release until people have signed.
+                    self.renew_head(trust, options)?;
+                }
+                Some(Publication::Signed(outcome, reasons))
             }
             Decision::Nothing => {
                 let Some(published) = self.published else { return Ok(None) };
                 let manifest = Box::new((*published.manifest).clone());
-                Some(match self.renew_head(published, trust, options)? {
-                    Some(version) => Publication::Renewed(manifest, version),
+                Some(match self.renew_head(trust, options)? {
+                    Some(renewal) => Publication::Renewed(manifest, renewal),
                     None => Publication::Unchanged(manifest),
                 })
             }
         })
-    }
-
-    /// Signs the head again if half of its life is over. Returns its new version.
-    fn renew_head(&self, published: &Published, trust: &Trust, options: &Options<'_>) -> Result<Option<u64>> {
-        let Some(head) = &published.head else { return Ok(None) };
-        let Some(renewed) = lead::renewed(head, &published.manifest, trust, now()) else { return Ok(None) };
-        if !options.dry_run {
-            let signed = lead::signed(self.remote.site, &renewed, trust, options.keys)?;
-            upload::replace_pointer(&self.remote.store, &self.remote.chain, published, &signed)?;
-        }
-        Ok(Some(renewed.version))
     }
 
     /// What is known about earlier releases of the environment.
@@ -110,6 +107,7 @@ impl Publisher<'_> {
         let seen = self.remote.last_seen(environment);
         let under_newest = seen.filter(|seen| seen.made_under() == trust.version);
         Before {
+            refused: self.published.is_some_and(|p| p.pointer_trust < trust.version),
             published: self.published.map(|p| (&*p.manifest, p.trust_version)),
             last_seen: under_newest.map_or(0, |seen| seen.manifest.serial),
         }
@@ -179,8 +177,7 @@ impl Publisher<'_> {
                 Error::refusal("verifying", format!("the signed release of `{environment}`"), &refusal)
                     .hint("nodes would refuse it: nothing was published")
             })?;
-        let head = self.published.and_then(|published| published.head.as_deref());
-        let pointer = lead::pointer(self.remote.site, head, (&manifest, document), trust, keys)?;
+        let pointer = lead::pointer(self.remote.site, self.published, (&manifest, document), trust, keys)?;
         let upload = Upload {
             store: &self.remote.store,
             trust: &self.remote.chain,

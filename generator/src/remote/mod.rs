@@ -150,7 +150,12 @@ fn foreign(url: &str, site: &Name, bytes: &[u8], refusal: &Refusal) -> Error {
         (Some(other), Refusal::Foreign { .. } | Refusal::Signatures { .. }) if other != *site => error.hint(format!(
             "it claims to belong to site `{other}`, but this is `{site}`: give each site a bucket or prefix of its own"
         )),
-        (_, Refusal::Signatures { .. }) => {
+        (_, Refusal::TrustMissing { needed, current }) => Error::refused(format!(
+            "verifying {url}: it was made under trust version {needed}, and `trust/` here ends with {current}"
+        ))
+        .hint("get the newest `trust/` from version control"),
+        (_, Refusal::Needs(_)) => error.hint("a newer stringless wrote it: use that one"),
+        (_, Refusal::Signatures { .. } | Refusal::FleetSignature { .. }) => {
             error.hint("get the newest `trust/` from version control; if nobody of this site signed the document, the store was tampered with")
         }
         _ => error.hint("it is damaged, or Stringless did not write it: find out how it came there, then remove it from the store. If it was the published release, `stringless publish` makes a new one"),

@@ -153,13 +153,21 @@ fn named(
             store.url(&key),
             store.url(&layout::head(environment))
         ))
-        .hint(format!("`stringless publish -e {environment}` publishes a new release")));
+        .hint(format!(
+            "a mirror may have it: `stringless mirror URL --from STORE`; otherwise remove `{}` from the store, and \
+             `stringless publish -e {environment}`",
+            layout::head(environment)
+        )));
     };
     let (manifest, by) = verified(store, &key, site, environment, &object.bytes, trusts)?;
     if manifest.sha256() != release.sha256 || manifest.trust_version != release.trust_version {
         let refusal = Refusal::NotNamed { found: manifest.sha256(), expected: release.sha256 };
         return Err(Error::refusal("verifying", store.url(&key), &refusal)
-            .hint("somebody replaced one of the two: find out who, then publish again"));
+            .hint(format!(
+                "somebody replaced one of the two: find out who; then remove `{}` from the store, and `stringless \
+                 publish -e {environment}`",
+                layout::head(environment)
+            )));
     }
     Ok((manifest, object.bytes, by))
 }

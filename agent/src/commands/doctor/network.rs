@@ -106,7 +106,7 @@ fn manifest(node: &Node, layer: &Layer, client: &StoreClient, bytes: &[u8], took
     match valid {
         Ok(manifest) => {
             let found = format!("`{name}`: release {} of {}, {took} ms", manifest.serial, layer.environment);
-            match expiries(&manifest, trust.expires(), now).into_iter().next() {
+            match expiries(&manifest, None, trust.expires(), now).into_iter().next() {
                 Some(expiry) => Finding::warning("store", format!("{found}; {expiry}"), "renew it in time"),
                 None => Finding::ok("store", found),
             }

@@ -94,7 +94,8 @@ pub fn text(status: &Status) -> String {
 
 /// What the head says to this node, on one line.
 fn head_line(head: &HeadStatus) -> String {
-    let mut text = format!("version {}: release {} is stable", head.version, head.stable);
+    let expires = head.expires.map(|expires| format!(", expires {expires}")).unwrap_or_default();
+    let mut text = format!("version {}{expires}: release {} is stable", head.version, head.stable);
     let Some(next) = &head.next else { return text };
     let percent = |share: u16| format!("{}.{:02} %", share / 100, share % 100);
     let state = match next.state {

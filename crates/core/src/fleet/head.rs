@@ -42,7 +42,7 @@ pub struct Head {
     pub environment: Name,
     /// The newest trust version at the time of signing.
     pub trust_version: u64,
-    /// The number of the head: one more with each change. Of two heads the one with the greater pair of trust version
+    /// The number of the head; it rises with each change. Of two heads the one with the greater pair of trust version
     /// and version counts.
     pub version: u64,
     /// When it was made.
@@ -108,7 +108,8 @@ pub struct Next {
     /// From this time on, it reaches no further node; null: no such time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// Serials with the same content. A node that has one of them takes this release, whatever else is said here.
+    /// Serials with the same content, made under the same trust or an older one. A node that has one of them takes this
+    /// release, whatever else is said here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub was: Vec<u64>,
     /// What decides the places of nodes.
@@ -171,6 +172,9 @@ impl Head {
         json::check_format(self.format, FORMAT)?;
         if self.version == 0 || self.trust_version == 0 {
             return Err("version and trust_version start at 1".into());
+        }
+        if self.version >= Manifest::LAST_SERIAL {
+            return Err(format!("version: expected 1 to {}", Manifest::LAST_SERIAL - 1));
         }
         if !self.marks.is_empty() && self.marks.len() != MARKS {
             return Err(format!("marks: {} numbers, expected {MARKS}", self.marks.len()));

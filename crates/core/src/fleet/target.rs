@@ -27,7 +27,7 @@ pub fn target(head: &Head, seen: Option<(u64, u64)>, subject: &Subject<'_>, now:
         let release = next.release();
         let has_it = seen.is_some_and(|seen| {
             let (made_under, serial) = seen;
-            seen >= release.freshness() || made_under == next.trust_version && next.was.contains(&serial)
+            seen >= release.freshness() || made_under <= next.trust_version && next.was.contains(&serial)
         });
         let reached = || match next.reach(now) {
             _ if next.rush => true,

@@ -42,11 +42,15 @@ impl Mirror<'_> {
         if let Some(there) = &current.there {
             let (old, new) = (there.order(), current.here.order());
             if old > new || old == new && current.moves() {
+                let title = |published: &Published| match &published.head {
+                    Some(head) => format!("head {}", head.version),
+                    None => format!("release {}", published.manifest.serial),
+                };
                 return Err(Error::refused(format!(
-                    "copying release {} of `{environment}`: {} already has release {}",
-                    current.here.manifest.serial,
+                    "copying {} of `{environment}`: {} already has {}",
+                    title(&current.here),
                     self.to().url(&key),
-                    there.manifest.serial
+                    title(there)
                 ))
                 .hint("a mirror never goes back: copy in the other direction with `--from`, or find out who publishes there"));
             }

@@ -49,6 +49,9 @@ pub struct Copied {
     pub published: bool,
     /// The serial that was published there before.
     pub before: Option<u64>,
+    /// The version of the head, if the mirror had another one; in a site with fleet keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<u64>,
     /// How many releases the mirror did not have.
     pub releases: u64,
     /// How many of the earlier releases were copied without all their packs, because packs were removed.
@@ -74,6 +77,7 @@ impl Copied {
             serial: current.here.manifest.serial,
             published: false,
             before: current.there.as_ref().map(|there| there.manifest.serial),
+            head: current.here.head.as_ref().filter(|_| current.moves()).map(|head| head.version),
             releases: 0,
             hollow: 0,
             agents: 0,
@@ -198,6 +202,9 @@ impl<'a> Mirror<'a> {
             copied.agents += u64::from(!self.to().holds(&key, file.size)?);
         }
         let mut releases = vec![Release::from(&current.here)];
+        if let Some((stable, _)) = &current.here.stable {
+            releases.push(Release { manifest: stable.clone(), trust_version: current.here.trust_version });
+        }
         for (_, found) in self.walk(current, &environment, &self.listed(&environment)?) {
             match found {
                 Ok(found) => releases.extend(found),
