@@ -162,7 +162,7 @@ impl Machine {
     }
 
     fn manifest(&self, environment: &str) -> Value {
-        let bytes = fs::read(self.folder.join("store/env").join(environment).join("manifest")).unwrap();
+        let bytes = fs::read(self.folder.join("store/env").join(environment).join("head")).unwrap();
         serde_json::from_slice(Document::parse(&bytes).unwrap().payload).unwrap()
     }
 
