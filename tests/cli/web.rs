@@ -4,13 +4,16 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use base64ct::{Base64, Encoding as _};
+use e2e::forge::{head, named, sign_head};
 use e2e::process::{both, run, succeed};
 use e2e::tools;
-use serde_json::Value;
+use minisign::KeyPair;
+use serde_json::{Value, json};
+use stringless_core::manifest::Manifest;
 
 use crate::LIMIT;
 
@@ -63,10 +66,80 @@ fn a_page_with_a_site_holds_its_files_and_serials_and_no_key() {
         assert!(said.contains(warning), "{said}");
     }
     // What was never published has no serial.
-    assert_eq!(carried["serials"], serde_json::json!({"production": 1}));
+    assert_eq!(carried["serials"], json!({"production": 1}));
     let key = fs::read_to_string(site.join("keys/release.key")).unwrap();
     let secret = key.lines().nth(1).unwrap();
     assert!(!page.contains(secret) && !page.contains(&Base64::encode_string(key.as_bytes())));
+}
+
+#[test]
+fn a_page_with_a_site_says_which_environments_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(site) = Site::new(folder.path()) else { return };
+    let settings = fs::read_to_string(site.folder.join("stringless.yaml")).unwrap();
+    let staging = settings.replace("  production:\n", "  staging: {source: {path: .}}\n  production:\n");
+    assert_ne!(settings, staging);
+    fs::write(site.folder.join("stringless.yaml"), &staging).unwrap();
+    site.stringless(&["publish", "--all"]);
+    fs::write(site.folder.join("stringless.yaml"), &settings).unwrap();
+    site.stringless(&["environments", "retire", "staging"]);
+    fs::write(site.folder.join("stringless.yaml"), &staging).unwrap();
+    let Some((page, said)) = page(folder.path(), &["-f", "site", "--with-site"]) else { return };
+    let carried = carried(&page);
+    assert_eq!(carried["serials"], json!({"production": 1}));
+    assert_eq!(carried["retired"], json!(["staging"]));
+    assert!(said.contains("`staging` was retired") && !said.contains("nothing is published"), "{said}");
+}
+
+/// While a release is on its way, new nodes may get the stable one.
+#[test]
+fn a_page_with_a_site_holds_the_serial_of_the_stable_release() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(site) = Site::new(folder.path()) else { return };
+    let key = KeyPair::generate_unencrypted_keypair().unwrap();
+    fs::write(site.folder.join("tick.pub"), key.pk.to_box().unwrap().to_string()).unwrap();
+    site.stringless(&["keys", "fleet", "add", "tick", "--public", "tick.pub", "--may", "head"]);
+    site.stringless(&["publish"]);
+    fs::write(site.folder.join("apply"), "#!/bin/sh\necho two\n").unwrap();
+    site.stringless(&["publish"]);
+    let environment = folder.path().join("bucket/env/production");
+    let release = |serial: &str| -> Manifest {
+        let text = fs::read_to_string(environment.join("history").join(serial)).unwrap();
+        serde_json::from_str(text.split_once("\n\n").unwrap().1).unwrap()
+    };
+    let mut on_its_way = head(3, &release("1"));
+    let mut next = named(&release("2"));
+    next["since"] = json!("2026-11-20T18:00:00Z");
+    next["salt"] = json!(2);
+    next["state"] = json!("go");
+    next["waves"] = json!([{"share": 50, "from": "2026-11-20T18:00:00Z"}]);
+    on_its_way["next"] = next;
+    fs::write(environment.join("head"), sign_head(&key, &on_its_way)).unwrap();
+    let Some((page, _)) = page(folder.path(), &["-f", "site", "--with-site"]) else { return };
+    assert_eq!(carried(&page)["serials"], json!({"production": 1}));
+}
+
+/// A site whose store is a folder beside it.
+struct Site {
+    generator: PathBuf,
+    folder: PathBuf,
+}
+
+impl Site {
+    fn new(folder: &Path) -> Option<Self> {
+        let site = Self { generator: tools::generator()?, folder: folder.join("site") };
+        fs::create_dir(&site.folder).unwrap();
+        let store = format!("file://{}", folder.join("bucket").display());
+        site.stringless(&["init", ".", "--site", "example", "--store", &store, "--no-password"]);
+        fs::write(site.folder.join("apply"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(site.folder.join("apply"), fs::Permissions::from_mode(0o755)).unwrap();
+        Some(site)
+    }
+
+    fn stringless(&self, arguments: &[&str]) {
+        let mut command = Command::new(&self.generator);
+        let _ = succeed(command.args(arguments).current_dir(&self.folder), LIMIT);
+    }
 }
 
 /// The page that `stringless web` writes, and what the program says; `None` after saying so where the generator was built without one.

@@ -97,8 +97,19 @@ impl Files {
 
     /// The files of a role: name and bytes.
     fn of(&self, role: &'static str) -> impl Iterator<Item = (&str, &[u8])> {
-        let of = move |(name, bytes): (&'_ String, &'_ Vec<u8>)| self.role(name) == role && !bytes.is_empty();
+        let of = move |(name, _): (&'_ String, &'_ Vec<u8>)| self.role(name) == role;
         self.held.iter().filter(move |&one| of(one)).map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+    }
+
+    /// The name of the site file, if it is not the one that the command looks for.
+    pub(crate) fn other_name(&self) -> Option<&str> {
+        Some(self.origin.as_str()).filter(|name| *name != SITE_FILE)
+    }
+
+    /// The files that the site file names, as paths below its folder.
+    pub(crate) fn needed(&self) -> Vec<String> {
+        let node = &self.site.node;
+        node.ca_file.iter().chain(node.layers.all()).map(|name| plain(name).to_owned()).collect()
     }
 
     /// The lock file; without one, an empty lock. Its pins of Puppet's packages are added to the site.
@@ -183,7 +194,7 @@ impl Files {
 
     /// The file that the site file calls `name`: at this path, or of this name.
     fn named(&self, name: &str) -> Option<&[u8]> {
-        let exact = self.held.get(name.trim_start_matches("./"));
+        let exact = self.held.get(plain(name));
         let alike = || self.held.iter().find(|(held, _)| base(held) == base(name)).map(|(_, bytes)| bytes);
         exact.or_else(alike).map(Vec::as_slice)
     }
@@ -202,6 +213,11 @@ fn site_file(files: &[File]) -> Option<&File> {
 fn version(name: &str) -> Option<u64> {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("trust", name));
     file.strip_suffix(".json").filter(|_| base(folder) == "trust")?.parse().ok()
+}
+
+/// A path below the site's folder, without the `./` that may stand before it.
+fn plain(name: &str) -> &str {
+    name.trim_start_matches("./")
 }
 
 fn base(name: &str) -> &str {

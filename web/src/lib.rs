@@ -5,6 +5,7 @@
 mod door;
 mod example;
 mod files;
+mod names;
 mod options;
 mod question;
 mod view;
@@ -17,8 +18,8 @@ use stringless_render::platform::Platforms;
 
 use self::question::Question;
 
-/// Answers a question: `{"op": "catalogue"}` with all distros and clouds, `{"op": "view", …}` with the user-data of a
-/// choice. Every answer is a JSON object; what cannot be answered is one with `error`.
+/// Answers a question: `{"op": "catalogue"}` with all distros and clouds, `{"op": "names", …}` with what is known of
+/// files, `{"op": "view", …}` with the user-data of a choice. Every answer is a JSON object; what cannot be answered is one with `error`.
 #[must_use]
 pub fn answer(question: &str) -> String {
     let answer = match serde_json::from_str(question) {
@@ -26,6 +27,7 @@ pub fn answer(question: &str) -> String {
             Ok(platforms) => text(&catalogue(&platforms, now)),
             Err(fault) => text(&Refused { error: (&fault).into() }),
         },
+        Ok(Question::Names { files }) => text(&names::names(&files)),
         Ok(Question::View(asked)) => text(&view::view(&asked)),
         Err(why) => text(&Refused { error: (&Fault::new(format!("reading the question: {why}"))).into() }),
     };

@@ -1,12 +1,12 @@
 //! What the page asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use stringless_core::fault::Fault;
 use stringless_core::name::Name;
 use stringless_core::sigv4::Credentials;
-use stringless_render::choice::{self, Choice, Failure};
+use stringless_render::choice::{self, Choice, Failure, Published};
 use stringless_render::platform::Encoding;
 use stringless_render::request::MetadataLock;
 
@@ -20,8 +20,24 @@ pub(crate) enum Question {
         #[serde(default)]
         now: Option<u64>,
     },
+    /// What is known of files.
+    Names {
+        /// The files.
+        files: Vec<File>,
+    },
     /// The user-data of a choice.
     View(Box<Asked>),
+}
+
+impl Asked {
+    /// What was published of an environment when the page was made.
+    pub(crate) fn published(&self, environment: &Name) -> Published {
+        if self.retired.contains(environment) {
+            return Published::Retired;
+        }
+        let serial = self.serials.as_ref().and_then(|serials| serials.get(environment));
+        serial.map_or(Published::Nothing, |serial| Published::Release(*serial))
+    }
 }
 
 /// A choice, and the files of the site.
@@ -32,9 +48,12 @@ pub(crate) struct Asked {
     /// The files; none: the built-in example.
     #[serde(default)]
     pub files: Vec<File>,
-    /// For each environment, the serial that the store had when the page was made.
+    /// For each environment, the serial of the stable release when the page was made.
     #[serde(default)]
     pub serials: Option<BTreeMap<Name, u64>>,
+    /// The environments that were retired when the page was made.
+    #[serde(default)]
+    pub retired: BTreeSet<Name>,
     /// What is chosen.
     #[serde(default)]
     pub choice: Written,

@@ -125,9 +125,50 @@ fn the_serial_comes_from_the_choice_then_from_the_page_and_the_command_says_it()
         assert_eq!(seen["result"]["min_serial"], expected);
         let command = seen["command"].as_str().unwrap();
         assert!(command.ends_with(&format!(" --min-serial {expected}")), "{command}");
-        let noted = seen["result"]["notes"].to_string().contains("does not ask the store");
+        // It stands above all other notes.
+        let noted = seen["result"]["notes"][0].to_string().contains("does not ask the store");
         assert_eq!(noted, expected == 1, "{seen}");
     }
+}
+
+#[test]
+fn a_retired_environment_is_refused_unless_the_serial_is_given() {
+    let mut choice = rendered(&whole(SITE))["choice"].clone();
+    let seen = |choice: &Value| {
+        ask(
+            &json!({"op": "view", "now": NOW, "files": whole(SITE), "retired": ["production"], "choice": choice}),
+        )
+    };
+    let refused = seen(&choice);
+    assert_eq!(refused["error"]["what"], "rendering for `production`: the environment was retired");
+    assert!(refused["error"]["hint"].as_str().unwrap().contains("`stringless publish -e production`"));
+    assert!(refused["result"].is_null() && refused["command"].is_null(), "{refused}");
+    choice["min_serial"] = json!(4);
+    assert_eq!(seen(&choice)["result"]["min_serial"], 4);
+}
+
+#[test]
+fn the_command_names_a_site_file_that_it_does_not_find() {
+    let choice = rendered(&whole(SITE))["choice"].clone();
+    let mut files = whole(SITE);
+    files[0]["name"] = json!("prod.yaml");
+    let seen = view(&files, &choice);
+    assert!(seen["command"].as_str().unwrap().contains(" -f prod.yaml "), "{seen}");
+    assert!(!view(&whole(SITE), &choice)["command"].as_str().unwrap().contains("-f "));
+}
+
+#[test]
+fn files_are_known_by_what_the_site_file_names() {
+    let names = |files: &[Value]| ask(&json!({"op": "names", "files": files}));
+    let site = format!("{SITE}node: {{ca_file: ./files/ca.pem, layers: {{before: [a/base.json]}}}}\n");
+    let files =
+        [whole(&site), vec![file("ca.pem", "x"), file("1.json", "x"), file("notes.txt", "x")]].concat();
+    let seen = names(&files);
+    assert_eq!((&seen["site"], &seen["named"]), (&json!("example"), &json!(["files/ca.pem", "a/base.json"])));
+    let roles: Vec<&str> =
+        seen["files"].as_array().unwrap().iter().map(|file| file["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["site file", "lock file", "trust", "CA", "trust", "not used"]);
+    assert_eq!(names(&files[1..]), json!({"site": null, "named": [], "files": []}));
 }
 
 #[test]
@@ -161,6 +202,20 @@ fn keys_are_asked_for_where_nodes_read_the_store_with_keys() {
         view(&whole(&private), &choice)
     };
     assert!(with("")["error"].is_object());
+    let [id, secret, token] = stringless_render::STATIC_KEYS;
+    assert_eq!(found["view"]["variables"], json!([id, secret]));
+    let mut session = found["choice"].clone();
+    session["keys"] = json!({"id": "AKIDEXAMPLE", "secret": "not-a-secret-of-anybody", "token": "t"});
+    assert_eq!(view(&whole(&private), &session)["variables"], json!([id, secret, token]));
+    // A label that is half written says nothing about keys.
+    let mut half = found["choice"].clone();
+    half["labels"] = json!(["dc"]);
+    assert!(view(&whole(&private), &half)["needs_keys"].is_null());
+    // A site whose nodes shall use roles only, on a cloud without roles.
+    let roles = format!("{private}node: {{credentials: [instance_role]}}\n");
+    let seen = view(&whole(&roles), &found["choice"]);
+    assert!(seen["error"]["what"].as_str().unwrap().contains("offers no role"), "{seen}");
+    assert_eq!(seen["needs_keys"], true);
     let mut draft = found["choice"].clone();
     draft["draft"] = json!(true);
     let seen = view(&whole(&private), &draft);

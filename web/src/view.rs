@@ -7,6 +7,7 @@ use serde::Serialize;
 use stringless_core::fault::Fault;
 use stringless_core::name::Name;
 use stringless_core::time::Timestamp;
+use stringless_render::STATIC_KEYS;
 use stringless_render::choice::{Choice, Failure, Given, Rendered};
 use stringless_render::platform::Platforms;
 use stringless_render::request::Part;
@@ -29,8 +30,11 @@ pub(crate) struct View {
     /// The command that makes the same.
     command: Option<String>,
     error: Option<Error>,
-    /// Whether the user-data holds a key of the store, or would have to; false for a draft.
-    needs_keys: bool,
+    /// Whether the user-data holds a key of the store, or would have to; false for a draft; null if the choice or the
+    /// files do not say.
+    needs_keys: Option<bool>,
+    /// The variables from which the command takes these keys.
+    variables: Vec<&'static str>,
 }
 
 /// The site that is loaded.
@@ -105,10 +109,13 @@ fn fill(view: &mut View, asked: &Asked) -> Result<(), Failure> {
     view.chosen.environment = Some(environment.clone());
     let layers = files.layers()?;
     let chain = files.trust()?;
-    let published = asked.serials.as_ref().and_then(|serials| serials.get(&environment)).copied();
-    let serial = choice.known_serial().or(published);
-    view.command = Some(choice.command(Some(serial.unwrap_or(1)), &files.other_layers()));
     let pin = choice.pin(&lock, &files.site, target.distro)?;
+    let serial = match choice.known_serial() {
+        Some(serial) => Some(serial),
+        None => asked.published(&environment).serial(&environment)?,
+    };
+    let layers_after = files.other_layers();
+    view.command = Some(choice.command(files.other_name(), Some(serial.unwrap_or(1)), &layers_after));
     let given = Given {
         site: &files.site,
         environment: &environment,
@@ -122,7 +129,13 @@ fn fill(view: &mut View, asked: &Asked) -> Result<(), Failure> {
         now,
     };
     // A draft holds none.
-    view.needs_keys = !choice.draft && choice.needs_keys(&target, &given);
+    let needs_keys = !choice.draft && choice.needs_keys(&target, &given);
+    view.needs_keys = Some(needs_keys);
+    if needs_keys {
+        let [id, secret, token] = STATIC_KEYS;
+        let has_token = given.keys.as_ref().is_some_and(|keys| keys.session_token.is_some());
+        view.variables = [id, secret].into_iter().chain(has_token.then_some(token)).collect();
+    }
     if files.site.first_fetch() == FirstFetch::Presigned && !choice.draft {
         return Err(Fault::new("rendering the first fetch: it needs links that a key of yours signs, and a page takes no such key")
             .hint("render with the command, or set `node.first_fetch` to `signed` or `public`")
@@ -130,7 +143,7 @@ fn fill(view: &mut View, asked: &Asked) -> Result<(), Failure> {
     }
     let mut rendered = choice.render(&target, &given)?;
     if serial.is_none() {
-        rendered.data.notes.push(UNASKED.into());
+        rendered.data.notes.insert(0, UNASKED.into());
     }
     view.result = Some(product(&platforms, &rendered));
     Ok(())
@@ -183,5 +196,5 @@ fn place(text: &str, body: &str) -> Option<usize> {
 /// The name of the file, as `stringless render` calls it where nobody names one.
 const FILE: &str = "user-data";
 /// What is to be known where the store was not asked.
-const UNASKED: &str = "the page does not ask the store: nodes accept any release from serial 1 on; give the newest serial, \
-                       which `stringless history` shows";
+const UNASKED: &str = "the lowest serial is not given, and the page does not ask the store: nodes accept any release from \
+                       serial 1 on; give the serial of the stable release, which `stringless history` shows";

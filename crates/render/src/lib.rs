@@ -69,5 +69,12 @@ pub(crate) fn uses(request: &Request<'_>, kind: CredentialKind) -> bool {
     private && node_config::kinds(request).is_ok_and(|kinds| kinds.contains(&kind))
 }
 
+/// Whether the node reads its store with static keys, or has nothing else to read it with.
+pub(crate) fn needs_static_keys(request: &Request<'_>) -> bool {
+    let private = request.site.stores.iter().any(|store| store.url.starts_with("s3://"));
+    let kinds = node_config::kinds(request);
+    private && kinds.map_or(true, |kinds| kinds.contains(&CredentialKind::Static))
+}
+
 #[cfg(test)]
 mod tests;

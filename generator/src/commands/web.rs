@@ -1,6 +1,6 @@
 //! `stringless web`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -12,10 +12,12 @@ use stringless_core::layout;
 use stringless_core::name::Name;
 use stringless_core::proxy::Proxy;
 use stringless_render::agent_lock::LOCK_FILE;
+use stringless_render::choice::Published;
 
 use crate::cli::WebArgs;
 use crate::error::{Error, Result};
 use crate::fs::write_public;
+use crate::output::min_serial::published;
 use crate::output::{format, print};
 use crate::remote::site_store::SiteStore;
 use crate::site::SiteDir;
@@ -25,8 +27,10 @@ use crate::site::stores::open_store;
 #[derive(Serialize)]
 struct Carried {
     files: Vec<File>,
-    /// For each environment, the published serial.
+    /// For each environment, the serial of the stable release.
     serials: BTreeMap<Name, u64>,
+    /// The environments that were retired.
+    retired: BTreeSet<Name>,
 }
 
 /// A file of the site.
@@ -94,21 +98,27 @@ fn carried(site: Option<&Path>) -> Result<(SiteDir, Carried)> {
     for name in named {
         files.push(read(&site.root.join(name), name.clone())?);
     }
-    let mut serials = BTreeMap::new();
+    let (mut serials, mut retired) = (BTreeMap::new(), BTreeSet::new());
     let remote = SiteStore::new(&site, open_store(&site)?, chain);
     for environment in site.environments() {
-        let published = remote.published(&environment).map_err(|error| {
+        let found = published(&remote, &environment).map_err(|error| {
             if error.is_refusal() {
                 return error;
             }
             error.hint("without `--with-site`, the page needs no store: it asks for the files")
         })?;
-        if let Some(published) = published.filter(|published| !published.manifest.retired) {
-            serials.insert(environment, published.manifest.serial);
+        match found {
+            Published::Nothing => {}
+            Published::Release(serial) => {
+                serials.insert(environment, serial);
+            }
+            Published::Retired => {
+                retired.insert(environment);
+            }
         }
     }
     drop(remote);
-    Ok((site, Carried { files, serials }))
+    Ok((site, Carried { files, serials, retired }))
 }
 
 fn name_of(path: &Path) -> String {
@@ -143,7 +153,12 @@ fn notes(site: &SiteDir, carried: &Carried) {
         print::note("WARNING: the page holds `node.notify.url`, which may hold a token");
     }
     for environment in site.environments().iter().filter(|name| !carried.serials.contains_key(*name)) {
-        print::note(&format!("note: nothing is published for `{environment}`"));
+        let why = if carried.retired.contains(environment) {
+            format!("`{environment}` was retired: the page refuses it")
+        } else {
+            format!("nothing is published for `{environment}`")
+        };
+        print::note(&format!("note: {why}"));
     }
     print::note(
         "note: write the page again after `agent push`, a change of the keys, or a change of the site file",

@@ -77,6 +77,11 @@ fn files_that_are_no_site_are_refused() {
         (without("lock"), "no agent ", "`stringless agent push`"),
         ([without("lock"), vec![old]].concat(), "was pushed for this site", "`stringless agent push`"),
         (
+            [without("lock"), vec![file("stringless.lock.json", "")]].concat(),
+            "reading `stringless.lock.json`: ",
+            "",
+        ),
+        (
             [without("lock"), vec![newer]].concat(),
             "reading `stringless.lock.json`: format 2",
             "newest stringless",

@@ -4,10 +4,16 @@ use super::Choice;
 use crate::request::MetadataLock;
 
 impl Choice {
-    /// The command that renders this choice for the site in the current folder. `min_serial` is the serial that the
-    /// command cannot read from the store itself; `layers_after` are files of layers that the site file does not name.
+    /// The command that renders this choice for the site in the current folder. `site_file` is the name of the site
+    /// file, if the command does not find it by itself; `min_serial` is the serial that the command cannot read from
+    /// the store itself; `layers_after` are files of layers that the site file does not name.
     #[must_use]
-    pub fn command(&self, min_serial: Option<u64>, layers_after: &[String]) -> String {
+    pub fn command(
+        &self,
+        site_file: Option<&str>,
+        min_serial: Option<u64>,
+        layers_after: &[String],
+    ) -> String {
         let mut words = vec!["stringless".to_owned(), "render".to_owned()];
         words.extend(self.distro.clone());
         words.extend(self.cloud.clone());
@@ -16,6 +22,7 @@ impl Choice {
                 words.extend([name.to_owned(), value]);
             }
         };
+        flag("-f", site_file.map(str::to_owned));
         flag("--environment", self.environment.as_ref().map(ToString::to_string));
         flag("--role", self.role.as_ref().map(ToString::to_string));
         for (key, value) in self.labels.iter() {
@@ -59,7 +66,7 @@ mod tests {
     #[test]
     fn only_what_was_chosen_stands_in_the_command() {
         let pair = Choice { distro: Some("d-1".into()), cloud: Some("c".into()), ..Choice::default() };
-        assert_eq!(pair.command(None, &[]), "stringless render d-1 c");
+        assert_eq!(pair.command(None, None, &[]), "stringless render d-1 c");
         let all = Choice {
             environment: Name::new("staging").ok(),
             form: Some(Form::CloudConfig),
@@ -73,13 +80,13 @@ mod tests {
             ..pair.clone()
         };
         assert_eq!(
-            all.command(Some(7), &["base layer.json".into()]),
-            "stringless render d-1 c --environment staging --role web --label 'dc=it'\\''s here' --form cloud-config \
+            all.command(Some("my site.yaml"), Some(7), &["base layer.json".into()]),
+            "stringless render d-1 c -f 'my site.yaml' --environment staging --role web --label 'dc=it'\\''s here' --form cloud-config \
              --boot-agent b --encoding gzip+base64 --cpu aarch64 --min-serial 7 --layer-after 'base layer.json' \
              --lock-metadata=required --eol-ok"
         );
         // A draft never asks the store.
         let draft = Choice { draft: true, lock: Some(MetadataLock::Wanted), ..pair };
-        assert_eq!(draft.command(Some(7), &[]), "stringless render d-1 c --lock-metadata --draft");
+        assert_eq!(draft.command(None, Some(7), &[]), "stringless render d-1 c --lock-metadata --draft");
     }
 }

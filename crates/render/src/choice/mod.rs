@@ -4,6 +4,7 @@ mod command;
 mod draft;
 mod failure;
 mod named;
+mod published;
 
 use std::collections::BTreeMap;
 
@@ -20,13 +21,14 @@ use stringless_core::version::Version;
 
 pub use self::failure::Failure;
 pub use self::named::{clouds, environment, form, labels};
+pub use self::published::Published;
 use crate::agent_lock::AgentLock;
 use crate::envelope::Attachment;
 use crate::layer::Layers;
 use crate::platform::{Cloud, Distro, Encoding, Form, Group, Platforms};
 use crate::request::{AgentPins, Delivery, MetadataLock, Request, Tool, UserData, delivery, group};
-use crate::site::{CredentialKind, Site};
-use crate::{encoding, node_config, render, uses};
+use crate::site::Site;
+use crate::{encoding, needs_static_keys, node_config, render};
 
 /// What a person chooses: the arguments of `stringless render`.
 #[derive(Clone, Debug, Default)]
@@ -192,7 +194,7 @@ impl Choice {
     #[must_use]
     pub fn needs_keys<'a>(&'a self, target: &Target<'a>, given: &Given<'a>) -> bool {
         let request = Request { static_keys: Some(draft::keys()), ..self.request(target, given) };
-        uses(&request, CredentialKind::Static)
+        needs_static_keys(&request)
     }
 
     /// Renders this choice.
