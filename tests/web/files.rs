@@ -88,12 +88,19 @@ fn the_output_of_layer_is_added() {
     let layer = other.stringless(&["layer", "--min-serial", "5"]);
     assert!(layer.status.success(), "{}", both(&layer));
     site.write("base-layer.json", &String::from_utf8(layer.stdout).unwrap());
+    // From a folder, only what the site file names.
     page.load("folder", &[site.path().to_owned()]);
+    assert!(!page.text("loaded-files").contains("base-layer.json"), "{}", page.text("loaded-files"));
+    page.load("files", &[site.path().join("base-layer.json")]);
     let made = ["render", "debian-13", "aws", "--min-serial", "2", "--layer-after", "base-layer.json"];
     let made = site.stringless(&made);
     assert!(made.status.success(), "{}", both(&made));
     assert_eq!(page.shown(), String::from_utf8(made.stdout).unwrap());
     assert!(page.text("command").contains("--layer-after base-layer.json"), "{}", page.text("command"));
+    page.click("#loaded-files [data-name='base-layer.json']");
+    assert!(!page.text("command").contains("--layer-after"), "{}", page.text("command"));
+    let without = site.stringless(&["render", "debian-13", "aws", "--min-serial", "2"]);
+    assert_eq!(page.shown(), String::from_utf8(without.stdout).unwrap());
 }
 
 /// As `stringless web --with-site` writes it, with the published serial.

@@ -6,6 +6,8 @@ mod access;
 mod browser;
 mod controls;
 mod files;
+mod folders;
+mod moments;
 mod page;
 mod pictures;
 mod privacy;

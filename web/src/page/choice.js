@@ -43,7 +43,15 @@ function showChoice() {
 /** Forgets every choice and the keys. */
 function resetChoice() {
   for (const id of Object.keys(choice)) choice[id] = EMPTY[id];
-  Object.assign(keys, { id: "", secret: "", token: "" });
+  forgetKeys();
+}
+
+/** Forgets the keys, also in their fields. */
+function forgetKeys() {
+  for (const id of Object.keys(keys)) {
+    keys[id] = "";
+    byId(`key_${id}`).value = "";
+  }
 }
 
 /** What the program is asked for; `pair` stands in while neither system nor cloud is chosen. */
@@ -58,6 +66,9 @@ function asked(pair) {
 }
 
 function wholeNumber(text) {
+  if (/^0+$/.test(text)) {
+    throw new Refusal(`reading the lowest serial: \`${text}\` is too low`, "releases are counted from 1 on");
+  }
   if (!/^[1-9][0-9]{0,14}$/.test(text)) {
     throw new Refusal(`reading the lowest serial: \`${text}\` is not a whole number`, "the number of a release, such as 12");
   }

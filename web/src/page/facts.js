@@ -5,7 +5,10 @@ function showFacts({ result }) {
   showSize(result);
   byId("tested").replaceChildren(make("strong", "", result.tested), `: ${result.tested_means}`);
   byId("readable").replaceChildren(...words(result.readable_by));
-  byId("notes").replaceChildren(...result.notes.map((note) => make("li", "", ...words(note))));
+  byId("notes").replaceChildren(...result.notes.map((note) => {
+    const ways = waysOut(note);
+    return make("li", "", ...words(note), ...(ways.length ? [" On this page: ", ...ways] : []));
+  }));
   byId("notes-block").hidden = !result.notes.length;
 }
 

@@ -1,15 +1,16 @@
 // Which files of a folder belong to a site, and how they come out of what was dropped or chosen.
 
-/** The files that a file input holds: `{name, file}` each. */
-function chosenFiles(input) {
+/** The files that a file input holds: those of the site in `folder`, or those that were chosen one by one in `files`. */
+async function chosenFiles(input) {
   const files = [...input.files];
-  if (!input.webkitdirectory) return siteFiles(files.map((file) => ({ name: file.name, file })));
+  if (!input.webkitdirectory) return { files: siteFiles(files.map((file) => ({ name: file.name, file }))), folder: false };
   // The path begins with the name of the folder itself.
-  const named = files.map((file) => ({ name: file.webkitRelativePath.split("/").slice(1).join("/"), file }));
-  return siteFiles(named.filter(({ name }) => isOfSite(name)));
+  const named = files.map((file) => ({ name: file.webkitRelativePath.split("/").slice(1).join("/"), file: () => file }));
+  const read = (isWanted) => named.filter(({ name }) => isWanted(name));
+  return { files: siteFiles(await filesOfFolder(read)), folder: true };
 }
 
-/** The files that were dropped, and those in the folders that were dropped. */
+/** The files that were dropped, and those of the site in the folders that were dropped. */
 async function droppedFiles(transfer) {
   // Only now, while the event is handled, can the items be read.
   const items = [...transfer.items].filter((item) => item.kind === "file");
@@ -19,20 +20,46 @@ async function droppedFiles(transfer) {
     // Chromium gives no file of an entry to a page that was opened from a folder; it gives those of a handle.
     handle: item.getAsFileSystemHandle?.().catch(() => null),
   }));
-  const found = [];
+  const files = [];
+  let folder = false;
   for (const { file, entry, handle } of dropped) {
-    if (!entry?.isDirectory) found.push({ name: file.name, file });
-    else await walk((await handle) ? filesOfHandle(await handle) : filesOfEntry(entry), "", found);
+    if (!entry?.isDirectory) {
+      files.push({ name: file.name, file });
+      continue;
+    }
+    const members = (await handle) ? filesOfHandle.bind(null, await handle) : filesOfEntry.bind(null, entry);
+    files.push(...(await filesOfFolder((isWanted, isOpened) => walk(members(), "", isWanted, isOpened))));
+    folder = true;
   }
-  return siteFiles(found);
+  return { files: siteFiles(files), folder };
 }
 
-/** Reads those files of a folder that belong to a site. */
-async function walk(members, path, found) {
-  for await (const { name, inside, file } of members) {
-    if (inside && isFolderOfSite(path + name)) await walk(inside(), `${path}${name}/`, found);
-    else if (file && isOfSite(path + name)) found.push({ name: path + name, file: await file() });
+/**
+ * Reads of a folder the site file, and then what belongs to it by name: the lock file, trust, and what the site file
+ * names. No other file is opened. `read` finds the wanted files in the folder.
+ */
+async function filesOfFolder(read) {
+  const settings = await read((path) => /^[^/]+\.ya?ml$/.test(path), () => false);
+  const own = settings.find(({ name }) => name === SITE_FILE) ?? (settings.length === 1 ? settings[0] : null);
+  const found = own ? [{ name: own.name, file: await own.file() }] : [];
+  const { named } = call({ op: "names", files: await readFiles(found) });
+  const wanted = new Set([LOCK_FILE, ...named]);
+  const isWanted = (path) => wanted.has(path) || /^trust\/\d+\.json$/.test(path);
+  const isOpened = (path) => path === "trust" || [...wanted].some((name) => name.startsWith(`${path}/`));
+  for (const { name, file } of await read(isWanted, isOpened)) {
+    if (name !== own?.name) found.push({ name, file: await file() });
   }
+  return found;
+}
+
+/** Finds files in a folder: `{name, file}` each, where `file` opens it. Only the folders that `isOpened` are listed. */
+async function walk(members, path, isWanted, isOpened) {
+  const found = [];
+  for await (const { name, inside, file } of members) {
+    if (inside && isOpened(path + name)) found.push(...(await walk(inside(), `${path}${name}/`, isWanted, isOpened)));
+    else if (file && isWanted(path + name)) found.push({ name: path + name, file });
+  }
+  return found;
 }
 
 async function* filesOfHandle(folder) {
@@ -70,15 +97,6 @@ function versionOf(name) {
   return version && Number(version[1]);
 }
 
-/** Whether a file in the folder of a site belongs to the site. */
-function isOfSite(path) {
-  return FILES_OF_SITE.test(path);
-}
-
-/** Whether a folder can hold such files; other folders, such as `keys`, are not opened. */
-function isFolderOfSite(path) {
-  return /^(trust|layers?|certs?|ca|tls|ssl)$/.test(path);
-}
-
-/** The site file, the lock file, trust, layers of other sites, and certificates. */
-const FILES_OF_SITE = /^(stringless\.(ya?ml|lock\.json)|trust\/\d+\.json|layers?\/[^/]+|[^/]*layer[^/]*\.json|([^/]+\/)?[^/]+\.(pem|crt|cer))$/;
+/** The name of the site file, if it has no other. */
+const SITE_FILE = "stringless.yaml";
+const LOCK_FILE = "stringless.lock.json";

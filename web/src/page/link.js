@@ -14,7 +14,7 @@ function fragment() {
 /** Chooses what the address says. Whether it says anything. */
 function chooseByLink() {
   const pairs = new URLSearchParams(location.hash.slice(1));
-  const known = [...pairs.keys()].some((id) => id === "label" || id in choice);
+  const known = [...pairs.keys()].some((id) => id === "label" || Object.hasOwn(choice, id));
   if (!known) return false;
   for (const id of Object.keys(choice)) {
     if (id === "labels") choice.labels = pairs.getAll("label");

@@ -10,7 +10,7 @@ class Refusal extends Error {
 
 /** Shows a refusal in place of the text: beside the files if it is their fault. */
 function refuse(what, hint, isSiteFault = false) {
-  byId("result").hidden = true;
+  showNothing();
   byId("prompt").hidden = true;
   showRefusal(byId("site-refusal"), isSiteFault ? { what, hint } : null);
   showRefusal(byId("refusal"), isSiteFault ? null : { what, hint });
@@ -30,11 +30,12 @@ function showRefusal(place, fault) {
   place.append(make("div", "refusal", ...lines));
 }
 
-/** The controls for what a refusal names, each as a button that leads there. */
+/** The controls for what a refusal or a note names, each as a button that leads there. */
 function waysOut(text) {
   const named = WAYS.filter(([name, id]) => name.test(text) && !byId(id).closest("[hidden]")).map(([, id]) => id);
   return [...new Set(named)].map((id) => {
-    const button = make("button", "way", document.querySelector(`label[for="${id}"]`).textContent);
+    const title = byId(id).closest("fieldset")?.querySelector("legend") ?? document.querySelector(`label[for="${id}"]`);
+    const button = make("button", "way", title.textContent);
     button.type = "button";
     button.addEventListener("click", () => {
       if (MORE.includes(id)) byId("more").open = true;
@@ -44,7 +45,7 @@ function waysOut(text) {
   });
 }
 
-/** How refusals name flags and variables of `stringless render`, and the controls for the same. */
+/** How refusals and notes name flags and variables of `stringless render`, and the controls for the same. */
 const WAYS = [
   [/--boot-agent/, "boot_agent"],
   [/--cpu/, "cpu"],

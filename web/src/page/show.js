@@ -15,7 +15,7 @@ const shown = {
 
 /** What the program answers for `wanted`. */
 function view(wanted, now = shown.now) {
-  return call({ op: "view", now, files: site.files, serials: site.serials, choice: wanted });
+  return call({ op: "view", now, files: site.files, serials: site.serials, retired: site.retired, choice: wanted });
 }
 
 /** Shows everything for what is chosen. `control` is what changed; null for another site. */
@@ -37,8 +37,9 @@ function show(control) {
   }
   showSite(answer.site);
   offerOptions(shown.catalogue, answer);
-  byId("keys").hidden = !answer.needs_keys;
   const isWhole = Boolean(wanted.distro && wanted.cloud);
+  // While a choice is half written, nobody knows.
+  if (answer.needs_keys !== null || !isWhole) byId("keys").hidden = !answer.needs_keys;
   const isSiteFault = !answer.site;
   byId("prompt").hidden = isWhole || isSiteFault;
   const missing = [[wanted.distro, "system"], [wanted.cloud, "cloud"]].filter(([id]) => !id).map(([, what]) => `the ${what}`);
@@ -49,7 +50,7 @@ function show(control) {
   } else if (answer.result && isWhole) {
     showResult(control, wanted, answer);
   } else {
-    byId("result").hidden = true;
+    showNothing();
     showRefusal(byId("refusal"), null);
     showRefusal(byId("site-refusal"), null);
   }
@@ -69,10 +70,20 @@ function showResult(control, wanted, answer) {
   const differs = showDifference(shown.before, readable(result));
   showText(result, byId("explain").checked);
   byId("command").textContent = answer.command;
+  byId("variables").hidden = !answer.variables.length;
+  byId("variables").replaceChildren("Before it, set to the keys of the machine: ", ...words(answer.variables.map((name) => `\`${name}\``).join(", ")), ".");
+  byId("copy").textContent = answer.site.example ? "Copy the example" : "Copy the text";
   byId("copy").disabled = result.text === null;
   const change = differs ? ` Your last change: ${differs}.` : "";
   const bytes = result.text === null ? " These are bytes that no form takes: download them." : "";
   byId("status").textContent = `Ready: the text for ${heading(shown.catalogue, wanted, answer.chosen)}. ${number(result.bytes)} bytes.${change}${bytes}`;
+}
+
+/** No text is shown or kept, since it may hold keys: the next one differs from none. */
+function showNothing() {
+  byId("result").hidden = true;
+  for (const id of ["text", "packed", "command", "difference-text"]) byId(id).replaceChildren();
+  Object.assign(shown, { answer: null, before: null, control: null });
 }
 
 /** The last answer with a text, if one is shown now. */

@@ -1,10 +1,14 @@
 // The files of the site, in the memory of this tab only.
 
 const site = {
+  /** The name of the site that was read last; null without one. */
+  name: null,
   /** What was loaded: `{name, base64}` each. */
   files: [],
-  /** The newest release of each environment, where the page was made with them. */
+  /** The stable release of each environment, where the page was made with them. */
   serials: null,
+  /** The environments that had ended by then. */
+  retired: [],
 };
 
 /** The site that was put into the page when it was made, if there is one. */
@@ -13,33 +17,70 @@ function loadBuiltIn() {
   if (!built) return;
   site.files = built.files;
   site.serials = built.serials ?? null;
+  site.retired = built.retired ?? [];
 }
 
-/** Adds files; a file of the same name is replaced. Throws a sentence for people where one cannot be taken. */
-async function addFiles(found) {
-  const taken = [];
+/** Adds files. What comes from a `folder` with a site file is a whole site; other files are added to those of the site. */
+async function addFiles({ files, folder }) {
+  const taken = await readFiles(files);
+  const fresh = call({ op: "names", files: taken });
+  const own = fresh.files.find(({ role }) => role === "site file")?.name ?? taken.find(({ name }) => name === SITE_FILE)?.name;
+  // What was typed or loaded for one site gets into no other one.
+  if (fresh.site && site.name && fresh.site !== site.name) forgetFiles();
+  let before = folder && own ? [] : site.files;
+  if (own) {
+    const roles = rolesOf(before);
+    before = before.filter(({ name }) => roles.get(name) !== "site file" && baseOf(name) !== SITE_FILE);
+  }
+  // What was loaded before gives way to a file of the same base name that is the same to the site.
+  const roles = rolesOf([...before, ...taken]);
+  const isReplaced = (old) => taken.some(({ name }) => baseOf(name) === baseOf(old.name) && roles.get(name) === roles.get(old.name));
+  site.files = [...before.filter((old) => !isReplaced(old)), ...taken];
+  site.files.sort((one, other) => (one.name < other.name ? -1 : 1));
+  // They were those of the site in the page.
+  site.serials = null;
+  site.retired = [];
+}
+
+/** What each file is to the site, by name; nothing without a site file that can be read. */
+function rolesOf(files) {
+  return new Map(call({ op: "names", files }).files.map(({ name, role }) => [name, role]));
+}
+
+function baseOf(name) {
+  return name.split("/").at(-1);
+}
+
+/** Reads files into memory. Throws a sentence for people where one cannot be taken. */
+async function readFiles(found) {
+  const read = [];
   for (const { name, file } of found) {
     if (file.size > LARGEST_FILE) {
       throw new Error(`reading \`${name}\`: it has more than ${number(LARGEST_FILE)} bytes, which no file of a site has`);
     }
-    taken.push({ name, base64: base64(new Uint8Array(await file.arrayBuffer())) });
+    const letters = lettersOf(new Uint8Array(await file.arrayBuffer()));
+    if (SECRET.test(letters)) throw new Error(`reading \`${name}\`: it holds a secret key, which the page does not need; it was not taken`);
+    read.push({ name, base64: btoa(letters) });
   }
-  const names = new Set(taken.map((file) => file.name));
-  site.files = [...site.files.filter((file) => !names.has(file.name)), ...taken];
-  site.files.sort((one, other) => (one.name < other.name ? -1 : 1));
-  // They were those of the site in the page.
-  site.serials = null;
+  return read;
 }
 
-/** Forgets all files: the page shows its example again. */
+/** Forgets all files, and the keys, which were for them: the page shows its example again. */
 function forgetFiles() {
-  site.files = [];
-  site.serials = null;
+  Object.assign(site, { name: null, files: [], serials: null, retired: [] });
+  forgetKeys();
+}
+
+/** Forgets one file. */
+function forgetFile(name) {
+  site.files = site.files.filter((file) => file.name !== name);
+  if (!site.files.length) forgetFiles();
 }
 
 /** Shows which files are loaded and what the program takes each of them for. */
 function showSite(loaded) {
   const example = loaded?.example ?? true;
+  if (!example) site.name = loaded.name;
   const state = byId("site-state");
   if (!site.files.length) {
     state.replaceChildren("No site is loaded. The page shows an example.");
@@ -53,17 +94,21 @@ function showSite(loaded) {
   const roles = new Map((example ? [] : loaded.files).map((file) => [file.name, file.role]));
   byId("loaded-files").replaceChildren(...site.files.map(({ name }) => {
     const role = roles.get(name);
-    return make("li", "", make("code", "", name), role ? `: ${role}` : "");
+    const remove = make("button", "way", "Remove");
+    remove.type = "button";
+    remove.setAttribute("aria-label", `Remove ${name}`);
+    remove.dataset.name = name;
+    return make("li", "", make("code", "", name), role ? `: ${role} ` : " ", remove);
   }));
   const missing = [...NEEDED].filter(([role]) => loaded && !example && ![...roles.values()].includes(role));
   byId("missing").hidden = !missing.length;
   byId("missing").replaceChildren("Still missing: ", ...words(missing.map(([, what]) => what).join(", and ")));
 }
 
-function base64(bytes) {
+function lettersOf(bytes) {
   let letters = "";
   for (const byte of bytes) letters += String.fromCharCode(byte);
-  return btoa(letters);
+  return letters;
 }
 
 /** What a text needs beside the site file. */
@@ -73,3 +118,5 @@ const NEEDED = new Map([
 ]);
 /** More than any file of a site. */
 const LARGEST_FILE = 1 << 20;
+/** What stands in a file with a secret key: of PEM, or of minisign, with a password and without. */
+const SECRET = /PRIVATE KEY|^untrusted comment:.*secret key|^RW(?:RTY0Iy|QAAEIy)/m;

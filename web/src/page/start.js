@@ -27,6 +27,7 @@ async function start() {
   listenToChoices();
   listenToFiles();
   listenToButtons();
+  listenToSteps();
   // For tests: what is shown for a choice, without showing it.
   globalThis.stringless = Object.freeze({ view });
   performance.mark("ready");
@@ -40,22 +41,30 @@ function setReady(ready) {
   if (ready) dataset.turn = String(Number(dataset.turn ?? 0) + 1);
 }
 
+/** A change that is not shown yet: the timer, and the control. */
+const pending = { timer: 0, control: null };
+
+/** Shows what was changed last, if that is not shown yet. */
+function showPending() {
+  const { timer, control } = pending;
+  if (!control) return;
+  clearTimeout(timer);
+  pending.control = null;
+  show(control);
+  setReady(true);
+}
+
 function listenToChoices() {
-  let waiting;
   byId("choices").addEventListener("input", ({ target }) => {
     chooseBy(target);
     setReady(false);
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      show(target);
-      setReady(true);
-    }, isWritten(target) ? A_PAUSE : 0);
+    clearTimeout(pending.timer);
+    Object.assign(pending, { control: target, timer: setTimeout(showPending, isWritten(target) ? A_PAUSE : 0) });
   });
   byId("choices").addEventListener("submit", (event) => event.preventDefault());
   byId("choices").addEventListener("reset", (event) => {
     event.preventDefault();
     resetChoice();
-    for (const id of ["key_id", "key_secret", "key_token"]) byId(id).value = "";
     show(event.target);
     showChoice();
   });
@@ -96,6 +105,13 @@ function listenToFiles() {
     show(null);
     byId("files").focus();
   });
+  byId("loaded-files").addEventListener("click", ({ target }) => {
+    if (!target.dataset.name) return;
+    forgetFile(target.dataset.name);
+    show(null);
+    // The list was written again.
+    (byId("loaded-files").querySelector("button") ?? byId("files")).focus();
+  });
 }
 
 /** Adds the files that `find` gives to the site, and shows what comes of it. */
@@ -110,17 +126,40 @@ async function take(find) {
   setReady(true);
 }
 
+/** Leads to a section. The address stays as it is: it holds the choices. */
+function listenToSteps() {
+  for (const link of document.querySelectorAll(".skip, .steps a")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const title = document.querySelector(`${link.getAttribute("href")} h2`);
+      title.focus({ preventScroll: true });
+      title.scrollIntoView();
+    });
+  }
+}
+
+/** What is shown after the last change; null if that is no text. */
+function newest() {
+  showPending();
+  return current();
+}
+
 function listenToButtons() {
   byId("explain").addEventListener("change", () => showText(current().result, byId("explain").checked));
   byId("copy").addEventListener("click", async () => {
-    const { text, bytes, paste_into: place } = current().result;
+    const answer = newest();
+    if (!answer || answer.result.text === null) return;
+    const { text, bytes, paste_into: place } = answer.result;
     say(await copyText(text), `Copied: ${number(bytes)} bytes. Paste them into: ${place}`);
   });
   byId("copy-command").addEventListener("click", async () => {
-    say(await copyText(current().command), "Copied: the command.");
+    const answer = newest();
+    if (answer) say(await copyText(answer.command), "Copied: the command.");
   });
   byId("download").addEventListener("click", () => {
-    const { file_name: name, base64: bytes } = current().result;
+    const answer = newest();
+    if (!answer) return;
+    const { file_name: name, base64: bytes } = answer.result;
     download(name, bytes);
     byId("status").textContent = `Downloaded as ${name}.`;
   });
