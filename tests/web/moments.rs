@@ -56,6 +56,8 @@ fn the_steps_leave_the_choices_in_the_address() {
 fn notes_lead_to_what_they_name() {
     let (Some(mut page), Some(site)) = (Page::open_at(PAIR), Site::new()) else { return };
     assert_eq!(page.text("copy"), "Copy the example");
+    // It is a draft in any case: nothing leads to a choice without effect.
+    assert!(page.text("notes").contains("--draft") && !page.text("notes").contains("On this page"));
     page.load("files", &site.files());
     assert_eq!(page.text("copy"), "Copy the text");
     let first = page.string("document.querySelector('#notes li').innerText");

@@ -100,10 +100,12 @@ impl Page {
 
     /// Clicks with the mouse in the middle of what a selector finds.
     pub fn click(&mut self, selector: &str) {
+        // The browser may still move what was scrolled or laid out a moment ago.
         let middle = format!(
-            "(() => {{ const found = document.querySelector({}); found.scrollIntoView({{block: 'center', \
-             behavior: 'instant'}}); const box = found.getBoundingClientRect(); \
-             return [box.x + box.width / 2, box.y + box.height / 2]; }})()",
+            "(async () => {{ const found = document.querySelector({}); const look = () => \
+             found.scrollIntoView({{block: 'center', behavior: 'instant'}}); look(); \
+             await new Promise((done) => {{ setTimeout(done, 500); requestAnimationFrame(() => requestAnimationFrame(done)); }}); look(); \
+             const box = found.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()",
             json!(selector)
         );
         let at = self.eval(&middle);

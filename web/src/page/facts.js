@@ -7,7 +7,7 @@ function showFacts({ result }) {
   byId("readable").replaceChildren(...words(result.readable_by));
   byId("notes").replaceChildren(...result.notes.map((note) => {
     const ways = waysOut(note);
-    return make("li", "", ...words(note), ...(ways.length ? [" On this page: ", ...ways] : []));
+    return make("li", "", ...words(note), ...(ways.length ? [make("span", "place", "On this page: ", ...ways)] : []));
   }));
   byId("notes-block").hidden = !result.notes.length;
 }

@@ -45,6 +45,8 @@ function show(control) {
   const missing = [[wanted.distro, "system"], [wanted.cloud, "cloud"]].filter(([id]) => !id).map(([, what]) => `the ${what}`);
   byId("prompt").textContent = `Choose ${missing.join(" and ")} in step 2. The text appears here.`;
   showExample(isExample && isWhole, wanted);
+  // The example is a draft, whatever is chosen.
+  byId("draft").closest(".check").hidden = isExample;
   if (answer.error && (isWhole || isSiteFault)) {
     refuse(answer.error.what, answer.error.hint, isSiteFault);
   } else if (answer.result && isWhole) {
