@@ -85,7 +85,9 @@ fn no_key_of_the_configuration_turns_a_check_off() {
         layers.iter().flat_map(|layer| layer["stores"].as_array().unwrap().iter()).collect();
     let trusts: Vec<&Value> = layers.iter().map(|layer| &layer["trust"]).collect();
     // Besides: `role`, which excludes `role_from`, and `needs`, which is empty.
-    let known: [(&str, &[&Value], &str); 5] = [
+    let fleet: Vec<&Value> =
+        trusts.iter().flat_map(|trust| trust["fleet"].as_array().unwrap().iter()).collect();
+    let known: [(&str, &[&Value], &str); 6] = [
         (
             "the file",
             &[&fixture],
@@ -94,7 +96,9 @@ fn no_key_of_the_configuration_turns_a_check_off() {
         ),
         ("a layer", &layers, "site environment min_serial interval splay trust stores"),
         ("a store", &stores, "url region endpoint style credentials"),
-        ("the trust", &trusts, "version threshold keys"),
+        // Without fleet keys, a node follows manifests, which release keys have signed all the same.
+        ("the trust", &trusts, "version threshold keys fleet"),
+        ("a fleet key", &fleet, "key may"),
         ("the agent", &[&fixture["agent"]], "follow"),
     ];
     for (what, objects, expected) in known {
