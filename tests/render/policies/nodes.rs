@@ -93,7 +93,7 @@ fn without_each(documents: &mut BTreeMap<String, Value>) {
     for (n, lost) in resources.iter().enumerate().map(|(n, lost)| (n, lost.as_str().unwrap())) {
         let mut document = documents["nodes"].clone();
         document["Statement"][0]["Resource"].as_array_mut().unwrap().remove(n);
-        let place = lost.split('/').nth(3).unwrap();
+        let place = if lost.contains("/history/") { "history" } else { lost.split('/').nth(3).unwrap() };
         documents.insert(format!("without {place}"), document);
     }
 }
@@ -114,6 +114,12 @@ fn needs_each_place(iam: &Iam, site: &mut Site) {
         iam.status(&iam.users[user].key(), BUCKET, &path, &[])
     };
     assert_eq!((agents("nodes"), agents("without agent")), (200, 403));
+    // With fleet keys, a head names the releases of the history.
+    let history = |user: &str| {
+        let path = format!("{PREFIX}/env/production/history/1");
+        iam.status(&iam.users[user].key(), BUCKET, &path, &[])
+    };
+    assert_eq!((history("nodes"), history("without history")), (200, 403));
     let keys = [iam.users["nodes"].key(), iam.users["without trust"].key()];
     let nodes = keys.map(|key| node(&config(site, &key, "production")).unwrap());
     rotate(site, "third");
