@@ -192,10 +192,18 @@ impl Page {
     pub fn drop_files(&mut self, paths: &[&Path]) {
         let turn = self.eval(TURN);
         let data = json!({"items": [], "files": paths, "dragOperationsMask": 1});
-        for kind in ["dragEnter", "dragOver", "drop"] {
-            let event = json!({"type": kind, "x": 300, "y": 300, "data": data});
-            self.browser.call("Input.dispatchDragEvent", event);
-        }
+        let drops =
+            "window.drops ?? (addEventListener('drop', () => { window.drops += 1; }), window.drops = 0)";
+        let before = self.eval(drops).as_u64();
+        // A browser that has not yet heard of the page that it takes files lets go of them.
+        let arrived = until(LIMIT, || {
+            for kind in ["dragEnter", "dragOver", "dragOver", "drop"] {
+                let event = json!({"type": kind, "x": 300, "y": 300, "data": data});
+                self.browser.call("Input.dispatchDragEvent", event);
+            }
+            until(Duration::from_secs(3), || self.eval(drops).as_u64() > before)
+        });
+        assert!(arrived, "the page was given no files");
         self.until(&format!("{TURN} > {turn}"));
     }
 
