@@ -35,7 +35,7 @@ impl Site {
 
     /// With one published release, in a folder.
     pub fn published() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let site = Self::init("example", &["--store", &format!("file://{}", folder.path().display())])?;
         site.write("apply", "#!/bin/sh\n");
         fs::set_permissions(site.path().join("apply"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -46,7 +46,7 @@ impl Site {
 
     fn init(name: &str, store: &[&str]) -> Option<Self> {
         let generator = tools::generator()?;
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let mut init = Command::new(&generator);
         init.args(["init", ".", "--site", name, "--no-password"]).args(store).current_dir(folder.path());
         let _ = succeed(&mut init, PATIENCE);
@@ -123,4 +123,9 @@ fn lock() -> Value {
         .collect();
     let version = env!("CARGO_PKG_VERSION");
     json!({"format": 1, "agents": [{"version": version, "minimum": version, "targets": targets}]})
+}
+
+/// A folder that a browser may read: Chromium opens none below /dev, where the tests keep what should be fast.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
