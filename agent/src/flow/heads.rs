@@ -108,7 +108,7 @@ impl Selection<'_> {
         let why = if older.freshness() == newest.freshness() {
             format!("it has other bytes for version {version} of the head")
         } else if standing == Standing::Older && older.created > newest.created {
-            // Whoever wrote it had lost the newer one: nodes would wait for ever.
+            // Its writer had lost the newer one: nodes would wait for ever.
             format!(
                 "its head {version} was made after head {newest_version}, which was seen here, and does not follow it"
             )

@@ -62,7 +62,7 @@ pub enum Step {
     History(u64),
     /// Check the packs again: a gc that had not seen the manifest may have deleted some meanwhile.
     CheckPacks(Vec<Pack>),
-    /// Write the manifest as the pointer, which nodes read.
+    /// Write the pointer, which nodes read: the manifest, or the head that names it.
     Pointer,
 }
 

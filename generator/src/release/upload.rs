@@ -38,7 +38,7 @@ pub struct Upload<'a> {
     pub signed: &'a [u8],
     /// What nodes read: the signed manifest, or the head that names it.
     pub pointer: &'a [u8],
-    /// The ETag of the pointer that the manifest replaces; `None` if there is no pointer.
+    /// The ETag of the pointer that is replaced; `None` if there is no pointer.
     pub after: Option<&'a str>,
     /// The packs of the published release: gc does not delete them.
     pub kept: &'a [Pack],
