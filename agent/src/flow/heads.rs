@@ -18,7 +18,7 @@ use stringless_core::verify::Verified;
 use crate::error::{Error, Result};
 use crate::flow::run::label;
 use crate::flow::selection::{
-    Selection, StoreAnswer, blocked_offer, none_is_valid, offer_of, refused, warn_of_ignored,
+    Selection, StoreAnswer, blocked_offer, in_order, none_is_valid, offer_of, refused, warn_of_ignored,
 };
 use crate::log;
 use crate::store::document::{DocumentAnswer, RetryPolicy, query_all};
@@ -257,13 +257,6 @@ impl ChosenHead {
     pub(super) fn seen(&self, trust: &TrustInUse, etags: BTreeMap<String, String>) -> SeenHead {
         SeenHead { etags, ..SeenHead::new(&self.head, trust.keys.version) }
     }
-}
-
-/// All stores, the one with this number first.
-fn in_order(sources: &[Arc<StoreClient>], number: usize) -> Vec<Arc<StoreClient>> {
-    let mut sources = sources.to_vec();
-    sources[..=number].rotate_right(1);
-    sources
 }
 
 /// The first of the greatest; those that are new or the same come before others of the same version.

@@ -158,11 +158,6 @@ impl Selection<'_> {
         trust: &TrustInUse,
         chosen: Option<&Chosen>,
     ) -> Option<Offer> {
-        let in_order = |number: usize| {
-            let mut sources = sources.to_vec();
-            sources[..=number].rotate_right(1);
-            sources
-        };
         let blocked = answers.iter().enumerate().filter_map(|(number, answer)| match answer {
             StoreAnswer::Document(bytes, _) => {
                 let refusal = self.admit(bytes, trust).err()?;
@@ -177,8 +172,8 @@ impl Selection<'_> {
             })
         };
         match blocked.filter(|(_, pinned)| fresher(pinned)) {
-            Some((number, pinned)) => Some(blocked_offer(&pinned, in_order(number))),
-            None => chosen.map(|chosen| offer_of(&chosen.manifest, in_order(chosen.number))),
+            Some((number, pinned)) => Some(blocked_offer(&pinned, in_order(sources, number))),
+            None => chosen.map(|chosen| offer_of(&chosen.manifest, in_order(sources, chosen.number))),
         }
     }
 
@@ -186,6 +181,13 @@ impl Selection<'_> {
         let run = self.run;
         floor(run.layer, run.environment, self.saved.seen.as_ref(), trust, run.io.clock.now())
     }
+}
+
+/// All stores, the one with this number first.
+pub(super) fn in_order(sources: &[Arc<StoreClient>], number: usize) -> Vec<Arc<StoreClient>> {
+    let mut sources = sources.to_vec();
+    sources[..=number].rotate_right(1);
+    sources
 }
 
 /// The pin of a manifest that this agent can use.

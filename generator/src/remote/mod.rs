@@ -44,16 +44,26 @@ fn verified(
     bytes: &[u8],
     trusts: &[TrustedKeys],
 ) -> Result<(Verified<Manifest>, u64)> {
+    let found = newest_that_fits(trusts, |trusted| verify::manifest(bytes, trusted, site, environment));
+    found.map_err(|refusal| foreign(&store.url(key), site, bytes, &refusal))
+}
+
+/// What `verify` makes of a document under the newest of `trusts` that fits, and the version of that trust.
+///
+/// # Errors
+/// The refusal under the newest trust, when none fits.
+fn newest_that_fits<T>(
+    trusts: &[TrustedKeys],
+    verify: impl Fn(&TrustedKeys) -> std::result::Result<T, Refusal>,
+) -> std::result::Result<(T, u64), Refusal> {
     let mut refusal = None;
     for trusted in trusts.iter().rev() {
-        match verify::manifest(bytes, trusted, site, environment) {
-            Ok(manifest) => return Ok((manifest, trusted.version)),
-            // Report the refusal under the newest trust.
+        match verify(trusted) {
+            Ok(found) => return Ok((found, trusted.version)),
             Err(error) => refusal = refusal.or(Some(error)),
         }
     }
-    let refusal = refusal.unwrap_or(Refusal::Signatures { valid: 0, threshold: 1, version: 0 });
-    Err(foreign(&store.url(key), site, bytes, &refusal))
+    Err(refusal.unwrap_or(Refusal::Signatures { valid: 0, threshold: 1, version: 0 }))
 }
 
 /// Checks whether a node that boots now would accept the manifest.

@@ -9,7 +9,7 @@ use stringless_core::refusal::Refusal;
 use stringless_core::trust::TrustedKeys;
 use stringless_core::verify::{self, Verified};
 
-use super::{foreign, verified};
+use super::{foreign, newest_that_fits, verified};
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -122,20 +122,11 @@ fn pointed(
     bytes: &[u8],
     trusts: &[TrustedKeys],
 ) -> Result<(Pointer, u64)> {
-    let mut refusal = None;
-    for trusted in trusts.iter().rev() {
-        let found = match trusted.fleet.is_empty() {
-            true => verify::manifest(bytes, trusted, site, environment).map(Box::new).map(Pointer::Manifest),
-            false => verify::head(bytes, trusted, site, environment).map(Box::new).map(Pointer::Head),
-        };
-        match found {
-            Ok(found) => return Ok((found, trusted.version)),
-            // Report the refusal under the newest trust.
-            Err(error) => refusal = refusal.or(Some(error)),
-        }
-    }
-    let refusal = refusal.unwrap_or(Refusal::Signatures { valid: 0, threshold: 1, version: 0 });
-    Err(foreign(&store.url(key), site, bytes, &refusal))
+    let found = newest_that_fits(trusts, |trusted| match trusted.fleet.is_empty() {
+        true => verify::manifest(bytes, trusted, site, environment).map(Box::new).map(Pointer::Manifest),
+        false => verify::head(bytes, trusted, site, environment).map(Box::new).map(Pointer::Head),
+    });
+    found.map_err(|refusal| foreign(&store.url(key), site, bytes, &refusal))
 }
 
 /// The release that a head names, from the history.
